@@ -1,0 +1,26 @@
+"""Candela for Python: ask what a customer may do, send usage, and reach the whole API with types.
+
+    from candela import Client
+
+    with Client("127.0.0.1:8430", api_key="sk_test_…") as candela:
+        if candela.is_feature_entitled("advanced-analytics", user_id="user-42"):
+            ...
+        candela.send_event("premium-message", value=1, user_id="user-42")
+
+The messages of the contract are in `candela.<room>.v1`, for example `candela.catalog.v1.plan_service_pb2`.
+"""
+
+from ._aio import AsyncClient
+from ._client import Client
+from ._errors import FieldViolation, Failure, failure_of
+from ._events import StreamProgress, StreamResult
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Failure",
+    "FieldViolation",
+    "StreamProgress",
+    "StreamResult",
+    "failure_of",
+]

@@ -1,0 +1,1 @@
+"""Candela's server: catalog, metering, entitlement and billing over gRPC."""

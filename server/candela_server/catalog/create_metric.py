@@ -1,0 +1,51 @@
+"""Adds a metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from candela_server.kernel.clock import Clock
+from candela_server.kernel.ids import new_id
+from candela_server.storage.postgres import Tx
+
+from . import store
+from .model import Aggregation, Metric, MetricId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMetric:
+    """What the new metric counts. Events named like the slug are read when no names are given."""
+
+    slug: str
+    name: str
+    aggregation: Aggregation
+    event_names: tuple[str, ...]
+    property: str | None
+    unit_name: str
+
+
+async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
+    """Adds a metric, which counts every event from now on (EVT-5). Raises SlugTakenError."""
+    metric = Metric(
+        id=MetricId(new_id("met")),
+        slug=new.slug,
+        name=new.name,
+        aggregation=new.aggregation,
+        event_names=new.event_names or (new.slug,),
+        property=new.property,
+        unit_name=new.unit_name,
+        created_at=clock.now(),
+    )
+    await store.insert_metric(tx, metric)
+    await tx.audit(
+        "metric.created",
+        metric.id,
+        after={
+            "slug": metric.slug,
+            "aggregation": metric.aggregation,
+            "event_names": list(metric.event_names),
+            "property": metric.property,
+        },
+    )
+    await tx.entitlements_changed(None)
+    return metric

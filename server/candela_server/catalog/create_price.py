@@ -1,0 +1,101 @@
+"""Adds a price to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from candela_server.kernel.clock import Clock
+from candela_server.kernel.ids import new_id
+from candela_server.storage.postgres import Tx
+
+from . import price_store
+from .model import MetricId, PlanId
+from .price import (
+    BillingTiming,
+    Charge,
+    Component,
+    ComponentId,
+    ComponentKind,
+    Price,
+    PriceId,
+    SeatTerms,
+)
+from .rules.price_shape import warnings
+from .terms_json import charge_to_json, seats_to_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewComponent:
+    """One charge of a new price; `metric_slug` names the metric of a usage component."""
+
+    name: str
+    kind: ComponentKind
+    recurrence_rule: str
+    own_time_zone: str | None
+    timing: BillingTiming
+    metric_slug: str | None
+    charge: Charge
+    seats: SeatTerms | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPrice:
+    """What the new price charges."""
+
+    name: str
+    currency: str
+    components: tuple[NewComponent, ...]
+    private_customer_id: str | None
+
+
+async def create_price(
+    tx: Tx, clock: Clock, plan_id: PlanId, new: NewPrice, metrics: Mapping[str, MetricId]
+) -> tuple[Price, list[str]]:
+    """Adds a price, with what its seller should know; `metrics` are the ids of all slugs it names (CAT-4)."""
+    price = Price(
+        id=PriceId(new_id("price")),
+        plan_id=plan_id,
+        name=new.name,
+        currency=new.currency,
+        components=tuple(
+            Component(
+                id=ComponentId(new_id("comp")),
+                position=position,
+                name=component.name,
+                kind=component.kind,
+                recurrence_rule=component.recurrence_rule,
+                own_time_zone=component.own_time_zone,
+                timing=component.timing,
+                metric_id=metrics[component.metric_slug] if component.metric_slug else None,
+                charge=component.charge,
+                seats=component.seats,
+            )
+            for position, component in enumerate(new.components)
+        ),
+        private_customer_id=new.private_customer_id,
+        created_at=clock.now(),
+    )
+    await price_store.insert_price(tx, price)
+    await tx.audit(
+        "price.created",
+        price.id,
+        after={
+            "plan_id": plan_id,
+            "currency": price.currency,
+            "components": [
+                {
+                    "id": component.id,
+                    "name": component.name,
+                    "kind": component.kind,
+                    "recurrence_rule": component.recurrence_rule,
+                    "timing": component.timing,
+                    "metric_id": component.metric_id,
+                    "charge": charge_to_json(component.charge),
+                    "seats": seats_to_json(component.seats),
+                }
+                for component in price.components
+            ],
+        },
+    )
+    return price, [text for component in price.components for text in warnings(component)]

@@ -1,0 +1,141 @@
+"""What a price is made of: components, each with a charge model, a recurrence and a timing (DSL-1 to DSL-3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+from candela_server.kernel.recurrence import Recurrence
+
+PriceId = NewType("PriceId", str)
+ComponentId = NewType("ComponentId", str)
+
+_ZERO = Decimal(0)
+
+
+class ComponentKind(StrEnum):
+    """What a component multiplies its price with."""
+
+    FIXED = "fixed"
+    PER_UNIT = "per_unit"
+    USAGE = "usage"
+
+
+class BillingTiming(StrEnum):
+    """Which end of a period is charged at."""
+
+    IN_ADVANCE = "in_advance"
+    IN_ARREARS = "in_arrears"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatCharge:
+    """Every unit costs the same; for FIXED components, the amount of the period."""
+
+    unit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """One step of a tiered charge; `up_to` is inclusive and None for the last, open tier."""
+
+    up_to: Decimal | None
+    unit_price: Decimal
+    flat_fee: Decimal = _ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraduatedCharge:
+    """Each unit costs what its tier says."""
+
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeCharge:
+    """All units cost what the tier of the whole quantity says."""
+
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageCharge:
+    """Blocks of units, begun ones charged whole."""
+
+    package_size: Decimal
+    package_price: Decimal
+
+
+ChargeModel = FlatCharge | GraduatedCharge | VolumeCharge | PackageCharge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """How a quantity becomes an amount: free units off, then the model, then the minimum, then the maximum (DSL-3)."""
+
+    model: ChargeModel
+    free_units: Decimal = _ZERO
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatTerms:
+    """The rules of a component that counts seats (DSL-6)."""
+
+    minimum_seats: int = 0
+    included_seats: int = 0
+    bill_immediately: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One charge inside a price.
+
+    `recurrence` has its own zone only when `own_time_zone` is set; otherwise the subscription's zone counts:
+    see `recurrence_in`.
+    """
+
+    id: ComponentId
+    position: int
+    name: str
+    kind: ComponentKind
+    recurrence_rule: str
+    own_time_zone: str | None
+    timing: BillingTiming
+    metric_id: str | None
+    charge: Charge
+    seats: SeatTerms | None
+
+    def recurrence_in(self, time_zone: str) -> Recurrence:
+        """When the component recurs for a subscription in this zone (DSL-5)."""
+        return Recurrence.parse(self.recurrence_rule, self.own_time_zone or time_zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """A whole tariff of a plan in one currency; it never changes but for being archived (CAT-4, CAT-5)."""
+
+    id: PriceId
+    plan_id: str
+    name: str
+    currency: str
+    components: tuple[Component, ...]
+    private_customer_id: str | None
+    created_at: datetime
+    archived_at: datetime | None = None
+
+    def component(self, component_id: ComponentId) -> Component:
+        """The component with this id. Raises KeyError."""
+        for component in self.components:
+            if component.id == component_id:
+                return component
+        raise KeyError(component_id)
+
+    @property
+    def cadence(self) -> tuple[str, ...]:
+        """What "per interval" means for the latest price per currency and interval: the components' rules."""
+        return tuple(sorted({component.recurrence_rule for component in self.components}))

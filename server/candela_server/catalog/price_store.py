@@ -1,0 +1,138 @@
+"""Every SQL text over prices and their components; nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from candela_server.storage.postgres import Tx
+
+from .price import BillingTiming, Component, ComponentId, ComponentKind, Price, PriceId
+from .terms_json import charge_from_json, charge_to_json, seats_from_json, seats_to_json
+
+_PRICE = "id, plan_id, name, currency, private_customer_id, created_at, archived_at"
+
+
+async def insert_price(tx: Tx, price: Price) -> None:
+    """Stores a new price with its components."""
+    await tx.execute(
+        """
+        INSERT INTO price (merchant_id, id, plan_id, name, currency, private_customer_id, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        tx.merchant_id,
+        price.id,
+        price.plan_id,
+        price.name,
+        price.currency,
+        price.private_customer_id,
+        price.created_at,
+    )
+    await tx.executemany(
+        """
+        INSERT INTO price_component (merchant_id, id, price_id, position, name, kind,
+                                     recurrence_rule, own_time_zone, timing, metric_id, charge, seats)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        """,
+        [
+            (
+                tx.merchant_id,
+                component.id,
+                price.id,
+                component.position,
+                component.name,
+                component.kind,
+                component.recurrence_rule,
+                component.own_time_zone,
+                component.timing,
+                component.metric_id,
+                charge_to_json(component.charge),
+                seats_to_json(component.seats),
+            )
+            for component in price.components
+        ],
+    )
+
+
+async def list_prices_by_id(tx: Tx, ids: Sequence[str]) -> list[Price]:
+    """The prices with these ids, in no particular order."""
+    rows = await tx.fetch(
+        f"SELECT {_PRICE} FROM price WHERE merchant_id = $1 AND id = ANY($2::text[])",
+        tx.merchant_id,
+        list(ids),
+    )
+    return await _with_components(tx, rows)
+
+
+async def list_prices_of_plan(
+    tx: Tx,
+    plan_id: str,
+    *,
+    limit: int = 1000,
+    after: tuple[datetime, str] | None = None,
+    include_archived: bool,
+) -> list[Price]:
+    """One page of a plan's prices by (created_at, id)."""
+    after_at, after_id = after or (None, "")
+    rows = await tx.fetch(
+        f"""
+        SELECT {_PRICE} FROM price
+        WHERE merchant_id = $1 AND plan_id = $2
+          AND ($3::timestamptz IS NULL OR (created_at, id) > ($3, $4))
+          AND ($5 OR archived_at IS NULL)
+        ORDER BY created_at, id LIMIT $6
+        """,
+        tx.merchant_id,
+        plan_id,
+        after_at,
+        after_id,
+        include_archived,
+        limit,
+    )
+    return await _with_components(tx, rows)
+
+
+async def _with_components(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Price]:
+    found = await tx.fetch(
+        """
+        SELECT id, price_id, position, name, kind, recurrence_rule, own_time_zone, timing, metric_id,
+               charge, seats
+        FROM price_component
+        WHERE merchant_id = $1 AND price_id = ANY($2::text[])
+        ORDER BY price_id, position
+        """,
+        tx.merchant_id,
+        [row["id"] for row in rows],
+    )
+    by_price: dict[str, list[Component]] = {}
+    for row in found:
+        by_price.setdefault(row["price_id"], []).append(_component_from_row(row))
+    return [
+        Price(
+            id=PriceId(row["id"]),
+            plan_id=row["plan_id"],
+            name=row["name"],
+            currency=row["currency"],
+            components=tuple(by_price.get(row["id"], ())),
+            private_customer_id=row["private_customer_id"],
+            created_at=row["created_at"],
+            archived_at=row["archived_at"],
+        )
+        for row in rows
+    ]
+
+
+def _component_from_row(row: Mapping[str, Any]) -> Component:
+    return Component(
+        id=ComponentId(row["id"]),
+        position=row["position"],
+        name=row["name"],
+        kind=ComponentKind(row["kind"]),
+        recurrence_rule=row["recurrence_rule"],
+        own_time_zone=row["own_time_zone"],
+        timing=BillingTiming(row["timing"]),
+        metric_id=row["metric_id"],
+        charge=charge_from_json(row["charge"]),
+        seats=seats_from_json(row["seats"]),
+    )

@@ -1,0 +1,225 @@
+"""What others may ask about the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from candela_server.storage.postgres import Tx
+
+from . import price_store, store
+from .errors import (
+    CreditDefinitionNotFoundError,
+    FeatureNotFoundError,
+    MetricNotFoundError,
+    PlanNotFoundError,
+    PlanNotSoldError,
+    PlanVersionNotFoundError,
+    PriceNotFoundError,
+    PriceNotOfPlanError,
+)
+from .model import (
+    CreditDefinition,
+    CreditDefinitionId,
+    Feature,
+    FeatureId,
+    Metric,
+    MetricId,
+    Offer,
+    Plan,
+    PlanId,
+    PlanVersion,
+    PlanVersionId,
+)
+from .price import Price, PriceId
+from .refs import BySlug, Ref
+
+OfferKey = tuple[PlanVersionId, PriceId]
+
+
+async def list_metrics(tx: Tx) -> list[Metric]:
+    """All metrics, archived ones too: they go on counting."""
+    return await store.list_metrics(tx)
+
+
+async def list_features(tx: Tx) -> list[Feature]:
+    """All features, disabled and archived ones too."""
+    return await store.list_features(tx)
+
+
+async def get_metric(tx: Tx, ref: Ref) -> Metric:
+    """The metric. Raises MetricNotFoundError."""
+    found = (
+        await store.find_metric(tx, slug=ref.slug)
+        if isinstance(ref, BySlug)
+        else await store.find_metric(tx, metric_id=ref.id)
+    )
+    if found is None:
+        raise MetricNotFoundError(str(ref))
+    return found
+
+
+async def get_feature(tx: Tx, ref: Ref, *, lock: bool = False) -> Feature:
+    """The feature; locked until commit when asked. Raises FeatureNotFoundError."""
+    found = (
+        await store.find_feature(tx, slug=ref.slug, lock=lock)
+        if isinstance(ref, BySlug)
+        else await store.find_feature(tx, feature_id=ref.id, lock=lock)
+    )
+    if found is None:
+        raise FeatureNotFoundError(str(ref))
+    return found
+
+
+async def get_plan(tx: Tx, ref: Ref) -> Plan:
+    """The plan. Raises PlanNotFoundError."""
+    found = (
+        await store.find_plan(tx, slug=ref.slug)
+        if isinstance(ref, BySlug)
+        else await store.find_plan(tx, plan_id=ref.id)
+    )
+    if found is None:
+        raise PlanNotFoundError(str(ref))
+    return found
+
+
+async def get_plan_version(tx: Tx, version_id: PlanVersionId) -> PlanVersion:
+    """The version and what it grants. Raises PlanVersionNotFoundError."""
+    found = await store.list_versions_by_id(tx, [version_id])
+    if not found:
+        raise PlanVersionNotFoundError(version_id)
+    return found[0]
+
+
+async def get_price(tx: Tx, price_id: PriceId) -> Price:
+    """The price and its components. Raises PriceNotFoundError."""
+    found = await price_store.list_prices_by_id(tx, [price_id])
+    if not found:
+        raise PriceNotFoundError(price_id)
+    return found[0]
+
+
+async def list_prices_on_sale(tx: Tx, plan_id: PlanId) -> list[Price]:
+    """The plan's public prices that are sold now: the latest of each currency and cadence (CAT-5)."""
+    latest: dict[tuple[str, tuple[str, ...]], Price] = {}
+    for price in await price_store.list_prices_of_plan(tx, plan_id, include_archived=False):
+        if price.private_customer_id is None:
+            latest[price.currency, price.cadence] = price
+    return list(latest.values())
+
+
+async def list_credit_definitions(tx: Tx, version_id: PlanVersionId) -> list[CreditDefinition]:
+    """The definitions in use that come with a version."""
+    return await store.list_credit_definitions(tx, plan_version_ids=[version_id])
+
+
+async def get_credit_definition(tx: Tx, definition_id: CreditDefinitionId) -> CreditDefinition:
+    """The definition. Raises CreditDefinitionNotFoundError."""
+    found = await store.find_credit_definition(tx, definition_id)
+    if found is None:
+        raise CreditDefinitionNotFoundError(definition_id)
+    return found
+
+
+async def resolve_price(
+    tx: Tx, ref: Ref, *, price_id: PriceId | None, currency: str | None, customer_id: str
+) -> tuple[Plan, PlanVersion, Price]:
+    """What a customer buys who asks for a plan: its current version and a price on sale.
+
+    Without a `price_id` it is the latest public price, of `currency` when that is named (CAT-5). Raises
+    PlanNotFoundError, PlanNotSoldError, PriceNotFoundError and PriceNotOfPlanError.
+    """
+    plan = await get_plan(tx, ref)
+    if plan.archived_at is not None:
+        raise PlanNotSoldError(plan.slug, "it is archived")
+    if plan.current_version_id is None:
+        raise PlanNotSoldError(plan.slug, "it has no published version")
+    version = await get_plan_version(tx, plan.current_version_id)
+    if price_id is None:
+        offered = [
+            price
+            for price in await list_prices_on_sale(tx, plan.id)
+            if currency in (None, price.currency)
+        ]
+        if not offered:
+            raise PlanNotSoldError(plan.slug, f"it has no price in {currency or 'any currency'}")
+        return plan, version, max(offered, key=lambda price: (price.created_at, price.id))
+    price = await get_price(tx, price_id)
+    if price.plan_id != plan.id:
+        raise PriceNotOfPlanError(price_id, plan.slug)
+    if price.archived_at is not None:
+        raise PlanNotSoldError(plan.slug, "the price is archived", price_id)
+    if price.private_customer_id not in (None, customer_id):
+        # Another customer's private price must not be told apart from one that does not exist (CAT-7).
+        raise PriceNotFoundError(price_id)
+    return plan, version, price
+
+
+async def get_offer(tx: Tx, version_id: PlanVersionId, price_id: PriceId) -> Offer:
+    """All that a subscription to this version at this price needs to know."""
+    return (await get_offers(tx, [(version_id, price_id)]))[version_id, price_id]
+
+
+async def get_offers(tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
+    """Many offers, read as sets: a handful of statements however many there are.
+
+    Raises PlanVersionNotFoundError and PriceNotFoundError.
+    """
+    wanted = set(keys)
+    versions = {
+        version.id: version
+        for version in await store.list_versions_by_id(tx, sorted({key[0] for key in wanted}))
+    }
+    prices = {
+        price.id: price
+        for price in await price_store.list_prices_by_id(tx, sorted({key[1] for key in wanted}))
+    }
+    plans = {
+        plan.id: plan
+        for plan in await store.list_plans_by_id(
+            tx, sorted({version.plan_id for version in versions.values()})
+        )
+    }
+    features: dict[FeatureId, Feature] = {
+        feature.id: feature for feature in await store.list_features(tx)
+    }
+    metrics: dict[MetricId, Metric] = {
+        metric.id: metric for metric in await store.list_metrics(tx)
+    }
+    definitions: dict[PlanVersionId, list[CreditDefinition]] = {}
+    for definition in await store.list_credit_definitions(tx, plan_version_ids=sorted(versions)):
+        assert definition.plan_version_id is not None, "selected by it"
+        definitions.setdefault(definition.plan_version_id, []).append(definition)
+    offers: dict[OfferKey, Offer] = {}
+    for version_id, price_id in wanted:
+        if version_id not in versions:
+            raise PlanVersionNotFoundError(version_id)
+        if price_id not in prices:
+            raise PriceNotFoundError(price_id)
+        version = versions[version_id]
+        offers[version_id, price_id] = Offer(
+            plan=plans[version.plan_id],
+            version=version,
+            price=prices[price_id],
+            features=features,
+            metrics=metrics,
+            credit_definitions=tuple(
+                definition
+                for definition in definitions.get(version_id, ())
+                if definition.price_id in (None, price_id)
+            ),
+        )
+    return offers
+
+
+async def list_plans(
+    tx: Tx,
+    *,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+    include_archived: bool = False,
+) -> list[Plan]:
+    """One page of plans by (created_at, id)."""
+    return await store.list_plans(
+        tx, limit=limit, after=after, include_archived=include_archived
+    )

@@ -1,0 +1,491 @@
+"""Every SQL text over features, metrics, plans and credit definitions; prices are in `price_store.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from candela_server.kernel.recurrence import Recurrence
+from candela_server.storage.postgres import Tx, unique_violation
+
+from .errors import SlugTakenError
+from .model import (
+    Aggregation,
+    CreditApplicationType,
+    CreditBasis,
+    CreditDefinition,
+    CreditDefinitionId,
+    CreditScope,
+    Feature,
+    FeatureId,
+    FeatureType,
+    LimitBehavior,
+    LimitScope,
+    Metric,
+    MetricId,
+    Plan,
+    PlanFeature,
+    PlanId,
+    PlanVersion,
+    PlanVersionId,
+    PlanVersionStatus,
+)
+from .terms_json import value_from_json, value_to_json
+
+Position = tuple[datetime, str]
+
+_METRIC = "id, slug, name, aggregation, event_names, property, unit_name, created_at, archived_at"
+_FEATURE = """id, slug, name, description, type, default_value, metric_id, created_at, disabled_at,
+              archived_at"""
+_PLAN = """p.id, p.slug, p.name, p.description, p.is_enterprise_plan, p.publicly_visible, p.metadata,
+           p.created_at, p.archived_at,
+           (SELECT v.id FROM plan_version v
+            WHERE v.merchant_id = p.merchant_id AND v.plan_id = p.id AND v.status = 'published'
+            ORDER BY v.number DESC LIMIT 1) AS current_version_id"""
+_VERSION = "id, plan_id, number, status, message, author, created_at, published_at"
+_DEFINITION = """id, name, scope, application_type, plan_id, plan_version_id, price_id, component_id,
+                 feature_id, metric_id, default_amount, refill_amount, currency, renew_on_billing,
+                 renewal_rule, billing_visible, basis, expires_after, rollover_cap, priority,
+                 created_at, archived_at"""
+
+
+async def insert_metric(tx: Tx, metric: Metric) -> None:
+    """Stores a new metric. Raises SlugTakenError."""
+    try:
+        await tx.execute(
+            """
+            INSERT INTO metric (merchant_id, id, slug, name, aggregation, event_names, property,
+                                unit_name, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            """,
+            tx.merchant_id,
+            metric.id,
+            metric.slug,
+            metric.name,
+            metric.aggregation,
+            list(metric.event_names),
+            metric.property,
+            metric.unit_name,
+            metric.created_at,
+        )
+    except Exception as error:
+        if unique_violation(error) == "metric_slug_key":
+            raise SlugTakenError("metric", metric.slug) from error
+        raise
+
+
+async def list_metrics(tx: Tx) -> list[Metric]:
+    """All metrics, archived ones too, oldest first: archived ones go on counting."""
+    rows = await tx.fetch(
+        f"SELECT {_METRIC} FROM metric WHERE merchant_id = $1 ORDER BY created_at, id",
+        tx.merchant_id,
+    )
+    return [_metric_from_row(row) for row in rows]
+
+
+async def find_metric(tx: Tx, *, metric_id: str = "", slug: str = "") -> Metric | None:
+    """The metric with this id or slug."""
+    row = await tx.fetchrow(
+        f"SELECT {_METRIC} FROM metric WHERE merchant_id = $1 AND (id = $2 OR slug = $3)",
+        tx.merchant_id,
+        metric_id,
+        slug,
+    )
+    return _metric_from_row(row) if row else None
+
+
+async def insert_feature(tx: Tx, feature: Feature) -> None:
+    """Stores a new feature. Raises SlugTakenError."""
+    try:
+        await tx.execute(
+            """
+            INSERT INTO feature (merchant_id, id, slug, name, description, type, default_value,
+                                 metric_id, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            """,
+            tx.merchant_id,
+            feature.id,
+            feature.slug,
+            feature.name,
+            feature.description,
+            feature.type,
+            value_to_json(feature.default_value),
+            feature.metric_id,
+            feature.created_at,
+        )
+    except Exception as error:
+        if unique_violation(error) == "feature_slug_key":
+            raise SlugTakenError("feature", feature.slug) from error
+        raise
+
+
+async def list_features(tx: Tx) -> list[Feature]:
+    """All features, archived and disabled ones too, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_FEATURE} FROM feature WHERE merchant_id = $1 ORDER BY created_at, id",
+        tx.merchant_id,
+    )
+    return [_feature_from_row(row) for row in rows]
+
+
+async def find_feature(
+    tx: Tx, *, feature_id: str = "", slug: str = "", lock: bool = False
+) -> Feature | None:
+    """The feature with this id or slug; locked until commit when asked."""
+    row = await tx.fetchrow(
+        f"""
+        SELECT {_FEATURE} FROM feature WHERE merchant_id = $1 AND (id = $2 OR slug = $3)
+        {"FOR UPDATE" if lock else ""}
+        """,
+        tx.merchant_id,
+        feature_id,
+        slug,
+    )
+    return _feature_from_row(row) if row else None
+
+
+async def set_feature_disabled(
+    tx: Tx, feature_id: FeatureId, disabled_at: datetime | None
+) -> None:
+    """Switches a feature off for everybody, or on again."""
+    await tx.execute(
+        "UPDATE feature SET disabled_at = $3 WHERE merchant_id = $1 AND id = $2",
+        tx.merchant_id,
+        feature_id,
+        disabled_at,
+    )
+
+
+async def insert_plan(tx: Tx, plan: Plan) -> None:
+    """Stores a new plan. Raises SlugTakenError."""
+    try:
+        await tx.execute(
+            """
+            INSERT INTO plan (merchant_id, id, slug, name, description, is_enterprise_plan,
+                              publicly_visible, metadata, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            """,
+            tx.merchant_id,
+            plan.id,
+            plan.slug,
+            plan.name,
+            plan.description,
+            plan.is_enterprise_plan,
+            plan.publicly_visible,
+            dict(plan.metadata),
+            plan.created_at,
+        )
+    except Exception as error:
+        if unique_violation(error) == "plan_slug_key":
+            raise SlugTakenError("plan", plan.slug) from error
+        raise
+
+
+async def find_plan(tx: Tx, *, plan_id: str = "", slug: str = "") -> Plan | None:
+    """The plan with this id or slug."""
+    row = await tx.fetchrow(
+        f"SELECT {_PLAN} FROM plan p WHERE p.merchant_id = $1 AND (p.id = $2 OR p.slug = $3)",
+        tx.merchant_id,
+        plan_id,
+        slug,
+    )
+    return _plan_from_row(row) if row else None
+
+
+async def list_plans(
+    tx: Tx, *, limit: int, after: Position | None, include_archived: bool
+) -> list[Plan]:
+    """One page of plans by (created_at, id)."""
+    after_at, after_id = after or (None, "")
+    rows = await tx.fetch(
+        f"""
+        SELECT {_PLAN} FROM plan p
+        WHERE p.merchant_id = $1
+          AND ($2::timestamptz IS NULL OR (p.created_at, p.id) > ($2, $3))
+          AND ($4 OR p.archived_at IS NULL)
+        ORDER BY p.created_at, p.id LIMIT $5
+        """,
+        tx.merchant_id,
+        after_at,
+        after_id,
+        include_archived,
+        limit,
+    )
+    return [_plan_from_row(row) for row in rows]
+
+
+async def list_plans_by_id(tx: Tx, ids: Sequence[str]) -> list[Plan]:
+    """The plans with these ids, in no particular order."""
+    rows = await tx.fetch(
+        f"SELECT {_PLAN} FROM plan p WHERE p.merchant_id = $1 AND p.id = ANY($2::text[])",
+        tx.merchant_id,
+        list(ids),
+    )
+    return [_plan_from_row(row) for row in rows]
+
+
+async def insert_plan_version(tx: Tx, version: PlanVersion) -> None:
+    """Stores a new version with what it grants."""
+    await tx.execute(
+        """
+        INSERT INTO plan_version (merchant_id, id, plan_id, number, status, message, author,
+                                  created_at, published_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        tx.merchant_id,
+        version.id,
+        version.plan_id,
+        version.number,
+        version.status,
+        version.message,
+        version.author,
+        version.created_at,
+        version.published_at,
+    )
+    await tx.executemany(
+        """
+        INSERT INTO plan_version_feature (merchant_id, plan_version_id, feature_id, position, value,
+                                          limit_behavior, limit_scope)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        [
+            (
+                tx.merchant_id,
+                version.id,
+                granted.feature_id,
+                position,
+                value_to_json(granted.value),
+                granted.limit_behavior,
+                granted.limit_scope,
+            )
+            for position, granted in enumerate(version.features)
+        ],
+    )
+
+
+async def list_versions_by_id(tx: Tx, ids: Sequence[str]) -> list[PlanVersion]:
+    """The versions with these ids and what they grant, in no particular order."""
+    rows = await tx.fetch(
+        f"SELECT {_VERSION} FROM plan_version WHERE merchant_id = $1 AND id = ANY($2::text[])",
+        tx.merchant_id,
+        list(ids),
+    )
+    return await _with_features(tx, rows)
+
+
+async def list_versions_of_plan(
+    tx: Tx, plan_id: PlanId, *, limit: int, after: Position | None
+) -> list[PlanVersion]:
+    """One page of a plan's versions by (created_at, id)."""
+    after_at, after_id = after or (None, "")
+    rows = await tx.fetch(
+        f"""
+        SELECT {_VERSION} FROM plan_version
+        WHERE merchant_id = $1 AND plan_id = $2
+          AND ($3::timestamptz IS NULL OR (created_at, id) > ($3, $4))
+        ORDER BY created_at, id LIMIT $5
+        """,
+        tx.merchant_id,
+        plan_id,
+        after_at,
+        after_id,
+        limit,
+    )
+    return await _with_features(tx, rows)
+
+
+async def insert_credit_definition(tx: Tx, definition: CreditDefinition) -> None:
+    """Stores a new credit definition."""
+    await tx.execute(
+        """
+        INSERT INTO credit_definition (
+            merchant_id, id, name, scope, application_type, plan_id, plan_version_id, price_id,
+            component_id, feature_id, metric_id, default_amount, refill_amount, currency,
+            renew_on_billing, renewal_rule, billing_visible, basis, expires_after, rollover_cap,
+            priority, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19, $20, $21, $22)
+        """,
+        tx.merchant_id,
+        definition.id,
+        definition.name,
+        definition.scope,
+        definition.application_type,
+        definition.plan_id,
+        definition.plan_version_id,
+        definition.price_id,
+        definition.component_id,
+        definition.feature_id,
+        definition.metric_id,
+        definition.default_amount,
+        definition.refill_amount,
+        definition.currency,
+        definition.renew_on_billing,
+        str(definition.renewal) if definition.renewal else None,
+        definition.billing_visible,
+        definition.basis,
+        definition.expires_after,
+        definition.rollover_cap,
+        definition.priority,
+        definition.created_at,
+    )
+
+
+async def list_credit_definitions(
+    tx: Tx, *, plan_version_ids: Sequence[str]
+) -> list[CreditDefinition]:
+    """The definitions in use that come with these versions, oldest first."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_DEFINITION} FROM credit_definition
+        WHERE merchant_id = $1 AND plan_version_id = ANY($2::text[]) AND archived_at IS NULL
+        ORDER BY created_at, id
+        """,
+        tx.merchant_id,
+        list(plan_version_ids),
+    )
+    return [_definition_from_row(row) for row in rows]
+
+
+async def page_credit_definitions(
+    tx: Tx, *, plan_id: PlanId | None, limit: int, after: Position | None
+) -> list[CreditDefinition]:
+    """One page of definitions by (created_at, id)."""
+    after_at, after_id = after or (None, "")
+    rows = await tx.fetch(
+        f"""
+        SELECT {_DEFINITION} FROM credit_definition
+        WHERE merchant_id = $1 AND ($2::text IS NULL OR plan_id = $2)
+          AND ($3::timestamptz IS NULL OR (created_at, id) > ($3, $4))
+        ORDER BY created_at, id LIMIT $5
+        """,
+        tx.merchant_id,
+        plan_id,
+        after_at,
+        after_id,
+        limit,
+    )
+    return [_definition_from_row(row) for row in rows]
+
+
+async def find_credit_definition(
+    tx: Tx, definition_id: CreditDefinitionId
+) -> CreditDefinition | None:
+    """The definition with this id."""
+    row = await tx.fetchrow(
+        f"SELECT {_DEFINITION} FROM credit_definition WHERE merchant_id = $1 AND id = $2",
+        tx.merchant_id,
+        definition_id,
+    )
+    return _definition_from_row(row) if row else None
+
+
+async def _with_features(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[PlanVersion]:
+    granted = await tx.fetch(
+        """
+        SELECT plan_version_id, feature_id, value, limit_behavior, limit_scope
+        FROM plan_version_feature
+        WHERE merchant_id = $1 AND plan_version_id = ANY($2::text[])
+        ORDER BY plan_version_id, position
+        """,
+        tx.merchant_id,
+        [row["id"] for row in rows],
+    )
+    by_version: dict[str, list[PlanFeature]] = {}
+    for row in granted:
+        behavior = row["limit_behavior"]
+        by_version.setdefault(row["plan_version_id"], []).append(
+            PlanFeature(
+                feature_id=row["feature_id"],
+                value=value_from_json(row["value"]),
+                limit_behavior=LimitBehavior(behavior) if behavior else None,
+                limit_scope=LimitScope(row["limit_scope"]),
+            )
+        )
+    return [
+        PlanVersion(
+            id=PlanVersionId(row["id"]),
+            plan_id=PlanId(row["plan_id"]),
+            number=row["number"],
+            status=PlanVersionStatus(row["status"]),
+            features=tuple(by_version.get(row["id"], ())),
+            message=row["message"],
+            author=row["author"],
+            created_at=row["created_at"],
+            published_at=row["published_at"],
+        )
+        for row in rows
+    ]
+
+
+def _metric_from_row(row: Mapping[str, Any]) -> Metric:
+    return Metric(
+        id=MetricId(row["id"]),
+        slug=row["slug"],
+        name=row["name"],
+        aggregation=Aggregation(row["aggregation"]),
+        event_names=tuple(row["event_names"]),
+        property=row["property"],
+        unit_name=row["unit_name"],
+        created_at=row["created_at"],
+        archived_at=row["archived_at"],
+    )
+
+
+def _feature_from_row(row: Mapping[str, Any]) -> Feature:
+    return Feature(
+        id=FeatureId(row["id"]),
+        slug=row["slug"],
+        name=row["name"],
+        description=row["description"],
+        type=FeatureType(row["type"]),
+        default_value=value_from_json(row["default_value"]),
+        metric_id=row["metric_id"],
+        created_at=row["created_at"],
+        disabled_at=row["disabled_at"],
+        archived_at=row["archived_at"],
+    )
+
+
+def _plan_from_row(row: Mapping[str, Any]) -> Plan:
+    return Plan(
+        id=PlanId(row["id"]),
+        slug=row["slug"],
+        name=row["name"],
+        description=row["description"],
+        current_version_id=row["current_version_id"],
+        is_enterprise_plan=row["is_enterprise_plan"],
+        publicly_visible=row["publicly_visible"],
+        metadata=row["metadata"],
+        created_at=row["created_at"],
+        archived_at=row["archived_at"],
+    )
+
+
+def _definition_from_row(row: Mapping[str, Any]) -> CreditDefinition:
+    rule = row["renewal_rule"]
+    return CreditDefinition(
+        id=CreditDefinitionId(row["id"]),
+        name=row["name"],
+        scope=CreditScope(row["scope"]),
+        application_type=CreditApplicationType(row["application_type"]),
+        plan_id=row["plan_id"],
+        plan_version_id=row["plan_version_id"],
+        price_id=row["price_id"],
+        component_id=row["component_id"],
+        feature_id=row["feature_id"],
+        metric_id=row["metric_id"],
+        default_amount=row["default_amount"],
+        refill_amount=row["refill_amount"],
+        currency=row["currency"],
+        renew_on_billing=row["renew_on_billing"],
+        renewal=Recurrence.parse(rule, "UTC") if rule else None,
+        billing_visible=row["billing_visible"],
+        basis=CreditBasis(row["basis"]),
+        expires_after=row["expires_after"],
+        rollover_cap=row["rollover_cap"],
+        priority=row["priority"],
+        created_at=row["created_at"],
+        archived_at=row["archived_at"],
+    )

@@ -1,0 +1,446 @@
+"""Features, metrics and plans, between the contract and the model; prices are in `price_wire.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+from candela.catalog.v1 import (
+    credit_definition_pb2,
+    feature_pb2,
+    metric_pb2,
+    plan_pb2,
+    plan_service_pb2,
+)
+from google.protobuf.duration_pb2 import Duration
+
+from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
+from candela_server.kernel import read_fields
+from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.money import format_decimal
+from candela_server.kernel.read_fields import (
+    currency_code,
+    decimal,
+    metadata,
+    optional,
+    positive_decimal,
+    slug,
+    text,
+)
+
+from .create_credit_definition import NewCreditDefinition
+from .create_feature import NewFeature
+from .create_metric import NewMetric
+from .create_plan import CreatePlan, GrantedFeature
+from .model import (
+    Aggregation,
+    CreditApplicationType,
+    CreditBasis,
+    CreditDefinition,
+    CreditScope,
+    Feature,
+    FeatureType,
+    FeatureValue,
+    LimitBehavior,
+    LimitScope,
+    Metric,
+    Plan,
+    PlanVersion,
+    PlanVersionStatus,
+)
+from .price_wire import price_from_proto
+from .refs import ById, BySlug, Ref
+
+MAX_METRICS = 50
+MAX_FEATURES = 200
+MAX_PRICES = 20
+MAX_CREDIT_DEFINITIONS = 50
+MAX_EVENT_NAMES = 20
+
+_FEATURE_TYPES = {
+    FeatureType.BOOLEAN: feature_pb2.FEATURE_TYPE_BOOLEAN,
+    FeatureType.NUMBER: feature_pb2.FEATURE_TYPE_NUMBER,
+    FeatureType.STRING: feature_pb2.FEATURE_TYPE_STRING,
+}
+_AGGREGATIONS = {
+    Aggregation.COUNT: metric_pb2.AGGREGATION_COUNT,
+    Aggregation.SUM: metric_pb2.AGGREGATION_SUM,
+    Aggregation.AVERAGE: metric_pb2.AGGREGATION_AVERAGE,
+    Aggregation.MAX: metric_pb2.AGGREGATION_MAX,
+    Aggregation.MIN: metric_pb2.AGGREGATION_MIN,
+    Aggregation.LAST: metric_pb2.AGGREGATION_LAST,
+    Aggregation.UNIQUE: metric_pb2.AGGREGATION_UNIQUE,
+}
+_BEHAVIORS = {
+    LimitBehavior.HARD: feature_pb2.LIMIT_BEHAVIOR_HARD,
+    LimitBehavior.SOFT: feature_pb2.LIMIT_BEHAVIOR_SOFT,
+    LimitBehavior.OVERAGE: feature_pb2.LIMIT_BEHAVIOR_OVERAGE,
+}
+_LIMIT_SCOPES = {
+    LimitScope.CUSTOMER: feature_pb2.LIMIT_SCOPE_CUSTOMER,
+    LimitScope.USER: feature_pb2.LIMIT_SCOPE_USER,
+}
+_VERSION_STATUSES = {
+    PlanVersionStatus.DRAFT: plan_pb2.PLAN_VERSION_STATUS_DRAFT,
+    PlanVersionStatus.PUBLISHED: plan_pb2.PLAN_VERSION_STATUS_PUBLISHED,
+    PlanVersionStatus.ARCHIVED: plan_pb2.PLAN_VERSION_STATUS_ARCHIVED,
+}
+_CREDIT_SCOPES = {
+    CreditScope.COMPONENT: credit_definition_pb2.CREDIT_SCOPE_COMPONENT,
+    CreditScope.PRICE: credit_definition_pb2.CREDIT_SCOPE_PRICE,
+    CreditScope.PLAN: credit_definition_pb2.CREDIT_SCOPE_PLAN,
+    CreditScope.MERCHANT: credit_definition_pb2.CREDIT_SCOPE_MERCHANT,
+}
+_APPLICATION_TYPES = {
+    CreditApplicationType.USAGE: credit_definition_pb2.CREDIT_APPLICATION_TYPE_USAGE,
+    CreditApplicationType.MONETARY: credit_definition_pb2.CREDIT_APPLICATION_TYPE_MONETARY,
+}
+_BASES = {
+    CreditBasis.CUSTOMER: credit_definition_pb2.CREDIT_BASIS_CUSTOMER,
+    CreditBasis.SEAT: credit_definition_pb2.CREDIT_BASIS_SEAT,
+}
+
+_Member = TypeVar("_Member", bound=Enum)
+
+
+class _WireRef(Protocol):
+    id: str
+    slug: str
+
+    def WhichOneof(self, oneof_group: Any) -> Any: ...  # noqa: N802 - protobuf's name
+
+
+def ref_from_proto(prefix: str, ref: _WireRef) -> Ref:
+    """Which thing is meant. Raises ValueError when nothing is set or the id is another kind's."""
+    match ref.WhichOneof("ref"):
+        case "id":
+            return ById(read_fields.typed_id(prefix)(ref.id))
+        case "slug":
+            return BySlug(slug(ref.slug))
+        case _:
+            raise ValueError("must be named by id or slug")
+
+
+def feature_value_from_proto(value: feature_pb2.FeatureValue) -> FeatureValue:
+    """The value. Raises ValueError when nothing is set or the number is none."""
+    match value.WhichOneof("value"):
+        case "boolean":
+            return value.boolean
+        case "number":
+            return decimal()(value.number)
+        case "text":
+            return text(0, 500)(value.text)
+        case _:
+            raise ValueError("must be set")
+
+
+def feature_value_to_proto(value: FeatureValue) -> feature_pb2.FeatureValue:
+    """The value as the contract shows it."""
+    if isinstance(value, bool):
+        return feature_pb2.FeatureValue(boolean=value)
+    if isinstance(value, Decimal):
+        return feature_pb2.FeatureValue(number=format_decimal(value))
+    return feature_pb2.FeatureValue(text=value)
+
+
+def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
+    """The new metric; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        for name, set_, spec_ids in (
+            ("sql", new.HasField("sql"), "EVT-6"),
+            ("filters", bool(new.filters), "EVT-5"),
+            ("group_by", bool(new.group_by), "EVT-5"),
+            ("unique_of", new.unique_of > metric_pb2.UNIQUE_OF_PROPERTY, "EVT-5, EVT-12"),
+        ):
+            if set_:
+                raise Unserved(f"NewMetric.{name}", spec_ids, field=name)
+        if new.aggregation == metric_pb2.AGGREGATION_WEIGHTED_SUM:
+            raise Unserved("AGGREGATION_WEIGHTED_SUM", "EVT-5", field="aggregation")
+        if len(new.event_names) > MAX_EVENT_NAMES:
+            fields.add("event_names", f"must have at most {MAX_EVENT_NAMES} names")
+        aggregation = fields.read("aggregation", _member, _AGGREGATIONS, new.aggregation)
+        if aggregation is Aggregation.UNIQUE and not new.property:
+            fields.add("property", "must name the property whose values are told apart")
+        return NewMetric(
+            slug=fields.read("slug", slug, new.slug),
+            name=fields.read("name", text(1, 200), new.name),
+            aggregation=aggregation,
+            event_names=fields.read_each("event_names", text(1, 128), new.event_names),
+            property=fields.read("property", optional(text(1, 64)), new.property),
+            unit_name=fields.read("unit_name", text(0, 50), new.unit_name),
+        )
+
+
+def new_feature_from_proto(new: feature_pb2.NewFeature) -> NewFeature:
+    """The new feature; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        kind = fields.read("type", _member, _FEATURE_TYPES, new.type)
+        default = _no_value(kind) if kind in _FEATURE_TYPES else False
+        if new.HasField("default_value"):
+            default = fields.read("default_value", feature_value_from_proto, new.default_value)
+            if kind in _FEATURE_TYPES and not kind.admits(default):
+                fields.add("default_value", f"must be a {kind} value")
+        if new.HasField("metric") and new.metric.WhichOneof("ref") != "slug":
+            fields.add("metric", "must name the metric by its slug")
+        return NewFeature(
+            slug=fields.read("slug", slug, new.slug),
+            name=fields.read("name", text(1, 200), new.name),
+            description=fields.read("description", text(0, 2000), new.description),
+            type=kind,
+            default_value=default,
+            metric_slug=new.metric.slug if new.HasField("metric") else None,
+        )
+
+
+def create_plan_from_proto(request: plan_service_pb2.CreatePlanRequest) -> CreatePlan:
+    """The command; raises InvalidInput whose violations point into the request."""
+    if request.is_trial_plan or request.trial_days or request.HasField("trial_parent_plan"):
+        raise Unserved("CreatePlanRequest.is_trial_plan", "TRL-1", field="is_trial_plan")
+    with FieldViolations() as fields:
+        for name, most in (
+            ("metrics", MAX_METRICS),
+            ("features", MAX_FEATURES),
+            ("prices", MAX_PRICES),
+            ("credit_definitions", MAX_CREDIT_DEFINITIONS),
+        ):
+            count = len(getattr(request, name))
+            if count > most:
+                fields.add(name, f"must have at most {most}, not {count}")
+        if not request.prices and not request.is_enterprise_plan:
+            fields.add("prices", "must have at least one price, unless is_enterprise_plan is set")
+        return CreatePlan(
+            slug=fields.read("slug", slug, request.slug),
+            name=fields.read("name", text(1, 200), request.name),
+            description=fields.read("description", text(0, 2000), request.description),
+            metrics=fields.read_each("metrics", new_metric_from_proto, request.metrics),
+            features=fields.read_each("features", _granted_from_proto, request.features),
+            prices=fields.read_each("prices", price_from_proto, request.prices),
+            credit_definitions=fields.read_each(
+                "credit_definitions", new_credit_definition_from_proto, request.credit_definitions
+            ),
+            is_enterprise_plan=request.is_enterprise_plan,
+            publicly_visible=request.publicly_visible,
+            metadata=fields.read("metadata", metadata, request.metadata),
+            keep_draft=request.keep_draft,
+            message=fields.read("message", text(0, 500), request.message),
+        )
+
+
+def new_credit_definition_from_proto(
+    new: credit_definition_pb2.NewCreditDefinition,
+) -> NewCreditDefinition:
+    """The new definition; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        kind = fields.read("application_type", _member, _APPLICATION_TYPES, new.application_type)
+        scope = fields.read("scope", _member, _CREDIT_SCOPES, new.scope)
+        if kind is CreditApplicationType.MONETARY:
+            raise Unserved("CREDIT_APPLICATION_TYPE_MONETARY", "CRD-8", field="application_type")
+        for name, set_, spec_ids in (
+            ("renewal_rule", bool(new.renewal_rule), "CRD-5"),
+            ("expires_after", new.HasField("expires_after"), "CRD-3"),
+            ("rollover_cap", bool(new.rollover_cap), "CRD-3"),
+        ):
+            if set_:
+                raise Unserved(f"NewCreditDefinition.{name}", spec_ids, field=name)
+        if scope is not CreditScope.PLAN and scope in _CREDIT_SCOPES:
+            raise Unserved(f"CREDIT_SCOPE_{scope.name}", "CRD-2", field="scope")
+        if not new.renew_on_billing:
+            raise Unserved("credits that are granted once", "CRD-5", field="renew_on_billing")
+        if new.currency:
+            fields.add("currency", "must be empty: usage credits are units, not money")
+        default_amount = fields.read("default_amount", positive_decimal, new.default_amount)
+        return NewCreditDefinition(
+            name=fields.read("name", text(1, 200), new.name),
+            scope=scope,
+            application_type=kind,
+            feature_slug=fields.read("feature", slug, new.feature),
+            default_amount=default_amount,
+            refill_amount=fields.read("refill_amount", decimal(least=Decimal(0)), new.refill_amount)
+            if new.refill_amount
+            else default_amount,
+            currency=fields.read("currency", optional(currency_code), new.currency),
+            renew_on_billing=new.renew_on_billing,
+            renewal=None,
+            billing_visible=new.billing_visible,
+            basis=fields.read(
+                "basis", _member, _BASES, new.basis or credit_definition_pb2.CREDIT_BASIS_CUSTOMER
+            ),
+            expires_after=None,
+            rollover_cap=Decimal(0),
+            priority=fields.read("priority", read_fields.whole_number(-1000, 1000), new.priority),
+        )
+
+
+def metric_to_proto(metric: Metric) -> metric_pb2.Metric:
+    """The metric as the contract shows it."""
+    return metric_pb2.Metric(
+        id=metric.id,
+        slug=metric.slug,
+        name=metric.name,
+        aggregation=_AGGREGATIONS[metric.aggregation],
+        event_names=metric.event_names,
+        property=metric.property or "",
+        unique_of=metric_pb2.UNIQUE_OF_PROPERTY
+        if metric.aggregation is Aggregation.UNIQUE
+        else metric_pb2.UNIQUE_OF_UNSPECIFIED,
+        unit_name=metric.unit_name,
+        created_at=timestamp_to_proto(metric.created_at),
+        archived_at=optional_timestamp_to_proto(metric.archived_at),
+    )
+
+
+def feature_to_proto(feature: Feature) -> feature_pb2.Feature:
+    """The feature as the contract shows it."""
+    return feature_pb2.Feature(
+        id=feature.id,
+        slug=feature.slug,
+        name=feature.name,
+        type=_FEATURE_TYPES[feature.type],
+        default_value=feature_value_to_proto(feature.default_value),
+        metric_id=feature.metric_id,
+        description=feature.description,
+        disabled_at=optional_timestamp_to_proto(feature.disabled_at),
+        archived_at=optional_timestamp_to_proto(feature.archived_at),
+        created_at=timestamp_to_proto(feature.created_at),
+    )
+
+
+def plan_to_proto(plan: Plan, *, free: bool) -> plan_pb2.Plan:
+    """The plan as the contract shows it."""
+    return plan_pb2.Plan(
+        id=plan.id,
+        slug=plan.slug,
+        name=plan.name,
+        description=plan.description,
+        current_version_id=plan.current_version_id,
+        is_enterprise_plan=plan.is_enterprise_plan,
+        publicly_visible=plan.publicly_visible,
+        free=free,
+        metadata=plan.metadata,
+        created_at=timestamp_to_proto(plan.created_at),
+        archived_at=optional_timestamp_to_proto(plan.archived_at),
+    )
+
+
+def plan_version_to_proto(
+    version: PlanVersion,
+    slugs: Mapping[str, str],
+    definitions: tuple[CreditDefinition, ...],
+) -> plan_pb2.PlanVersion:
+    """The version as the contract shows it; `slugs` are the features' by id."""
+    return plan_pb2.PlanVersion(
+        id=version.id,
+        plan_id=version.plan_id,
+        number=version.number,
+        status=_VERSION_STATUSES[version.status],
+        features=[
+            plan_pb2.PlanFeature(
+                feature_id=granted.feature_id,
+                feature_slug=slugs[granted.feature_id],
+                value=feature_value_to_proto(granted.value),
+                limit_behavior=_BEHAVIORS[granted.limit_behavior]
+                if granted.limit_behavior
+                else feature_pb2.LIMIT_BEHAVIOR_UNSPECIFIED,
+                limit_scope=_LIMIT_SCOPES[granted.limit_scope],
+            )
+            for granted in version.features
+        ],
+        credit_definitions=[credit_definition_to_proto(one) for one in definitions],
+        message=version.message,
+        author=version.author,
+        created_at=timestamp_to_proto(version.created_at),
+        published_at=optional_timestamp_to_proto(version.published_at),
+    )
+
+
+def credit_definition_to_proto(
+    definition: CreditDefinition,
+) -> credit_definition_pb2.CreditDefinition:
+    """The definition as the contract shows it."""
+    return credit_definition_pb2.CreditDefinition(
+        id=definition.id,
+        name=definition.name,
+        scope=_CREDIT_SCOPES[definition.scope],
+        application_type=_APPLICATION_TYPES[definition.application_type],
+        plan_id=definition.plan_id,
+        price_id=definition.price_id,
+        price_component_id=definition.component_id,
+        feature_id=definition.feature_id,
+        metric_id=definition.metric_id,
+        default_amount=format_decimal(definition.default_amount),
+        refill_amount=format_decimal(definition.refill_amount),
+        currency=definition.currency,
+        renew_on_billing=definition.renew_on_billing,
+        renewal_rule=str(definition.renewal) if definition.renewal else "",
+        billing_visible=definition.billing_visible,
+        basis=_BASES[definition.basis],
+        expires_after=_optional_duration(definition.expires_after),
+        rollover_cap=format_decimal(definition.rollover_cap),
+        priority=definition.priority,
+        created_at=timestamp_to_proto(definition.created_at),
+        archived_at=optional_timestamp_to_proto(definition.archived_at),
+    )
+
+
+def limit_behavior_to_proto(behavior: LimitBehavior) -> feature_pb2.LimitBehavior:
+    """What happens at a limit, as the contract shows it."""
+    return _BEHAVIORS[behavior]
+
+
+def _granted_from_proto(granted: plan_pb2.PlanFeatureInput) -> GrantedFeature:
+    with FieldViolations() as fields:
+        feature: Ref | NewFeature
+        match granted.WhichOneof("feature"):
+            case "existing":
+                feature = fields.read("existing", ref_from_proto, "feat", granted.existing)
+            case "new_feature":
+                feature = fields.read("new_feature", new_feature_from_proto, granted.new_feature)
+            case _:
+                fields.add("feature", "must name an existing feature or describe a new one")
+                feature = BySlug("")
+        return GrantedFeature(
+            feature=feature,
+            value=fields.read("value", feature_value_from_proto, granted.value)
+            if granted.HasField("value")
+            else None,
+            limit_behavior=fields.read(
+                "limit_behavior", _member, _BEHAVIORS, granted.limit_behavior
+            )
+            if granted.limit_behavior
+            else None,
+            limit_scope=fields.read(
+                "limit_scope",
+                _member,
+                _LIMIT_SCOPES,
+                granted.limit_scope or feature_pb2.LIMIT_SCOPE_CUSTOMER,
+            ),
+        )
+
+
+def _member(members: Mapping[_Member, int], value: int) -> _Member:
+    for member, number in members.items():
+        if number == value:
+            return member
+    names = ", ".join(str(member.name) for member in members)
+    raise ValueError(f"must be one of {names}")
+
+
+def _no_value(kind: FeatureType) -> FeatureValue:
+    match kind:
+        case FeatureType.BOOLEAN:
+            return False
+        case FeatureType.NUMBER:
+            return Decimal(0)
+        case FeatureType.STRING:
+            return ""
+
+
+def _optional_duration(span: timedelta | None) -> Duration | None:
+    if span is None:
+        return None
+    duration = Duration()
+    duration.FromTimedelta(span)
+    return duration

@@ -1,0 +1,121 @@
+"""The command `candela`: serve · worker · migrate · merchant · health · config. Parses, calls app, nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from candela_server import app
+from candela_server.config import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = _settings(options)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"])
+            print(f"candela: CANDELA_{name.upper()}: {problem['msg']}", file=sys.stderr)
+        return 2
+    command: Callable[[Settings, argparse.Namespace], int] = options.command
+    return command(settings, options)
+
+
+def _serve(settings: Settings, options: argparse.Namespace) -> int:
+    return app.serve(settings)
+
+
+def _worker(settings: Settings, options: argparse.Namespace) -> int:
+    return app.work(settings)
+
+
+def _migrate(settings: Settings, options: argparse.Namespace) -> int:
+    for line in app.migrate(settings, phase=options.phase):
+        print(line)
+    return 0
+
+
+def _create_merchant(settings: Settings, options: argparse.Namespace) -> int:
+    created = app.create_merchant(
+        settings,
+        name=options.name,
+        mode=options.mode,
+        time_zone=options.time_zone,
+        currency=options.currency,
+    )
+    if options.json:
+        print(json.dumps(created))
+        return 0
+    print(f"merchant         {created['merchant_id']} ({options.mode} mode)")
+    print(f"secret key       {created['secret_key']}    shown this once: keep it on your servers")
+    print(f"publishable key  {created['publishable_key']}    may be in a browser")
+    return 0
+
+
+def _health(settings: Settings, options: argparse.Namespace) -> int:
+    return app.health(settings.grpc_address)
+
+
+def _config(settings: Settings, options: argparse.Namespace) -> int:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        shown = "********" if isinstance(value, SecretStr) else value
+        print(f"CANDELA_{name.upper()}={shown if shown is not None else ''}")
+    return 0
+
+
+_FLAGS: dict[str, Callable[[str], Any]] = {
+    "database-url": str,
+    "redis-url": str,
+    "grpc-address": str,
+    "http-address": str,
+    "role": str,
+    "workers": int,
+    "log-level": str,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="candela", description="Candela, the billing engine. Settings: CANDELA_… or flags."
+    )
+    for name, kind in _FLAGS.items():
+        parser.add_argument(f"--{name}", type=kind, help=f"CANDELA_{name.upper().replace('-', '_')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    commands.add_parser("serve", help="answer gRPC and HTTP").set_defaults(command=_serve)
+    commands.add_parser("worker", help="do what is due").set_defaults(command=_worker)
+    migrate = commands.add_parser("migrate", help="bring the database to this release")
+    migrate.add_argument("--phase", choices=["pre", "post", "all"], default="all")
+    migrate.set_defaults(command=_migrate)
+    merchant = commands.add_parser("merchant", help="manage merchants")
+    merchant_commands = merchant.add_subparsers(required=True, metavar="COMMAND")
+    create = merchant_commands.add_parser("create", help="add a merchant and print its first keys")
+    create.add_argument("name")
+    create.add_argument("--mode", choices=["live", "test"], default="test")
+    create.add_argument("--time-zone", default="UTC", help="an IANA name")
+    create.add_argument("--currency", default="USD", help="an ISO 4217 code")
+    create.add_argument("--json", action="store_true", help="print one JSON object")
+    create.set_defaults(command=_create_merchant)
+    commands.add_parser("health", help="ask a server whether it serves").set_defaults(
+        command=_health
+    )
+    commands.add_parser("config", help="print the settings in force").set_defaults(command=_config)
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    named = {name.replace("-", "_") for name in _FLAGS}
+    given = {name: value for name, value in vars(options).items() if name in named}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    if options.command is _health and "database_url" not in overrides:
+        # Asking a server for its health needs no database.
+        overrides["database_url"] = "postgresql://unused"
+    return Settings(**overrides)

@@ -1,0 +1,211 @@
+"""Customers and users, between the contract and the model; nothing here decides."""
+
+from __future__ import annotations
+
+from candela.customer.v1 import customer_pb2, customer_service_pb2, user_pb2, user_service_pb2
+
+from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
+from candela_server.kernel.errors import FieldViolations
+from candela_server.kernel.read_fields import email, metadata, optional, text, time_zone, typed_id
+from candela_server.merchant.model import TestClockId
+
+from .archive_user import ArchiveUser
+from .create_customer import CreateCustomer
+from .create_user import CreateUser
+from .model import (
+    Address,
+    Customer,
+    CustomerByExternalId,
+    CustomerById,
+    CustomerId,
+    CustomerRef,
+    User,
+    UserByExternalId,
+    UserById,
+    UserId,
+    UserRef,
+)
+from .update_customer import UpdateCustomer
+from .update_user import UpdateUser
+
+_MAX_ADDRESS_LINES = 4
+
+
+def customer_ref_from_proto(ref: customer_pb2.CustomerRef) -> CustomerRef:
+    """Which customer is meant. Raises ValueError when nothing is set or the id is another kind's."""
+    match ref.WhichOneof("ref"):
+        case "id":
+            return CustomerById(CustomerId(typed_id("cus")(ref.id)))
+        case "external_id":
+            return CustomerByExternalId(_external_id(ref.external_id))
+        case _:
+            raise ValueError("must name a customer by id or external_id")
+
+
+def user_ref_from_proto(ref: user_pb2.UserRef) -> UserRef:
+    """Which user is meant. Raises ValueError when nothing is set or the id is another kind's."""
+    match ref.WhichOneof("ref"):
+        case "id":
+            return UserById(UserId(typed_id("usr")(ref.id)))
+        case "external_id":
+            return UserByExternalId(_external_id(ref.external_id))
+        case _:
+            raise ValueError("must name a user by id or external_id")
+
+
+def create_customer_from_proto(
+    request: customer_service_pb2.CreateCustomerRequest,
+) -> CreateCustomer:
+    """The command; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        return CreateCustomer(
+            name=fields.read("name", text(1, 200), request.name),
+            external_id=fields.read("external_id", optional(_external_id), request.external_id),
+            email=fields.read("email", optional(email), request.email),
+            business_name=fields.read(
+                "business_name", optional(text(1, 200)), request.business_name
+            ),
+            tax_id=fields.read("tax_id", optional(text(1, 50)), request.tax_id),
+            address=_address_from_proto(fields.nested("address"), request.address)
+            if request.HasField("address")
+            else None,
+            time_zone=fields.read("time_zone", optional(time_zone), request.time_zone),
+            metadata=fields.read("metadata", metadata, request.metadata),
+            test_clock_id=fields.read(
+                "test_clock_id", optional(_test_clock_id), request.test_clock_id
+            ),
+        )
+
+
+def update_customer_from_proto(
+    request: customer_service_pb2.UpdateCustomerRequest,
+) -> UpdateCustomer:
+    """The command; an absent field is None, an empty one removes. Raises InvalidInput."""
+    with FieldViolations() as fields:
+        return UpdateCustomer(
+            customer=fields.read("customer", customer_ref_from_proto, request.customer),
+            name=fields.read("name", text(1, 200), request.name)
+            if request.HasField("name")
+            else None,
+            external_id=fields.read("external_id", text(0, 255), request.external_id)
+            if request.HasField("external_id")
+            else None,
+            email=fields.read("email", optional(email), request.email) or ""
+            if request.HasField("email")
+            else None,
+            business_name=fields.read("business_name", text(0, 200), request.business_name)
+            if request.HasField("business_name")
+            else None,
+            tax_id=fields.read("tax_id", text(0, 50), request.tax_id)
+            if request.HasField("tax_id")
+            else None,
+            address=_address_from_proto(fields.nested("address"), request.address)
+            if request.HasField("address")
+            else None,
+            time_zone=fields.read("time_zone", time_zone, request.time_zone)
+            if request.HasField("time_zone")
+            else None,
+            metadata=fields.read("metadata", metadata, request.metadata),
+        )
+
+
+def create_user_from_proto(request: user_service_pb2.CreateUserRequest) -> CreateUser:
+    """The command; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        return CreateUser(
+            customer=fields.read("customer", customer_ref_from_proto, request.customer),
+            external_id=fields.read("external_id", optional(_external_id), request.external_id),
+            name=fields.read("name", text(0, 200), request.name),
+            email=fields.read("email", optional(email), request.email),
+        )
+
+
+def update_user_from_proto(request: user_service_pb2.UpdateUserRequest) -> UpdateUser:
+    """The command; an absent field is None, an empty one removes. Raises InvalidInput."""
+    with FieldViolations() as fields:
+        return UpdateUser(
+            user=fields.read("user", user_ref_from_proto, request.user),
+            external_id=fields.read("external_id", text(0, 255), request.external_id)
+            if request.HasField("external_id")
+            else None,
+            name=fields.read("name", text(0, 200), request.name)
+            if request.HasField("name")
+            else None,
+            email=fields.read("email", optional(email), request.email) or ""
+            if request.HasField("email")
+            else None,
+        )
+
+
+def archive_user_from_proto(request: user_service_pb2.ArchiveUserRequest) -> ArchiveUser:
+    """The command; raises InvalidInput."""
+    with FieldViolations() as fields:
+        return ArchiveUser(user=fields.read("user", user_ref_from_proto, request.user))
+
+
+def customer_to_proto(customer: Customer) -> customer_pb2.Customer:
+    """The customer as the contract shows it."""
+    address = customer.address
+    return customer_pb2.Customer(
+        id=customer.id,
+        name=customer.name,
+        external_id=customer.external_id,
+        email=customer.email,
+        business_name=customer.business_name,
+        tax_id=customer.tax_id,
+        address=customer_pb2.Address(
+            country=address.country,
+            region=address.region,
+            city=address.city,
+            postal_code=address.postal_code,
+            lines=address.lines,
+        )
+        if address
+        else None,
+        time_zone=customer.time_zone,
+        metadata=customer.metadata,
+        test_clock_id=customer.test_clock_id,
+        created_at=timestamp_to_proto(customer.created_at),
+        archived_at=optional_timestamp_to_proto(customer.archived_at),
+    )
+
+
+def user_to_proto(user: User) -> user_pb2.User:
+    """The user as the contract shows it."""
+    return user_pb2.User(
+        id=user.id,
+        customer_id=user.customer_id,
+        external_id=user.external_id,
+        name=user.name,
+        email=user.email,
+        created_at=timestamp_to_proto(user.created_at),
+        archived_at=optional_timestamp_to_proto(user.archived_at),
+    )
+
+
+def _address_from_proto(fields: FieldViolations, address: customer_pb2.Address) -> Address:
+    if len(address.lines) > _MAX_ADDRESS_LINES:
+        fields.add("lines", f"must have at most {_MAX_ADDRESS_LINES} lines")
+    return Address(
+        country=fields.read("country", _country, address.country),
+        region=fields.read("region", text(0, 100), address.region),
+        city=fields.read("city", text(0, 100), address.city),
+        postal_code=fields.read("postal_code", text(0, 20), address.postal_code),
+        lines=fields.read_each("lines", text(1, 200), address.lines),
+    )
+
+
+def _country(value: str) -> str:
+    if len(value) != 2 or not value.isascii() or not value.isalpha() or not value.isupper():
+        raise ValueError("must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
+    return value
+
+
+def _external_id(value: str) -> str:
+    if not 1 <= len(value.encode()) <= 255:
+        raise ValueError(f"must have 1 to 255 bytes, not {len(value.encode())}")
+    return text(1, 255)(value)
+
+
+def _test_clock_id(value: str) -> TestClockId:
+    return TestClockId(typed_id("tck")(value))

@@ -1,0 +1,212 @@
+"""The door that every call passes: who is calling, may they, what went wrong, how long did it take.
+
+Data plane. Budget: 15 µs of the 140 µs that an empty call costs the server. What it gives up for that: one wrapper per
+method made at registration instead of grpc.aio's interceptors; a request id is made only where one is needed; calls
+that succeed are counted and timed, and only the ones that fail or change something are logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from grpc import aio
+from grpc_status import rpc_status
+
+from candela_server.kernel.caller import Caller, Scope, current_caller
+from candela_server.kernel.errors import (
+    CandelaError,
+    Forbidden,
+    InvalidInput,
+    Reason,
+    Unavailable,
+    Unserved,
+)
+from candela_server.kernel.ids import new_id
+from candela_server.merchant.authenticate import Authenticator
+from candela_server.merchant.model import UnknownApiKeyError
+
+from .measures import MethodMeasures
+from .methods import Method
+from .status import internal_status, status_of
+
+log = structlog.get_logger("candela.call")
+
+# A call that names no deadline still ends.
+DEFAULT_DEADLINE_S = 60.0
+MAX_REQUEST_ID_BYTES = 100
+
+Context = aio.ServicerContext[Any, Any]
+Unary = Callable[[Any, Context], Awaitable[Message]]
+Stream = Callable[[Any, Context], AsyncIterator[Message]]
+
+
+class ScopeMissingError(Forbidden):
+    """The key is valid but lacks the scope."""
+
+    reason = Reason.FORBIDDEN_SCOPE
+
+    def __init__(self, method: Method) -> None:
+        super().__init__(
+            f"{method.name} needs the scope {method.scope}; use a key that has it",
+            scope=method.scope,
+            method=method.name,
+        )
+
+
+class PublishableKeyError(Forbidden):
+    """A publishable key reaches public methods only (PUB-1)."""
+
+    reason = Reason.FORBIDDEN_PUBLISHABLE_KEY
+
+    def __init__(self, method: Method) -> None:
+        super().__init__(
+            f"{method.name} needs a secret key (sk_…); call it from a server, never from a browser",
+            method=method.name,
+        )
+
+
+class Door:
+    """Wraps handlers; one for the whole server."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        """Takes who knows the keys."""
+        self._authenticator = authenticator
+
+    def guard(
+        self, method: Method, handler: grpc.RpcMethodHandler[Any, Any], *, served: bool
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """The same handler behind the door. One that is not served says so, to callers who may call it."""
+        if handler.response_streaming:
+            streaming = handler.stream_stream or handler.unary_stream
+            guarded: Any = self._streaming(method, streaming if served else _unserved_stream(method))
+        else:
+            unary = handler.stream_unary or handler.unary_unary
+            guarded = self._unary(method, unary if served else _unserved(method))
+        make = _HANDLER_MAKERS[handler.request_streaming, handler.response_streaming]
+        return make(guarded, handler.request_deserializer, handler.response_serializer)
+
+    def _unary(self, method: Method, behaviour: Unary) -> Unary:
+        measures = MethodMeasures(method.name)
+        admit = self._admit
+        changes = method.scope is not Scope.READ
+        perf_counter = time.perf_counter
+
+        async def answer(request: Any, context: Context) -> Message:
+            started = perf_counter()
+            try:
+                caller = await admit(method, context)
+                current_caller.set(caller)
+                if context.time_remaining() is None:
+                    async with asyncio.timeout(DEFAULT_DEADLINE_S):
+                        response = await behaviour(request, context)
+                else:
+                    response = await behaviour(request, context)
+            except Exception as error:
+                code = await _refuse(method, context, error)
+                raise AssertionError(f"aborting with {code} returned") from error
+            finally:
+                measures.observe(context.code(), perf_counter() - started)
+            if changes:
+                log.debug("call_done", method=method.name, merchant_id=caller.merchant_id)
+            return response
+
+        return answer
+
+    def _streaming(self, method: Method, behaviour: Stream) -> Stream:
+        measures = MethodMeasures(method.name)
+
+        async def answer(request: Any, context: Context) -> AsyncIterator[Message]:
+            started = time.perf_counter()
+            try:
+                current_caller.set(await self._admit(method, context))
+                async for response in behaviour(request, context):
+                    yield response
+            except Exception as error:
+                code = await _refuse(method, context, error)
+                raise AssertionError(f"aborting with {code} returned") from error
+            finally:
+                measures.observe(context.code(), time.perf_counter() - started)
+
+        return answer
+
+    async def _admit(self, method: Method, context: Context) -> Caller:
+        key = request_id = ""
+        for name, value in context.invocation_metadata() or ():
+            if name == "authorization":
+                if key:
+                    raise UnknownApiKeyError
+                key = str(value)
+            elif name == "x-candela-key" or name == "x-lumen-key":
+                if key:
+                    raise UnknownApiKeyError
+                key = f"Bearer {value!s}"
+            elif name == "x-request-id":
+                request_id = str(value)[:MAX_REQUEST_ID_BYTES]
+        if not key.startswith("Bearer "):
+            raise UnknownApiKeyError
+        holder = await self._authenticator.authenticate(key[7:])
+        if method.scope not in holder.scopes:
+            if holder.scopes == {Scope.PUBLIC}:
+                raise PublishableKeyError(method)
+            raise ScopeMissingError(method)
+        return Caller(
+            merchant_id=holder.merchant_id,
+            key_id=holder.key_id,
+            actor=holder.name,
+            scopes=holder.scopes,
+            mode=holder.mode,
+            # Only what changes something leaves traces that need an id to be found by.
+            request_id=request_id or ("" if method.scope is Scope.READ else new_id("req")),
+            method=method.name,
+        )
+
+
+async def _refuse(method: Method, context: Context, error: Exception) -> grpc.StatusCode:
+    """Aborts with the error's status; never returns normally."""
+    if isinstance(error, aio.AbortError):
+        raise error
+    if isinstance(error, TimeoutError):
+        error = Unavailable("the call took longer than the server allows; retry with a deadline")
+    caller = current_caller.get(None)
+    request_id = caller.request_id if caller and caller.request_id else new_id("req")
+    context.set_trailing_metadata((("candela-request-id", request_id),))
+    if isinstance(error, CandelaError):
+        status = status_of(error)
+        if not isinstance(error, InvalidInput):
+            log.info(
+                "call_refused", method=method.name, reason=error.reason, request_id=request_id
+            )
+    else:
+        status = internal_status(request_id)
+        log.error("call_failed", method=method.name, request_id=request_id, exc_info=error)
+    await context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("abort_with_status raises")
+
+
+def _unserved(method: Method) -> Unary:
+    async def refuse(_request: Any, _context: Context) -> Message:
+        raise Unserved(method.name, method.awaited_spec_ids)
+
+    return refuse
+
+
+def _unserved_stream(method: Method) -> Stream:
+    async def refuse(_request: Any, _context: Context) -> AsyncIterator[Message]:
+        raise Unserved(method.name, method.awaited_spec_ids)
+        yield  # makes this an async generator, as a streaming handler must be
+
+    return refuse
+
+
+_HANDLER_MAKERS: dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, Any]]] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}

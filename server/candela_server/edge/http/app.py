@@ -1,0 +1,86 @@
+"""What is plain HTTP: health, Prometheus metrics, and invoices as PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from candela_server.kernel.caller import Caller, Scope, current_caller
+from candela_server.kernel.errors import CandelaError, NotFound, Unavailable
+from candela_server.kernel.ids import new_id
+from candela_server.merchant.authenticate import Authenticator
+from candela_server.merchant.model import UnknownApiKeyError
+
+RenderPdf = Callable[[Caller, str], Awaitable[bytes]]
+
+
+def http_app(
+    authenticator: Authenticator, render_pdf: RenderPdf, is_ready: Callable[[], Awaitable[bool]]
+) -> Starlette:
+    """The HTTP application; gRPC is beside it, not inside it."""
+
+    async def health(_request: Request) -> Response:
+        ready = await is_ready()
+        return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def invoice_pdf(request: Request) -> Response:
+        try:
+            caller = await _caller_of(request, authenticator)
+            current_caller.set(caller)
+            pdf = await render_pdf(caller, request.path_params["invoice_id"])
+        except CandelaError as error:
+            return _error_response(error)
+        return Response(pdf, media_type="application/pdf")
+
+    return Starlette(
+        routes=[
+            Route("/healthz", health),
+            Route("/metrics", metrics),
+            Route("/v1/invoices/{invoice_id}/pdf", invoice_pdf),
+        ]
+    )
+
+
+async def _caller_of(request: Request, authenticator: Authenticator) -> Caller:
+    header = request.headers.get("authorization", "")
+    if not header.startswith("Bearer "):
+        raise UnknownApiKeyError
+    holder = await authenticator.authenticate(header[len("Bearer ") :])
+    if Scope.READ not in holder.scopes:
+        raise UnknownApiKeyError
+    return Caller(
+        merchant_id=holder.merchant_id,
+        key_id=holder.key_id,
+        actor=holder.name,
+        scopes=holder.scopes,
+        mode=holder.mode,
+        request_id=new_id("req"),
+        method=f"{request.method} {request.url.path}",
+    )
+
+
+def _error_response(error: CandelaError) -> Response:
+    status = 400
+    if isinstance(error, UnknownApiKeyError):
+        status = 401
+    elif isinstance(error, NotFound):
+        status = 404
+    elif isinstance(error, Unavailable):
+        status = 503
+    body = {
+        "reason": error.reason,
+        "message": error.message,
+        "fields": [
+            {"field": violation.field, "description": violation.description}
+            for violation in error.violations
+        ],
+    }
+    return JSONResponse({"error": body}, status_code=status)

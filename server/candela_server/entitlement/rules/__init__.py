@@ -1,0 +1,1 @@
+"""Entitlement rules: what wins, and how much is left."""

@@ -1,0 +1,56 @@
+"""How much of a usage feature is left, and whether the asked quantity still fits (ENT-4, ENT-6)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from candela_server.catalog.model import LimitBehavior
+from candela_server.entitlement.model import Answer, Denial, FeatureState, UsageNow
+
+ONE = Decimal(1)
+_ZERO = Decimal(0)
+
+
+def decide(state: FeatureState, *, used: Decimal | None, quantity: Decimal) -> Answer:
+    """The answer for a resolved feature.
+
+    `used` is what the feature's metric measured in its window; None for features that are not metered. A `quantity`
+    that exactly fits is allowed; only a hard limit refuses.
+    """
+    metered = state.metered
+    if metered is None or used is None:
+        return Answer(
+            state=state,
+            entitled=state.denial is None,
+            denial=state.denial,
+            usage=None,
+            credits_remaining=None,
+        )
+    limit = metered.limit
+    left = None if limit is None else max(limit - used, _ZERO)
+    denial = state.denial
+    if (
+        denial is None
+        and left is not None
+        and limit is not None
+        and metered.behavior is LimitBehavior.HARD
+        and used + quantity > limit
+    ):
+        denial = Denial.CREDITS_EXHAUSTED if metered.credits else Denial.LIMIT_REACHED
+    return Answer(
+        state=state,
+        entitled=denial is None,
+        denial=denial,
+        usage=UsageNow(
+            used=used,
+            limit=limit,
+            remaining=left,
+            overage=_ZERO if limit is None else max(used - limit, _ZERO),
+            resets_at=metered.window.end_at,
+            behavior=metered.behavior,
+            per_user=metered.per_user,
+        ),
+        credits_remaining=None
+        if metered.credits is None
+        else max(metered.credits.allowance - used, _ZERO),
+    )

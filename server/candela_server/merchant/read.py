@@ -1,0 +1,60 @@
+"""What others may ask about the merchant and its time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from candela_server.kernel.clock import Clock, FixedClock
+from candela_server.storage.postgres import Tx
+
+from . import store
+from .model import (
+    ApiKey,
+    Merchant,
+    MerchantNotFoundError,
+    TestClock,
+    TestClockId,
+    TestClockNotFoundError,
+)
+
+
+async def get_merchant(tx: Tx) -> Merchant:
+    """The transaction's own merchant. Raises MerchantNotFoundError."""
+    merchant = await store.find_merchant(tx)
+    if merchant is None:
+        raise MerchantNotFoundError(tx.merchant_id)
+    return merchant
+
+
+async def list_merchants(tx: Tx) -> list[Merchant]:
+    """All merchants, oldest first; only in a system transaction."""
+    return await store.list_merchants(tx)
+
+
+async def get_test_clock(tx: Tx, clock_id: TestClockId, *, lock: bool = False) -> TestClock:
+    """The test clock; locked until commit when asked. Raises TestClockNotFoundError."""
+    found = await store.find_test_clock(tx, clock_id, lock=lock)
+    if found is None:
+        raise TestClockNotFoundError(clock_id)
+    return found
+
+
+async def clock_for(tx: Tx, clock: Clock, test_clock_id: TestClockId | None) -> Clock:
+    """The time that counts for somebody on this test clock, or the given one for nobody's (OPS-2)."""
+    if test_clock_id is None:
+        return clock
+    return FixedClock((await get_test_clock(tx, test_clock_id)).now_at)
+
+
+async def list_test_clocks(
+    tx: Tx, *, limit: int, after: tuple[datetime, str] | None = None
+) -> list[TestClock]:
+    """One page of the clocks in use by (created_at, id)."""
+    return await store.list_test_clocks(tx, limit=limit, after=after)
+
+
+async def list_api_keys(
+    tx: Tx, *, limit: int, after: tuple[datetime, str] | None = None
+) -> list[ApiKey]:
+    """One page of keys, revoked ones too, by (created_at, id) (KEY-2)."""
+    return await store.list_api_keys(tx, limit=limit, after=after)

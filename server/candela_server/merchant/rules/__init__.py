@@ -1,0 +1,1 @@
+"""Merchant rules: how keys are made and recognised."""

@@ -1,0 +1,271 @@
+"""Answers gRPC for merchants, API keys, test clocks and the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from candela.merchant.v1 import (
+    api_key_service_pb2,
+    api_key_service_pb2_grpc,
+    audit_service_pb2,
+    audit_service_pb2_grpc,
+    merchant_service_pb2,
+    merchant_service_pb2_grpc,
+    test_clock_service_pb2,
+    test_clock_service_pb2_grpc,
+)
+
+from candela_server.contract.values import interval_from_proto
+from candela_server.kernel.caller import Mode, current_caller
+from candela_server.kernel.clock import Clock
+from candela_server.kernel.errors import FieldViolations
+from candela_server.kernel.page import TokenScope, make_page, read_page_request
+from candela_server.storage.mutation import Mutations
+from candela_server.storage.postgres import Postgres, Tx
+
+from . import read, store, wire
+from .advance_test_clock import advance_test_clock
+from .create_api_key import create_api_key
+from .create_test_clock import create_test_clock
+from .list_audit_entries import AuditFilter, list_audit_entries
+from .model import ApiKeyNotFoundError, LiveModeError
+from .revoke_api_key import revoke_api_key
+from .rotate_api_key import rotate_api_key
+
+
+class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
+    """MerchantService."""
+
+    def __init__(self, db: Postgres) -> None:
+        """Takes what it reads from."""
+        self._db = db
+
+    async def GetMerchant(
+        self, request: merchant_service_pb2.GetMerchantRequest, context: Any
+    ) -> merchant_service_pb2.GetMerchantResponse:
+        """The key's own merchant."""
+        async with self._db.reading(current_caller.get().merchant_id) as tx:
+            merchant = await read.get_merchant(tx)
+        return merchant_service_pb2.GetMerchantResponse(merchant=wire.merchant_to_proto(merchant))
+
+
+class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
+    """ApiKeyService. Answers that hold a secret are stored for replay without it (KEY-1)."""
+
+    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes) -> None:
+        """Takes what it reads from, writes through, and tells time by."""
+        self._db = db
+        self._mutations = mutations
+        self._clock = clock
+        self._page_secret = page_secret
+
+    async def CreateApiKey(
+        self, request: api_key_service_pb2.CreateApiKeyRequest, context: Any
+    ) -> api_key_service_pb2.CreateApiKeyResponse:
+        """Makes a key."""
+        command = wire.create_api_key_from_proto(request)
+        secret = ""
+
+        async def act(tx: Tx) -> api_key_service_pb2.CreateApiKeyResponse:
+            nonlocal secret
+            created = await create_api_key(tx, self._clock, command)
+            secret = created.text
+            return api_key_service_pb2.CreateApiKeyResponse(
+                api_key=wire.api_key_to_proto(created.key)
+            )
+
+        response = await self._mutations.run(
+            request, api_key_service_pb2.CreateApiKeyResponse, act
+        )
+        response.secret = secret
+        return response
+
+    async def ListApiKeys(
+        self, request: api_key_service_pb2.ListApiKeysRequest, context: Any
+    ) -> api_key_service_pb2.ListApiKeysResponse:
+        """One page of keys, prefixes only."""
+        merchant_id = current_caller.get().merchant_id
+        scope = TokenScope(
+            secret=self._page_secret, merchant_id=merchant_id, list_name="api_keys"
+        )
+        page_request = read_page_request(scope, request.page_size, request.page_token)
+        async with self._db.reading(merchant_id) as tx:
+            found = await read.list_api_keys(
+                tx, limit=page_request.fetch_limit, after=page_request.after
+            )
+        page = make_page(scope, page_request, found, lambda key: (key.created_at, key.id))
+        return api_key_service_pb2.ListApiKeysResponse(
+            api_keys=[wire.api_key_to_proto(key) for key in page.items],
+            next_page_token=page.next_token,
+        )
+
+    async def RotateApiKey(
+        self, request: api_key_service_pb2.RotateApiKeyRequest, context: Any
+    ) -> api_key_service_pb2.RotateApiKeyResponse:
+        """Replaces a key."""
+        command = wire.rotate_api_key_from_proto(request)
+        secret = ""
+
+        async def act(tx: Tx) -> api_key_service_pb2.RotateApiKeyResponse:
+            nonlocal secret
+            successor, replaced = await rotate_api_key(tx, self._clock, command)
+            secret = successor.text
+            return api_key_service_pb2.RotateApiKeyResponse(
+                api_key=wire.api_key_to_proto(successor.key),
+                replaced=wire.api_key_to_proto(replaced),
+            )
+
+        response = await self._mutations.run(
+            request, api_key_service_pb2.RotateApiKeyResponse, act
+        )
+        response.secret = secret
+        return response
+
+    async def RevokeApiKey(
+        self, request: api_key_service_pb2.RevokeApiKeyRequest, context: Any
+    ) -> api_key_service_pb2.RevokeApiKeyResponse:
+        """Stops a key."""
+        command = wire.revoke_api_key_from_proto(request)
+
+        async def act(tx: Tx) -> api_key_service_pb2.RevokeApiKeyResponse:
+            revoked = await revoke_api_key(tx, self._clock, command)
+            return api_key_service_pb2.RevokeApiKeyResponse(api_key=wire.api_key_to_proto(revoked))
+
+        return await self._mutations.run(request, api_key_service_pb2.RevokeApiKeyResponse, act)
+
+    async def RevealPublishableKey(
+        self, request: api_key_service_pb2.RevealPublishableKeyRequest, context: Any
+    ) -> api_key_service_pb2.RevealPublishableKeyResponse:
+        """A publishable key in full."""
+        key_id = wire.api_key_id_from_proto("api_key_id", request.api_key_id)
+        async with self._db.reading(current_caller.get().merchant_id) as tx:
+            key = await store.find_publishable_key(tx, key_id)
+        if key is None:
+            raise ApiKeyNotFoundError(key_id)
+        return api_key_service_pb2.RevealPublishableKeyResponse(publishable_key=key)
+
+
+class TestClockServicer(test_clock_service_pb2_grpc.TestClockServiceServicer):
+    """TestClockService. Archiving clocks is not served yet."""
+
+    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes) -> None:
+        """Takes what it reads from, writes through, and tells time by."""
+        self._db = db
+        self._mutations = mutations
+        self._clock = clock
+        self._page_secret = page_secret
+
+    async def CreateTestClock(
+        self, request: test_clock_service_pb2.CreateTestClockRequest, context: Any
+    ) -> test_clock_service_pb2.CreateTestClockResponse:
+        """Makes a clock at rest."""
+        _refuse_live_mode()
+        command = wire.create_test_clock_from_proto(request)
+
+        async def act(tx: Tx) -> test_clock_service_pb2.CreateTestClockResponse:
+            clock = await create_test_clock(tx, self._clock, command)
+            return test_clock_service_pb2.CreateTestClockResponse(
+                test_clock=wire.test_clock_to_proto(clock)
+            )
+
+        return await self._mutations.run(
+            request, test_clock_service_pb2.CreateTestClockResponse, act
+        )
+
+    async def GetTestClock(
+        self, request: test_clock_service_pb2.GetTestClockRequest, context: Any
+    ) -> test_clock_service_pb2.GetTestClockResponse:
+        """One clock."""
+        _refuse_live_mode()
+        clock_id = wire.test_clock_id_from_proto(request.test_clock_id)
+        async with self._db.reading(current_caller.get().merchant_id) as tx:
+            clock = await read.get_test_clock(tx, clock_id)
+        return test_clock_service_pb2.GetTestClockResponse(
+            test_clock=wire.test_clock_to_proto(clock)
+        )
+
+    async def ListTestClocks(
+        self, request: test_clock_service_pb2.ListTestClocksRequest, context: Any
+    ) -> test_clock_service_pb2.ListTestClocksResponse:
+        """One page of the clocks in use."""
+        _refuse_live_mode()
+        merchant_id = current_caller.get().merchant_id
+        scope = TokenScope(
+            secret=self._page_secret, merchant_id=merchant_id, list_name="test_clocks"
+        )
+        page_request = read_page_request(scope, request.page_size, request.page_token)
+        async with self._db.reading(merchant_id) as tx:
+            found = await read.list_test_clocks(
+                tx, limit=page_request.fetch_limit, after=page_request.after
+            )
+        page = make_page(scope, page_request, found, lambda clock: (clock.created_at, clock.id))
+        return test_clock_service_pb2.ListTestClocksResponse(
+            test_clocks=[wire.test_clock_to_proto(clock) for clock in page.items],
+            next_page_token=page.next_token,
+        )
+
+    async def AdvanceTestClock(
+        self, request: test_clock_service_pb2.AdvanceTestClockRequest, context: Any
+    ) -> test_clock_service_pb2.AdvanceTestClockResponse:
+        """Sends a clock forward."""
+        _refuse_live_mode()
+        command = wire.advance_test_clock_from_proto(request)
+
+        async def act(tx: Tx) -> test_clock_service_pb2.AdvanceTestClockResponse:
+            clock = await advance_test_clock(tx, self._clock, command)
+            return test_clock_service_pb2.AdvanceTestClockResponse(
+                test_clock=wire.test_clock_to_proto(clock)
+            )
+
+        return await self._mutations.run(
+            request, test_clock_service_pb2.AdvanceTestClockResponse, act
+        )
+
+
+class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
+    """AuditService."""
+
+    def __init__(self, db: Postgres, page_secret: bytes) -> None:
+        """Takes what it reads from."""
+        self._db = db
+        self._page_secret = page_secret
+
+    async def ListAuditEntries(
+        self, request: audit_service_pb2.ListAuditEntriesRequest, context: Any
+    ) -> audit_service_pb2.ListAuditEntriesResponse:
+        """One page of entries, newest first."""
+        merchant_id = current_caller.get().merchant_id
+        with FieldViolations() as fields:
+            during = (
+                fields.read("during", interval_from_proto, request.during)
+                if request.HasField("during")
+                else None
+            )
+        wanted = AuditFilter(
+            subject_id=request.subject_id or None,
+            action=request.action or None,
+            api_key_id=request.api_key_id or None,
+            request_id=request.request_id or None,
+            during=during,
+        )
+        scope = TokenScope(
+            secret=self._page_secret,
+            merchant_id=merchant_id,
+            list_name="audit_entries",
+            filter=repr(wanted),
+        )
+        page_request = read_page_request(scope, request.page_size, request.page_token)
+        async with self._db.reading(merchant_id) as tx:
+            found = await list_audit_entries(
+                tx, wanted, limit=page_request.fetch_limit, before=page_request.after
+            )
+        page = make_page(scope, page_request, found, lambda entry: (entry.at, entry.id))
+        return audit_service_pb2.ListAuditEntriesResponse(
+            audit_entries=wire.audit_entries_to_proto(page.items),
+            next_page_token=page.next_token,
+        )
+
+
+def _refuse_live_mode() -> None:
+    if current_caller.get().mode is not Mode.TEST:
+        raise LiveModeError

@@ -1,0 +1,1 @@
+"""Metering: what was used, counted exactly once."""

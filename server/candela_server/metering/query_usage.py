@@ -1,0 +1,203 @@
+"""What a metric measured in a window: the one function behind limits, invoices and charts (EVT-7, EVT-8).
+
+Whole quarter-hours come from the rollups, so that the cost does not grow with the number of events; only a
+quarter-hour that the window cuts is read from the events themselves. Both are read in one snapshot: an event is in
+the answer or not, never half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from candela_server.catalog.model import Aggregation, Metric
+from candela_server.kernel.interval import Interval
+from candela_server.storage.events import Connection, EventStore
+
+from . import usage_store
+from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
+from .rules.aggregation import EMPTY, measured, merge
+from .rules.bucket import cut, split
+from .rules.folding import WHOLE_CUSTOMER
+from .rules.metric_reading import event_sql
+from .usage_store import Part
+
+WRITER_MEMORY: Final = timedelta(hours=1)
+"""How long after its last flush a writer is still named in vectors; none of its flushes is on its way by then."""
+
+
+async def aggregate(
+    store: EventStore, merchant_id: str, metric: Metric, who: UsageOf, window: Interval
+) -> Decimal:
+    """What `metric` measured for `who` in the half-open `window`; 0 when nothing happened."""
+    [value] = await aggregate_many(
+        store, merchant_id, [UsageAsk(metric=metric, who=who, window=window)]
+    )
+    return value
+
+
+async def aggregate_many(
+    store: EventStore, merchant_id: str, asks: Sequence[UsageAsk]
+) -> list[Decimal]:
+    """The usage of each ask, in order, all as of one instant; made for a thousand at once."""
+    if not asks:
+        return []
+    async with store.reader() as connection:
+        return await _measure(connection, merchant_id, asks)
+
+
+async def aggregate_with_vector(
+    store: EventStore, merchant_id: str, asks: Sequence[UsageAsk], *, now: datetime
+) -> tuple[list[Decimal], str]:
+    """The usage of each ask, and up to which flush of each writer it contains events."""
+    async with store.reader() as connection:
+        vector = await usage_store.read_vector(connection, now - WRITER_MEMORY)
+        return await _measure(connection, merchant_id, asks), vector
+
+
+async def query_buckets(
+    store: EventStore,
+    merchant_id: str,
+    metric: Metric,
+    who: UsageOf,
+    window: Interval,
+    *,
+    size: BucketSize,
+    zone: ZoneInfo,
+) -> list[UsageBucket]:
+    """The usage of a window cut into buckets of a time zone's calendar. Raises TooManyBucketsError."""
+    windows = cut(window, size, zone)
+    values = await aggregate_many(
+        store,
+        merchant_id,
+        [UsageAsk(metric=metric, who=who, window=part) for part in windows],
+    )
+    return [
+        UsageBucket(window=part, value=value)
+        for part, value in zip(windows, values, strict=True)
+    ]
+
+
+async def _measure(
+    connection: Connection, merchant_id: str, asks: Sequence[UsageAsk]
+) -> list[Decimal]:
+    tallies = [EMPTY] * len(asks)
+    await _read_rollups(connection, merchant_id, asks, tallies)
+    await _read_edges(connection, merchant_id, asks, tallies)
+    await _count_distinct(connection, merchant_id, asks, tallies)
+    return [
+        measured(ask.metric, tally) for ask, tally in zip(asks, tallies, strict=True)
+    ]
+
+
+async def _read_rollups(
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    tallies: list[Tally],
+) -> None:
+    """Whole quarter-hours, in one statement, or two when some metrics want the latest value."""
+    for last in (False, True):
+        numbers, parts = [], []
+        for number, ask in enumerate(asks):
+            if _is_distinct(ask.metric) or _is_last(ask.metric) is not last:
+                continue
+            whole = split(ask.window).whole
+            if whole is not None:
+                numbers.append(number)
+                parts.append(_part(ask, whole))
+        if parts:
+            found = await usage_store.read_rollups(
+                connection, merchant_id, parts, last=last
+            )
+            for number, tally in zip(numbers, found, strict=True):
+                tallies[number] = tally
+
+
+async def _read_edges(
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    tallies: list[Tally],
+) -> None:
+    """Cut quarter-hours, in one statement per metric."""
+    edges: dict[str, list[tuple[int, Part]]] = {}
+    metrics: dict[str, Metric] = {}
+    for number, ask in enumerate(asks):
+        if _is_distinct(ask.metric):
+            continue
+        for edge in split(ask.window).edges:
+            metrics[ask.metric.id] = ask.metric
+            edges.setdefault(ask.metric.id, []).append((number, _part(ask, edge)))
+    for metric_id, numbered in edges.items():
+        metric = metrics[metric_id]
+        found = await usage_store.read_events(
+            connection,
+            merchant_id,
+            [part for _, part in numbered],
+            event_sql(metric),
+            last=_is_last(metric),
+        )
+        for (number, _), tally in zip(numbered, found, strict=True):
+            tallies[number] = merge(tallies[number], tally)
+
+
+async def _count_distinct(
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    tallies: list[Tally],
+) -> None:
+    """Distinct values: of all quarter-hours together, because they do not add up."""
+    by_metric: dict[str, list[int]] = {}
+    for number, ask in enumerate(asks):
+        if _is_distinct(ask.metric):
+            by_metric.setdefault(ask.metric.id, []).append(number)
+    for metric_id, numbers in by_metric.items():
+        splits = [split(asks[number].window) for number in numbers]
+        counts = await usage_store.count_distinct(
+            connection,
+            merchant_id,
+            metric_id,
+            [
+                [_part(asks[number], one.whole)] if one.whole is not None else []
+                for number, one in zip(numbers, splits, strict=True)
+            ],
+            [
+                [_part(asks[number], edge) for edge in one.edges]
+                for number, one in zip(numbers, splits, strict=True)
+            ],
+            event_sql(asks[numbers[0]].metric),
+        )
+        for number, count in zip(numbers, counts, strict=True):
+            tallies[number] = Tally(
+                count=0,
+                sum=Decimal(0),
+                min=None,
+                max=None,
+                last_at=None,
+                last_key=b"",
+                last_value=None,
+                distinct_count=count,
+            )
+
+
+def _part(ask: UsageAsk, window: Interval) -> Part:
+    return Part(
+        ask.who.customer_id,
+        ask.metric.id,
+        ask.who.user_id or WHOLE_CUSTOMER,
+        window.start_at,
+        window.end_at,
+    )
+
+
+def _is_last(metric: Metric) -> bool:
+    return metric.aggregation is Aggregation.LAST
+
+
+def _is_distinct(metric: Metric) -> bool:
+    return metric.aggregation is Aggregation.UNIQUE

@@ -1,0 +1,1 @@
+"""The thinking of the metering room: values in, values out."""

@@ -1,0 +1,103 @@
+"""How a metric reads a number off what its events add up to (EVT-5). The one place where aggregations differ."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from candela_server.catalog.model import Aggregation, Metric
+from candela_server.kernel.money import exact
+from candela_server.metering.model import Tally
+
+_PLACES: Final = 12
+_ONE: Final = Decimal(1)
+
+EMPTY: Final = Tally(
+    count=0,
+    sum=Decimal(0),
+    min=None,
+    max=None,
+    last_at=None,
+    last_key=b"",
+    last_value=None,
+    distinct_count=0,
+)
+"""What no events add up to."""
+
+
+def measured(metric: Metric, tally: Tally) -> Decimal:
+    """The usage that `metric` measures; 0 when nothing happened.
+
+    An average is rounded half-up to 12 places; everything else is exact.
+    """
+    match metric.aggregation:
+        case Aggregation.COUNT:
+            return Decimal(tally.count)
+        case Aggregation.SUM:
+            return plain(tally.sum)
+        case Aggregation.MIN:
+            return plain(tally.min or Decimal(0))
+        case Aggregation.MAX:
+            return plain(tally.max or Decimal(0))
+        case Aggregation.LAST:
+            return plain(tally.last_value or Decimal(0))
+        case Aggregation.AVERAGE:
+            return average(tally.sum, tally.count)
+        case Aggregation.UNIQUE:
+            return Decimal(tally.distinct_count)
+        case _:
+            raise AssertionError(
+                f"the catalog refuses {metric.aggregation} metrics so far"
+            )
+
+
+def merge(left: Tally, right: Tally) -> Tally:
+    """What two disjoint sets of events add up to together. Distinct values cannot be merged and are left at 0."""
+    with exact():
+        total = left.sum + right.sum
+    last = right if _is_later(right, left) else left
+    return Tally(
+        count=left.count + right.count,
+        sum=total,
+        min=min(
+            (one.min for one in (left, right) if one.min is not None), default=None
+        ),
+        max=max(
+            (one.max for one in (left, right) if one.max is not None), default=None
+        ),
+        last_at=last.last_at,
+        last_key=last.last_key,
+        last_value=last.last_value,
+        distinct_count=0,
+    )
+
+
+def adds_up(metric: Metric) -> bool:
+    """Whether usage is the sum of what single flushes add, so that a live counter can be bumped."""
+    return metric.aggregation in (Aggregation.COUNT, Aggregation.SUM)
+
+
+def average(total: Decimal, count: int) -> Decimal:
+    """The mean of `count` values, rounded half-up to 12 places; 0 of none."""
+    if count == 0:
+        return Decimal(0)
+    with exact():
+        scaled, rest = divmod(abs(total).scaleb(_PLACES), count)
+        if rest * 2 >= count:
+            scaled += 1
+        return plain(scaled.scaleb(-_PLACES).copy_sign(total))
+
+
+def plain(value: Decimal) -> Decimal:
+    """The same number without an exponent above 0 and without trailing zeros behind the point."""
+    with exact():
+        value = value.normalize()
+        _, _, exponent = value.as_tuple()
+        assert isinstance(exponent, int), "usage is always finite"
+        return value.quantize(_ONE, ROUND_HALF_UP) if exponent > 0 else value + 0
+
+
+def _is_later(one: Tally, other: Tally) -> bool:
+    if one.last_at is None or other.last_at is None:
+        return other.last_at is None
+    return (one.last_at, one.last_key) > (other.last_at, other.last_key)

@@ -1,0 +1,200 @@
+"""Folds the events of one flush into what they add to each rollup, exactly (EVT-7).
+
+Data plane. Budget: 1 µs per event. Events are first folded by (customer, user, name, quarter-hour), whatever reads
+them; only then is each group given to the metrics that read its name. A metric that looks into the events
+themselves (filters, properties, distinct values) is folded event by event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol, TypeAlias
+
+from candela_server.kernel.money import exact
+
+from .bucket import BUCKET_US
+from .event_value import Properties
+from .metric_reading import MetricReading, Readings
+
+WHOLE_CUSTOMER = ""
+"""In place of a user: all of the customer's events, whoever caused them."""
+
+
+class FoldedEvent(Protocol):
+    """What folding looks at."""
+
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def happened_us(self) -> int: ...
+    @property
+    def key_hash(self) -> bytes: ...
+    @property
+    def value(self) -> Decimal: ...
+    @property
+    def properties(self) -> Properties: ...
+
+
+class Share:
+    """What some events of one quarter-hour add up to. Mutable: one is made per group, not per event."""
+
+    __slots__ = (
+        "count",
+        "first_us",
+        "last_key",
+        "last_us",
+        "last_value",
+        "max",
+        "min",
+        "sum",
+    )
+
+    def __init__(self, happened_us: int, key: bytes, value: Decimal) -> None:
+        self.count = 1
+        self.sum = value
+        self.min = value
+        self.max = value
+        self.first_us = happened_us
+        self.last_us = happened_us
+        self.last_key = key
+        self.last_value = value
+
+    def add(self, happened_us: int, key: bytes, value: Decimal) -> None:
+        """Takes in one more event."""
+        self.count += 1
+        self.sum += value
+        if value < self.min:
+            self.min = value
+        elif value > self.max:
+            self.max = value
+        if happened_us > self.last_us or (
+            happened_us == self.last_us and key > self.last_key
+        ):
+            self.last_us, self.last_key, self.last_value = happened_us, key, value
+        elif happened_us < self.first_us:
+            self.first_us = happened_us
+
+    def take_in(self, other: Share) -> None:
+        """Takes in other events."""
+        self.count += other.count
+        self.sum += other.sum
+        self.min = min(self.min, other.min)
+        self.max = max(self.max, other.max)
+        self.first_us = min(self.first_us, other.first_us)
+        if (other.last_us, other.last_key) > (self.last_us, self.last_key):
+            self.last_us, self.last_key = other.last_us, other.last_key
+            self.last_value = other.last_value
+
+    def copy(self) -> Share:
+        """Another one that adds up to the same."""
+        twin = Share(self.last_us, self.last_key, self.last_value)
+        twin.count, twin.sum, twin.min, twin.max = (
+            self.count,
+            self.sum,
+            self.min,
+            self.max,
+        )
+        twin.first_us = self.first_us
+        return twin
+
+
+ShareKey: TypeAlias = tuple[str, str, str, int]
+"""customer, metric, user or WHOLE_CUSTOMER, start of the quarter-hour in microseconds."""
+
+Unmatched: TypeAlias = tuple[int, int, int]
+"""Events of a name that no metric reads: how many, the earliest and the latest instant."""
+
+
+@dataclass(slots=True)
+class Folded:
+    """What the events of one merchant in one flush add."""
+
+    shares: dict[ShareKey, Share] = field(default_factory=dict)
+    distinct: set[tuple[str, str, str, int, str]] = field(default_factory=set)
+    unmatched: dict[str, Unmatched] = field(default_factory=dict)
+
+
+def fold(events: Iterable[FoldedEvent], readings: Readings) -> Folded:
+    """What the events add to every metric that reads them; the result does not depend on their order."""
+    folded = Folded()
+    groups: dict[tuple[str, str, str, int], Share] = {}
+    with exact():
+        for event in events:
+            happened_us = event.happened_us
+            name = event.name
+            key = (
+                event.customer_id,
+                event.user_id,
+                name,
+                happened_us - happened_us % BUCKET_US,
+            )
+            group = groups.get(key)
+            if group is None:
+                groups[key] = Share(happened_us, event.key_hash, event.value)
+            else:
+                group.add(happened_us, event.key_hash, event.value)
+            for reading in readings.looking_into(name):
+                _fold_one(folded, reading, event, key[3])
+        for (customer_id, user_id, name, bucket_us), group in groups.items():
+            for reading in readings.adding_up(name):
+                _add(
+                    folded, (customer_id, reading.metric_id, user_id, bucket_us), group
+                )
+            if not readings.is_read(name):
+                _note_unmatched(folded, name, group)
+    return folded
+
+
+def _fold_one(
+    folded: Folded, reading: MetricReading, event: FoldedEvent, bucket_us: int
+) -> None:
+    if not reading.matches(event.properties):
+        return
+    customer_id, user_id = event.customer_id, event.user_id
+    if reading.counts_distinct:
+        text = reading.distinct_value(event.properties, user_id, customer_id)
+        if text is None:
+            return
+        folded.distinct.add(
+            (customer_id, reading.metric_id, WHOLE_CUSTOMER, bucket_us, text)
+        )
+        if user_id:
+            folded.distinct.add(
+                (customer_id, reading.metric_id, user_id, bucket_us, text)
+            )
+    _add(
+        folded,
+        (customer_id, reading.metric_id, user_id, bucket_us),
+        Share(event.happened_us, event.key_hash, event.value),
+    )
+
+
+def _add(folded: Folded, key: ShareKey, share: Share) -> None:
+    """Adds a share to the user's row, if a user is named, and always to the whole customer's."""
+    customer_id, metric_id, user_id, bucket_us = key
+    keys = [(customer_id, metric_id, WHOLE_CUSTOMER, bucket_us)]
+    if user_id:
+        keys.append(key)
+    for one in keys:
+        known = folded.shares.get(one)
+        if known is None:
+            folded.shares[one] = share.copy()
+        else:
+            known.take_in(share)
+
+
+def _note_unmatched(folded: Folded, name: str, group: Share) -> None:
+    count, first_us, last_us = folded.unmatched.get(
+        name, (0, group.first_us, group.last_us)
+    )
+    folded.unmatched[name] = (
+        count + group.count,
+        min(first_us, group.first_us),
+        max(last_us, group.last_us),
+    )

@@ -1,0 +1,141 @@
+"""How a metric reads events: which names, which of them, what of each; in Python for ingestion, in SQL for history.
+
+Both forms must mean the same, to the last digit; a property test holds them together (EVT-5, EVT-7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, LiteralString
+
+from candela_server.catalog.model import Aggregation, Metric, UniqueOf
+
+from .event_filter import condition, predicate
+from .event_value import Properties, property_text
+
+_SERVED = frozenset(
+    {
+        Aggregation.COUNT,
+        Aggregation.SUM,
+        Aggregation.AVERAGE,
+        Aggregation.MAX,
+        Aggregation.MIN,
+        Aggregation.LAST,
+        Aggregation.UNIQUE,
+    }
+)
+
+
+class MetricReading:
+    """One metric, ready to be fed."""
+
+    __slots__ = (
+        "counts_distinct",
+        "looks_into_events",
+        "matches",
+        "metric",
+        "metric_id",
+    )
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.metric_id: str = metric.id
+        # Distinct values have a table of their own.
+        self.counts_distinct = metric.aggregation is Aggregation.UNIQUE
+        # Whether what a group of events adds up to is not enough.
+        self.looks_into_events = self.counts_distinct or bool(metric.filters)
+        self.matches = predicate(metric.filters)
+
+    def distinct_value(
+        self, properties: Properties, user_id: str, customer_id: str
+    ) -> str | None:
+        """The value that is told apart from others; None when the event has none."""
+        match self.metric.unique_of:
+            case UniqueOf.USER:
+                return user_id or None
+            case UniqueOf.CUSTOMER:
+                return customer_id
+            case _:
+                found = properties.get(self.metric.property or "")
+                return None if found is None else property_text(found)
+
+    def counted(self, count: int, total: Decimal) -> Decimal:
+        """What so many events of this total add to a live counter."""
+        if self.metric.aggregation is Aggregation.COUNT:
+            return Decimal(count)
+        return total if self.metric.aggregation is Aggregation.SUM else Decimal(0)
+
+
+class Readings:
+    """All metrics of one merchant, by the event names they read."""
+
+    __slots__ = ("_adding_up", "_looking_into", "by_id")
+
+    def __init__(self, readings: Iterable[MetricReading]) -> None:
+        self.by_id: dict[str, MetricReading] = {}
+        self._adding_up: dict[str, list[MetricReading]] = {}
+        self._looking_into: dict[str, list[MetricReading]] = {}
+        for reading in readings:
+            self.by_id[reading.metric_id] = reading
+            by_name = (
+                self._looking_into if reading.looks_into_events else self._adding_up
+            )
+            for name in reading.metric.event_names:
+                by_name.setdefault(name, []).append(reading)
+
+    def adding_up(self, name: str) -> list[MetricReading]:
+        """The metrics that only need to know what the events of this name add up to."""
+        return self._adding_up.get(name, _NONE)
+
+    def looking_into(self, name: str) -> list[MetricReading]:
+        """The metrics that must see each event of this name."""
+        return self._looking_into.get(name, _NONE)
+
+    def is_read(self, name: str) -> bool:
+        """Whether any metric reads events of this name."""
+        return name in self._adding_up or name in self._looking_into
+
+
+@dataclass(frozen=True, slots=True)
+class EventSql:
+    """The same reading over the table of events, as parts of a statement with named parameters.
+
+    `condition` holds for the events that are read; `distinct` is the value that is told apart.
+    """
+
+    event_names: tuple[str, ...]
+    condition: LiteralString
+    distinct: LiteralString
+    parameters: Mapping[str, Any]
+
+
+def read_metrics(metrics: Iterable[Metric]) -> Readings:
+    """The metrics that are rolled up, ready to be fed."""
+    return Readings(
+        [MetricReading(metric) for metric in metrics if is_rolled_up(metric)]
+    )
+
+
+def is_rolled_up(metric: Metric) -> bool:
+    """Whether rollups are kept for the metric: not for SQL and not for time-weighted sums."""
+    return metric.aggregation in _SERVED
+
+
+def event_sql(metric: Metric) -> EventSql:
+    """How the metric reads the table of events."""
+    holds, parameters = condition(metric.filters)
+    distinct: LiteralString
+    match metric.unique_of:
+        case UniqueOf.USER:
+            distinct = "event.user_id"
+        case UniqueOf.CUSTOMER:
+            distinct = "event.customer_id"
+        case _:
+            distinct = "(properties ->> %(unique_property)s::text)"
+            parameters["unique_property"] = metric.property or ""
+    return EventSql(tuple(metric.event_names), holds, distinct, parameters)
+
+
+_NONE: list[MetricReading] = []

@@ -1,0 +1,90 @@
+"""Redis or Valkey: quick memory that may be gone at any moment, and is never the truth.
+
+Whatever fails raises redis.exceptions.RedisError within a tenth of a second. After a failure the breaker opens: for a
+second nothing is tried at all, then one call probes, so that a Redis that hangs costs each process one short timeout
+now and then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Self, TypeVar
+
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import Redis as RedisClient
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+_TIMEOUT_S: Final = 0.1
+_CONNECTIONS: Final = 16
+_OPEN_FOR_S: Final = 1.0
+_OUTAGES: Final = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
+
+_T = TypeVar("_T")
+
+
+class RedisUnavailable(RedisConnectionError):  # noqa: N818 - stands beside redis's own errors
+    """Redis is not configured, or failed so lately that it is not asked."""
+
+
+class _Breaker(Retry):
+    """Stands where redis-py retries: every connection and command passes here, and none is tried twice."""
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 0)
+        self.open_until = 0.0
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        # Each connection copies its retry policy; the breaker's point is that all share one.
+        return self
+
+    async def call_with_retry(
+        self, do: Callable[[], Awaitable[_T]], fail: Any, *arguments: Any, **named: Any
+    ) -> _T:
+        if time.monotonic() < self.open_until:
+            raise RedisUnavailable("Redis failed just now and is not asked for a moment")
+        try:
+            return await super().call_with_retry(do, fail, *arguments, **named)
+        except _OUTAGES:
+            self.open_until = time.monotonic() + _OPEN_FOR_S
+            raise
+
+
+class Redis:
+    """A client behind a breaker. Without a `url` there is no Redis, which is the same as one that is down."""
+
+    def __init__(self, url: str | None) -> None:
+        """Connects with the first call."""
+        self._breaker = _Breaker()
+        self._client: RedisClient | None = None
+        if url:
+            pool = BlockingConnectionPool.from_url(
+                url,
+                max_connections=_CONNECTIONS,
+                timeout=_TIMEOUT_S,
+                socket_timeout=_TIMEOUT_S,
+                socket_connect_timeout=_TIMEOUT_S,
+                retry=self._breaker,
+            )
+            self._client = RedisClient(connection_pool=pool)
+
+    @property
+    def client(self) -> RedisClient:
+        """The client. Raises RedisUnavailable when there is no Redis."""
+        if self._client is None:
+            raise RedisUnavailable("no Redis is configured")
+        return self._client
+
+    @property
+    def available(self) -> bool:
+        """Whether a call would be tried now."""
+        return self._client is not None and time.monotonic() >= self._breaker.open_until
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        if self._client is not None:
+            await self._client.aclose(close_connection_pool=True)

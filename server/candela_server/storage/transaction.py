@@ -1,0 +1,149 @@
+"""One database transaction of one merchant: what acts and stores are given as `tx`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from candela_server.kernel.caller import Caller, current_caller
+from candela_server.kernel.clock import Clock
+from candela_server.kernel.ids import new_id
+from candela_server.kernel.money import format_decimal
+
+ENTITLEMENTS_CHANNEL = "candela_entitlements"
+OUTBOX_CHANNEL = "candela_outbox"
+
+Row = asyncpg.Record
+
+
+class Tx:
+    """An open transaction. Everything done through it is committed together or not at all.
+
+    `merchant_id` is whose rows it can see; it is empty in a system transaction, which sees those tables only that were
+    opened to jobs over all merchants.
+    """
+
+    __slots__ = ("_clock", "_connection", "audited", "caller", "merchant_id")
+
+    def __init__(
+        self, connection: PoolConnectionProxy[Row], clock: Clock, merchant_id: str
+    ) -> None:
+        """Made by Postgres only."""
+        self._connection = connection
+        self._clock = clock
+        self.merchant_id = merchant_id
+        self.caller: Caller | None = current_caller.get(None)
+        self.audited = False
+
+    async def fetch(self, sql: str, *arguments: object) -> list[Row]:
+        """All rows."""
+        return await self._connection.fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: object) -> Row | None:
+        """The first row, or None."""
+        return await self._connection.fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: object) -> Any:
+        """The first column of the first row, or None."""
+        return await self._connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: object) -> int:
+        """Runs a statement and returns how many rows it touched."""
+        status = await self._connection.execute(sql, *arguments)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def executemany(self, sql: str, arguments: Iterable[Sequence[object]]) -> None:
+        """Runs a statement for each tuple of arguments, in one round trip."""
+        await self._connection.executemany(sql, arguments)
+
+    async def copy(
+        self, table: str, records: Iterable[Sequence[object]], columns: Sequence[str]
+    ) -> None:
+        """Inserts many rows without walls to pass: PostgreSQL refuses COPY into a table with row security."""
+        await self._connection.copy_records_to_table(
+            table, records=records, columns=list(columns)
+        )
+
+    async def audit(
+        self,
+        action: str,
+        subject_id: str,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Leaves the trace of a change: who, what, before and after, request id (AUD-1)."""
+        self.audited = True
+        caller = self.caller
+        await self._connection.execute(
+            """
+            INSERT INTO audit_entry (merchant_id, id, at, actor, key_id, action, subject_id,
+                                     reason, before, after, request_id, method)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            """,
+            self.merchant_id,
+            new_id("aud"),
+            self._clock.now(),
+            caller.actor if caller else "system",
+            caller.key_id if caller else None,
+            action,
+            subject_id,
+            reason,
+            before,
+            after,
+            caller.request_id if caller else None,
+            caller.method if caller else None,
+        )
+
+    async def announce(self, topic: str, key: str, payload: Mapping[str, Any]) -> None:
+        """Writes what must happen after commit; the worker does it at least once, in order per key."""
+        now = self._clock.now()
+        await self._connection.execute(
+            """
+            INSERT INTO outbox (merchant_id, topic, key, payload, created_at, not_before)
+            VALUES ($1, $2, $3, $4, $5, $5)
+            """,
+            self.merchant_id,
+            topic,
+            key,
+            payload,
+            now,
+        )
+        await self._connection.execute("SELECT pg_notify($1, '')", OUTBOX_CHANNEL)
+
+    async def entitlements_changed(self, customer_id: str | None) -> None:
+        """Makes every server process forget what this customer may do; None means all of the merchant's.
+
+        Sent by PostgreSQL itself at commit, and only if the transaction commits.
+        """
+        await self._connection.execute(
+            "SELECT pg_notify($1, $2)",
+            ENTITLEMENTS_CHANNEL,
+            f"{self.merchant_id}:{customer_id or '*'}",
+        )
+
+
+def to_json(value: object) -> str:
+    """A value as its jsonb column holds it: decimals and instants are texts, never floats."""
+    return json.dumps(value, default=_json_default, separators=(",", ":"))
+
+
+def _json_default(value: object) -> object:
+    match value:
+        case Decimal():
+            return format_decimal(value)
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return dict(value)
+        case frozenset() | set():
+            return sorted(value)
+        case _:
+            raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,187 @@
+"""A merchant's whole metering on real servers, and short words for what tests do with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from candela.metering.v1 import event_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from candela_server.catalog.create_metric import NewMetric, create_metric
+from candela_server.catalog.model import Aggregation, Metric
+from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.create_user import CreateUser, create_user
+from candela_server.customer.model import Customer, CustomerById, User
+from candela_server.kernel.clock import FixedClock
+from candela_server.kernel.interval import Interval
+from candela_server.merchant.model import TestClockId
+from candela_server.metering.cache import CounterCache
+from candela_server.metering.directory import Directory
+from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.model import Recorded, UsageAsk, UsageOf
+from candela_server.metering.query_usage import aggregate
+from candela_server.metering.read_counters import Counters
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres
+from candela_server.storage.redis import Redis
+
+
+@dataclass(slots=True, kw_only=True)
+class Metering:
+    """One server process's metering, and short words for tests."""
+
+    db: Postgres
+    events: EventStore
+    clock: FixedClock
+    merchant_id: str
+    redis: Redis
+    cache: CounterCache
+    counters: Counters
+    directory: Directory
+    ingestor: Ingestor
+    more: list[Metering] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+
+    async def add_customer(
+        self, external_id: str | None = None, test_clock_id: TestClockId | None = None
+    ) -> Customer:
+        """A new customer."""
+        async with self.db.writing(self.merchant_id) as tx:
+            return await create_customer(
+                tx,
+                self.clock,
+                CreateCustomer(
+                    name="Acme",
+                    external_id=external_id,
+                    email=None,
+                    business_name=None,
+                    tax_id=None,
+                    address=None,
+                    time_zone="America/New_York",
+                    metadata={},
+                    test_clock_id=test_clock_id,
+                ),
+            )
+
+    async def add_user(self, customer: Customer, external_id: str | None = None) -> User:
+        """A new user of a customer."""
+        async with self.db.writing(self.merchant_id) as tx:
+            return await create_user(
+                tx,
+                self.clock,
+                CreateUser(
+                    customer=CustomerById(customer.id),
+                    external_id=external_id,
+                    name="Ada",
+                    email=None,
+                ),
+            )
+
+    async def add_metric(
+        self,
+        slug: str,
+        aggregation: Aggregation,
+        *,
+        event_names: Sequence[str] = ("api-call",),
+        property_name: str | None = None,
+    ) -> Metric:
+        """A new metric."""
+        async with self.db.writing(self.merchant_id) as tx:
+            return await create_metric(
+                tx,
+                self.clock,
+                NewMetric(
+                    slug=slug,
+                    name=slug,
+                    aggregation=aggregation,
+                    event_names=tuple(event_names),
+                    property=property_name,
+                    unit_name="",
+                ),
+            )
+
+    async def record(self, *events: Any) -> Recorded:
+        """Records a batch."""
+        return await self.ingestor.record(self.merchant_id, events)
+
+    async def usage(
+        self, metric: Metric, who: Customer | User, window: Interval | None = None
+    ) -> Decimal:
+        """The usage as invoices see it."""
+        return await aggregate(
+            self.events, self.merchant_id, metric, usage_of(who), window or self.window()
+        )
+
+    async def counter(
+        self, metric: Metric, who: Customer | User, window: Interval | None = None
+    ) -> Decimal:
+        """The usage as checks see it."""
+        ask = UsageAsk(metric=metric, who=usage_of(who), window=window or self.window())
+        [value] = await self.counters.read(self.merchant_id, [ask])
+        return value
+
+    def window(self) -> Interval:
+        """Thirty days up to an hour from now, with ends that cut quarter-hours."""
+        now = self.clock.now()
+        return Interval(now - timedelta(days=30, seconds=37), now + timedelta(minutes=67))
+
+
+def usage_of(who: Customer | User) -> UsageOf:
+    """Whose usage it is."""
+    if isinstance(who, Customer):
+        return UsageOf(customer_id=who.id)
+    return UsageOf(customer_id=who.customer_id, user_id=who.id)
+
+
+def event(
+    key: str,
+    who: Customer | User,
+    value: str | None = None,
+    *,
+    name: str = "api-call",
+    at: datetime | None = None,
+    properties: dict[str, Any] | None = None,
+) -> event_pb2.Event:
+    """An event as a client sends it."""
+    sent = event_pb2.Event(idempotency_key=key, name=name)
+    if isinstance(who, Customer):
+        sent.customer_id = who.id
+    else:
+        sent.user_id = who.id
+    if value is not None:
+        sent.value = value
+    if at is not None:
+        stamp = Timestamp()
+        stamp.FromDatetime(at)
+        sent.timestamp.CopyFrom(stamp)
+    if properties is not None:
+        sent.properties_json = json.dumps(properties).encode()
+    return sent
+
+
+async def start_metering(
+    db: Postgres, events: EventStore, clock: FixedClock, redis: Redis, merchant_id: str
+) -> Metering:
+    """Another server process's metering on the same servers."""
+    cache = CounterCache(redis)
+    counters = Counters(cache, events, clock)
+    directory = Directory(db, clock)
+    ingestor = Ingestor(events, directory, counters, clock)
+    await counters.start()
+    await ingestor.start()
+    return Metering(
+        db=db,
+        events=events,
+        clock=clock,
+        merchant_id=merchant_id,
+        redis=redis,
+        cache=cache,
+        counters=counters,
+        directory=directory,
+        ingestor=ingestor,
+    )

@@ -25,10 +25,12 @@ import structlog
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import Reason
 from candela_server.storage.events import Connection, EventStore
+from candela_server.storage.postgres import Postgres
 
 from . import store
 from .cache import Bump, Span
 from .directory import Directory
+from .fill_history import fill_history
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
@@ -108,8 +110,14 @@ class Ingestor:
     """Takes events in. One per process; `start` before use, `stop` drains."""
 
     def __init__(
-        self, events: EventStore, directory: Directory, counters: Counters, clock: Clock
+        self,
+        db: Postgres,
+        events: EventStore,
+        directory: Directory,
+        counters: Counters,
+        clock: Clock,
     ) -> None:
+        self._db = db
         self._events = events
         self._directory = directory
         self._counters = counters
@@ -242,6 +250,7 @@ class Ingestor:
                 return await self._flush(writer, batches)
             except _MetricsChangedError as changed:
                 await self._directory.read_metrics_again(changed.merchant_id)
+                await self._fill_history(changed.merchant_id)
             except _WriterForgottenError:
                 writer.number = None
             except store.MissingPartitionError:
@@ -253,6 +262,11 @@ class Ingestor:
                     raise
                 await asyncio.sleep(_RETRY_S * attempt)
         raise IngestionUnavailableError
+
+    async def _fill_history(self, merchant_id: str) -> None:
+        """New metrics read what was there before them; if that fails, their task tries again later."""
+        with suppress(*store.TRANSIENT):
+            await fill_history(self._db, self._events, self._counters, self._clock, merchant_id)
 
     async def _flush(self, writer: _Writer, batches: Sequence[_Batch]) -> _Flushed:
         now = self._clock.now()

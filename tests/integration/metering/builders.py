@@ -171,7 +171,7 @@ async def start_metering(
     cache = CounterCache(redis)
     counters = Counters(cache, events, clock)
     directory = Directory(db, clock)
-    ingestor = Ingestor(events, directory, counters, clock)
+    ingestor = Ingestor(db, events, directory, counters, clock)
     await counters.start()
     await ingestor.start()
     return Metering(

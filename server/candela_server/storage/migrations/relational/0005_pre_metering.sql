@@ -26,7 +26,8 @@ CREATE TABLE usage_rollup (
 ) WITH (fillfactor = 70);
 SELECT candela_wall('usage_rollup', 'SELECT');
 CREATE POLICY usage_rollup_events ON usage_rollup TO candela_events USING (true) WITH CHECK (true);
-GRANT SELECT, INSERT, UPDATE ON usage_rollup TO candela_events;
+-- DELETE is for reading a metric's history, which makes its rollups anew.
+GRANT SELECT, INSERT, UPDATE, DELETE ON usage_rollup TO candela_events;
 
 -- Which distinct values a unique metric saw in which quarter-hour.
 CREATE TABLE usage_distinct (
@@ -101,7 +102,7 @@ CREATE TABLE event_key (
     payload_hash bigint NOT NULL,
     PRIMARY KEY (key_hash, claim_month)
 ) PARTITION BY RANGE (claim_month);
-GRANT SELECT, INSERT ON event_key TO candela_events;
+GRANT SELECT, INSERT, DELETE ON event_key TO candela_events;
 
 -- One row per connection that writes events: the number of its last committed flush. A counter that was read from
 -- the rollups together with these numbers knows which flushes it already contains.

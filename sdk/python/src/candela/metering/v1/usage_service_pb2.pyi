@@ -1,5 +1,4 @@
 from candela.catalog.v1 import metric_pb2 as _metric_pb2
-from candela.catalog.v1 import metric_service_pb2 as _metric_service_pb2
 from candela.customer.v1 import customer_pb2 as _customer_pb2
 from candela.customer.v1 import user_pb2 as _user_pb2
 from candela.metering.v1 import event_pb2 as _event_pb2
@@ -100,10 +99,10 @@ class PreviewMetricRequest(_message.Message):
     METRIC_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
-    metric: _metric_service_pb2.CreateMetricRequest
+    metric: _metric_pb2.NewMetric
     customer: _customer_pb2.CustomerRef
     window: _interval_pb2.Interval
-    def __init__(self, metric: _Optional[_Union[_metric_service_pb2.CreateMetricRequest, _Mapping]] = ..., customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ...) -> None: ...
+    def __init__(self, metric: _Optional[_Union[_metric_pb2.NewMetric, _Mapping]] = ..., customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ...) -> None: ...
 
 class PreviewMetricResponse(_message.Message):
     __slots__ = ("value", "event_count")

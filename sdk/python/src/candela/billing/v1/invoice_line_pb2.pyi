@@ -1,0 +1,84 @@
+import datetime
+
+from candela.type.v1 import interval_pb2 as _interval_pb2
+from candela.type.v1 import money_pb2 as _money_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class LineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LINE_KIND_UNSPECIFIED: _ClassVar[LineKind]
+    LINE_KIND_RECURRING: _ClassVar[LineKind]
+    LINE_KIND_USAGE: _ClassVar[LineKind]
+    LINE_KIND_USAGE_CREDIT: _ClassVar[LineKind]
+    LINE_KIND_PRORATION: _ClassVar[LineKind]
+    LINE_KIND_TRUE_UP: _ClassVar[LineKind]
+    LINE_KIND_DISCOUNT: _ClassVar[LineKind]
+    LINE_KIND_MONETARY_CREDIT: _ClassVar[LineKind]
+    LINE_KIND_ADJUSTMENT: _ClassVar[LineKind]
+    LINE_KIND_TOP_UP: _ClassVar[LineKind]
+LINE_KIND_UNSPECIFIED: LineKind
+LINE_KIND_RECURRING: LineKind
+LINE_KIND_USAGE: LineKind
+LINE_KIND_USAGE_CREDIT: LineKind
+LINE_KIND_PRORATION: LineKind
+LINE_KIND_TRUE_UP: LineKind
+LINE_KIND_DISCOUNT: LineKind
+LINE_KIND_MONETARY_CREDIT: LineKind
+LINE_KIND_ADJUSTMENT: LineKind
+LINE_KIND_TOP_UP: LineKind
+
+class InvoiceLine(_message.Message):
+    __slots__ = ("id", "kind", "description", "amount", "quantity", "unit_name", "unit_amount", "rated_amount", "used_during", "period", "price_component_id", "price_id", "plan_version_id", "metric_id", "source_line_id", "credit_applications", "usage_seen_at")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    UNIT_NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    RATED_AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    USED_DURING_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    PRICE_COMPONENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    METRIC_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_LINE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_APPLICATIONS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_SEEN_AT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    kind: LineKind
+    description: str
+    amount: _money_pb2.Money
+    quantity: str
+    unit_name: str
+    unit_amount: str
+    rated_amount: str
+    used_during: _interval_pb2.Interval
+    period: _interval_pb2.Interval
+    price_component_id: str
+    price_id: str
+    plan_version_id: str
+    metric_id: str
+    source_line_id: str
+    credit_applications: _containers.RepeatedCompositeFieldContainer[CreditApplication]
+    usage_seen_at: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[LineKind, str]] = ..., description: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., quantity: _Optional[str] = ..., unit_name: _Optional[str] = ..., unit_amount: _Optional[str] = ..., rated_amount: _Optional[str] = ..., used_during: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., period: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., price_component_id: _Optional[str] = ..., price_id: _Optional[str] = ..., plan_version_id: _Optional[str] = ..., metric_id: _Optional[str] = ..., source_line_id: _Optional[str] = ..., credit_applications: _Optional[_Iterable[_Union[CreditApplication, _Mapping]]] = ..., usage_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreditApplication(_message.Message):
+    __slots__ = ("grant_id", "quantity", "amount")
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    grant_id: str
+    quantity: str
+    amount: _money_pb2.Money
+    def __init__(self, grant_id: _Optional[str] = ..., quantity: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,49 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TaxMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TAX_MODE_UNSPECIFIED: _ClassVar[TaxMode]
+    TAX_MODE_NONE: _ClassVar[TaxMode]
+    TAX_MODE_AUTOMATIC: _ClassVar[TaxMode]
+    TAX_MODE_DEFAULT_RATE: _ClassVar[TaxMode]
+    TAX_MODE_MANUAL_RATES: _ClassVar[TaxMode]
+TAX_MODE_UNSPECIFIED: TaxMode
+TAX_MODE_NONE: TaxMode
+TAX_MODE_AUTOMATIC: TaxMode
+TAX_MODE_DEFAULT_RATE: TaxMode
+TAX_MODE_MANUAL_RATES: TaxMode
+
+class TaxSettings(_message.Message):
+    __slots__ = ("mode", "default_percent", "rates", "us_nexus_states", "prices_include_tax", "seller_country")
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    RATES_FIELD_NUMBER: _ClassVar[int]
+    US_NEXUS_STATES_FIELD_NUMBER: _ClassVar[int]
+    PRICES_INCLUDE_TAX_FIELD_NUMBER: _ClassVar[int]
+    SELLER_COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    mode: TaxMode
+    default_percent: str
+    rates: _containers.RepeatedCompositeFieldContainer[TaxRate]
+    us_nexus_states: _containers.RepeatedScalarFieldContainer[str]
+    prices_include_tax: bool
+    seller_country: str
+    def __init__(self, mode: _Optional[_Union[TaxMode, str]] = ..., default_percent: _Optional[str] = ..., rates: _Optional[_Iterable[_Union[TaxRate, _Mapping]]] = ..., us_nexus_states: _Optional[_Iterable[str]] = ..., prices_include_tax: _Optional[bool] = ..., seller_country: _Optional[str] = ...) -> None: ...
+
+class TaxRate(_message.Message):
+    __slots__ = ("country", "region", "name", "percent")
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    country: str
+    region: str
+    name: str
+    percent: str
+    def __init__(self, country: _Optional[str] = ..., region: _Optional[str] = ..., name: _Optional[str] = ..., percent: _Optional[str] = ...) -> None: ...

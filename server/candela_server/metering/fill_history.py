@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from candela_server.catalog import read as catalog
+from candela_server.catalog.model import Aggregation
 from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
@@ -48,7 +49,7 @@ async def fill_history(
                 continue
             if count:
                 await store.fill_rollups(connection, merchant_id, metric.id, reading)
-                if metric.aggregation == "unique":
+                if metric.aggregation is Aggregation.UNIQUE:
                     await store.fill_distinct_values(connection, merchant_id, metric.id, reading)
             await store.insert_metric_history(
                 connection, merchant_id, metric.id, count, clock.now()

@@ -135,9 +135,7 @@ class Ingestor:
     async def start(self) -> None:
         """Starts the writers."""
         self._stopping = False
-        self._tasks = [
-            asyncio.create_task(self._write(writer)) for writer in self._writers
-        ]
+        self._tasks = [asyncio.create_task(self._write(writer)) for writer in self._writers]
 
     async def stop(self) -> None:
         """Flushes what waits, then ends the writers."""
@@ -152,9 +150,7 @@ class Ingestor:
         """What became of each event, once that is durable. Raises BatchTooLargeError, IngestionUnavailableError."""
         return await (await self.submit(merchant_id, events))
 
-    async def submit(
-        self, merchant_id: str, events: Sequence[Any]
-    ) -> asyncio.Future[Recorded]:
+    async def submit(self, merchant_id: str, events: Sequence[Any]) -> asyncio.Future[Recorded]:
         """Queues a batch; the future tells what became of it once that is durable.
 
         Waits while too many events wait already: that is the back-pressure. Raises BatchTooLargeError.
@@ -166,9 +162,7 @@ class Ingestor:
         prepared = await self._preparer.prepare(merchant_id, events)
         outcomes = [Outcome.REJECTED] * len(events)
         recorded = Recorded(outcomes=outcomes, rejections=prepared.rejections)
-        indexes = [
-            index for index, event in enumerate(prepared.events) if event is not None
-        ]
+        indexes = [index for index, event in enumerate(prepared.events) if event is not None]
         done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
         if not indexes:
             done.set_result(recorded)
@@ -192,9 +186,7 @@ class Ingestor:
                     return
                 self._work.clear()
                 continue
-            if self._waiting_events < _SMALL_FLUSH and any(
-                one.busy for one in self._writers
-            ):
+            if self._waiting_events < _SMALL_FLUSH and any(one.busy for one in self._writers):
                 await asyncio.sleep(_LINGER_S)
             batches = self._take()
             if not batches:
@@ -227,7 +219,9 @@ class Ingestor:
             for batch in batches:
                 _fail(batch, IngestionUnavailableError())
             return
-        except Exception as error:  # whatever it is, the callers must hear of it and the writer must live on
+        except (
+            Exception
+        ) as error:  # whatever it is, the callers must hear of it and the writer must live on
             if len(batches) > 1:
                 # Something in one of them is not to the database's taste: the others shall not suffer for it.
                 for batch in batches:
@@ -240,9 +234,7 @@ class Ingestor:
         await self._counters.bump(writer.number, flushed.sequence, flushed.bumps)
         _tell(batches, flushed)
 
-    async def _flush_patiently(
-        self, writer: _Writer, batches: Sequence[_Batch]
-    ) -> _Flushed:
+    async def _flush_patiently(self, writer: _Writer, batches: Sequence[_Batch]) -> _Flushed:
         """Flushes, again if need be. A repetition after an unknown outcome finds its own keys taken: it counts
         nothing twice, and reports as deduplicated what it had stored itself."""
         for attempt in range(1, _ATTEMPTS + 1):
@@ -321,14 +313,12 @@ class Ingestor:
         readings = {}
         for merchant_id in merchant_ids:
             book = await self._directory.book(merchant_id)
-            if book.metric_version != versions.get(merchant_id, 0):
+            if book.unfilled or book.metric_version != versions.get(merchant_id, 0):
                 raise _MetricsChangedError(merchant_id)
             readings[merchant_id] = book.readings
         return readings
 
-    async def _prepare_partitions(
-        self, batches: Sequence[_Batch], claimed: Sequence[Any]
-    ) -> None:
+    async def _prepare_partitions(self, batches: Sequence[_Batch], claimed: Sequence[Any]) -> None:
         """Makes the partitions that this flush needs and this process has not seen yet."""
         instants: dict[tuple[int, int], datetime] = {}
         seen_hours: set[int] = set()
@@ -340,15 +330,11 @@ class Ingestor:
                     instant = from_microseconds(event.happened_us)
                     instants[(instant.year, instant.month)] = instant
         missing = {
-            month: at
-            for month, at in instants.items()
-            if month not in self._prepared_months
+            month: at for month, at in instants.items() if month not in self._prepared_months
         }
         # Keys and events share the memory of what is there: the negative year tells them apart.
         missing_claims = [
-            month
-            for month in claimed
-            if (-month.year, month.month) not in self._prepared_months
+            month for month in claimed if (-month.year, month.month) not in self._prepared_months
         ]
         if not missing and not missing_claims:
             return
@@ -358,9 +344,7 @@ class Ingestor:
             if missing:
                 await store.prepare_events(connection, list(missing.values()))
         self._prepared_months.update(missing)
-        self._prepared_months.update(
-            (-month.year, month.month) for month in missing_claims
-        )
+        self._prepared_months.update((-month.year, month.month) for month in missing_claims)
 
 
 _First: TypeAlias = dict[bytes, tuple[str, PreparedEvent]]
@@ -421,9 +405,7 @@ async def _add(connection: Connection, folded: dict[str, Folded]) -> None:
             last_value=share.last_value,
         )
         for merchant_id, one in folded.items()
-        for (customer_id, metric_id, user_id, bucket_us), share in sorted(
-            one.shares.items()
-        )
+        for (customer_id, metric_id, user_id, bucket_us), share in sorted(one.shares.items())
     ]
     if rollups:
         await store.add_rollups(connection, rollups)

@@ -9,7 +9,14 @@ from enum import IntEnum
 
 from candela_server.catalog.model import Metric
 from candela_server.customer.model import CustomerId, UserId
-from candela_server.kernel.errors import InvalidInput, Reason, Unavailable
+from candela_server.kernel.errors import (
+    CandelaError,
+    InvalidInput,
+    NotFound,
+    Reason,
+    Refused,
+    Unavailable,
+)
 from candela_server.kernel.interval import Interval
 
 MAX_BATCH_EVENTS = 10_000
@@ -144,8 +151,35 @@ class IngestionUnavailableError(Unavailable):
 
 
 class EventRefusedError(InvalidInput):
-    """One event, sent alone, was refused; the reason is the event's own (EVT-3)."""
+    """One event, sent alone, is wrong by itself; the reason is the event's own (EVT-3)."""
 
     def __init__(self, rejection: Rejection) -> None:
-        self.reason = rejection.reason  # type: ignore[misc]  # the class's reason is a default
+        self.reason = rejection.reason
         super().__init__(rejection.message, field=f"event.{rejection.field}")
+
+
+class EventUnknownError(NotFound):
+    """One event, sent alone, names a customer or user that is not there."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        self.reason = rejection.reason
+        super().__init__(rejection.message, field=f"event.{rejection.field}")
+
+
+class EventConflictError(Refused):
+    """One event, sent alone, is right by itself but not now: its key is taken or its customer archived."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        self.reason = rejection.reason
+        super().__init__(rejection.message, field=f"event.{rejection.field}")
+
+
+def refusal(rejection: Rejection) -> CandelaError:
+    """What fails the call of a single event: the kind of error that the reason has everywhere."""
+    match rejection.reason:
+        case Reason.CUSTOMER_NOT_FOUND | Reason.USER_NOT_FOUND:
+            return EventUnknownError(rejection)
+        case Reason.CUSTOMER_ARCHIVED | Reason.EVENT_KEY_CONFLICT:
+            return EventConflictError(rejection)
+        case _:
+            return EventRefusedError(rejection)

@@ -108,13 +108,9 @@ class Preparer:
             except _UnknownError:
                 unknown.append(index)
             except _RefusedError as error:
-                rejections.append(
-                    Rejection(index, error.reason, error.field, str(error))
-                )
+                rejections.append(Rejection(index, error.reason, error.field, str(error)))
             except EventFieldError as error:
-                rejections.append(
-                    Rejection(index, Reason.INVALID_FIELD, error.field, str(error))
-                )
+                rejections.append(Rejection(index, Reason.INVALID_FIELD, error.field, str(error)))
         if unknown:
             await self._prepare_unknown(batch, events, unknown, prepared, rejections)
             rejections.sort(key=lambda rejection: rejection.index)
@@ -140,9 +136,7 @@ class Preparer:
                 except _UnknownError:
                     still.append(index)
                 except _RefusedError as error:
-                    rejections.append(
-                        Rejection(index, error.reason, error.field, str(error))
-                    )
+                    rejections.append(Rejection(index, error.reason, error.field, str(error)))
                 except EventFieldError as error:
                     rejections.append(
                         Rejection(index, Reason.INVALID_FIELD, error.field, str(error))
@@ -167,13 +161,9 @@ class Preparer:
         text: str = event.value
         if text:
             known = self._values.get(text)
-            value, value_field, canonical = (
-                known if known is not None else self._learn_value(text)
-            )
+            value, value_field, canonical = known if known is not None else self._learn_value(text)
         elif event.HasField("value"):
-            raise EventFieldError(
-                "value", "the value is empty; leave it out to count 1"
-            )
+            raise EventFieldError("value", "the value is empty; leave it out to count 1")
         else:
             value, value_field, canonical = _ONE
 
@@ -181,9 +171,7 @@ class Preparer:
             sent = event.timestamp
             nanos = sent.nanos
             if not 0 <= nanos < 1_000_000_000:
-                raise EventFieldError(
-                    "timestamp", f"{nanos} nanoseconds are not within a second"
-                )
+                raise EventFieldError("timestamp", f"{nanos} nanoseconds are not within a second")
             happened_us = sent.seconds * 1_000_000 + nanos // 1000
             if not bounds_us.earliest_us <= happened_us <= bounds_us.latest_us:
                 raise _outside(happened_us, bounds_us)
@@ -317,9 +305,7 @@ def _user(batch: _Batch, event: Any) -> KnownUser | None:
         user = batch.book.users.get(user_id)
         if user is None:
             if batch.looked_up or not user_id.startswith("usr_"):
-                raise _RefusedError(
-                    Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}"
-                )
+                raise _RefusedError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
             batch.wanted.user_ids.add(user_id)
             raise _UnknownError
     else:
@@ -337,9 +323,7 @@ def _user(batch: _Batch, event: Any) -> KnownUser | None:
             batch.wanted.external_user_ids.add(external_id)
             raise _UnknownError
     if user.archived:
-        raise _RefusedError(
-            Reason.USER_NOT_FOUND, "user_id", f"user {user.id} is archived"
-        )
+        raise _RefusedError(Reason.USER_NOT_FOUND, "user_id", f"user {user.id} is archived")
     return user
 
 

@@ -76,8 +76,7 @@ async def query_buckets(
         [UsageAsk(metric=metric, who=who, window=part) for part in windows],
     )
     return [
-        UsageBucket(window=part, value=value)
-        for part, value in zip(windows, values, strict=True)
+        UsageBucket(window=part, value=value) for part, value in zip(windows, values, strict=True)
     ]
 
 
@@ -88,9 +87,7 @@ async def _measure(
     await _read_rollups(connection, merchant_id, asks, tallies)
     await _read_edges(connection, merchant_id, asks, tallies)
     await _count_distinct(connection, merchant_id, asks, tallies)
-    return [
-        measured(ask.metric, tally) for ask, tally in zip(asks, tallies, strict=True)
-    ]
+    return [measured(ask.metric, tally) for ask, tally in zip(asks, tallies, strict=True)]
 
 
 async def _read_rollups(
@@ -110,9 +107,7 @@ async def _read_rollups(
                 numbers.append(number)
                 parts.append(_part(ask, whole))
         if parts:
-            found = await usage_store.read_rollups(
-                connection, merchant_id, parts, last=last
-            )
+            found = await usage_store.read_rollups(connection, merchant_id, parts, last=last)
             for number, tally in zip(numbers, found, strict=True):
                 tallies[number] = tally
 

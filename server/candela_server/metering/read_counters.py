@@ -51,9 +51,7 @@ _Waiting: TypeAlias = tuple[str, UsageAsk, asyncio.Future[Decimal]]
 class Counters:
     """Usage up to now. One per process; `start` before use."""
 
-    def __init__(
-        self, cache: CounterCache | None, events: EventStore, clock: Clock
-    ) -> None:
+    def __init__(self, cache: CounterCache | None, events: EventStore, clock: Clock) -> None:
         self._cache = cache
         self._events = events
         self._clock = clock
@@ -111,9 +109,7 @@ class Counters:
                     log.warning("counters_incomplete", writer=writer, sequence=sequence)
                     await self._cache.change_epoch()
         except (CounterError, TimeoutError):
-            log.warning(
-                "counters_not_bumped", writer=writer, sequence=sequence, exc_info=True
-            )
+            log.warning("counters_not_bumped", writer=writer, sequence=sequence, exc_info=True)
             change = self.distrust()
             if change is not None:
                 # The callers are told after this: where Redis works again, no other server reads the old counters.
@@ -143,16 +139,12 @@ class Counters:
                 if sequence > applied.get(number, 0) and now - flushed_at >= grace
             ]
             if lost:
-                log.warning(
-                    "counters_lost_flushes", writers=[number for number, _ in lost]
-                )
+                log.warning("counters_lost_flushes", writers=[number for number, _ in lost])
                 await self._cache.change_epoch()
                 for number, sequence in lost:
                     await self._cache.note(number, sequence)
             known = {number for number, _, _ in writers}
-            await self._cache.forget(
-                [number for number in applied if number not in known]
-            )
+            await self._cache.forget([number for number in applied if number not in known])
         return bool(lost)
 
     def _trusts_redis(self) -> bool:
@@ -172,9 +164,7 @@ class Counters:
                 del self._waiting[:_MAX_TOGETHER]
                 try:
                     async with asyncio.timeout(_REDIS_TIMEOUT_S):
-                        values = await self._cache.read(
-                            [(one[0], one[1]) for one in some]
-                        )
+                        values = await self._cache.read([(one[0], one[1]) for one in some])
                 except (CounterError, TimeoutError):
                     self._pause_redis()
                     self._ask_database(some)
@@ -206,14 +196,10 @@ class Counters:
         try:
             while self._missing:
                 merchant_id = next(iter(self._missing))[0]
-                keys = [key for key in self._missing if key[0] == merchant_id][
-                    :_MAX_TOGETHER
-                ]
+                keys = [key for key in self._missing if key[0] == merchant_id][:_MAX_TOGETHER]
                 groups = [self._missing.pop(key) for key in keys]
                 try:
-                    values = await self._fill(
-                        merchant_id, [group[0][1] for group in groups]
-                    )
+                    values = await self._fill(merchant_id, [group[0][1] for group in groups])
                 except Exception as error:  # everybody who waits must hear of it
                     for group in groups:
                         for _, _, future in group:
@@ -238,9 +224,7 @@ class Counters:
             self._spawn(self._keep(self._cache, merchant_id, filled, vector))
         return values
 
-    async def _expect(
-        self, merchant_id: str, asks: Sequence[UsageAsk]
-    ) -> list[Expectation] | None:
+    async def _expect(self, merchant_id: str, asks: Sequence[UsageAsk]) -> list[Expectation] | None:
         if self._cache is None or not self._trusts_redis():
             return None
         try:

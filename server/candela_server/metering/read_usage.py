@@ -126,9 +126,7 @@ async def query_usage(
         raise InvalidInput(
             f"{error}; ask for a shorter window or larger buckets", field="window"
         ) from error
-    return BucketedUsage(
-        who=who, metric=metric, buckets=buckets, filled=metric.id in filled
-    )
+    return BucketedUsage(who=who, metric=metric, buckets=buckets, filled=metric.id in filled)
 
 
 async def _resolve(
@@ -149,9 +147,7 @@ async def _resolve(
     )
 
 
-async def _metrics(
-    tx: Tx, refs: tuple[Ref, ...] | list[Ref]
-) -> list[Metric]:
+async def _metrics(tx: Tx, refs: tuple[Ref, ...] | list[Ref]) -> list[Metric]:
     """The metrics that are named, in that order; all that are kept and not archived, by slug, when none is."""
     known = await catalog.list_metrics(tx)
     if not refs:
@@ -161,9 +157,7 @@ async def _metrics(
     by_slug: dict[str, Metric] = {metric.slug: metric for metric in known}
     found = []
     for ref in refs:
-        metric = (
-            by_id.get(ref.id) if isinstance(ref, ById) else by_slug.get(ref.slug)
-        )
+        metric = by_id.get(ref.id) if isinstance(ref, ById) else by_slug.get(ref.slug)
         if metric is None or not is_rolled_up(metric):
             raise MetricNotFoundError(str(ref))
         found.append(metric)

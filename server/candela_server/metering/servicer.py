@@ -20,7 +20,7 @@ from candela_server.storage.postgres import Postgres
 
 from . import wire
 from .ingest_events import Ingestor
-from .model import EventRefusedError
+from .model import refusal
 from .read_usage import get_usage, query_usage
 from .stream_events import stream_events
 
@@ -36,20 +36,18 @@ class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
         self, request: ingestion_service_pb2.RecordEventRequest, context: Any
     ) -> ingestion_service_pb2.RecordEventResponse:
         """One event; a refused one fails the call."""
-        recorded = await self._ingestor.record(
-            current_caller.get().merchant_id, [request.event]
-        )
+        recorded = await self._ingestor.record(current_caller.get().merchant_id, [request.event])
         if recorded.rejections:
-            raise EventRefusedError(recorded.rejections[0])
-        return ingestion_service_pb2.RecordEventResponse(outcome=recorded.outcomes[0])
+            raise refusal(recorded.rejections[0])
+        return ingestion_service_pb2.RecordEventResponse(
+            outcome=wire.outcome_to_proto(recorded.outcomes[0])
+        )
 
     async def RecordEvents(
         self, request: ingestion_service_pb2.RecordEventsRequest, context: Any
     ) -> ingestion_service_pb2.RecordEventsResponse:
         """A batch."""
-        recorded = await self._ingestor.record(
-            current_caller.get().merchant_id, request.events
-        )
+        recorded = await self._ingestor.record(current_caller.get().merchant_id, request.events)
         return wire.recorded_to_proto(recorded)
 
     async def StreamEvents(
@@ -57,9 +55,7 @@ class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
     ) -> AsyncIterator[ingestion_service_pb2.StreamEventsResponse]:
         """Chunk after chunk."""
         merchant_id = current_caller.get().merchant_id
-        async for acknowledgement in stream_events(
-            self._ingestor, merchant_id, request_iterator
-        ):
+        async for acknowledgement in stream_events(self._ingestor, merchant_id, request_iterator):
             yield wire.acknowledgement_to_proto(acknowledgement)
 
 

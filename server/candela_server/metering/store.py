@@ -139,14 +139,12 @@ async def count_flush(connection: Connection, writer: int, now: datetime) -> int
         [now, writer],
     )
     row = await cursor.fetchone()
-    return None if row is None else int(row[0])
+    return int(row[0]) if row else None
 
 
 async def list_writers(connection: Connection) -> list[tuple[int, int, datetime]]:
     """Each writer's number, last committed sequence and when that was."""
-    cursor = await connection.execute(
-        "SELECT number, sequence, flushed_at FROM event_writer"
-    )
+    cursor = await connection.execute("SELECT number, sequence, flushed_at FROM event_writer")
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
@@ -183,13 +181,7 @@ async def hold_metric_versions(
             SELECT merchant_id, 0 FROM unnest(%s::text[]) AS missing (merchant_id)
             ON CONFLICT (merchant_id) DO NOTHING
             """,
-            [
-                [
-                    merchant_id
-                    for merchant_id in merchant_ids
-                    if merchant_id not in versions
-                ]
-            ],
+            [[merchant_id for merchant_id in merchant_ids if merchant_id not in versions]],
         )
         versions = await _hold_metric_versions(connection, merchant_ids)
     return versions
@@ -253,9 +245,7 @@ async def claim_keys(
     return copy_binary.uuids_from_array(row[1]) if row[1] is not None else []
 
 
-async def return_keys(
-    connection: Connection, key_hashes: Sequence[bytes], month: date
-) -> None:
+async def return_keys(connection: Connection, key_hashes: Sequence[bytes], month: date) -> None:
     """Gives back keys that this very transaction took in `month`."""
     await connection.execute(
         "DELETE FROM event_key WHERE key_hash = ANY(%s) AND claim_month = %s",
@@ -290,9 +280,7 @@ async def copy_events(connection: Connection, rows: Iterable[bytes]) -> None:
             """
         ) as copy,
     ):
-        await copy.write(
-            b"".join([copy_binary.COPY_HEADER, *rows, copy_binary.COPY_TRAILER])
-        )
+        await copy.write(b"".join([copy_binary.COPY_HEADER, *rows, copy_binary.COPY_TRAILER]))
 
 
 async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None:
@@ -337,9 +325,7 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
     )
 
 
-async def add_distinct_values(
-    connection: Connection, rows: Sequence[DistinctRow]
-) -> None:
+async def add_distinct_values(connection: Connection, rows: Sequence[DistinctRow]) -> None:
     """Adds distinct values, sorted; those that are there stay."""
     await connection.execute(
         """
@@ -353,9 +339,7 @@ async def add_distinct_values(
     )
 
 
-async def add_unmatched_names(
-    connection: Connection, rows: Sequence[UnmatchedRow]
-) -> None:
+async def add_unmatched_names(connection: Connection, rows: Sequence[UnmatchedRow]) -> None:
     """Counts events whose name no metric reads; the rows are sorted."""
     await connection.execute(
         """
@@ -381,7 +365,13 @@ async def add_unmatched_names(
 
 async def hold_flushes(connection: Connection, merchant_id: str) -> None:
     """Keeps flushes of the merchant from running until the transaction ends, after those that run have ended."""
-    await hold_metric_versions(connection, [merchant_id])
+    await connection.execute(
+        """
+        INSERT INTO metric_version (merchant_id, version) VALUES (%s, 0)
+        ON CONFLICT (merchant_id) DO NOTHING
+        """,
+        [merchant_id],
+    )
     await connection.execute(
         "SELECT FROM metric_version WHERE merchant_id = %s FOR UPDATE", [merchant_id]
     )

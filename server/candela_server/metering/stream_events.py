@@ -83,9 +83,7 @@ class _Stream:
                     raise ChunkOutOfOrderError(expected or 1, number)
                 expected = number + 1
                 size = len(chunk.events)
-                while (
-                    self._events >= WINDOW_EVENTS or len(self._chunks) >= WINDOW_CHUNKS
-                ):
+                while self._events >= WINDOW_EVENTS or len(self._chunks) >= WINDOW_CHUNKS:
                     self._room.clear()
                     await self._room.wait()
                 done = await self._ingestor.submit(self._merchant_id, chunk.events)

@@ -3,10 +3,12 @@ by prepare_events.py: they are too many for a second form."""
 
 from __future__ import annotations
 
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from candela.catalog.v1 import metric_pb2
 from candela.metering.v1 import (
+    event_pb2,
     ingestion_service_pb2,
     usage_pb2,
     usage_service_pb2,
@@ -29,6 +31,7 @@ from candela_server.kernel.read_fields import time_zone
 from .model import (
     BucketSize,
     MeasuredUsage,
+    Outcome,
     Recorded,
     Rejection,
     UsageBucket,
@@ -42,7 +45,7 @@ _MAX_METRICS = 100
 def recorded_to_proto(recorded: Recorded) -> ingestion_service_pb2.RecordEventsResponse:
     """One outcome per event, and the reasons."""
     return ingestion_service_pb2.RecordEventsResponse(
-        outcomes=recorded.outcomes, errors=_errors(recorded.rejections)
+        outcomes=_outcomes(recorded), errors=_errors(recorded.rejections)
     )
 
 
@@ -58,7 +61,7 @@ def acknowledgement_to_proto(
         exceptions=[
             ingestion_service_pb2.ChunkOutcome(
                 chunk_number=number,
-                outcomes=recorded.outcomes,
+                outcomes=_outcomes(recorded),
                 errors=_errors(recorded.rejections),
             )
             for number, recorded in acknowledgement.exceptions
@@ -73,9 +76,7 @@ def get_usage_from_proto(request: usage_service_pb2.GetUsageRequest) -> GetUsage
             fields.add("metrics", f"must name at most {_MAX_METRICS} metrics")
         return GetUsage(
             who=fields.read("who", _who_from_proto, request),
-            metrics=tuple(
-                fields.read_each("metrics", metric_ref_from_proto, request.metrics)
-            ),
+            metrics=tuple(fields.read_each("metrics", metric_ref_from_proto, request.metrics)),
             window=fields.read("window", _window_from_proto, request.window)
             if request.HasField("window")
             else None,
@@ -126,11 +127,7 @@ def bucket_to_proto(bucket: UsageBucket) -> usage_pb2.UsageBucket:
 
 def fill_status_to_proto(filled: bool) -> usage_pb2.FillStatus:
     """Whether the events from before the metric are in its numbers."""
-    return (
-        usage_pb2.FILL_STATUS_COMPLETE
-        if filled
-        else usage_pb2.FILL_STATUS_FROM_CREATION
-    )
+    return usage_pb2.FILL_STATUS_COMPLETE if filled else usage_pb2.FILL_STATUS_FROM_CREATION
 
 
 def _who_from_proto(
@@ -152,8 +149,17 @@ def _window_from_proto(window: object) -> Interval:
     return interval
 
 
+def outcome_to_proto(outcome: Outcome) -> event_pb2.EventOutcome:
+    """The same number under the contract's name."""
+    return cast("event_pb2.EventOutcome", outcome)
+
+
+def _outcomes(recorded: Recorded) -> list[event_pb2.EventOutcome]:
+    # The numbers are the same on both sides, so a list of ten thousand need not be gone through.
+    return cast("list[event_pb2.EventOutcome]", recorded.outcomes)
+
+
 def _errors(rejections: list[Rejection]) -> list[item_error_pb2.ItemError]:
     return [
-        item_error_to_proto(one.index, one.reason, one.field, one.message)
-        for one in rejections
+        item_error_to_proto(one.index, one.reason, one.field, one.message) for one in rejections
     ]

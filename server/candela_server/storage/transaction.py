@@ -80,26 +80,41 @@ class Tx:
         reason: str | None = None,
     ) -> None:
         """Leaves the trace of a change: who, what, before and after, request id (AUD-1)."""
+        await self.audit_many(action, [(subject_id, before, after)], reason=reason)
+
+    async def audit_many(
+        self,
+        action: str,
+        changes: Iterable[tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]],
+        reason: str | None = None,
+    ) -> None:
+        """Leaves the traces of many changes of one kind, (subject, before, after) each, in one round trip."""
         self.audited = True
         caller = self.caller
-        await self._connection.execute(
+        at = self._clock.now()
+        await self._connection.executemany(
             """
             INSERT INTO audit_entry (merchant_id, id, at, actor, key_id, action, subject_id,
                                      reason, before, after, request_id, method)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             """,
-            self.merchant_id,
-            new_id("aud"),
-            self._clock.now(),
-            caller.actor if caller else "system",
-            caller.key_id if caller else None,
-            action,
-            subject_id,
-            reason,
-            before,
-            after,
-            caller.request_id if caller else None,
-            caller.method if caller else None,
+            [
+                (
+                    self.merchant_id,
+                    new_id("aud"),
+                    at,
+                    caller.actor if caller else "system",
+                    caller.key_id if caller else None,
+                    action,
+                    subject_id,
+                    reason,
+                    before,
+                    after,
+                    caller.request_id if caller else None,
+                    caller.method if caller else None,
+                )
+                for subject_id, before, after in changes
+            ],
         )
 
     async def announce(self, topic: str, key: str, payload: Mapping[str, Any]) -> None:

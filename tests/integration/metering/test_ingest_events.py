@@ -11,7 +11,6 @@ import pytest
 from candela_server.catalog.model import Aggregation
 from candela_server.kernel.errors import Reason
 from candela_server.metering.model import BatchTooLargeError, Outcome
-
 from tests.integration.metering.builders import Metering, event, start_metering
 
 ACCEPTED, DEDUPLICATED, REJECTED = Outcome.ACCEPTED, Outcome.DEDUPLICATED, Outcome.REJECTED
@@ -231,7 +230,9 @@ async def test_a_name_that_no_metric_reads__is_accepted_and_listed(metering: Met
     acme = await metering.add_customer()
     await metering.add_metric("calls", Aggregation.COUNT)
 
-    got = await metering.record(event("k1", acme, name="api-cal"), event("k2", acme, name="api-cal"))
+    got = await metering.record(
+        event("k1", acme, name="api-cal"), event("k2", acme, name="api-cal")
+    )
 
     assert got.outcomes == [ACCEPTED] * 2
     async with metering.db.reading(metering.merchant_id) as tx:

@@ -1,4 +1,4 @@
-"""The live counters: as fast as Redis, as right as the database, whatever happens to Redis (ENT-4, faults 4 and 17-21)."""
+"""The live counters: as right as the database, whatever happens to Redis (ENT-4, faults 4, 17-21)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ async def test_a_filled_counter__follows_every_event_without_the_database(
     assert await metering.counter(tokens, acme) == Decimal("0.75")
     await _until_filled(metering, ask)
 
-    for number, value in enumerate(["0.25", "-3.5", "1000000000000.000000000001", "0.999999999999"]):
+    for number, value in enumerate(
+        ["0.25", "-3.5", "1000000000000.000000000001", "0.999999999999"]
+    ):
         await metering.record(event(f"k{number + 1}", acme, value))
 
     want = Decimal("0.75") + Decimal("0.25") + Decimal("-3.5") + Decimal("1000000000001")

@@ -82,9 +82,9 @@ def fill_idempotency_key(request: Any) -> None:
 
 
 class AuthorizedCalls(
-    grpc.UnaryUnaryClientInterceptor[Any, Any],
-    grpc.UnaryStreamClientInterceptor[Any, Any],
-    grpc.StreamStreamClientInterceptor[Any, Any],
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
 ):
     """Adds the key to every call, a deadline to unary ones, and idempotency keys to changing ones."""
 

@@ -20,9 +20,11 @@ RenderPdf = Callable[[Caller, str], Awaitable[bytes]]
 
 
 def http_app(
-    authenticator: Authenticator, render_pdf: RenderPdf, is_ready: Callable[[], Awaitable[bool]]
+    authenticator: Authenticator,
+    render_pdf: RenderPdf | None,
+    is_ready: Callable[[], Awaitable[bool]],
 ) -> Starlette:
-    """The HTTP application; gRPC is beside it, not inside it."""
+    """The HTTP application; gRPC is beside it, not inside it. Without `render_pdf` no invoices are served."""
 
     async def health(_request: Request) -> Response:
         ready = await is_ready()
@@ -32,6 +34,7 @@ def http_app(
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def invoice_pdf(request: Request) -> Response:
+        assert render_pdf is not None, "routed only when it is there"
         try:
             caller = await _caller_of(request, authenticator)
             current_caller.set(caller)
@@ -40,13 +43,10 @@ def http_app(
             return _error_response(error)
         return Response(pdf, media_type="application/pdf")
 
-    return Starlette(
-        routes=[
-            Route("/healthz", health),
-            Route("/metrics", metrics),
-            Route("/v1/invoices/{invoice_id}/pdf", invoice_pdf),
-        ]
-    )
+    routes = [Route("/healthz", health), Route("/metrics", metrics)]
+    if render_pdf is not None:
+        routes.append(Route("/v1/invoices/{invoice_id}/pdf", invoice_pdf))
+    return Starlette(routes=routes)
 
 
 async def _caller_of(request: Request, authenticator: Authenticator) -> Caller:

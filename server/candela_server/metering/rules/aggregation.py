@@ -46,9 +46,7 @@ def measured(metric: Metric, tally: Tally) -> Decimal:
         case Aggregation.UNIQUE:
             return Decimal(tally.distinct_count)
         case _:
-            raise AssertionError(
-                f"the catalog refuses {metric.aggregation} metrics so far"
-            )
+            raise AssertionError(f"the catalog refuses {metric.aggregation} metrics so far")
 
 
 def merge(left: Tally, right: Tally) -> Tally:
@@ -59,12 +57,8 @@ def merge(left: Tally, right: Tally) -> Tally:
     return Tally(
         count=left.count + right.count,
         sum=total,
-        min=min(
-            (one.min for one in (left, right) if one.min is not None), default=None
-        ),
-        max=max(
-            (one.max for one in (left, right) if one.max is not None), default=None
-        ),
+        min=min((one.min for one in (left, right) if one.min is not None), default=None),
+        max=max((one.max for one in (left, right) if one.max is not None), default=None),
         last_at=last.last_at,
         last_key=last.last_key,
         last_value=last.last_value,

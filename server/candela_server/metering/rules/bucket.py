@@ -57,14 +57,12 @@ def split(window: Interval) -> Split:
     if first_us > last_us:  # the window lies inside one quarter-hour
         return Split(None, (window,))
     first_at, last_at = from_microseconds(first_us), from_microseconds(last_us)
-    edges = []
+    edges: list[Interval] = []
     if start_us < first_us:
         edges.append(Interval(window.start_at, first_at))
     if last_us < end_us:
         edges.append(Interval(last_at, window.end_at))
-    return Split(
-        Interval(first_at, last_at) if first_us < last_us else None, tuple(edges)
-    )
+    return Split(Interval(first_at, last_at) if first_us < last_us else None, tuple(edges))
 
 
 def cut(window: Interval, size: BucketSize, zone: ZoneInfo) -> list[Interval]:
@@ -74,7 +72,7 @@ def cut(window: Interval, size: BucketSize, zone: ZoneInfo) -> list[Interval]:
     """
     if size is BucketSize.WHOLE:
         return [window]
-    buckets = []
+    buckets: list[Interval] = []
     start_at = window.start_at
     while start_at < window.end_at:
         if len(buckets) == MAX_BUCKETS:

@@ -33,7 +33,7 @@ def condition(
         parameters[f"filter_{number}"] = one.property
         parameters[f"filter_{number}_values"] = list(one.values)
     # Made of the texts below and of numbers alone; names and values are parameters.
-    return cast(LiteralString, " AND ".join(parts) or "true"), parameters
+    return cast(LiteralString, " AND ".join(parts) or "true"), parameters  # type: ignore[redundant-cast]
 
 
 def _check(one: PropertyFilter) -> Predicate:

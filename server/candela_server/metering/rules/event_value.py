@@ -85,9 +85,7 @@ def parse_properties(encoded: bytes) -> Properties:
     except EventFieldError:
         raise
     except (ValueError, RecursionError) as error:
-        raise EventFieldError(
-            "properties_json", f"not JSON in UTF-8: {error}"
-        ) from error
+        raise EventFieldError("properties_json", f"not JSON in UTF-8: {error}") from error
     if type(document) is not dict:
         raise EventFieldError("properties_json", "not a JSON object")
     if len(document) > MAX_PROPERTIES:
@@ -131,12 +129,8 @@ def _check_property(name: str, value: object) -> None:
 def _encoded(text: str) -> bytes:
     try:
         return text.encode()
-    except (
-        UnicodeEncodeError
-    ) as error:  # half of a surrogate pair, which no database stores
-        raise EventFieldError(
-            "properties_json", "a text holds half of a surrogate pair"
-        ) from error
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which no database stores
+        raise EventFieldError("properties_json", "a text holds half of a surrogate pair") from error
 
 
 def _number(text: str) -> Decimal:
@@ -146,10 +140,7 @@ def _number(text: str) -> Decimal:
     number = Decimal(text)
     _, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int)
-    if (
-        not -MAX_PLACES <= exponent <= MAX_DIGITS
-        or len(digits) + max(exponent, 0) > MAX_DIGITS
-    ):
+    if not -MAX_PLACES <= exponent <= MAX_DIGITS or len(digits) + max(exponent, 0) > MAX_DIGITS:
         raise EventFieldError(
             "properties_json",
             f"the number {text} has more than {MAX_DIGITS} digits, or more than {MAX_PLACES} after the point",
@@ -161,6 +152,4 @@ def _no_constant(name: str) -> NoReturn:
     raise EventFieldError("properties_json", f"{name} is not a JSON number")
 
 
-_decoder = json.JSONDecoder(
-    parse_float=_number, parse_int=_number, parse_constant=_no_constant
-)
+_decoder = json.JSONDecoder(parse_float=_number, parse_int=_number, parse_constant=_no_constant)

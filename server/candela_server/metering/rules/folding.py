@@ -26,19 +26,39 @@ class FoldedEvent(Protocol):
     """What folding looks at."""
 
     @property
-    def customer_id(self) -> str: ...
+    def customer_id(self) -> str:
+        """Whose usage it is."""
+        ...
+
     @property
-    def user_id(self) -> str: ...
+    def user_id(self) -> str:
+        """Which user's; "" when none was named."""
+        ...
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What happened."""
+        ...
+
     @property
-    def happened_us(self) -> int: ...
+    def happened_us(self) -> int:
+        """When, in microseconds since 1970."""
+        ...
+
     @property
-    def key_hash(self) -> bytes: ...
+    def key_hash(self) -> bytes:
+        """Its key's hash, unique."""
+        ...
+
     @property
-    def value(self) -> Decimal: ...
+    def value(self) -> Decimal:
+        """How much."""
+        ...
+
     @property
-    def properties(self) -> Properties: ...
+    def properties(self) -> Properties:
+        """What else is known of it."""
+        ...
 
 
 class Share:
@@ -73,9 +93,7 @@ class Share:
             self.min = value
         elif value > self.max:
             self.max = value
-        if happened_us > self.last_us or (
-            happened_us == self.last_us and key > self.last_key
-        ):
+        if happened_us > self.last_us or (happened_us == self.last_us and key > self.last_key):
             self.last_us, self.last_key, self.last_value = happened_us, key, value
         elif happened_us < self.first_us:
             self.first_us = happened_us
@@ -143,17 +161,13 @@ def fold(events: Iterable[FoldedEvent], readings: Readings) -> Folded:
                 _fold_one(folded, reading, event, key[3])
         for (customer_id, user_id, name, bucket_us), group in groups.items():
             for reading in readings.adding_up(name):
-                _add(
-                    folded, (customer_id, reading.metric_id, user_id, bucket_us), group
-                )
+                _add(folded, (customer_id, reading.metric_id, user_id, bucket_us), group)
             if not readings.is_read(name):
                 _note_unmatched(folded, name, group)
     return folded
 
 
-def _fold_one(
-    folded: Folded, reading: MetricReading, event: FoldedEvent, bucket_us: int
-) -> None:
+def _fold_one(folded: Folded, reading: MetricReading, event: FoldedEvent, bucket_us: int) -> None:
     if not reading.matches(event.properties):
         return
     customer_id, user_id = event.customer_id, event.user_id
@@ -161,13 +175,9 @@ def _fold_one(
         text = reading.distinct_value(event.properties, user_id, customer_id)
         if text is None:
             return
-        folded.distinct.add(
-            (customer_id, reading.metric_id, WHOLE_CUSTOMER, bucket_us, text)
-        )
+        folded.distinct.add((customer_id, reading.metric_id, WHOLE_CUSTOMER, bucket_us, text))
         if user_id:
-            folded.distinct.add(
-                (customer_id, reading.metric_id, user_id, bucket_us, text)
-            )
+            folded.distinct.add((customer_id, reading.metric_id, user_id, bucket_us, text))
     _add(
         folded,
         (customer_id, reading.metric_id, user_id, bucket_us),
@@ -190,9 +200,7 @@ def _add(folded: Folded, key: ShareKey, share: Share) -> None:
 
 
 def _note_unmatched(folded: Folded, name: str, group: Share) -> None:
-    count, first_us, last_us = folded.unmatched.get(
-        name, (0, group.first_us, group.last_us)
-    )
+    count, first_us, last_us = folded.unmatched.get(name, (0, group.first_us, group.last_us))
     folded.unmatched[name] = (
         count + group.count,
         min(first_us, group.first_us),

@@ -48,9 +48,7 @@ class MetricReading:
         self.looks_into_events = self.counts_distinct or bool(metric.filters)
         self.matches = predicate(metric.filters)
 
-    def distinct_value(
-        self, properties: Properties, user_id: str, customer_id: str
-    ) -> str | None:
+    def distinct_value(self, properties: Properties, user_id: str, customer_id: str) -> str | None:
         """The value that is told apart from others; None when the event has none."""
         match self.metric.unique_of:
             case UniqueOf.USER:
@@ -79,9 +77,7 @@ class Readings:
         self._looking_into: dict[str, list[MetricReading]] = {}
         for reading in readings:
             self.by_id[reading.metric_id] = reading
-            by_name = (
-                self._looking_into if reading.looks_into_events else self._adding_up
-            )
+            by_name = self._looking_into if reading.looks_into_events else self._adding_up
             for name in reading.metric.event_names:
                 by_name.setdefault(name, []).append(reading)
 
@@ -113,9 +109,7 @@ class EventSql:
 
 def read_metrics(metrics: Iterable[Metric]) -> Readings:
     """The metrics that are rolled up, ready to be fed."""
-    return Readings(
-        [MetricReading(metric) for metric in metrics if is_rolled_up(metric)]
-    )
+    return Readings([MetricReading(metric) for metric in metrics if is_rolled_up(metric)])
 
 
 def is_rolled_up(metric: Metric) -> bool:

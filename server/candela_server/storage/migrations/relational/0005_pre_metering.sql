@@ -126,7 +126,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('candela_prepare_event_keys'));
-    IF to_regclass('public.' || partition_name) IS NOT NULL THEN
+    -- A query, because to_regclass may answer from a cache that has not heard of what the last holder of the lock did.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = 'public'::regnamespace) THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE event_key INCLUDING DEFAULTS, CHECK (claim_month >= %L AND claim_month < %L))',

@@ -24,12 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from candela.billing.v1 import invoice_line_pb2 as candela_dot_billing_dot_v1_dot_invoice__line__pb2
 from candela.customer.v1 import customer_pb2 as candela_dot_customer_dot_v1_dot_customer__pb2
-from candela.type.v1 import interval_pb2 as candela_dot_type_dot_v1_dot_interval__pb2
 from candela.type.v1 import money_pb2 as candela_dot_type_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n candela/billing/v1/invoice.proto\x12\x12\x63\x61ndela.billing.v1\x1a%candela/billing/v1/invoice_line.proto\x1a\"candela/customer/v1/customer.proto\x1a\x1e\x63\x61ndela/type/v1/interval.proto\x1a\x1b\x63\x61ndela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x05\n\x07Invoice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12\x17\n\x0fsubscription_id\x18\x04 \x01(\t\x12\x31\n\x06status\x18\x05 \x01(\x0e\x32!.candela.billing.v1.InvoiceStatus\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12.\n\x05lines\x18\x07 \x03(\x0b\x32\x1f.candela.billing.v1.InvoiceLine\x12(\n\x08subtotal\x18\x08 \x01(\x0b\x32\x16.candela.type.v1.Money\x12,\n\x05taxes\x18\t \x03(\x0b\x32\x1d.candela.billing.v1.TaxAmount\x12%\n\x05total\x18\n \x01(\x0b\x32\x16.candela.type.v1.Money\x12*\n\namount_due\x18\x0b \x01(\x0b\x32\x16.candela.type.v1.Money\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66inalizes_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66inalized_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x06seller\x18\x11 \x01(\x0b\x32 .candela.billing.v1.InvoiceParty\x12/\n\x05\x62uyer\x18\x12 \x01(\x0b\x32 .candela.billing.v1.InvoiceParty\x12\x11\n\ttime_zone\x18\x13 \x01(\t\"\x9b\x01\n\tTaxAmount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07percent\x18\x02 \x01(\t\x12$\n\x04\x62\x61se\x18\x03 \x01(\x0b\x32\x16.candela.type.v1.Money\x12&\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x16.candela.type.v1.Money\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x11\n\tinclusive\x18\x06 \x01(\x08\"\x81\x01\n\x0cInvoiceParty\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rbusiness_name\x18\x02 \x01(\t\x12\x0e\n\x06tax_id\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12-\n\x07\x61\x64\x64ress\x18\x05 \x01(\x0b\x32\x1c.candela.customer.v1.Address*\xbb\x01\n\rInvoiceStatus\x12\x1e\n\x1aINVOICE_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14INVOICE_STATUS_DRAFT\x10\x01\x12\x1c\n\x18INVOICE_STATUS_FINALIZED\x10\x02\x12\x17\n\x13INVOICE_STATUS_PAID\x10\x03\x12\x17\n\x13INVOICE_STATUS_VOID\x10\x04\x12 \n\x1cINVOICE_STATUS_UNCOLLECTIBLE\x10\x05\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n candela/billing/v1/invoice.proto\x12\x12\x63\x61ndela.billing.v1\x1a%candela/billing/v1/invoice_line.proto\x1a\"candela/customer/v1/customer.proto\x1a\x1b\x63\x61ndela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x05\n\x07Invoice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12\x17\n\x0fsubscription_id\x18\x04 \x01(\t\x12\x31\n\x06status\x18\x05 \x01(\x0e\x32!.candela.billing.v1.InvoiceStatus\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12.\n\x05lines\x18\x07 \x03(\x0b\x32\x1f.candela.billing.v1.InvoiceLine\x12(\n\x08subtotal\x18\x08 \x01(\x0b\x32\x16.candela.type.v1.Money\x12,\n\x05taxes\x18\t \x03(\x0b\x32\x1d.candela.billing.v1.TaxAmount\x12%\n\x05total\x18\n \x01(\x0b\x32\x16.candela.type.v1.Money\x12*\n\namount_due\x18\x0b \x01(\x0b\x32\x16.candela.type.v1.Money\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66inalizes_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66inalized_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x06seller\x18\x11 \x01(\x0b\x32 .candela.billing.v1.InvoiceParty\x12/\n\x05\x62uyer\x18\x12 \x01(\x0b\x32 .candela.billing.v1.InvoiceParty\x12\x11\n\ttime_zone\x18\x13 \x01(\t\"\x9b\x01\n\tTaxAmount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07percent\x18\x02 \x01(\t\x12$\n\x04\x62\x61se\x18\x03 \x01(\x0b\x32\x16.candela.type.v1.Money\x12&\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x16.candela.type.v1.Money\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x11\n\tinclusive\x18\x06 \x01(\x08\"\x81\x01\n\x0cInvoiceParty\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rbusiness_name\x18\x02 \x01(\t\x12\x0e\n\x06tax_id\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12-\n\x07\x61\x64\x64ress\x18\x05 \x01(\x0b\x32\x1c.candela.customer.v1.Address*\xbb\x01\n\rInvoiceStatus\x12\x1e\n\x1aINVOICE_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14INVOICE_STATUS_DRAFT\x10\x01\x12\x1c\n\x18INVOICE_STATUS_FINALIZED\x10\x02\x12\x17\n\x13INVOICE_STATUS_PAID\x10\x03\x12\x17\n\x13INVOICE_STATUS_VOID\x10\x04\x12 \n\x1cINVOICE_STATUS_UNCOLLECTIBLE\x10\x05\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,12 +36,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.billing.v1.invoice_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1'
-  _globals['_INVOICESTATUS']._serialized_start=1246
-  _globals['_INVOICESTATUS']._serialized_end=1433
-  _globals['_INVOICE']._serialized_start=226
-  _globals['_INVOICE']._serialized_end=953
-  _globals['_TAXAMOUNT']._serialized_start=956
-  _globals['_TAXAMOUNT']._serialized_end=1111
-  _globals['_INVOICEPARTY']._serialized_start=1114
-  _globals['_INVOICEPARTY']._serialized_end=1243
+  _globals['_INVOICESTATUS']._serialized_start=1214
+  _globals['_INVOICESTATUS']._serialized_end=1401
+  _globals['_INVOICE']._serialized_start=194
+  _globals['_INVOICE']._serialized_end=921
+  _globals['_TAXAMOUNT']._serialized_start=924
+  _globals['_TAXAMOUNT']._serialized_end=1079
+  _globals['_INVOICEPARTY']._serialized_start=1082
+  _globals['_INVOICEPARTY']._serialized_end=1211
 # @@protoc_insertion_point(module_scope)

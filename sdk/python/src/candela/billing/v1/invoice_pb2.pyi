@@ -2,7 +2,6 @@ import datetime
 
 from candela.billing.v1 import invoice_line_pb2 as _invoice_line_pb2
 from candela.customer.v1 import customer_pb2 as _customer_pb2
-from candela.type.v1 import interval_pb2 as _interval_pb2
 from candela.type.v1 import money_pb2 as _money_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers

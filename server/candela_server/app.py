@@ -1,0 +1,359 @@
+"""The composition root: the only place that constructs pools, servicers and servers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import grpc
+import structlog
+import uvicorn
+import uvloop
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from candela_server.billing.servicer import InvoiceServicer
+from candela_server.billing.wire import invoice_id_from_proto
+from candela_server.catalog import servicer as catalog
+from candela_server.config import Settings
+from candela_server.credit.servicer import CreditServicer
+from candela_server.customer.servicer import CustomerServicer, UserServicer
+from candela_server.edge.door import Door
+from candela_server.edge.grpc_server import GrpcServer
+from candela_server.edge.http.app import http_app
+from candela_server.edge.services import Room, services_of
+from candela_server.entitlement.cache import SnapshotCache
+from candela_server.entitlement.check_entitlement import Checker
+from candela_server.entitlement.servicer import EntitlementServicer
+from candela_server.kernel.caller import Caller, Mode
+from candela_server.kernel.clock import Clock, SystemClock
+from candela_server.merchant import servicer as merchant
+from candela_server.merchant.authenticate import Authenticator
+from candela_server.merchant.create_merchant import CreateMerchant
+from candela_server.merchant.create_merchant import create_merchant as add_merchant
+from candela_server.metering.cache import CounterCache
+from candela_server.metering.directory import Directory
+from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.read_counters import Counters
+from candela_server.metering.servicer import IngestionServicer, UsageServicer
+from candela_server.storage.events import EventStore
+from candela_server.storage.listen import Listener
+from candela_server.storage.migrate import Phase
+from candela_server.storage.migrate import migrate as run_migrations
+from candela_server.storage.mutation import Mutations
+from candela_server.storage.postgres import Postgres
+from candela_server.storage.redis import Redis
+from candela_server.storage.transaction import ENTITLEMENTS_CHANNEL
+from candela_server.subscription.servicer import SubscriptionServicer
+from candela_server.worker.runner import Worker
+
+log = structlog.get_logger("candela.app")
+
+HEALTH_TIMEOUT_S = 3.0
+NOTE_KEY_USE_EVERY_S = 60.0
+# The collector looks at young objects too often for a server that makes millions of short-lived messages.
+_GC_THRESHOLDS = (100_000, 50, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The connections of one process."""
+
+    db: Postgres
+    events: EventStore
+    redis: Redis
+    counters: Counters
+
+
+def serve(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT; with several workers, each is a process that shares the ports."""
+    if settings.workers > 1:
+        return _supervise(settings)
+    _configure_logging(settings)
+    gc.set_threshold(*_GC_THRESHOLDS)
+    return uvloop.run(_serve(settings))
+
+
+def work(settings: Settings) -> int:
+    """Works until SIGTERM or SIGINT."""
+    _configure_logging(settings)
+    return uvloop.run(_work(settings))
+
+
+def migrate(settings: Settings, *, phase: str) -> list[str]:
+    """Brings the database to this release and says what was done."""
+    done = run_migrations(settings.database_url.get_secret_value(), Phase(phase))
+    return [f"applied {name}" for name in done.applied] or ["nothing to do"]
+
+
+def create_merchant(
+    settings: Settings, *, name: str, mode: str, time_zone: str, currency: str
+) -> dict[str, str]:
+    """Adds a merchant and returns its id and keys."""
+
+    async def add() -> dict[str, str]:
+        clock = SystemClock()
+        db = Postgres(settings.database_url.get_secret_value(), clock, pool_size=2)
+        await db.open()
+        try:
+            made = await add_merchant(
+                db,
+                clock,
+                CreateMerchant(
+                    name=name, mode=Mode(mode), time_zone=time_zone, default_currency=currency
+                ),
+            )
+        finally:
+            await db.close()
+        return {
+            "merchant_id": made.merchant.id,
+            "secret_key": made.secret.text,
+            "publishable_key": made.publishable.text,
+        }
+
+    return asyncio.run(add())
+
+
+def health(address: str) -> int:
+    """Asks a server whether it serves: 0 when it does."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=HEALTH_TIMEOUT_S
+            )
+        except grpc.RpcError as error:
+            print(f"candela: {address} does not answer: {error}", file=sys.stderr)
+            return 1
+    return 0 if answer.status == health_pb2.HealthCheckResponse.SERVING else 1
+
+
+async def _serve(settings: Settings) -> int:
+    stopping = _stopping_on_signals()
+    clock = SystemClock()
+    async with _storage(settings, clock) as storage:
+        snapshots = SnapshotCache()
+        directory = Directory(storage.db, clock)
+        ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
+        await ingestor.start()
+        authenticator = Authenticator(storage.db, clock)
+        listener = _entitlement_listener(settings, snapshots, directory)
+        await listener.start()
+        rooms = _rooms(settings, storage, ingestor, snapshots, clock)
+        server = GrpcServer(settings, Door(authenticator), services_of(rooms))
+        http, http_task = _http(settings, storage, authenticator, rooms)
+        await server.start()
+        log.info("serving", grpc=settings.grpc_address, http=settings.http_address)
+        noting = asyncio.create_task(_note_key_use(authenticator))
+        await stopping.wait()
+        log.info("draining", seconds=settings.drain_s)
+        await server.drain()
+        http.should_exit = True
+        await http_task
+        noting.cancel()
+        await ingestor.stop()
+        await listener.close()
+        with contextlib.suppress(Exception):
+            await authenticator.note_use()
+    return 0
+
+
+async def _work(settings: Settings) -> int:
+    stopping = _stopping_on_signals()
+    clock = SystemClock()
+    async with _storage(settings, clock) as storage:
+        log.info("working")
+        await Worker(storage.db, storage.events, storage.counters, clock).run(stopping)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[Storage]:
+    url = settings.database_url.get_secret_value()
+    db = Postgres(url, clock, pool_size=settings.pool_size)
+    events = EventStore(url, readers=max(2, settings.pool_size - 2))
+    redis = Redis(settings.redis_url.get_secret_value() if settings.redis_url else None)
+    cache = CounterCache(redis) if settings.redis_url else None
+    counters = Counters(cache, events, clock)
+    await db.open()
+    await events.open()
+    await counters.start()
+    try:
+        yield Storage(db, events, redis, counters)
+    finally:
+        await counters.stop()
+        await redis.close()
+        await events.close()
+        await db.close()
+
+
+def _rooms(
+    settings: Settings,
+    storage: Storage,
+    ingestor: Ingestor,
+    snapshots: SnapshotCache,
+    clock: Clock,
+) -> list[Room]:
+    """Every servicer of this process, by its role."""
+    db, events = storage.db, storage.events
+    mutations = Mutations(db, clock)
+    secret = settings.page_token_secret.get_secret_value().encode()
+    ordinary = (db, mutations, clock, secret)
+    rooms: list[Room] = []
+    if settings.role in ("all", "check"):
+        rooms.append(EntitlementServicer(Checker(db, storage.counters, snapshots, clock)))
+    if settings.role in ("all", "ingest"):
+        rooms.append(IngestionServicer(ingestor))
+    if settings.role == "all":
+        rooms += [
+            merchant.MerchantServicer(db),
+            merchant.ApiKeyServicer(*ordinary),
+            merchant.TestClockServicer(*ordinary),
+            merchant.AuditServicer(db, secret),
+            CustomerServicer(*ordinary),
+            UserServicer(*ordinary),
+            catalog.FeatureServicer(*ordinary),
+            catalog.MetricServicer(*ordinary),
+            catalog.PlanServicer(*ordinary),
+            catalog.PriceServicer(*ordinary),
+            catalog.CreditDefinitionServicer(*ordinary),
+            UsageServicer(db, events, clock),
+            CreditServicer(db, clock, secret),
+            SubscriptionServicer(*ordinary),
+            InvoiceServicer(db, events, mutations, clock, secret),
+        ]
+    return rooms
+
+
+def _entitlement_listener(
+    settings: Settings, snapshots: SnapshotCache, directory: Directory
+) -> Listener:
+    def changed(payload: str) -> None:
+        merchant_id, _, customer_id = payload.partition(":")
+        snapshots.forget(merchant_id, None if customer_id == "*" else customer_id)
+        directory.forget(merchant_id)
+
+    def missed() -> None:
+        snapshots.forget_all()
+        snapshots.listening = listener.connected
+
+    listener = Listener(
+        settings.database_url.get_secret_value(), ENTITLEMENTS_CHANNEL, changed, missed
+    )
+    return listener
+
+
+def _http(
+    settings: Settings, storage: Storage, authenticator: Authenticator, rooms: list[Room]
+) -> tuple[uvicorn.Server, asyncio.Task[None]]:
+    invoices = next((room for room in rooms if isinstance(room, InvoiceServicer)), None)
+
+    async def render_pdf(caller: Caller, invoice_id: str) -> bytes:
+        assert invoices is not None, "routed for the role that serves invoices only"
+        return await invoices.pdf_of(caller.merchant_id, invoice_id_from_proto(invoice_id))
+
+    async def is_ready() -> bool:
+        try:
+            async with storage.db.system() as tx:
+                return bool(await tx.fetchval("SELECT true"))
+        except Exception:
+            return False
+
+    host, _, port = settings.http_address.rpartition(":")
+    server = uvicorn.Server(
+        uvicorn.Config(
+            http_app(authenticator, render_pdf if invoices else None, is_ready),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=int(settings.drain_s),
+        )
+    )
+    # The signal belongs to the whole process, not to uvicorn.
+    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+    sockets = [_shared_socket(host.strip("[]"), int(port))]
+    return server, asyncio.create_task(server.serve(sockets=sockets))
+
+
+def _shared_socket(host: str, port: int) -> socket.socket:
+    """A listening socket on a port that several worker processes share; the kernel spreads connections."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind((host, port))
+    return listening
+
+
+async def _note_key_use(authenticator: Authenticator) -> None:
+    while True:
+        await asyncio.sleep(NOTE_KEY_USE_EVERY_S)
+        try:
+            await authenticator.note_use()
+        except Exception as error:  # the next minute tries again
+            log.warning("key_use_not_noted", exc_info=error)
+
+
+def _stopping_on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def _configure_logging(settings: Settings) -> None:
+    level = getattr(logging, settings.log_level.upper())
+    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _supervise(settings: Settings) -> int:
+    """Keeps the wished number of server processes alive, and passes the signal to stop on."""
+    environment = {**os.environ, "CANDELA_WORKERS": "1"}
+    for name in ("database_url", "redis_url", "page_token_secret"):
+        secret = getattr(settings, name)
+        if secret is not None:
+            environment[f"CANDELA_{name.upper()}"] = secret.get_secret_value()
+    for name in ("grpc_address", "http_address", "role", "log_level"):
+        environment[f"CANDELA_{name.upper()}"] = str(getattr(settings, name))
+    command = [sys.executable, "-m", "candela_server", "serve"]
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, env=environment)
+
+    workers = [start() for _ in range(settings.workers)]
+    stopped = False
+
+    def stop(_signal: int, _frame: object) -> None:
+        nonlocal stopped
+        stopped = True
+        for worker in workers:
+            worker.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    while not stopped:
+        pid, status = os.wait()
+        for number, worker in enumerate(workers):
+            if worker.pid == pid and not stopped:
+                print(f"candela: worker {pid} ended with {status}; starting another", file=sys.stderr)
+                workers[number] = start()
+    return max(abs(worker.wait()) for worker in workers)

@@ -1,0 +1,1 @@
+"""What is owed: due periods become invoices, to the cent and exactly once."""

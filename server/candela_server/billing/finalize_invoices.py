@@ -1,0 +1,204 @@
+"""Ends drafts' grace: they are rated a last time, their credits drawn, numbered and frozen (INV-3, INV-4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from candela_server.credit.draw_credits import draw_credits, expire_credits
+from candela_server.credit.model import CreditGrant, GrantId, LineDraw
+from candela_server.customer.model import Customer, CustomerId
+from candela_server.merchant import read as merchant
+from candela_server.merchant.model import Merchant, TestClockId
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres, Tx
+
+from . import store
+from .bill_periods import Context, PeriodToBill, lines_for, read_context
+from .model import Invoice, InvoiceFinalizedError, InvoiceId, InvoiceStatus, LineKind
+from .read import get_invoice
+from .rules.numbering import invoice_number
+
+CHUNK = 1000
+PAYMENT_TERMS = timedelta(days=30)
+"""How long after finalization an invoice is to be paid."""
+
+
+async def finalize_due(
+    db: Postgres,
+    events: EventStore,
+    merchant_id: str,
+    *,
+    now: datetime,
+    test_clock_id: TestClockId | None = None,
+) -> int:
+    """Finalizes a merchant's drafts whose grace is over at `now`; returns how many."""
+    count = 0
+    while True:
+        async with db.writing(merchant_id) as tx:
+            drafts = await store.lock_drafts_to_finalize(
+                tx, until=now, test_clock_id=test_clock_id, limit=CHUNK
+            )
+            await _finalize(tx, events, drafts, now)
+        count += len(drafts)
+        if len(drafts) < CHUNK:
+            return count
+
+
+async def finalize_invoice(
+    tx: Tx, events: EventStore, invoice_id: InvoiceId, *, now: datetime
+) -> Invoice:
+    """Finalizes one draft ahead of its grace. Raises InvoiceNotFoundError and InvoiceFinalizedError."""
+    draft = await get_invoice(tx, invoice_id, lock=True)
+    if draft.status is not InvoiceStatus.DRAFT:
+        raise InvoiceFinalizedError(draft)
+    return (await _finalize(tx, events, [draft], now))[0]
+
+
+async def finalized(
+    tx: Tx,
+    seller: Merchant,
+    customers: Mapping[CustomerId, Customer],
+    drafts: Sequence[Invoice],
+    now: datetime,
+) -> list[Invoice]:
+    """The drafts with their numbers, frozen, in the same order; the numbers are taken from now on.
+
+    One on which nothing is due is paid at once (SUB-2).
+    """
+    if not drafts:
+        return []
+    ordinals = await store.take_numbers(tx, len(drafts))
+    prefix = seller.settings.invoice_number_prefix
+    return [
+        replace(
+            draft,
+            number=invoice_number(prefix, ordinal),
+            status=InvoiceStatus.FINALIZED if draft.total else InvoiceStatus.PAID,
+            amount_due=draft.total,
+            finalizes_at=None,
+            finalized_at=now,
+            due_at=now + PAYMENT_TERMS,
+            ended_at=None if draft.total else now,
+            seller={"name": seller.name},
+            buyer=_party(customers[draft.customer_id]),
+        )
+        for draft, ordinal in zip(drafts, ordinals, strict=True)
+    ]
+
+
+async def _finalize(
+    tx: Tx, events: EventStore, drafts: Sequence[Invoice], now: datetime
+) -> list[Invoice]:
+    if not drafts:
+        return []
+    seller = await merchant.get_merchant(tx)
+    context = await read_context(
+        tx, sorted({draft.subscription_id for draft in drafts}), until=now
+    )
+    rated = await _rated_again(events, tx.merchant_id, context, drafts, now)
+    frozen = await finalized(tx, seller, context.customers, rated, now)
+    await store.replace_drafts(tx, frozen)
+    await draw_credits(
+        tx,
+        [
+            LineDraw(
+                grant_id=draw.grant_id, amount=draw.amount, invoice_line_id=line.id, at=now
+            )
+            for invoice in frozen
+            for line in invoice.lines
+            for draw in line.draws
+        ],
+    )
+    await expire_credits(tx, _lapsed(context, frozen), at=now)
+    await tx.audit_many(
+        "invoice.finalized",
+        [
+            (
+                after.id,
+                {"status": before.status, "total": before.total},
+                {"status": after.status, "total": after.total, "number": after.number},
+            )
+            for before, after in zip(drafts, frozen, strict=True)
+        ],
+    )
+    for holder in sorted({invoice.customer_id for invoice in frozen}):
+        await tx.entitlements_changed(holder)
+    return frozen
+
+
+async def _rated_again(
+    events: EventStore,
+    merchant_id: str,
+    context: Context,
+    drafts: Sequence[Invoice],
+    now: datetime,
+) -> list[Invoice]:
+    """The drafts with the lines that all events up to now make; other lines come out as they were."""
+    periods = {
+        draft.id: [
+            PeriodToBill(
+                subscription_id=draft.subscription_id,
+                component_id=line.component_id,
+                number=line.period_number,
+                period=line.period,
+            )
+            for line in draft.lines
+            if line.kind is not LineKind.USAGE_CREDIT
+        ]
+        for draft in drafts
+    }
+    lines = await lines_for(
+        events,
+        merchant_id,
+        context,
+        [one for billed in periods.values() for one in billed],
+        seen_at=now,
+    )
+    return [
+        replace(draft, lines=tuple(line for one in periods[draft.id] for line in lines[one]))
+        for draft in drafts
+    ]
+
+
+def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:
+    """The grants that no later invoice can draw from, with what these invoices left of them.
+
+    A grant lapses when it ends with or before a usage period that is now invoiced.
+    """
+    drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
+    for invoice in invoices:
+        for line in invoice.lines:
+            for draw in line.draws:
+                drawn[draw.grant_id] += draw.amount
+    lapsed: dict[GrantId, CreditGrant] = {}
+    for invoice in invoices:
+        ends = [line.period.end_at for line in invoice.lines if line.kind is LineKind.USAGE]
+        for grant in context.grants.get(invoice.customer_id, ()):
+            of_this = grant.subscription_id == invoice.subscription_id
+            if ends and of_this and grant.expires_at and grant.expires_at <= max(ends):
+                lapsed[grant.id] = replace(grant, balance=grant.balance - drawn[grant.id])
+    return list(lapsed.values())
+
+
+def _party(buyer: Customer) -> dict[str, Any]:
+    address = buyer.address
+    return {
+        "name": buyer.name,
+        "business_name": buyer.business_name,
+        "tax_id": buyer.tax_id,
+        "email": buyer.email,
+        "address": {
+            "country": address.country,
+            "region": address.region,
+            "city": address.city,
+            "postal_code": address.postal_code,
+            "lines": list(address.lines),
+        }
+        if address
+        else None,
+    }

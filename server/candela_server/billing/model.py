@@ -1,0 +1,143 @@
+"""What exists here: invoices and their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, NewType
+
+from candela_server.catalog.model import MetricId, PlanVersionId
+from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.credit.model import Draw
+from candela_server.customer.model import CustomerId
+from candela_server.kernel.errors import NotFound, Reason, Refused
+from candela_server.kernel.interval import Interval
+from candela_server.merchant.model import TestClockId
+from candela_server.subscription.model import SubscriptionId
+
+InvoiceId = NewType("InvoiceId", str)
+LineId = NewType("LineId", str)
+
+
+class InvoiceStatus(StrEnum):
+    """An invoice's life."""
+
+    DRAFT = "draft"
+    FINALIZED = "finalized"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+class LineKind(StrEnum):
+    """Why a line exists."""
+
+    RECURRING = "recurring"
+    USAGE = "usage"
+    USAGE_CREDIT = "usage_credit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """One line: a quantity of one component over one period. `rated_amount` is exact, `amount` rounded once."""
+
+    id: LineId
+    kind: LineKind
+    description: str
+    quantity: Decimal
+    unit_name: str
+    unit_amount: Decimal | None
+    rated_amount: Decimal
+    amount: Decimal
+    component_id: ComponentId
+    price_id: PriceId
+    plan_version_id: PlanVersionId
+    metric_id: MetricId | None
+    period_number: int
+    period: Interval
+    source_line_id: LineId | None
+    draws: tuple[Draw, ...]
+    usage_seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """What a customer owes for some periods of one subscription, in one currency."""
+
+    id: InvoiceId
+    number: str | None
+    customer_id: CustomerId
+    subscription_id: SubscriptionId
+    test_clock_id: TestClockId | None
+    status: InvoiceStatus
+    currency: str
+    time_zone: str
+    lines: tuple[InvoiceLine, ...]
+    tax_percent: Decimal
+    tax_amount: Decimal
+    tax_reason: str
+    amount_due: Decimal
+    created_at: datetime
+    finalizes_at: datetime | None
+    finalized_at: datetime | None
+    due_at: datetime | None
+    ended_at: datetime | None
+    seller: Mapping[str, Any] | None
+    buyer: Mapping[str, Any] | None
+
+    @property
+    def subtotal(self) -> Decimal:
+        """The sum of the lines, before tax."""
+        return sum((line.amount for line in self.lines), Decimal(0))
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of what is shown (INV-8)."""
+        return self.subtotal + self.tax_amount
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether late events can still change it, so that it waits as a draft (INV-3)."""
+        return any(line.kind is LineKind.USAGE for line in self.lines)
+
+
+class InvoiceNotFoundError(NotFound):
+    """No invoice of this merchant has the id."""
+
+    reason = Reason.INVOICE_NOT_FOUND
+
+    def __init__(self, invoice_id: str) -> None:
+        super().__init__(
+            f"no invoice {invoice_id}; ListInvoices shows what exists", invoice_id=invoice_id
+        )
+
+
+class InvoiceFinalizedError(Refused):
+    """A finalized invoice never changes (INV-6)."""
+
+    reason = Reason.INVOICE_FINALIZED
+
+    def __init__(self, invoice: Invoice) -> None:
+        super().__init__(
+            f"invoice {invoice.id} was finalized at {invoice.finalized_at:%Y-%m-%dT%H:%M:%SZ}; "
+            "void it or add a credit note",
+            invoice_id=invoice.id,
+            finalized_at=invoice.finalized_at,
+        )
+
+
+class InvoiceTransitionRefusedError(Refused):
+    """The invoice's state does not allow what was asked."""
+
+    reason = Reason.INVOICE_TRANSITION_REFUSED
+
+    def __init__(self, invoice_id: InvoiceId, status: InvoiceStatus, wanted: str) -> None:
+        super().__init__(
+            f"invoice {invoice_id} is {status} and cannot be {wanted}; finalize it first",
+            invoice_id=invoice_id,
+            status=status,
+            wanted=wanted,
+        )

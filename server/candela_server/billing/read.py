@@ -1,0 +1,29 @@
+"""What others may ask about invoices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from candela_server.merchant.model import TestClockId
+from candela_server.storage.postgres import Tx
+
+from . import store
+from .model import Invoice, InvoiceId, InvoiceNotFoundError
+
+
+async def get_invoice(tx: Tx, invoice_id: InvoiceId, *, lock: bool = False) -> Invoice:
+    """The invoice with its lines; locked until commit when asked. Raises InvoiceNotFoundError."""
+    found = await store.find_invoice(tx, invoice_id, lock=lock)
+    if found is None:
+        raise InvoiceNotFoundError(invoice_id)
+    return found
+
+
+async def next_finalization_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
+    """When the next draft on a test clock is finalized; None when there is none."""
+    return await store.next_finalization_at(tx, test_clock_id)
+
+
+async def list_merchants_with_drafts(tx: Tx, until: datetime) -> list[str]:
+    """The merchants who have drafts to finalize in real time; in a system transaction."""
+    return await store.list_merchants_with_drafts(tx, until)

@@ -1,0 +1,1 @@
+"""Billing rules: rating, lines, tax and numbers; no clock, no database."""

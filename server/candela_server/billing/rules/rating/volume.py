@@ -1,0 +1,24 @@
+"""All units cost what the tier of the whole quantity says (DSL-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from candela_server.catalog.price import Tier
+
+_ZERO = Decimal(0)
+
+
+def volume_amount(quantity: Decimal, tiers: Sequence[Tier]) -> Decimal:
+    """What `quantity` costs when all of it costs the price of the tier it reaches. Not rounded.
+
+    A tier's upper bound belongs to it; with nothing used, nothing is due. The amount may fall where a cheaper tier
+    begins.
+    """
+    if quantity <= 0:
+        return _ZERO
+    for tier in tiers:
+        if tier.up_to is None or quantity <= tier.up_to:
+            return quantity * tier.unit_price + tier.flat_fee
+    raise AssertionError("check_tiers guarantees that the last tier is open")

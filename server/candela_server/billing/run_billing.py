@@ -1,0 +1,239 @@
+"""Turns due periods into invoices, a chunk of subscriptions at a time, each chunk in one transaction (INV-1).
+
+Everything is read as sets, rated in memory by the pure rules, and written as sets. What makes it exactly-once: the
+subscriptions are locked while their schedule is read and moved on in the same transaction, and behind that stands the
+unique constraint on (subscription, component, period, kind) (INV-2). A run that is killed leaves whole chunks done and
+the rest due; running it again finds nothing of what is done.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from candela_server.catalog.model import Offer
+from candela_server.catalog.price import BillingTiming
+from candela_server.credit.grant_credits import grant_for_periods
+from candela_server.credit.model import PeriodGrant
+from candela_server.credit.rules.renewal import period_amount
+from candela_server.kernel.ids import new_id
+from candela_server.merchant import read as merchant
+from candela_server.merchant.model import Merchant, TestClockId
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres, Tx
+from candela_server.subscription.claim_due import claim_due, move_on, park
+from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.rules.schedule import (
+    credit_component,
+    credit_period,
+    scheduled_period,
+)
+
+from . import store
+from .bill_periods import Context, PeriodToBill, lines_for, read_context
+from .finalize_invoices import finalized
+from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
+from .rules.tax import NO_TAX, tax_for
+
+log = structlog.get_logger("candela.billing")
+
+CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What a run did."""
+
+    subscriptions: int
+    invoices: int
+    parked: int
+
+
+async def run_billing(
+    db: Postgres,
+    events: EventStore,
+    merchant_id: str,
+    *,
+    now: datetime,
+    test_clock_id: TestClockId | None = None,
+) -> Billed:
+    """Bills everything of a merchant that is due at `now`, in real time or on one test clock."""
+    subscriptions = invoices = parked = 0
+    while True:
+        async with db.writing(merchant_id) as tx:
+            done = await _bill_chunk(tx, events, now=now, test_clock_id=test_clock_id)
+        if not done.subscriptions:
+            return Billed(subscriptions, invoices, parked)
+        subscriptions += done.subscriptions
+        invoices += done.invoices
+        parked += done.parked
+
+
+async def _bill_chunk(
+    tx: Tx, events: EventStore, *, now: datetime, test_clock_id: TestClockId | None
+) -> Billed:
+    due = await claim_due(tx, until=now, test_clock_id=test_clock_id, limit=CHUNK)
+    if not due:
+        return Billed(0, 0, 0)
+    ids = sorted({one.subscription_id for one in due})
+    seller = await merchant.get_merchant(tx)
+    context = await read_context(tx, ids, until=now)
+    parked = await _park_runaways(tx, seller, context, now)
+    due = [one for one in due if one.subscription_id not in parked]
+    lines = await lines_for(
+        events,
+        tx.merchant_id,
+        context,
+        [
+            PeriodToBill(
+                subscription_id=one.subscription_id,
+                component_id=one.component_id,
+                number=one.period_number,
+                period=one.period,
+            )
+            for one in due
+        ],
+        seen_at=now,
+    )
+    by_subscription: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
+    for one, made in lines.items():
+        by_subscription[one.subscription_id] += made
+    drafts = [
+        _draft(context, context.subscriptions[one_id], found, seller, now, test_clock_id)
+        for one_id, found in by_subscription.items()
+    ]
+    ready = [draft for draft in drafts if not draft.has_usage]
+    numbered = iter(await finalized(tx, seller, context.customers, ready, now))
+    invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
+    await store.insert_invoices(tx, invoices)
+    await grant_for_periods(tx, _renewals(context, due), at=now)
+    await move_on(tx, [_following(context, one) for one in due])
+    await tx.audit_many(
+        "invoice.created",
+        [
+            (
+                one.id,
+                None,
+                {"status": one.status, "total": one.total, "subscription_id": one.subscription_id},
+            )
+            for one in invoices
+        ],
+    )
+    for holder in sorted({invoice.customer_id for invoice in invoices}):
+        await tx.entitlements_changed(holder)
+    return Billed(len(ids), len(invoices), len(parked))
+
+
+async def _park_runaways(
+    tx: Tx, seller: Merchant, context: Context, now: datetime
+) -> set[SubscriptionId]:
+    """Parks the subscriptions of customers who got an absurd number of invoices today: a safety bound."""
+    counts = await store.count_invoices_since(
+        tx, sorted(context.customers), _start_of_day(now)
+    )
+    bound = seller.settings.max_invoices_per_customer_per_day
+    parked = {
+        one.id
+        for one in context.subscriptions.values()
+        if counts.get(one.customer_id, 0) >= bound
+    }
+    if parked:
+        log.error("billing_parked", merchant_id=tx.merchant_id, subscriptions=sorted(parked))
+        await park(tx, sorted(parked), now)
+        await tx.audit_many(
+            "subscription.parked", [(one_id, None, {"bound": bound}) for one_id in sorted(parked)]
+        )
+    return parked
+
+
+def _start_of_day(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _draft(
+    context: Context,
+    held: Subscription,
+    lines: Sequence[InvoiceLine],
+    seller: Merchant,
+    now: datetime,
+    test_clock_id: TestClockId | None,
+) -> Invoice:
+    tax = tax_for(context.customers[held.customer_id])
+    return Invoice(
+        id=InvoiceId(new_id("inv")),
+        number=None,
+        customer_id=held.customer_id,
+        subscription_id=held.id,
+        test_clock_id=test_clock_id,
+        status=InvoiceStatus.DRAFT,
+        currency=held.currency,
+        time_zone=held.time_zone,
+        lines=tuple(lines),
+        tax_percent=tax.percent,
+        tax_amount=NO_TAX,
+        tax_reason=tax.reason,
+        amount_due=sum((line.amount for line in lines), NO_TAX),
+        created_at=now,
+        finalizes_at=now + seller.settings.invoice_grace,
+        finalized_at=None,
+        due_at=None,
+        ended_at=None,
+        seller=None,
+        buyer=None,
+    )
+
+
+def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGrant]:
+    """What renewing credits grant because a period begins: that of the component they follow (CRD-5).
+
+    A component charged in arrears is due when its period ends, which is when its next one begins.
+    """
+    by_subscription: defaultdict[SubscriptionId, list[ScheduledPeriod]] = defaultdict(list)
+    for one in due:
+        by_subscription[one.subscription_id].append(one)
+    grants = []
+    for subscription_id, periods in by_subscription.items():
+        held, offer = context.subscriptions[subscription_id], context.offers[subscription_id]
+        for definition in offer.credit_definitions:
+            followed = credit_component(offer, definition)
+            for one in periods:
+                if one.component_id != followed.id:
+                    continue
+                number = one.period_number
+                if followed.timing is BillingTiming.IN_ARREARS:
+                    number += 1
+                if number == 0:
+                    continue  # granted when the subscription began
+                grants.append(
+                    PeriodGrant(
+                        customer_id=held.customer_id,
+                        subscription_id=held.id,
+                        definition=definition,
+                        amount=period_amount(definition, first=False, seats=held.version.seats),
+                        period=credit_period(
+                            offer,
+                            definition,
+                            number,
+                            anchor_at=held.anchor_at,
+                            time_zone=held.time_zone,
+                        ),
+                    )
+                )
+    return grants
+
+
+def _following(context: Context, one: ScheduledPeriod) -> ScheduledPeriod:
+    held = context.subscriptions[one.subscription_id]
+    offer: Offer = context.offers[one.subscription_id]
+    return scheduled_period(
+        offer.price.component(one.component_id),
+        one.period_number + 1,
+        subscription_id=held.id,
+        anchor_at=held.anchor_at,
+        time_zone=held.time_zone,
+        test_clock_id=one.test_clock_id,
+    )

@@ -1,0 +1,364 @@
+"""Every SQL text over invoices and their lines; nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from candela_server.credit.model import Draw, GrantId
+from candela_server.kernel.interval import Interval
+from candela_server.kernel.money import format_decimal
+from candela_server.merchant.model import TestClockId
+from candela_server.storage.postgres import Tx
+
+from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
+
+_INVOICE = """id, number, customer_id, subscription_id, test_clock_id, status, currency, time_zone,
+              tax_percent, tax_amount, tax_reason, amount_due, created_at, finalizes_at, finalized_at,
+              due_at, ended_at, seller, buyer"""
+_LINE_COLUMNS = (
+    "id",
+    "invoice_id",
+    "position",
+    "kind",
+    "description",
+    "quantity",
+    "unit_name",
+    "unit_amount",
+    "rated_amount",
+    "amount",
+    "subscription_id",
+    "component_id",
+    "price_id",
+    "plan_version_id",
+    "metric_id",
+    "period_number",
+    "period_start",
+    "period_end",
+    "source_line_id",
+    "credit_applications",
+    "usage_seen_at",
+)
+
+
+async def insert_invoices(tx: Tx, invoices: Sequence[Invoice]) -> None:
+    """Stores new invoices with their lines.
+
+    A line whose component and period are billed already violates invoice_line_once, which undoes the whole
+    transaction: that is the second wall behind the locks of the claim (INV-2).
+    """
+    await tx.executemany(
+        """
+        INSERT INTO invoice (merchant_id, id, number, customer_id, subscription_id, test_clock_id,
+                             status, currency, time_zone, subtotal, tax_percent, tax_amount,
+                             tax_reason, total, amount_due, created_at, finalizes_at, finalized_at,
+                             due_at, ended_at, seller, buyer)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                $20, $21, $22)
+        """,
+        [
+            (
+                tx.merchant_id,
+                one.id,
+                one.number,
+                one.customer_id,
+                one.subscription_id,
+                one.test_clock_id,
+                one.status,
+                one.currency,
+                one.time_zone,
+                one.subtotal,
+                one.tax_percent,
+                one.tax_amount,
+                one.tax_reason,
+                one.total,
+                one.amount_due,
+                one.created_at,
+                one.finalizes_at,
+                one.finalized_at,
+                one.due_at,
+                one.ended_at,
+                one.seller,
+                one.buyer,
+            )
+            for one in invoices
+        ],
+    )
+    await _insert_lines(tx, invoices)
+
+
+async def replace_drafts(tx: Tx, invoices: Sequence[Invoice]) -> None:
+    """Writes drafts anew, lines and all; the last time with their numbers."""
+    await tx.execute(
+        "DELETE FROM invoice_line WHERE merchant_id = $1 AND invoice_id = ANY($2::text[])",
+        tx.merchant_id,
+        [one.id for one in invoices],
+    )
+    await _insert_lines(tx, invoices)
+    await tx.executemany(
+        """
+        UPDATE invoice
+        SET number = $3, status = $4, subtotal = $5, tax_percent = $6, tax_amount = $7,
+            tax_reason = $8, total = $9, amount_due = $10, finalizes_at = $11, finalized_at = $12,
+            due_at = $13, ended_at = $14, seller = $15, buyer = $16
+        WHERE merchant_id = $1 AND id = $2
+        """,
+        [
+            (
+                tx.merchant_id,
+                one.id,
+                one.number,
+                one.status,
+                one.subtotal,
+                one.tax_percent,
+                one.tax_amount,
+                one.tax_reason,
+                one.total,
+                one.amount_due,
+                one.finalizes_at,
+                one.finalized_at,
+                one.due_at,
+                one.ended_at,
+                one.seller,
+                one.buyer,
+            )
+            for one in invoices
+        ],
+    )
+
+
+async def take_numbers(tx: Tx, count: int) -> range:
+    """The next ordinals of the merchant's invoices; whoever else finalizes waits for this transaction (INV-4)."""
+    last: int = await tx.fetchval(
+        """
+        INSERT INTO invoice_counter (merchant_id, last_number) VALUES ($1, $2)
+        ON CONFLICT (merchant_id) DO UPDATE SET last_number = invoice_counter.last_number + $2
+        RETURNING last_number
+        """,
+        tx.merchant_id,
+        count,
+    )
+    return range(last - count + 1, last + 1)
+
+
+async def find_invoice(
+    tx: Tx, invoice_id: InvoiceId, *, lock: bool = False
+) -> Invoice | None:
+    """The invoice with its lines; locked until commit when asked."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_INVOICE} FROM invoice WHERE merchant_id = $1 AND id = $2
+        {"FOR UPDATE" if lock else ""}
+        """,
+        tx.merchant_id,
+        invoice_id,
+    )
+    found = await _with_lines(tx, rows)
+    return found[0] if found else None
+
+
+async def page_invoices(
+    tx: Tx,
+    *,
+    customer_id: str | None,
+    subscription_id: str | None,
+    statuses: Sequence[InvoiceStatus],
+    limit: int,
+    after: tuple[datetime, str] | None,
+) -> list[Invoice]:
+    """One page of invoices by (created_at, id)."""
+    after_at, after_id = after or (None, "")
+    rows = await tx.fetch(
+        f"""
+        SELECT {_INVOICE} FROM invoice
+        WHERE merchant_id = $1
+          AND ($2::text IS NULL OR customer_id = $2)
+          AND ($3::text IS NULL OR subscription_id = $3)
+          AND (cardinality($4::text[]) = 0 OR status = ANY($4::text[]))
+          AND ($5::timestamptz IS NULL OR (created_at, id) > ($5, $6))
+        ORDER BY created_at, id LIMIT $7
+        """,
+        tx.merchant_id,
+        customer_id,
+        subscription_id,
+        list(statuses),
+        after_at,
+        after_id,
+        limit,
+    )
+    return await _with_lines(tx, rows)
+
+
+async def lock_drafts_to_finalize(
+    tx: Tx, *, until: datetime, test_clock_id: TestClockId | None, limit: int
+) -> list[Invoice]:
+    """Locks drafts whose grace is over, oldest first, passing by those that another worker holds."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_INVOICE} FROM invoice
+        WHERE merchant_id = $1 AND status = 'draft' AND finalizes_at <= $2
+          AND test_clock_id IS NOT DISTINCT FROM $3
+        ORDER BY finalizes_at, id LIMIT $4
+        FOR UPDATE SKIP LOCKED
+        """,
+        tx.merchant_id,
+        until,
+        test_clock_id,
+        limit,
+    )
+    return await _with_lines(tx, rows)
+
+
+async def next_finalization_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
+    """When the next draft on a test clock is finalized."""
+    found: datetime | None = await tx.fetchval(
+        """
+        SELECT min(finalizes_at) FROM invoice
+        WHERE merchant_id = $1 AND test_clock_id = $2 AND status = 'draft'
+        """,
+        tx.merchant_id,
+        test_clock_id,
+    )
+    return found
+
+
+async def list_merchants_with_drafts(tx: Tx, until: datetime) -> list[str]:
+    """The merchants who have drafts to finalize in real time; in a system transaction."""
+    # tenant-scope: the pipeline looks for due work of all merchants
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT merchant_id FROM invoice
+        WHERE status = 'draft' AND test_clock_id IS NULL AND finalizes_at <= $1
+        """,
+        until,
+    )
+    return [row["merchant_id"] for row in rows]
+
+
+async def count_invoices_since(
+    tx: Tx, customer_ids: Sequence[str], since: datetime
+) -> dict[str, int]:
+    """How many invoices each customer got since an instant."""
+    rows = await tx.fetch(
+        """
+        SELECT customer_id, count(*) AS invoices FROM invoice
+        WHERE merchant_id = $1 AND customer_id = ANY($2::text[]) AND created_at >= $3
+        GROUP BY customer_id
+        """,
+        tx.merchant_id,
+        list(customer_ids),
+        since,
+    )
+    return {row["customer_id"]: row["invoices"] for row in rows}
+
+
+async def _insert_lines(tx: Tx, invoices: Sequence[Invoice]) -> None:
+    columns = ", ".join(_LINE_COLUMNS)
+    places = ", ".join(f"${number}" for number in range(2, len(_LINE_COLUMNS) + 2))
+    await tx.executemany(
+        f"INSERT INTO invoice_line (merchant_id, {columns}) VALUES ($1, {places})",
+        [
+            (tx.merchant_id, *_line_values(invoice, position, line))
+            for invoice in invoices
+            for position, line in enumerate(invoice.lines)
+        ],
+    )
+
+
+def _line_values(invoice: Invoice, position: int, line: InvoiceLine) -> tuple[object, ...]:
+    return (
+        line.id,
+        invoice.id,
+        position,
+        line.kind,
+        line.description,
+        line.quantity,
+        line.unit_name,
+        line.unit_amount,
+        line.rated_amount,
+        line.amount,
+        invoice.subscription_id,
+        line.component_id,
+        line.price_id,
+        line.plan_version_id,
+        line.metric_id,
+        line.period_number,
+        line.period.start_at,
+        line.period.end_at,
+        line.source_line_id,
+        [
+            {"grant_id": draw.grant_id, "quantity": format_decimal(draw.amount)}
+            for draw in line.draws
+        ],
+        line.usage_seen_at,
+    )
+
+
+async def _with_lines(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Invoice]:
+    if not rows:
+        return []
+    found = await tx.fetch(
+        f"""
+        SELECT {", ".join(_LINE_COLUMNS)} FROM invoice_line
+        WHERE merchant_id = $1 AND invoice_id = ANY($2::text[])
+        ORDER BY invoice_id, position
+        """,
+        tx.merchant_id,
+        [row["id"] for row in rows],
+    )
+    lines: dict[str, list[InvoiceLine]] = {}
+    for row in found:
+        lines.setdefault(row["invoice_id"], []).append(_line_from_row(row))
+    return [_invoice_from_row(row, lines.get(row["id"], [])) for row in rows]
+
+
+def _line_from_row(row: Mapping[str, Any]) -> InvoiceLine:
+    return InvoiceLine(
+        id=row["id"],
+        kind=LineKind(row["kind"]),
+        description=row["description"],
+        quantity=row["quantity"],
+        unit_name=row["unit_name"],
+        unit_amount=row["unit_amount"],
+        rated_amount=row["rated_amount"],
+        amount=row["amount"],
+        component_id=row["component_id"],
+        price_id=row["price_id"],
+        plan_version_id=row["plan_version_id"],
+        metric_id=row["metric_id"],
+        period_number=row["period_number"],
+        period=Interval(row["period_start"], row["period_end"]),
+        source_line_id=row["source_line_id"],
+        draws=tuple(
+            Draw(GrantId(one["grant_id"]), Decimal(one["quantity"]))
+            for one in row["credit_applications"]
+        ),
+        usage_seen_at=row["usage_seen_at"],
+    )
+
+
+def _invoice_from_row(row: Mapping[str, Any], lines: Sequence[InvoiceLine]) -> Invoice:
+    return Invoice(
+        id=row["id"],
+        number=row["number"],
+        customer_id=row["customer_id"],
+        subscription_id=row["subscription_id"],
+        test_clock_id=row["test_clock_id"],
+        status=InvoiceStatus(row["status"]),
+        currency=row["currency"],
+        time_zone=row["time_zone"],
+        lines=tuple(lines),
+        tax_percent=row["tax_percent"],
+        tax_amount=row["tax_amount"],
+        tax_reason=row["tax_reason"],
+        amount_due=row["amount_due"],
+        created_at=row["created_at"],
+        finalizes_at=row["finalizes_at"],
+        finalized_at=row["finalized_at"],
+        due_at=row["due_at"],
+        ended_at=row["ended_at"],
+        seller=row["seller"],
+        buyer=row["buyer"],
+    )

@@ -1,0 +1,127 @@
+"""Invoices, between the contract and the model; nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from candela.billing.v1 import invoice_line_pb2, invoice_pb2
+from candela.customer.v1 import customer_pb2
+
+from candela_server.contract.values import (
+    interval_to_proto,
+    money_to_proto,
+    optional_timestamp_to_proto,
+    timestamp_to_proto,
+)
+from candela_server.kernel.errors import FieldViolations
+from candela_server.kernel.money import Money, format_decimal
+from candela_server.kernel.read_fields import typed_id
+
+from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
+
+_STATUSES = {
+    InvoiceStatus.DRAFT: invoice_pb2.INVOICE_STATUS_DRAFT,
+    InvoiceStatus.FINALIZED: invoice_pb2.INVOICE_STATUS_FINALIZED,
+    InvoiceStatus.PAID: invoice_pb2.INVOICE_STATUS_PAID,
+    InvoiceStatus.VOID: invoice_pb2.INVOICE_STATUS_VOID,
+    InvoiceStatus.UNCOLLECTIBLE: invoice_pb2.INVOICE_STATUS_UNCOLLECTIBLE,
+}
+_KINDS = {
+    LineKind.RECURRING: invoice_line_pb2.LINE_KIND_RECURRING,
+    LineKind.USAGE: invoice_line_pb2.LINE_KIND_USAGE,
+    LineKind.USAGE_CREDIT: invoice_line_pb2.LINE_KIND_USAGE_CREDIT,
+}
+
+
+def invoice_id_from_proto(value: str) -> InvoiceId:
+    """An invoice's id. Raises InvalidInput."""
+    with FieldViolations() as fields:
+        return InvoiceId(fields.read("invoice_id", typed_id("inv"), value))
+
+
+def statuses_from_proto(values: Sequence[int]) -> list[InvoiceStatus]:
+    """The states that a list asks for. Raises InvalidInput."""
+    known = {number: status for status, number in _STATUSES.items()}
+    with FieldViolations() as fields:
+        for index, value in enumerate(values):
+            if value not in known:
+                fields.add(f"statuses[{index}]", "must be a state")
+        return [known[value] for value in values]
+
+
+def invoice_to_proto(invoice: Invoice) -> invoice_pb2.Invoice:
+    """The invoice as the contract shows it."""
+
+    def money(amount: Decimal) -> Any:
+        return money_to_proto(Money(currency=invoice.currency, amount=amount))
+
+    return invoice_pb2.Invoice(
+        id=invoice.id,
+        number=invoice.number or "",
+        customer_id=invoice.customer_id,
+        subscription_id=invoice.subscription_id,
+        status=_STATUSES[invoice.status],
+        currency=invoice.currency,
+        lines=[_line_to_proto(line, invoice.currency) for line in invoice.lines],
+        subtotal=money(invoice.subtotal),
+        taxes=[
+            invoice_pb2.TaxAmount(
+                percent=format_decimal(invoice.tax_percent),
+                base=money(invoice.subtotal),
+                amount=money(invoice.tax_amount),
+                reason=invoice.tax_reason,
+            )
+        ],
+        total=money(invoice.total),
+        amount_due=money(invoice.amount_due),
+        created_at=timestamp_to_proto(invoice.created_at),
+        finalizes_at=optional_timestamp_to_proto(invoice.finalizes_at),
+        finalized_at=optional_timestamp_to_proto(invoice.finalized_at),
+        due_at=optional_timestamp_to_proto(invoice.due_at),
+        ended_at=optional_timestamp_to_proto(invoice.ended_at),
+        seller=_party_to_proto(invoice.seller),
+        buyer=_party_to_proto(invoice.buyer),
+        time_zone=invoice.time_zone,
+    )
+
+
+def _line_to_proto(line: InvoiceLine, currency: str) -> invoice_line_pb2.InvoiceLine:
+    return invoice_line_pb2.InvoiceLine(
+        id=line.id,
+        kind=_KINDS[line.kind],
+        description=line.description,
+        amount=money_to_proto(Money(currency=currency, amount=line.amount)),
+        quantity=format_decimal(line.quantity),
+        unit_name=line.unit_name,
+        unit_amount=None if line.unit_amount is None else format_decimal(line.unit_amount),
+        rated_amount=format_decimal(line.rated_amount),
+        used_during=interval_to_proto(line.period),
+        period=interval_to_proto(line.period),
+        price_component_id=line.component_id,
+        price_id=line.price_id,
+        plan_version_id=line.plan_version_id,
+        metric_id=line.metric_id or "",
+        source_line_id=line.source_line_id or "",
+        credit_applications=[
+            invoice_line_pb2.CreditApplication(
+                grant_id=draw.grant_id, quantity=format_decimal(draw.amount)
+            )
+            for draw in line.draws
+        ],
+        usage_seen_at=optional_timestamp_to_proto(line.usage_seen_at),
+    )
+
+
+def _party_to_proto(party: Mapping[str, Any] | None) -> invoice_pb2.InvoiceParty | None:
+    if party is None:
+        return None
+    address = party.get("address")
+    return invoice_pb2.InvoiceParty(
+        name=party["name"],
+        business_name=party.get("business_name") or "",
+        tax_id=party.get("tax_id") or "",
+        email=party.get("email") or "",
+        address=customer_pb2.Address(**address) if address else None,
+    )

@@ -1,0 +1,1 @@
+"""Allowances and prepaid money: grants, what is drawn from them, and in which order."""

@@ -1,0 +1,128 @@
+"""What exists here: grants of credit and the transactions that change their balances (CRD-4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+from candela_server.catalog.model import (
+    CreditApplicationType,
+    CreditDefinition,
+    CreditDefinitionId,
+    CreditScope,
+    FeatureId,
+    MetricId,
+)
+from candela_server.catalog.price import ComponentId
+from candela_server.customer.model import CustomerId
+from candela_server.kernel.interval import Interval
+
+GrantId = NewType("GrantId", str)
+CreditTransactionId = NewType("CreditTransactionId", str)
+
+
+class Funding(StrEnum):
+    """Where a grant comes from."""
+
+    INCLUDED = "included"
+    FREE = "free"
+    PROMOTION = "promotion"
+    PAID = "paid"
+    ROLLOVER = "rollover"
+
+
+class TransactionKind(StrEnum):
+    """What changed a balance."""
+
+    GRANT = "grant"
+    DRAW = "draw"
+    EXPIRE = "expire"
+    REVOKE = "revoke"
+    RESTORE = "restore"
+    ADJUST = "adjust"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditGrant:
+    """One allotment of credit; `balance` is the sum of its transactions when it was read.
+
+    It can pay for usage whose own time lies in [effective_at, expires_at), whatever the clock shows when the invoice
+    is made.
+    """
+
+    id: GrantId
+    customer_id: CustomerId
+    subscription_id: str | None
+    definition_id: CreditDefinitionId | None
+    application_type: CreditApplicationType
+    scope: CreditScope
+    feature_id: FeatureId | None
+    metric_id: MetricId | None
+    component_id: ComponentId | None
+    currency: str | None
+    amount: Decimal
+    balance: Decimal
+    effective_at: datetime
+    expires_at: datetime | None
+    priority: int
+    funding: Funding
+    billing_visible: bool
+    reason: str
+    created_at: datetime
+
+    def counts_at(self, instant: datetime) -> bool:
+        """Whether it can pay for usage of this instant."""
+        return self.effective_at <= instant and (
+            self.expires_at is None or instant < self.expires_at
+        )
+
+    def covers(self, period: Interval) -> bool:
+        """Whether it can pay for usage of the whole period."""
+        return self.effective_at <= period.start_at and (
+            self.expires_at is None or period.end_at <= self.expires_at
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditTransaction:
+    """One change of a grant's balance; never changed, never deleted."""
+
+    id: CreditTransactionId
+    grant_id: GrantId
+    kind: TransactionKind
+    amount: Decimal
+    invoice_line_id: str | None
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodGrant:
+    """What a definition grants to one subscription for one period."""
+
+    customer_id: CustomerId
+    subscription_id: str
+    definition: CreditDefinition
+    amount: Decimal
+    period: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What one grant pays."""
+
+    grant_id: GrantId
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineDraw:
+    """What one grant pays for one invoice line."""
+
+    grant_id: GrantId
+    amount: Decimal
+    invoice_line_id: str
+    at: datetime

@@ -1,0 +1,24 @@
+"""What others may ask about credits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from candela_server.customer.model import CustomerId
+from candela_server.storage.postgres import Tx
+
+from . import store
+from .model import CreditGrant
+
+
+async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[CreditGrant]:
+    """The customer's grants that can pay for usage of this instant, in no particular order."""
+    return await store.list_grants_counting_at(tx, [customer_id], at)
+
+
+async def list_grants_of_customers(
+    tx: Tx, customer_ids: Sequence[CustomerId], *, until: datetime
+) -> list[CreditGrant]:
+    """The customers' grants that began before an instant, lapsed ones too, with their balances."""
+    return await store.list_grants_of_customers(tx, customer_ids, until)

@@ -1,0 +1,1 @@
+"""Credit rules: who pays first, and how much is granted."""

@@ -1,0 +1,210 @@
+"""Every SQL text over grants and credit transactions; nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from candela_server.catalog.model import CreditApplicationType, CreditScope
+from candela_server.storage.postgres import Tx
+
+from .model import CreditGrant, CreditTransaction, Funding, TransactionKind
+
+_GRANT = """g.id, g.customer_id, g.subscription_id, g.definition_id, g.application_type, g.scope,
+            g.feature_id, g.metric_id, g.component_id, g.currency, g.amount, g.effective_at,
+            g.expires_at, g.priority, g.funding, g.billing_visible, g.reason, g.created_at,
+            (SELECT COALESCE(sum(t.amount), 0) FROM credit_transaction t
+             WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id) AS balance"""
+
+
+async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
+    """Stores new grants and returns the ids of those that were not there for their period already."""
+    rows = await tx.fetch(
+        """
+        INSERT INTO credit_grant (
+            merchant_id, id, customer_id, subscription_id, definition_id, application_type, scope,
+            feature_id, metric_id, component_id, currency, amount, effective_at, expires_at,
+            priority, funding, billing_visible, reason, created_at)
+        SELECT $1, u.*
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                    $8::text[], $9::text[], $10::text[], $11::text[], $12::numeric[],
+                    $13::timestamptz[], $14::timestamptz[], $15::int[], $16::text[], $17::bool[],
+                    $18::text[], $19::timestamptz[]) AS u
+        ON CONFLICT ON CONSTRAINT credit_grant_once_per_period DO NOTHING
+        RETURNING id
+        """,
+        tx.merchant_id,
+        *_columns(
+            grants,
+            "id",
+            "customer_id",
+            "subscription_id",
+            "definition_id",
+            "application_type",
+            "scope",
+            "feature_id",
+            "metric_id",
+            "component_id",
+            "currency",
+            "amount",
+            "effective_at",
+            "expires_at",
+            "priority",
+            "funding",
+            "billing_visible",
+            "reason",
+            "created_at",
+        ),
+    )
+    return {row["id"] for row in rows}
+
+
+async def insert_transactions(tx: Tx, transactions: Sequence[CreditTransaction]) -> None:
+    """Posts changes of balances; one that was posted for the same line or life before is left out."""
+    await tx.execute(
+        """
+        INSERT INTO credit_transaction (merchant_id, id, grant_id, kind, amount, invoice_line_id,
+                                        reason, at)
+        SELECT $1, u.*
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::text[], $7::text[],
+                    $8::timestamptz[]) AS u
+        ON CONFLICT DO NOTHING
+        """,
+        tx.merchant_id,
+        *_columns(
+            transactions, "id", "grant_id", "kind", "amount", "invoice_line_id", "reason", "at"
+        ),
+    )
+
+
+async def list_grants_counting_at(
+    tx: Tx, customer_ids: Sequence[str], instant: datetime
+) -> list[CreditGrant]:
+    """The customers' grants that can pay for usage of this instant, in no particular order."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[])
+          AND g.effective_at <= $3 AND (g.expires_at IS NULL OR $3 < g.expires_at)
+        """,
+        tx.merchant_id,
+        list(customer_ids),
+        instant,
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
+async def list_grants_of_customers(
+    tx: Tx, customer_ids: Sequence[str], until: datetime
+) -> list[CreditGrant]:
+    """The customers' grants that began before an instant, in no particular order."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[]) AND g.effective_at < $3
+        """,
+        tx.merchant_id,
+        list(customer_ids),
+        until,
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
+async def page_grants(
+    tx: Tx,
+    customer_id: str,
+    *,
+    limit: int,
+    after: tuple[datetime, str] | None,
+    counting_at: datetime | None,
+) -> list[CreditGrant]:
+    """One page of a customer's grants by (created_at, id); only those that count at an instant when one is given."""
+    after_at, after_id = after or (None, "")
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.customer_id = $2
+          AND ($3::timestamptz IS NULL OR (g.created_at, g.id) > ($3, $4))
+          AND ($5::timestamptz IS NULL
+               OR (g.effective_at <= $5 AND (g.expires_at IS NULL OR $5 < g.expires_at)))
+        ORDER BY g.created_at, g.id LIMIT $6
+        """,
+        tx.merchant_id,
+        customer_id,
+        after_at,
+        after_id,
+        counting_at,
+        limit,
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
+async def page_transactions(
+    tx: Tx,
+    customer_id: str,
+    *,
+    grant_id: str | None,
+    limit: int,
+    after: tuple[datetime, str] | None,
+) -> list[CreditTransaction]:
+    """One page of a customer's credit transactions by (at, id)."""
+    after_at, after_id = after or (None, "")
+    rows = await tx.fetch(
+        """
+        SELECT t.id, t.grant_id, t.kind, t.amount, t.invoice_line_id, t.reason, t.at
+        FROM credit_transaction t
+        JOIN credit_grant g ON g.merchant_id = t.merchant_id AND g.id = t.grant_id
+        WHERE t.merchant_id = $1 AND g.customer_id = $2 AND ($3::text IS NULL OR t.grant_id = $3)
+          AND ($4::timestamptz IS NULL OR (t.at, t.id) > ($4, $5))
+        ORDER BY t.at, t.id LIMIT $6
+        """,
+        tx.merchant_id,
+        customer_id,
+        grant_id,
+        after_at,
+        after_id,
+        limit,
+    )
+    return [
+        CreditTransaction(
+            id=row["id"],
+            grant_id=row["grant_id"],
+            kind=TransactionKind(row["kind"]),
+            amount=row["amount"],
+            invoice_line_id=row["invoice_line_id"],
+            reason=row["reason"],
+            at=row["at"],
+        )
+        for row in rows
+    ]
+
+
+def _columns(rows: Sequence[object], *names: str) -> list[list[Any]]:
+    return [[getattr(row, name) for row in rows] for name in names]
+
+
+def _grant_from_row(row: Mapping[str, Any]) -> CreditGrant:
+    balance: Decimal = row["balance"]
+    return CreditGrant(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        subscription_id=row["subscription_id"],
+        definition_id=row["definition_id"],
+        application_type=CreditApplicationType(row["application_type"]),
+        scope=CreditScope(row["scope"]),
+        feature_id=row["feature_id"],
+        metric_id=row["metric_id"],
+        component_id=row["component_id"],
+        currency=row["currency"],
+        amount=row["amount"],
+        balance=balance,
+        effective_at=row["effective_at"],
+        expires_at=row["expires_at"],
+        priority=row["priority"],
+        funding=Funding(row["funding"]),
+        billing_visible=row["billing_visible"],
+        reason=row["reason"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,1 @@
+"""Who buys, and the users who act for them."""

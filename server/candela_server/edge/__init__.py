@@ -1,0 +1,1 @@
+"""How the outside comes in: gRPC and HTTP; no business rule."""

@@ -1,0 +1,244 @@
+"""Resolves all features of one customer from the database: what a check needs but for the usage itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from candela_server.catalog import read as catalog
+from candela_server.catalog.model import (
+    CreditApplicationType,
+    Feature,
+    LimitBehavior,
+    LimitScope,
+    Metric,
+    MetricId,
+    Offer,
+    PlanFeature,
+)
+from candela_server.credit import read as credit
+from candela_server.credit.model import CreditGrant
+from candela_server.customer import read as customer
+from candela_server.customer.model import Customer, CustomerById, CustomerRef, User, UserRef
+from candela_server.kernel.clock import Clock
+from candela_server.kernel.interval import Interval
+from candela_server.storage.postgres import Tx
+from candela_server.subscription import read as subscription
+from candela_server.subscription.model import Status, Subscription
+
+from . import store
+from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
+from .rules.precedence import Access, Held, InForce, value_in_force
+
+_ACCESS = {
+    Status.TRIALING: Access.FULL,
+    Status.ACTIVE: Access.FULL,
+    # What a past-due customer keeps will be the merchant's policy (ENT-10); until then access stays.
+    Status.PAST_DUE: Access.FULL,
+    Status.PAUSED: Access.PAUSED,
+}
+
+Who = CustomerRef | UserRef
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """One subscription with what it bought."""
+
+    subscription: Subscription
+    offer: Offer
+    access: Access
+
+
+async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
+    """All features of whoever is meant, as of one snapshot of the database.
+
+    Nobody with that id gets a snapshot too, in which everything is denied: an answer, and as good to cache.
+    """
+    holder, user = await _resolve(tx, who)
+    features = await catalog.list_features(tx)
+    revision = await store.current_revision(tx)
+    if holder is None:
+        return _of_nobody(features, revision)
+    own_clock = await customer.customer_clock(tx, clock, holder)
+    now = own_clock.now()
+    holdings = await _holdings(tx, holder)
+    grants = await credit.list_grants(tx, holder.id, now)
+    metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
+    states = {
+        feature.slug: _state(feature, holdings, grants, metrics, now) for feature in features
+    }
+    return Snapshot(
+        customer_id=holder.id,
+        user_id=user.id if user else None,
+        features=states,
+        revision=revision,
+        frozen_now=now if holder.test_clock_id is not None else None,
+        valid_until=min(
+            (state.valid_until for state in states.values() if state.valid_until), default=None
+        ),
+    )
+
+
+async def _resolve(tx: Tx, who: Who) -> tuple[Customer | None, User | None]:
+    if isinstance(who, CustomerRef):
+        return await customer.find_customer(tx, who), None
+    user = await customer.find_user(tx, who)
+    if user is None or user.archived_at is not None:
+        return None, None
+    return await customer.get_customer(tx, CustomerById(user.customer_id)), user
+
+
+async def _holdings(tx: Tx, holder: Customer) -> list[_Holding]:
+    held = [
+        one
+        for one in await subscription.list_of_customer(tx, holder.id)
+        if one.version.status in _ACCESS
+    ]
+    offers = await catalog.get_offers(
+        tx, [(one.version.plan_version_id, one.version.price_id) for one in held]
+    )
+    return [
+        _Holding(
+            one,
+            offers[one.version.plan_version_id, one.version.price_id],
+            _ACCESS[one.version.status],
+        )
+        for one in held
+    ]
+
+
+def _state(
+    feature: Feature,
+    holdings: Sequence[_Holding],
+    grants: Sequence[CreditGrant],
+    metrics: Mapping[MetricId, Metric],
+    now: datetime,
+) -> FeatureState:
+    granted = {one.subscription.id: _granted(one, feature) for one in holdings}
+    held = [
+        Held(
+            subscription_id=one.subscription.id,
+            access=one.access,
+            plan_value=found.value if (found := granted[one.subscription.id]) else None,
+            override_value=None,
+            override_until=None,
+        )
+        for one in holdings
+    ]
+    in_force = value_in_force(
+        feature.default_value, held, disabled=feature.disabled_at is not None, now=now
+    )
+    winner = next(
+        (one for one in holdings if one.subscription.id == in_force.subscription_id), None
+    )
+    metered = (
+        _metered(feature, winner, granted[winner.subscription.id], grants, metrics, in_force, now)
+        if winner is not None
+        else None
+    )
+    by_credits = metered is not None and metered.credits is not None
+    ends = [in_force.valid_until, metered.window.end_at if metered else None]
+    if metered and metered.credits:
+        ends.append(metered.credits.next_expiry_at)
+    return FeatureState(
+        slug=feature.slug,
+        value=in_force.value,
+        source=Source.CREDITS if by_credits else in_force.source,
+        # An allowance of credits grants the feature, whatever number stands beside it.
+        denial=None
+        if by_credits and in_force.denial is Denial.FEATURE_OFF
+        else in_force.denial,
+        subscription_id=in_force.subscription_id,
+        metered=metered,
+        valid_until=min((end for end in ends if end is not None), default=None),
+    )
+
+
+def _granted(holding: _Holding, feature: Feature) -> PlanFeature | None:
+    for granted in holding.offer.version.features:
+        if granted.feature_id == feature.id:
+            return granted
+    return None
+
+
+def _metered(
+    feature: Feature,
+    winner: _Holding,
+    granted: PlanFeature | None,
+    grants: Sequence[CreditGrant],
+    metrics: Mapping[MetricId, Metric],
+    in_force: InForce,
+    now: datetime,
+) -> Metered | None:
+    """How the feature is counted for this customer; None for features without a metric (ENT-4)."""
+    if feature.metric_id is None:
+        return None
+    offer, held = winner.offer, winner.subscription
+    component_id = offer.component_for_metric(feature.metric_id)
+    paying = [
+        grant
+        for grant in grants
+        if grant.application_type is CreditApplicationType.USAGE
+        and grant.metric_id == feature.metric_id
+        and grant.subscription_id in (None, held.id)
+    ]
+    component = offer.price.component(component_id or offer.price.components[0].id)
+    window = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+    by_definition = any(
+        definition.metric_id == feature.metric_id for definition in offer.credit_definitions
+    )
+    credits = None
+    limit: Decimal | None = None
+    if paying or by_definition:
+        allowance = sum((grant.balance for grant in paying), Decimal(0))
+        expiries = [grant.expires_at for grant in paying if grant.expires_at is not None]
+        credits = Credits(allowance=allowance, next_expiry_at=min(expiries, default=None))
+        limit = allowance
+        window = _window_of(paying, window)
+    elif isinstance(in_force.value, Decimal):
+        limit = in_force.value
+    explicit = granted.limit_behavior if granted else None
+    default = LimitBehavior.OVERAGE if component_id else LimitBehavior.HARD
+    return Metered(
+        metric=metrics[feature.metric_id],
+        window=window,
+        limit=limit,
+        behavior=explicit or default,
+        credits=credits,
+        per_user=granted is not None and granted.limit_scope is LimitScope.USER,
+    )
+
+
+def _window_of(paying: Sequence[CreditGrant], fallback: Interval) -> Interval:
+    """The window of the grant that renews soonest: usage before it was covered by grants that are over."""
+    renewing = [grant for grant in paying if grant.expires_at is not None]
+    if not renewing:
+        return fallback
+    latest = max(renewing, key=lambda grant: grant.effective_at)
+    assert latest.expires_at is not None, "selected above"
+    return Interval(latest.effective_at, latest.expires_at)
+
+
+def _of_nobody(features: Sequence[Feature], revision: int) -> Snapshot:
+    return Snapshot(
+        customer_id=None,
+        user_id=None,
+        features={
+            feature.slug: FeatureState(
+                slug=feature.slug,
+                value=feature.default_value,
+                source=Source.DEFAULT,
+                denial=Denial.CUSTOMER_UNKNOWN,
+                subscription_id=None,
+                metered=None,
+                valid_until=None,
+            )
+            for feature in features
+        },
+        revision=revision,
+        frozen_now=None,
+        valid_until=None,
+    )

@@ -1,0 +1,149 @@
+"""Answers gRPC for entitlements. Data plane: see check_entitlement.py for the budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from candela.entitlement.v1 import entitlement_service_pb2 as pb
+from candela.entitlement.v1 import entitlement_service_pb2_grpc
+
+from candela_server.catalog.errors import FeatureNotFoundError
+from candela_server.contract.values import item_error_to_proto
+from candela_server.customer.model import (
+    CustomerByExternalId,
+    CustomerById,
+    CustomerNotFoundError,
+    UserNotFoundError,
+)
+from candela_server.kernel.caller import current_caller
+from candela_server.kernel.errors import CandelaError, InvalidInput, Reason
+
+from . import wire
+from .build_snapshot import Who
+from .check_entitlement import Checker
+from .model import FeatureState, Snapshot
+
+MAX_CHECKS = 1000
+
+
+class TooManyChecksError(InvalidInput):
+    """One call asks about at most so many features."""
+
+    reason = Reason.BATCH_TOO_LARGE
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"must hold 1 to {MAX_CHECKS} checks, not {size}; split the batch",
+            field="checks",
+            limit=MAX_CHECKS,
+            size=size,
+        )
+
+
+class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceServicer):
+    """EntitlementService; Watch is not served yet."""
+
+    def __init__(self, checker: Checker) -> None:
+        """Takes who answers."""
+        self._checker = checker
+
+    async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
+        """One feature (ENT-5)."""
+        merchant_id = current_caller.get().merchant_id
+        quantity = wire.quantity_from_proto(request)
+        snapshot = await self._checker.snapshot(
+            merchant_id, wire.who_from_proto(request), request.min_revision
+        )
+        answer = await self._checker.check(merchant_id, snapshot, request.feature, quantity)
+        return pb.CheckResponse(
+            entitlement=wire.entitlement_to_proto(answer),
+            freshness=wire.freshness_to_proto(snapshot),
+        )
+
+    async def CheckMany(
+        self, request: pb.CheckManyRequest, context: Any
+    ) -> pb.CheckManyResponse:
+        """Many features, in request order; one bad question spoils no other (ENT-5)."""
+        if not 1 <= len(request.checks) <= MAX_CHECKS:
+            raise TooManyChecksError(len(request.checks))
+        merchant_id = current_caller.get().merchant_id
+        results: list[pb.CheckManyResult | None] = []
+        wanted = []
+        for index, check in enumerate(request.checks):
+            try:
+                quantity = wire.quantity_from_proto(check)
+                snapshot = await self._checker.snapshot(
+                    merchant_id, wire.who_from_proto(check), check.min_revision
+                )
+                wanted.append((snapshot, _state(snapshot, check.feature), quantity))
+                results.append(None)
+            except CandelaError as error:
+                field = error.violations[0].field if error.violations else ""
+                problem = item_error_to_proto(index, error.reason, field, error.message)
+                results.append(pb.CheckManyResult(error=problem))
+        answers = iter(await self._checker.check_states(merchant_id, wanted))
+        snapshots = iter(wanted)
+        return pb.CheckManyResponse(
+            results=[
+                result
+                or pb.CheckManyResult(
+                    response=pb.CheckResponse(
+                        entitlement=wire.entitlement_to_proto(next(answers)),
+                        freshness=wire.freshness_to_proto(next(snapshots)[0]),
+                    )
+                )
+                for result in results
+            ]
+        )
+
+    async def ListEntitlements(
+        self, request: pb.ListEntitlementsRequest, context: Any
+    ) -> pb.ListEntitlementsResponse:
+        """Every feature of the catalog, by slug."""
+        merchant_id = current_caller.get().merchant_id
+        who = wire.who_from_proto(request)
+        snapshot = await self._checker.snapshot(merchant_id, who, request.min_revision)
+        customer_id = _known(snapshot, who)
+        answers = await self._checker.check_states(
+            merchant_id,
+            [(snapshot, state, wire.ONE) for _, state in sorted(snapshot.features.items())],
+        )
+        return pb.ListEntitlementsResponse(
+            customer_id=customer_id,
+            entitlements=[wire.entitlement_to_proto(answer) for answer in answers],
+            freshness=wire.freshness_to_proto(snapshot),
+        )
+
+    async def GetFeatureUsage(
+        self, request: pb.GetFeatureUsageRequest, context: Any
+    ) -> pb.GetFeatureUsageResponse:
+        """Used, limit and credits of usage features."""
+        merchant_id = current_caller.get().merchant_id
+        who = wire.who_from_proto(request)
+        snapshot = await self._checker.snapshot(merchant_id, who)
+        customer_id = _known(snapshot, who)
+        slugs = sorted(set(request.features) or snapshot.features)
+        states = [state for slug in slugs if (state := _state(snapshot, slug)).metered is not None]
+        answers = await self._checker.check_states(
+            merchant_id, [(snapshot, state, wire.ONE) for state in states]
+        )
+        return pb.GetFeatureUsageResponse(
+            customer_id=customer_id,
+            features=[wire.feature_usage_to_proto(answer) for answer in answers],
+            freshness=wire.freshness_to_proto(snapshot),
+        )
+
+
+def _state(snapshot: Snapshot, slug: str) -> FeatureState:
+    state = snapshot.features.get(slug)
+    if state is None:
+        raise FeatureNotFoundError(slug)
+    return state
+
+
+def _known(snapshot: Snapshot, who: Who) -> str:
+    if snapshot.customer_id is not None:
+        return snapshot.customer_id
+    if isinstance(who, CustomerById | CustomerByExternalId):
+        raise CustomerNotFoundError(who)
+    raise UserNotFoundError(who)

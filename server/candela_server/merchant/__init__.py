@@ -1,0 +1,1 @@
+"""Tenants, their API keys, test clocks and the audit trail."""

@@ -1,0 +1,1 @@
+"""Who holds which plan, and since when."""

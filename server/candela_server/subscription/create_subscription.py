@@ -1,0 +1,209 @@
+"""Begins a subscription: its first version, its first credits, and what is billed first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from candela_server.catalog import read as catalog
+from candela_server.catalog.model import Offer
+from candela_server.catalog.price import Component, ComponentId, ComponentKind, Price, PriceId
+from candela_server.catalog.refs import Ref
+from candela_server.credit.grant_credits import grant_for_periods
+from candela_server.credit.model import PeriodGrant
+from candela_server.credit.rules.renewal import period_amount
+from candela_server.customer import read as customer
+from candela_server.customer.model import CustomerRef
+from candela_server.kernel.clock import Clock
+from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.ids import new_id
+from candela_server.merchant.model import TestClockId
+from candela_server.storage.postgres import Tx
+
+from . import store
+from .model import (
+    CollectionMethod,
+    DuplicateSubscriptionError,
+    Status,
+    Subscription,
+    SubscriptionId,
+    SubscriptionVersion,
+)
+from .rules.lifecycle import RUNNING
+from .rules.schedule import credit_period, scheduled_period
+
+BILLING_DUE = "billing_due"
+MAX_BACKDATING = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSubscription:
+    """Who takes which plan. `seats` holds for every PER_UNIT component that `quantities` does not name."""
+
+    customer: CustomerRef
+    plan: Ref
+    price_id: PriceId | None
+    currency: str | None
+    seats: Decimal | None
+    quantities: Mapping[ComponentId, Decimal]
+    start_at: datetime | None
+    time_zone: str | None
+    collection_method: CollectionMethod
+    allow_duplicate: bool
+    metadata: Mapping[str, str]
+    reason: str
+
+
+async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription) -> Subscription:
+    """Begins a subscription, active at once (SUB-1, SUB-2); the pipeline makes its first invoice right after.
+
+    Raises the customer's and the catalog's not-found errors, PlanNotSoldError, DuplicateSubscriptionError, and
+    InvalidInput for quantities and starts that cannot be.
+    """
+    holder = await customer.get_customer_in_business(tx, command.customer, lock=True)
+    now = (await customer.customer_clock(tx, clock, holder)).now()
+    plan, version, price = await catalog.resolve_price(
+        tx,
+        command.plan,
+        price_id=command.price_id,
+        currency=command.currency,
+        customer_id=holder.id,
+    )
+    if not command.allow_duplicate:
+        for held in await store.list_subscriptions_of_customer(tx, holder.id):
+            if held.version.plan_id == plan.id and held.version.status in RUNNING:
+                raise DuplicateSubscriptionError(held.id)
+    start_at = _checked_start(command.start_at, now)
+    subscription = Subscription(
+        id=SubscriptionId(new_id("sub")),
+        customer_id=holder.id,
+        currency=price.currency,
+        anchor_at=start_at,
+        time_zone=command.time_zone or holder.time_zone,
+        collection_method=command.collection_method,
+        metadata=command.metadata,
+        created_at=now,
+        version=SubscriptionVersion(
+            number=1,
+            status=Status.ACTIVE,
+            plan_id=plan.id,
+            plan_version_id=version.id,
+            price_id=price.id,
+            quantities=_quantities(price, command),
+            valid_from=start_at,
+            valid_to=None,
+            reason=command.reason,
+            actor=tx.caller.actor if tx.caller else "system",
+        ),
+    )
+    offer = await catalog.get_offer(tx, version.id, price.id)
+    await store.insert_subscription(tx, subscription)
+    await _schedule(tx, subscription, price, holder.test_clock_id)
+    await _grant_first(tx, subscription, offer, now)
+    await tx.audit(
+        "subscription.created",
+        subscription.id,
+        after={
+            "customer_id": holder.id,
+            "plan_version_id": version.id,
+            "price_id": price.id,
+            "quantities": dict(subscription.version.quantities),
+            "anchor_at": start_at,
+            "time_zone": subscription.time_zone,
+        },
+        reason=command.reason or None,
+    )
+    await tx.entitlements_changed(holder.id)
+    await tx.announce(BILLING_DUE, subscription.id, {"test_clock_id": holder.test_clock_id})
+    return subscription
+
+
+def _checked_start(start_at: datetime | None, now: datetime) -> datetime:
+    if start_at is None:
+        return now
+    if start_at > now:
+        raise Unserved("a subscription that begins in the future", "SUB-5", field="start_at")
+    with FieldViolations() as fields:
+        if start_at < now - MAX_BACKDATING:
+            fields.add("start_at", f"must lie at most {MAX_BACKDATING.days} days back")
+        return start_at
+
+
+def _quantities(price: Price, command: CreateSubscription) -> dict[ComponentId, Decimal]:
+    """How much is held of each PER_UNIT component. Raises InvalidInput."""
+    counted = {one.id: one for one in price.components if one.kind is ComponentKind.PER_UNIT}
+    with FieldViolations() as fields:
+        for component_id in command.quantities:
+            if component_id not in counted:
+                fields.add("quantities", f"{component_id} is no PER_UNIT component of the price")
+        if command.seats is not None and not counted:
+            fields.add("seats", "must be absent: the price has no PER_UNIT component")
+        quantities = {}
+        for component_id, component in counted.items():
+            field = "quantities" if component_id in command.quantities else "seats"
+            quantity = command.quantities.get(component_id, command.seats)
+            if quantity is None:
+                quantity = Decimal(max(1, _least(component)))
+            problem = _problem_with(component, quantity)
+            if problem:
+                fields.add(field, problem)
+            quantities[component_id] = quantity
+        return quantities
+
+
+def _least(component: Component) -> int:
+    return component.seats.minimum_seats if component.seats else 0
+
+
+def _problem_with(component: Component, quantity: Decimal) -> str | None:
+    if quantity < _least(component):
+        return f"must be at least {_least(component)} for {component.name!r}, not {quantity}"
+    if component.seats is not None and quantity != quantity.to_integral_value():
+        return f"must be whole for {component.name!r}, not {quantity}"
+    return None
+
+
+async def _schedule(
+    tx: Tx, subscription: Subscription, price: Price, test_clock_id: TestClockId | None
+) -> None:
+    await store.put_schedule(
+        tx,
+        [
+            scheduled_period(
+                component,
+                0,
+                subscription_id=subscription.id,
+                anchor_at=subscription.anchor_at,
+                time_zone=subscription.time_zone,
+                test_clock_id=test_clock_id,
+            )
+            for component in price.components
+        ],
+    )
+
+
+async def _grant_first(
+    tx: Tx, subscription: Subscription, offer: Offer, now: datetime
+) -> None:
+    await grant_for_periods(
+        tx,
+        [
+            PeriodGrant(
+                customer_id=subscription.customer_id,
+                subscription_id=subscription.id,
+                definition=definition,
+                amount=period_amount(definition, first=True, seats=subscription.version.seats),
+                period=credit_period(
+                    offer,
+                    definition,
+                    0,
+                    anchor_at=subscription.anchor_at,
+                    time_zone=subscription.time_zone,
+                ),
+            )
+            for definition in offer.credit_definitions
+        ],
+        at=now,
+    )

@@ -1,0 +1,124 @@
+"""What exists here: subscriptions, their append-only versions, and what is billed next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+from candela_server.catalog.model import PlanId, PlanVersionId
+from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.customer.model import CustomerId
+from candela_server.kernel.errors import NotFound, Reason, Refused
+from candela_server.kernel.interval import Interval
+from candela_server.merchant.model import TestClockId
+
+SubscriptionId = NewType("SubscriptionId", str)
+
+
+class Status(StrEnum):
+    """Where a subscription stands (SUB-7)."""
+
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    PAUSED = "paused"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class CollectionMethod(StrEnum):
+    """How invoices are paid."""
+
+    SEND_INVOICE = "send_invoice"
+    CHARGE_AUTOMATICALLY = "charge_automatically"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionVersion:
+    """The terms from an instant on. `quantities` are held of PER_UNIT components; `valid_to` None: in force."""
+
+    number: int
+    status: Status
+    plan_id: PlanId
+    plan_version_id: PlanVersionId
+    price_id: PriceId
+    quantities: Mapping[ComponentId, Decimal]
+    valid_from: datetime
+    valid_to: datetime | None
+    reason: str
+    actor: str
+
+    @property
+    def seats(self) -> Decimal:
+        """How many units are held in all: what per-seat credits are counted by."""
+        return sum(self.quantities.values(), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A customer's hold on a plan, with one version of its terms."""
+
+    id: SubscriptionId
+    customer_id: CustomerId
+    currency: str
+    anchor_at: datetime
+    time_zone: str
+    collection_method: CollectionMethod
+    metadata: Mapping[str, str]
+    created_at: datetime
+    version: SubscriptionVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledPeriod:
+    """The next period of one component that will be billed, and when it is due."""
+
+    subscription_id: SubscriptionId
+    component_id: ComponentId
+    test_clock_id: TestClockId | None
+    period_number: int
+    period: Interval
+    due_at: datetime
+
+
+class SubscriptionNotFoundError(NotFound):
+    """No subscription of this merchant has the id."""
+
+    reason = Reason.SUBSCRIPTION_NOT_FOUND
+
+    def __init__(self, subscription_id: str) -> None:
+        super().__init__(
+            f"no subscription {subscription_id}; ListSubscriptions shows what exists",
+            subscription_id=subscription_id,
+        )
+
+
+class DuplicateSubscriptionError(Refused):
+    """A second active subscription to the same plan is most often a mistake (SUB-9)."""
+
+    reason = Reason.SUBSCRIPTION_DUPLICATE
+
+    def __init__(self, subscription_id: str) -> None:
+        super().__init__(
+            f"the customer holds {subscription_id} to this plan already; "
+            "set allow_duplicate if a second one is meant",
+            subscription_id=subscription_id,
+        )
+
+
+class TransitionRefusedError(Refused):
+    """The table of states does not allow the change (SUB-7)."""
+
+    reason = Reason.SUBSCRIPTION_TRANSITION_REFUSED
+
+    def __init__(self, before: Status, after: Status) -> None:
+        super().__init__(
+            f"a subscription that is {before} cannot become {after}; see SubscriptionStatus",
+            before=before,
+            after=after,
+        )

@@ -1,0 +1,45 @@
+"""What others may ask about subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from candela_server.customer.model import CustomerId
+from candela_server.merchant.model import TestClockId
+from candela_server.storage.postgres import Tx
+
+from . import store
+from .model import Subscription, SubscriptionId, SubscriptionNotFoundError
+
+
+async def get_subscription(
+    tx: Tx, subscription_id: SubscriptionId, *, as_of: datetime | None = None
+) -> Subscription:
+    """The subscription in force, or as it was at an instant. Raises SubscriptionNotFoundError."""
+    found = await store.find_subscription(tx, subscription_id, as_of)
+    if found is None:
+        raise SubscriptionNotFoundError(subscription_id)
+    return found
+
+
+async def get_subscriptions(
+    tx: Tx, ids: Sequence[SubscriptionId]
+) -> dict[SubscriptionId, Subscription]:
+    """The subscriptions with these ids, in force; unknown ids are left out."""
+    return {found.id: found for found in await store.list_subscriptions_by_id(tx, ids)}
+
+
+async def list_of_customer(tx: Tx, customer_id: CustomerId) -> list[Subscription]:
+    """All of a customer's subscriptions in force, ended ones too, oldest first."""
+    return await store.list_subscriptions_of_customer(tx, customer_id)
+
+
+async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
+    """When something next falls due on a test clock; None when nothing ever does."""
+    return await store.next_due_at(tx, test_clock_id)
+
+
+async def list_merchants_with_due(tx: Tx, until: datetime) -> list[str]:
+    """The merchants for whom something is due in real time; in a system transaction."""
+    return await store.list_merchants_with_due(tx, until)

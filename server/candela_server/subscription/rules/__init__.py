@@ -1,0 +1,1 @@
+"""Subscription rules: which states follow which, and what is billed when."""

@@ -1,0 +1,134 @@
+"""Answers gRPC for subscriptions: beginning and reading them; changes are not served yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from candela.subscription.v1 import subscription_pb2, subscription_service_pb2_grpc
+from candela.subscription.v1 import subscription_service_pb2 as pb
+
+from candela_server.catalog import read as catalog
+from candela_server.customer import read as customer
+from candela_server.customer.model import CustomerById
+from candela_server.customer.wire import customer_ref_from_proto
+from candela_server.kernel.caller import current_caller
+from candela_server.kernel.clock import Clock
+from candela_server.kernel.errors import FieldViolations
+from candela_server.kernel.page import TokenScope, make_page, read_page_request
+from candela_server.kernel.read_fields import instant
+from candela_server.storage.mutation import Mutations
+from candela_server.storage.postgres import Postgres, Tx
+
+from . import read, store, wire
+from .create_subscription import create_subscription
+from .model import Subscription
+
+
+class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServicer):
+    """SubscriptionService."""
+
+    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes) -> None:
+        """Takes what it reads from, writes through, and tells time by."""
+        self._db = db
+        self._mutations = mutations
+        self._clock = clock
+        self._page_secret = page_secret
+
+    async def CreateSubscription(
+        self, request: pb.CreateSubscriptionRequest, context: Any
+    ) -> pb.CreateSubscriptionResponse:
+        """Begins a subscription."""
+        command = wire.create_subscription_from_proto(request)
+
+        async def act(tx: Tx) -> pb.CreateSubscriptionResponse:
+            created = await create_subscription(tx, self._clock, command)
+            return pb.CreateSubscriptionResponse(subscription=await self._shown(tx, created))
+
+        return await self._mutations.run(request, pb.CreateSubscriptionResponse, act)
+
+    async def GetSubscription(
+        self, request: pb.GetSubscriptionRequest, context: Any
+    ) -> pb.GetSubscriptionResponse:
+        """A subscription, now or as it was (SUB-3)."""
+        subscription_id = wire.subscription_id_from_proto(request.subscription_id)
+        with FieldViolations() as fields:
+            as_of = (
+                fields.read("as_of_at", instant, request.as_of_at)
+                if request.HasField("as_of_at")
+                else None
+            )
+        async with self._db.reading(current_caller.get().merchant_id) as tx:
+            found = await read.get_subscription(tx, subscription_id, as_of=as_of)
+            return pb.GetSubscriptionResponse(subscription=await self._shown(tx, found))
+
+    async def ListSubscriptions(
+        self, request: pb.ListSubscriptionsRequest, context: Any
+    ) -> pb.ListSubscriptionsResponse:
+        """One page of subscriptions."""
+        with FieldViolations() as fields:
+            ref = (
+                fields.read("customer", customer_ref_from_proto, request.customer)
+                if request.HasField("customer")
+                else None
+            )
+        statuses = wire.statuses_from_proto(list(request.statuses))
+        scope = self._scope("subscriptions", f"{ref!r}:{statuses!r}")
+        wanted = read_page_request(scope, request.page_size, request.page_token)
+        async with self._db.reading(scope.merchant_id) as tx:
+            holder = await customer.get_customer(tx, ref) if ref else None
+            found = await store.page_subscriptions(
+                tx,
+                customer_id=holder.id if holder else None,
+                statuses=statuses,
+                limit=wanted.fetch_limit,
+                after=wanted.after,
+            )
+            page = make_page(scope, wanted, found, lambda one: (one.created_at, one.id))
+            shown = await self._all_shown(tx, page.items)
+        return pb.ListSubscriptionsResponse(subscriptions=shown, next_page_token=page.next_token)
+
+    async def ListSubscriptionVersions(
+        self, request: pb.ListSubscriptionVersionsRequest, context: Any
+    ) -> pb.ListSubscriptionVersionsResponse:
+        """One page of a subscription's history."""
+        subscription_id = wire.subscription_id_from_proto(request.subscription_id)
+        scope = self._scope("subscription_versions", subscription_id)
+        wanted = read_page_request(scope, request.page_size, request.page_token)
+        after_number = int(wanted.after[1]) if wanted.after else 0
+        async with self._db.reading(scope.merchant_id) as tx:
+            await read.get_subscription(tx, subscription_id)
+            found = await store.list_versions(
+                tx, subscription_id, after_number=after_number, limit=wanted.fetch_limit
+            )
+            page = make_page(
+                scope, wanted, found, lambda one: (one.created_at, str(one.version.number))
+            )
+            shown = await self._all_shown(tx, page.items)
+        return pb.ListSubscriptionVersionsResponse(versions=shown, next_page_token=page.next_token)
+
+    async def _all_shown(
+        self, tx: Tx, found: Sequence[Subscription]
+    ) -> list[subscription_pb2.Subscription]:
+        return [await self._shown(tx, one) for one in found]
+
+    async def _shown(self, tx: Tx, found: Subscription) -> subscription_pb2.Subscription:
+        """The subscription with the period that contains the present of its customer."""
+        holder = await customer.get_customer(tx, CustomerById(found.customer_id))
+        now = (await customer.customer_clock(tx, self._clock, holder)).now()
+        price = await catalog.get_price(tx, found.version.price_id)
+        periods = [
+            component.recurrence_in(found.time_zone).period_containing(found.anchor_at, now)
+            for component in price.components
+            if found.anchor_at <= now
+        ]
+        shortest = min(periods, key=lambda period: period.duration, default=None)
+        return wire.subscription_to_proto(found, shortest)
+
+    def _scope(self, list_name: str, wanted: str) -> TokenScope:
+        return TokenScope(
+            secret=self._page_secret,
+            merchant_id=current_caller.get().merchant_id,
+            list_name=list_name,
+            filter=wanted,
+        )

@@ -1,0 +1,84 @@
+"""Moves a test clock to its target, doing what falls due on the way, one instant after the other (OPS-2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+
+from candela_server.billing import read as billing
+from candela_server.billing.finalize_invoices import finalize_due
+from candela_server.billing.run_billing import run_billing
+from candela_server.merchant import read as merchant
+from candela_server.merchant.advance_test_clock import move_test_clock, rest_test_clock
+from candela_server.merchant.model import TestClockId, TestClockStatus
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres
+from candela_server.subscription import read as subscription
+
+log = structlog.get_logger("candela.worker")
+
+MAX_STEPS = 100_000
+"""Instants with due work on one way: five years of daily charges of fifty subscriptions at different times."""
+
+
+async def advance_test_clock(
+    db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId
+) -> None:
+    """Brings an advancing clock to its target, or to rest with the reason where it failed.
+
+    Each instant's work is committed before the clock moves on, and work that is done is not due any more, so a clock
+    whose worker was killed is simply advanced again from where it stands.
+    """
+    try:
+        await _advance(db, events, merchant_id, clock_id)
+    except Exception as error:
+        log.error("test_clock_failed", test_clock_id=clock_id, exc_info=error)
+        async with db.writing(merchant_id) as tx:
+            await rest_test_clock(tx, clock_id, failure=f"{type(error).__name__}: {error}"[:500])
+        raise
+
+
+async def bill_test_clock(
+    db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId
+) -> None:
+    """Does what is due at the instant at which a clock stands."""
+    async with db.reading(merchant_id) as tx:
+        clock = await merchant.get_test_clock(tx, clock_id)
+    await _do_what_is_due(db, events, merchant_id, clock_id, clock.now_at)
+
+
+async def _advance(
+    db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId
+) -> None:
+    for _ in range(MAX_STEPS):
+        async with db.writing(merchant_id) as tx:
+            clock = await merchant.get_test_clock(tx, clock_id, lock=True)
+            if clock.status is not TestClockStatus.ADVANCING or clock.target_at is None:
+                return
+            due_at = _earliest(
+                await subscription.next_due_at(tx, clock_id),
+                await billing.next_finalization_at(tx, clock_id),
+            )
+            if due_at is None or due_at > clock.target_at:
+                await move_test_clock(tx, clock_id, clock.target_at)
+                await rest_test_clock(tx, clock_id)
+                return
+            now = max(due_at, clock.now_at)
+            await move_test_clock(tx, clock_id, now)
+        done = await _do_what_is_due(db, events, merchant_id, clock_id, now)
+        if not done:
+            raise RuntimeError(f"something is due at {now:%Y-%m-%dT%H:%M:%SZ} and cannot be done")
+    raise RuntimeError(f"more than {MAX_STEPS} instants with due work; advance in smaller steps")
+
+
+async def _do_what_is_due(
+    db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId, now: datetime
+) -> bool:
+    finalized = await finalize_due(db, events, merchant_id, now=now, test_clock_id=clock_id)
+    billed = await run_billing(db, events, merchant_id, now=now, test_clock_id=clock_id)
+    return finalized > 0 or billed.subscriptions > 0
+
+
+def _earliest(*instants: datetime | None) -> datetime | None:
+    return min((instant for instant in instants if instant is not None), default=None)

@@ -1,0 +1,33 @@
+"""The model's numbers are the contract's: wire.py passes them on as they are."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import pytest
+from candela.metering.v1 import event_pb2, usage_pb2
+
+from candela_server.metering.model import BucketSize, Outcome
+
+
+@pytest.mark.spec("EVT-3", "EVT-8")
+@pytest.mark.parametrize(
+    ("ours", "theirs", "prefix", "unspecified"),
+    [
+        (Outcome, event_pb2.EventOutcome, "EVENT_OUTCOME_", None),
+        (BucketSize, usage_pb2.BucketSize, "BUCKET_SIZE_", "WHOLE"),
+    ],
+    ids=["outcomes", "bucket sizes"],
+)
+def test_each_value__has_the_contracts_number(
+    ours: type[IntEnum], theirs: Any, prefix: str, unspecified: str | None
+) -> None:
+    want = {
+        name.removeprefix(prefix): number
+        for name, number in theirs.items()
+        if number or unspecified
+    }
+
+    got = {("UNSPECIFIED" if one.name == unspecified else one.name): one.value for one in ours}
+    assert got == want

@@ -90,7 +90,7 @@ def work(settings: Settings) -> int:
 
 def migrate(settings: Settings, *, phase: str) -> list[str]:
     """Brings the database to this release and says what was done."""
-    done = run_migrations(settings.database_url.get_secret_value(), Phase(phase))
+    done = run_migrations(settings.database_url.get_secret_value(), phase=Phase(phase))
     return [f"applied {name}" for name in done.applied] or ["nothing to do"]
 
 

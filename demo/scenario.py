@@ -34,7 +34,7 @@ class Scenario:
         self._folder = folder
         self._name = name
         self._events_file = events_file
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, soft_wrap=True)
 
     def run(self) -> bool:
         """Runs every step and tells whether the invoice equals the independent sum, to the cent."""
@@ -42,8 +42,8 @@ class Scenario:
         plan_slug = self._sell_plan()
         clock = self._create_clock()
         customer = self._sign_up(plan_slug, clock)
-        # Events may not lie in the future, so the clock goes to the period's last hour first.
-        self._advance(clock, PERIOD_END - timedelta(hours=1))
+        # Events may not lie in the future, so the clock goes to the period's last minute first.
+        self._advance(clock, PERIOD_END - timedelta(minutes=1))
         self._use_and_check(customer, rows, expected)
         self._advance(clock, PERIOD_END + timedelta(hours=2))
         return self._show_invoice(customer, expected)

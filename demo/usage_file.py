@@ -82,8 +82,8 @@ def read_usage(path: Path) -> Iterator[Row]:
 def _row(chance: random.Random, number: int) -> tuple[str, ...]:
     user = chance.choices(USERS, weights=_ACTIVITY)[0]
     premium = chance.random() < _PREMIUM_SHARE
-    # A message that is generated again counts half, so that sums are not whole numbers.
-    value = "0.5" if chance.random() < _HALF_SHARE else "1"
+    # A cheap message that is generated again counts half, so that sums are not whole numbers.
+    value = "0.5" if not premium and chance.random() < _HALF_SHARE else "1"
     return (
         f"msg-{number:06d}-{chance.getrandbits(32):08x}",
         _instant(chance).isoformat(timespec="milliseconds"),

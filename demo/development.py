@@ -25,6 +25,7 @@ PORTS = (8430, 8431)
 
 
 def main() -> int:
+    """Runs everything; 0 when the demo agreed."""
     parser = argparse.ArgumentParser(prog="scripts/dev", description=__doc__)
     parser.add_argument("--demo", action="store_true", help="run the demo once and exit")
     parser.add_argument("--events", type=Path, help="a CSV of your own for the demo")
@@ -55,10 +56,12 @@ def main() -> int:
 
 
 def say(text: str) -> None:
+    """Tells what is being done."""
     print(f"\033[1m▸ {text}\033[0m", file=sys.stderr, flush=True)
 
 
 def settings(servers: embedded.Embedded) -> dict[str, str]:
+    """What the server is told: the embedded servers, and ports of its own."""
     grpc_port, http_port = (free_port(port) for port in PORTS)
     return {
         **os.environ,
@@ -83,6 +86,7 @@ def free_port(wanted: int) -> int:
 
 
 def candela(environment: dict[str, str], *arguments: str) -> str:
+    """Runs one command and returns what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "candela_server", *arguments],
         env=environment,
@@ -127,6 +131,7 @@ def process(environment: dict[str, str], command: str) -> Iterator[None]:
 
 
 def wait_until_ready(environment: dict[str, str]) -> None:
+    """Returns when the server listens. Raises TimeoutError."""
     host, _, port = environment["CANDELA_GRPC_ADDRESS"].rpartition(":")
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
@@ -139,12 +144,14 @@ def wait_until_ready(environment: dict[str, str]) -> None:
 
 
 def run_demo(environment: dict[str, str], key: str, events: Path | None) -> int:
+    """Runs the demo and returns its exit code."""
     command = [sys.executable, "-m", "demo", "--address", environment["CANDELA_GRPC_ADDRESS"]]
     command += ["--events", str(events)] if events else []
     return subprocess.run(command, env={**environment, "CANDELA_API_KEY": key}).returncode
 
 
 def explain_next(environment: dict[str, str], merchant: dict[str, str], *, serving: bool) -> None:
+    """Prints keys, ports, and what to try."""
     address, key = environment["CANDELA_GRPC_ADDRESS"], merchant["secret_key"]
     call = f"grpcurl -plaintext -H 'authorization: Bearer {key}'"
     lines = [
@@ -166,7 +173,9 @@ def explain_next(environment: dict[str, str], merchant: dict[str, str], *, servi
         '  TypeScript  await candela.isFeatureEntitled({ feature: "advanced-analytics", userId: "…" })',
         '  Go          client.IsFeatureEntitled(ctx, "advanced-analytics", candela.ForUser("…"))',
         "",
-        "Serving until Ctrl-C." if serving else "Run ./scripts/dev without --demo to keep it serving.",
+        "Serving until Ctrl-C."
+        if serving
+        else "Run ./scripts/dev without --demo to keep it serving.",
     ]
     print("\n".join(lines), flush=True)
 

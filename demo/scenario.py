@@ -268,6 +268,8 @@ def _invoice_table(invoice: invoice_pb2.Invoice) -> Table:
         )
     tax = invoice.taxes[0]
     table.add_section()
-    table.add_row(f"tax {tax.percent} % ({tax.reason})", "", "", f"{Decimal(tax.amount.amount):.2f}")
+    table.add_row(
+        f"tax {tax.percent} % ({tax.reason})", "", "", f"{Decimal(tax.amount.amount):.2f}"
+    )
     table.add_row("[bold]total", "", "", f"[bold]{Decimal(invoice.total.amount):.2f}")
     return table

@@ -11,8 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import structlog
@@ -126,13 +127,12 @@ def health(address: str) -> int:
     """Asks a server whether it serves: 0 when it does."""
     with grpc.insecure_channel(address) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=HEALTH_TIMEOUT_S
-            )
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_TIMEOUT_S)
         except grpc.RpcError as error:
             print(f"candela: {address} does not answer: {error}", file=sys.stderr)
             return 1
-    return 0 if answer.status == health_pb2.HealthCheckResponse.SERVING else 1
+    return int(answer.status != health_pb2.HealthCheckResponse.SERVING)
 
 
 async def _serve(settings: Settings) -> int:
@@ -267,7 +267,7 @@ def _http(
             return False
 
     host, _, port = settings.http_address.rpartition(":")
-    server = uvicorn.Server(
+    server = _HttpServer(
         uvicorn.Config(
             http_app(authenticator, render_pdf if invoices else None, is_ready),
             log_config=None,
@@ -276,10 +276,17 @@ def _http(
             timeout_graceful_shutdown=int(settings.drain_s),
         )
     )
-    # The signal belongs to the whole process, not to uvicorn.
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
     sockets = [_shared_socket(host.strip("[]"), int(port))]
     return server, asyncio.create_task(server.serve(sockets=sockets))
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn, leaving the signals to the whole process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
 
 
 def _shared_socket(host: str, port: int) -> socket.socket:
@@ -354,6 +361,8 @@ def _supervise(settings: Settings) -> int:
         pid, status = os.wait()
         for number, worker in enumerate(workers):
             if worker.pid == pid and not stopped:
-                print(f"candela: worker {pid} ended with {status}; starting another", file=sys.stderr)
+                print(
+                    f"candela: worker {pid} ended with {status}; starting another", file=sys.stderr
+                )
                 workers[number] = start()
     return max(abs(worker.wait()) for worker in workers)

@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="candela", description="Candela, the billing engine. Settings: CANDELA_… or flags."
     )
     for name, kind in _FLAGS.items():
-        parser.add_argument(f"--{name}", type=kind, help=f"CANDELA_{name.upper().replace('-', '_')}")
+        parser.add_argument(
+            f"--{name}", type=kind, help=f"CANDELA_{name.upper().replace('-', '_')}"
+        )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     commands.add_parser("serve", help="answer gRPC and HTTP").set_defaults(command=_serve)

@@ -22,8 +22,12 @@ class Settings(BaseSettings):
         default=None,
         description="Redis or Valkey, as redis://host:port/0; without it, checks read PostgreSQL",
     )
-    grpc_address: str = Field(default="127.0.0.1:8430", description="host:port that gRPC listens on")
-    http_address: str = Field(default="127.0.0.1:8431", description="host:port that HTTP listens on")
+    grpc_address: str = Field(
+        default="127.0.0.1:8430", description="host:port that gRPC listens on"
+    )
+    http_address: str = Field(
+        default="127.0.0.1:8431", description="host:port that HTTP listens on"
+    )
     role: Role = Field(default="all", description="which services this process serves")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(
         default=1, description="server processes that share the ports"

@@ -133,9 +133,7 @@ async def _usage(
             asks.append(
                 UsageAsk(
                     metric=offer.metrics[MetricId(component.metric_id)],
-                    who=UsageOf(
-                        customer_id=context.subscriptions[one.subscription_id].customer_id
-                    ),
+                    who=UsageOf(customer_id=context.subscriptions[one.subscription_id].customer_id),
                     window=one.period,
                 )
             )

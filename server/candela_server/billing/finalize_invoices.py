@@ -97,18 +97,14 @@ async def _finalize(
     if not drafts:
         return []
     seller = await merchant.get_merchant(tx)
-    context = await read_context(
-        tx, sorted({draft.subscription_id for draft in drafts}), until=now
-    )
+    context = await read_context(tx, sorted({draft.subscription_id for draft in drafts}), until=now)
     rated = await _rated_again(events, tx.merchant_id, context, drafts, now)
     frozen = await finalized(tx, seller, context.customers, rated, now)
     await store.replace_drafts(tx, frozen)
     await draw_credits(
         tx,
         [
-            LineDraw(
-                grant_id=draw.grant_id, amount=draw.amount, invoice_line_id=line.id, at=now
-            )
+            LineDraw(grant_id=draw.grant_id, amount=draw.amount, invoice_line_id=line.id, at=now)
             for invoice in frozen
             for line in invoice.lines
             for draw in line.draws

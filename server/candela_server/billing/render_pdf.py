@@ -96,7 +96,9 @@ def _day(instant: datetime, zone: ZoneInfo) -> str:
 def _party(party: Mapping[str, Any]) -> dict[str, Any]:
     address = party.get("address") or {}
     place = " ".join(
-        part for part in (address.get("postal_code"), address.get("city"), address.get("region")) if part
+        part
+        for part in (address.get("postal_code"), address.get("city"), address.get("region"))
+        if part
     )
     lines = [
         party.get("business_name"),

@@ -132,14 +132,10 @@ async def _park_runaways(
     tx: Tx, seller: Merchant, context: Context, now: datetime
 ) -> set[SubscriptionId]:
     """Parks the subscriptions of customers who got an absurd number of invoices today: a safety bound."""
-    counts = await store.count_invoices_since(
-        tx, sorted(context.customers), _start_of_day(now)
-    )
+    counts = await store.count_invoices_since(tx, sorted(context.customers), _start_of_day(now))
     bound = seller.settings.max_invoices_per_customer_per_day
     parked = {
-        one.id
-        for one in context.subscriptions.values()
-        if counts.get(one.customer_id, 0) >= bound
+        one.id for one in context.subscriptions.values() if counts.get(one.customer_id, 0) >= bound
     }
     if parked:
         log.error("billing_parked", merchant_id=tx.merchant_id, subscriptions=sorted(parked))

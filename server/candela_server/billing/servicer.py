@@ -44,7 +44,9 @@ class InvoiceServicer(invoice_service_pb2_grpc.InvoiceServiceServicer):
         self._clock = clock
         self._page_secret = page_secret
 
-    async def GetInvoice(self, request: pb.GetInvoiceRequest, context: Any) -> pb.GetInvoiceResponse:
+    async def GetInvoice(
+        self, request: pb.GetInvoiceRequest, context: Any
+    ) -> pb.GetInvoiceResponse:
         """One invoice."""
         invoice_id = wire.invoice_id_from_proto(request.invoice_id)
         async with self._db.reading(current_caller.get().merchant_id) as tx:

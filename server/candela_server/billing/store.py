@@ -143,9 +143,7 @@ async def take_numbers(tx: Tx, count: int) -> range:
     return range(last - count + 1, last + 1)
 
 
-async def find_invoice(
-    tx: Tx, invoice_id: InvoiceId, *, lock: bool = False
-) -> Invoice | None:
+async def find_invoice(tx: Tx, invoice_id: InvoiceId, *, lock: bool = False) -> Invoice | None:
     """The invoice with its lines; locked until commit when asked."""
     rows = await tx.fetch(
         f"""

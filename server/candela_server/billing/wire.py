@@ -43,7 +43,7 @@ def invoice_id_from_proto(value: str) -> InvoiceId:
 
 def statuses_from_proto(values: Sequence[int]) -> list[InvoiceStatus]:
     """The states that a list asks for. Raises InvalidInput."""
-    known = {number: status for status, number in _STATUSES.items()}
+    known = {int(number): status for status, number in _STATUSES.items()}
     with FieldViolations() as fields:
         for index, value in enumerate(values):
             if value not in known:

@@ -73,9 +73,7 @@ def price_from_proto(new: plan_pb2.NewPrice) -> NewPrice:
         raise Unserved("NewPrice.minimum_commitment", "DSL-10", field="minimum_commitment")
     with FieldViolations() as fields:
         if not 1 <= len(new.components) <= MAX_COMPONENTS:
-            fields.add(
-                "components", f"must have 1 to {MAX_COMPONENTS}, not {len(new.components)}"
-            )
+            fields.add("components", f"must have 1 to {MAX_COMPONENTS}, not {len(new.components)}")
         currency = fields.read("currency", currency_code, new.currency)
         amount = _amount_reader(new.currency)
         return NewPrice(
@@ -111,9 +109,7 @@ def price_to_proto(price: Price) -> price_pb2.Price:
     )
 
 
-def _component_from_proto(
-    component: price_pb2.PriceComponent, amount: _ReadAmount
-) -> NewComponent:
+def _component_from_proto(component: price_pb2.PriceComponent, amount: _ReadAmount) -> NewComponent:
     if component.discounts:
         raise Unserved("PriceComponent.discounts", "DSL-4", field="discounts")
     if component.time_rules:

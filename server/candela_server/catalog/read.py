@@ -183,9 +183,7 @@ async def get_offers(tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
     features: dict[FeatureId, Feature] = {
         feature.id: feature for feature in await store.list_features(tx)
     }
-    metrics: dict[MetricId, Metric] = {
-        metric.id: metric for metric in await store.list_metrics(tx)
-    }
+    metrics: dict[MetricId, Metric] = {metric.id: metric for metric in await store.list_metrics(tx)}
     definitions: dict[PlanVersionId, list[CreditDefinition]] = {}
     for definition in await store.list_credit_definitions(tx, plan_version_ids=sorted(versions)):
         assert definition.plan_version_id is not None, "selected by it"
@@ -220,6 +218,4 @@ async def list_plans(
     include_archived: bool = False,
 ) -> list[Plan]:
     """One page of plans by (created_at, id)."""
-    return await store.list_plans(
-        tx, limit=limit, after=after, include_archived=include_archived
-    )
+    return await store.list_plans(tx, limit=limit, after=after, include_archived=include_archived)

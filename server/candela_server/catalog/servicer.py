@@ -185,7 +185,7 @@ class PlanServicer(_Room, plan_grpc.PlanServiceServicer):
 
         async def act(tx: Tx) -> plan_pb.CreatePlanResponse:
             made = await create_plan(tx, self._clock, command)
-            slugs = {feature.id: feature.slug for feature in made.features}
+            slugs = {str(feature.id): feature.slug for feature in made.features}
             return plan_pb.CreatePlanResponse(
                 plan=wire.plan_to_proto(made.plan, free=plan_is_free(made.prices)),
                 version=wire.plan_version_to_proto(made.version, slugs, made.credit_definitions),
@@ -369,7 +369,7 @@ class CreditDefinitionServicer(_Room, definition_grpc.CreditDefinitionServiceSer
 
 
 async def _shown_versions(tx: Tx, versions: Any) -> list[Any]:
-    slugs = {feature.id: feature.slug for feature in await read.list_features(tx)}
+    slugs = {str(feature.id): feature.slug for feature in await read.list_features(tx)}
     return [
         wire.plan_version_to_proto(
             version, slugs, tuple(await read.list_credit_definitions(tx, version.id))

@@ -145,9 +145,7 @@ async def find_feature(
     return _feature_from_row(row) if row else None
 
 
-async def set_feature_disabled(
-    tx: Tx, feature_id: FeatureId, disabled_at: datetime | None
-) -> None:
+async def set_feature_disabled(tx: Tx, feature_id: FeatureId, disabled_at: datetime | None) -> None:
     """Switches a feature off for everybody, or on again."""
     await tx.execute(
         "UPDATE feature SET disabled_at = $3 WHERE merchant_id = $1 AND id = $2",

@@ -110,7 +110,7 @@ class _WireRef(Protocol):
     id: str
     slug: str
 
-    def WhichOneof(self, oneof_group: Any) -> Any: ...  # noqa: N802 - protobuf's name
+    def WhichOneof(self, oneof_group: Any) -> Any: ...
 
 
 def ref_from_proto(prefix: str, ref: _WireRef) -> Ref:

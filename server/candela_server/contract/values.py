@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from candela.type.v1 import error_reason_pb2, interval_pb2, item_error_pb2, money_pb2
+from candela.type.v1 import interval_pb2, item_error_pb2, money_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.kernel import read_fields
@@ -52,8 +52,7 @@ def item_error_to_proto(
     """Why one item of a batch was refused."""
     return item_error_pb2.ItemError(
         index=index,
-        reason=error_reason_pb2.ErrorReason.Value(reason.value),
+        reason=reason.value,
         field=field,
         message=message,
     )
-

@@ -27,7 +27,9 @@ class CreditServicer(credit_service_pb2_grpc.CreditServiceServicer):
         self._clock = clock
         self._page_secret = page_secret
 
-    async def ListGrants(self, request: pb.ListGrantsRequest, context: Any) -> pb.ListGrantsResponse:
+    async def ListGrants(
+        self, request: pb.ListGrantsRequest, context: Any
+    ) -> pb.ListGrantsResponse:
         """One page of a customer's grants."""
         with FieldViolations() as fields:
             ref = fields.read("customer", customer_ref_from_proto, request.customer)

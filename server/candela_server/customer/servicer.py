@@ -31,7 +31,9 @@ from .update_user import update_user
 class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
     """CustomerService. ArchiveCustomer waits for the end of subscriptions (SUB-6)."""
 
-    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes) -> None:
+    def __init__(
+        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
+    ) -> None:
         """Takes what it reads from, writes through, and tells time by."""
         self._db = db
         self._mutations = mutations
@@ -50,9 +52,7 @@ class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
                 customer=wire.customer_to_proto(customer)
             )
 
-        return await self._mutations.run(
-            request, customer_service_pb2.CreateCustomerResponse, act
-        )
+        return await self._mutations.run(request, customer_service_pb2.CreateCustomerResponse, act)
 
     async def GetCustomer(
         self, request: customer_service_pb2.GetCustomerRequest, context: Any
@@ -106,15 +106,15 @@ class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
                 customer=wire.customer_to_proto(customer)
             )
 
-        return await self._mutations.run(
-            request, customer_service_pb2.UpdateCustomerResponse, act
-        )
+        return await self._mutations.run(request, customer_service_pb2.UpdateCustomerResponse, act)
 
 
 class UserServicer(user_service_pb2_grpc.UserServiceServicer):
     """UserService."""
 
-    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes) -> None:
+    def __init__(
+        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
+    ) -> None:
         """Takes what it reads from, writes through, and tells time by."""
         self._db = db
         self._mutations = mutations

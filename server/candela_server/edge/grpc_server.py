@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,7 @@ class GrpcServer:
         collector = HandlerCollector()
         service.register(service.servicer, collector)
         methods = methods_of(service.descriptor)
-        handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]] = {
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             name: door.guard(methods[name], handler, served=_is_served(service, name))
             for name, handler in collector.handlers.items()
         }

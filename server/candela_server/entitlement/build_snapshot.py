@@ -67,9 +67,7 @@ async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
     holdings = await _holdings(tx, holder)
     grants = await credit.list_grants(tx, holder.id, now)
     metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
-    states = {
-        feature.slug: _state(feature, holdings, grants, metrics, now) for feature in features
-    }
+    states = {feature.slug: _state(feature, holdings, grants, metrics, now) for feature in features}
     return Snapshot(
         customer_id=holder.id,
         user_id=user.id if user else None,
@@ -148,9 +146,7 @@ def _state(
         value=in_force.value,
         source=Source.CREDITS if by_credits else in_force.source,
         # An allowance of credits grants the feature, whatever number stands beside it.
-        denial=None
-        if by_credits and in_force.denial is Denial.FEATURE_OFF
-        else in_force.denial,
+        denial=None if by_credits and in_force.denial is Denial.FEATURE_OFF else in_force.denial,
         subscription_id=in_force.subscription_id,
         metered=metered,
         valid_until=min((end for end in ends if end is not None), default=None),

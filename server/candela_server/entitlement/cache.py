@@ -51,7 +51,7 @@ class SnapshotCache:
         gone = [
             key
             for key, snapshot in self._snapshots.items()
-            if key[0] == merchant_id and customer_id in (None, snapshot.customer_id)
+            if (key[0] == merchant_id and customer_id in (None, snapshot.customer_id))
             # Nobody's snapshot may be somebody's now.
             or snapshot.customer_id is None
         ]

@@ -60,9 +60,7 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
             freshness=wire.freshness_to_proto(snapshot),
         )
 
-    async def CheckMany(
-        self, request: pb.CheckManyRequest, context: Any
-    ) -> pb.CheckManyResponse:
+    async def CheckMany(self, request: pb.CheckManyRequest, context: Any) -> pb.CheckManyResponse:
         """Many features, in request order; one bad question spoils no other (ENT-5)."""
         if not 1 <= len(request.checks) <= MAX_CHECKS:
             raise TooManyChecksError(len(request.checks))

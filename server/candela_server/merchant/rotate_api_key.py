@@ -24,9 +24,7 @@ class RotateApiKey:
     overlap: timedelta
 
 
-async def rotate_api_key(
-    tx: Tx, clock: Clock, command: RotateApiKey
-) -> tuple[NewApiKey, ApiKey]:
+async def rotate_api_key(tx: Tx, clock: Clock, command: RotateApiKey) -> tuple[NewApiKey, ApiKey]:
     """Makes a successor with the same name, kind and scopes; the old key ends after the overlap (KEY-2).
 
     An earlier expiry of the old key stands. Raises ApiKeyNotFoundError and ApiKeyRevokedError.

@@ -52,7 +52,9 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
 class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
     """ApiKeyService. Answers that hold a secret are stored for replay without it (KEY-1)."""
 
-    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes) -> None:
+    def __init__(
+        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
+    ) -> None:
         """Takes what it reads from, writes through, and tells time by."""
         self._db = db
         self._mutations = mutations
@@ -74,9 +76,7 @@ class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
                 api_key=wire.api_key_to_proto(created.key)
             )
 
-        response = await self._mutations.run(
-            request, api_key_service_pb2.CreateApiKeyResponse, act
-        )
+        response = await self._mutations.run(request, api_key_service_pb2.CreateApiKeyResponse, act)
         response.secret = secret
         return response
 
@@ -85,9 +85,7 @@ class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
     ) -> api_key_service_pb2.ListApiKeysResponse:
         """One page of keys, prefixes only."""
         merchant_id = current_caller.get().merchant_id
-        scope = TokenScope(
-            secret=self._page_secret, merchant_id=merchant_id, list_name="api_keys"
-        )
+        scope = TokenScope(secret=self._page_secret, merchant_id=merchant_id, list_name="api_keys")
         page_request = read_page_request(scope, request.page_size, request.page_token)
         async with self._db.reading(merchant_id) as tx:
             found = await read.list_api_keys(
@@ -115,9 +113,7 @@ class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
                 replaced=wire.api_key_to_proto(replaced),
             )
 
-        response = await self._mutations.run(
-            request, api_key_service_pb2.RotateApiKeyResponse, act
-        )
+        response = await self._mutations.run(request, api_key_service_pb2.RotateApiKeyResponse, act)
         response.secret = secret
         return response
 
@@ -148,7 +144,9 @@ class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
 class TestClockServicer(test_clock_service_pb2_grpc.TestClockServiceServicer):
     """TestClockService. Archiving clocks is not served yet."""
 
-    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes) -> None:
+    def __init__(
+        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
+    ) -> None:
         """Takes what it reads from, writes through, and tells time by."""
         self._db = db
         self._mutations = mutations

@@ -114,9 +114,7 @@ async def find_key_by_hash(tx: Tx, key_hash: bytes) -> KeyOwner | None:
     )
     if row is None:
         return None
-    return KeyOwner(
-        merchant_id=row["merchant_id"], mode=Mode(row["mode"]), key=_key_from_row(row)
-    )
+    return KeyOwner(merchant_id=row["merchant_id"], mode=Mode(row["mode"]), key=_key_from_row(row))
 
 
 async def lock_api_key(tx: Tx, key_id: ApiKeyId) -> ApiKey | None:
@@ -139,9 +137,7 @@ async def find_publishable_key(tx: Tx, key_id: ApiKeyId) -> str | None:
     return found
 
 
-async def list_api_keys(
-    tx: Tx, *, limit: int, after: tuple[datetime, str] | None
-) -> list[ApiKey]:
+async def list_api_keys(tx: Tx, *, limit: int, after: tuple[datetime, str] | None) -> list[ApiKey]:
     """One page of keys by (created_at, id)."""
     after_at, after_id = after or (None, "")
     rows = await tx.fetch(
@@ -210,9 +206,7 @@ async def insert_test_clock(tx: Tx, clock: TestClock) -> None:
     )
 
 
-async def find_test_clock(
-    tx: Tx, clock_id: TestClockId, *, lock: bool = False
-) -> TestClock | None:
+async def find_test_clock(tx: Tx, clock_id: TestClockId, *, lock: bool = False) -> TestClock | None:
     """The test clock with this id; locked until commit when asked."""
     row = await tx.fetchrow(
         f"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from candela.merchant.v1 import (
     api_key_pb2,
@@ -205,7 +206,7 @@ def _struct(value: dict[str, object] | None) -> Struct | None:
     if value is None:
         return None
     struct = Struct()
-    struct.update(value)
+    struct.update(cast(Any, value))
     return struct
 
 

@@ -95,5 +95,3 @@ def _pool(url: str, size: int, statement_timeout: str) -> AsyncConnectionPool[Co
     return AsyncConnectionPool(
         url, kwargs=options, min_size=1, max_size=size, open=False, name="events"
     )
-
-

@@ -57,7 +57,7 @@ class Listener:
                 connection = await asyncpg.connect(self._url, timeout=5)
                 try:
                     lost = asyncio.Event()
-                    connection.add_termination_listener(lambda _connection: lost.set())
+                    connection.add_termination_listener(_setting(lost))
                     await connection.add_listener(self._channel, self._hear)
                     self.connected = True
                     self._on_gap()
@@ -85,3 +85,7 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def _setting(event: asyncio.Event) -> Callable[[Any], None]:
+    return lambda _connection: event.set()

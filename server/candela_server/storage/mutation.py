@@ -37,15 +37,15 @@ class Request(Protocol):
 
     idempotency_key: str
 
-    def SerializeToString(self, *, deterministic: bool = ...) -> bytes:  # noqa: N802 - protobuf's name
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes:
         """The message's bytes."""
         ...
 
-    def ClearField(self, field_name: Any) -> None:  # noqa: N802
+    def ClearField(self, field_name: Any) -> None:
         """Forgets a field."""
         ...
 
-    def CopyFrom(self, other: Any) -> None:  # noqa: N802
+    def CopyFrom(self, other: Any) -> None:
         """Becomes like another message."""
         ...
 
@@ -53,12 +53,12 @@ class Request(Protocol):
 class Response(Protocol):
     """What is asked of a protobuf response here."""
 
-    def SerializeToString(self, *, deterministic: bool = ...) -> bytes:  # noqa: N802
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes:
         """The message's bytes."""
         ...
 
     @classmethod
-    def FromString(cls, s: bytes) -> Self:  # noqa: N802
+    def FromString(cls, s: bytes) -> Self:
         """The message of these bytes."""
         ...
 
@@ -133,7 +133,7 @@ class Mutations:
                     raise IdempotencyInFlightError(key) from error
                 if not is_retryable(error) or not tries_left:
                     raise
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads retries
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             pause_s *= 2
         raise AssertionError("the last try returns or raises")
 
@@ -147,9 +147,7 @@ async def purge_idempotency_records(db: Postgres, now: datetime) -> int:
         )
 
 
-async def _claim(
-    tx: Tx, method: str, key: str, request_hash: bytes, now: datetime
-) -> bytes | None:
+async def _claim(tx: Tx, method: str, key: str, request_hash: bytes, now: datetime) -> bytes | None:
     """Takes the key for this transaction, or returns the answer that is stored under it."""
     taken = await tx.fetchval(
         """

@@ -65,8 +65,8 @@ class Postgres:
         self._url = url
         self._clock = clock
         self._pool_size = pool_size
-        self._tenants: asyncpg.Pool[Row] | None = None
-        self._system: asyncpg.Pool[Row] | None = None
+        self._tenants: asyncpg.Pool | None = None
+        self._system: asyncpg.Pool | None = None
 
     @property
     def url(self) -> str:
@@ -106,7 +106,7 @@ class Postgres:
 
     @asynccontextmanager
     async def _transaction(
-        self, pool: asyncpg.Pool[Row] | None, begin: str, merchant_id: str
+        self, pool: asyncpg.Pool | None, begin: str, merchant_id: str
     ) -> AsyncIterator[Tx]:
         assert pool is not None, "Postgres.open was not awaited"
         async with _acquired(pool) as connection:
@@ -122,7 +122,7 @@ class Postgres:
                     await asyncio.shield(_roll_back(connection))
                 raise
 
-    async def _pool(self, role: str, size: int) -> asyncpg.Pool[Row]:
+    async def _pool(self, role: str, size: int) -> asyncpg.Pool:
         return await asyncpg.create_pool(
             self._url,
             min_size=1,
@@ -139,15 +139,14 @@ class Postgres:
 def unique_violation(error: BaseException) -> str | None:
     """The name of the unique constraint that refused a row; None for any other error."""
     if isinstance(error, asyncpg.UniqueViolationError):
-        return error.constraint_name
+        name: str | None = error.constraint_name
+        return name
     return None
 
 
 def is_retryable(error: BaseException) -> bool:
     """Whether the same transaction may succeed when run again: a deadlock or a serialisation failure."""
-    return isinstance(
-        error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError
-    )
+    return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
 
 
 def is_lock_timeout(error: BaseException) -> bool:
@@ -156,7 +155,7 @@ def is_lock_timeout(error: BaseException) -> bool:
 
 
 @asynccontextmanager
-async def _acquired(pool: asyncpg.Pool[Row]) -> AsyncIterator[Any]:
+async def _acquired(pool: asyncpg.Pool) -> AsyncIterator[Any]:
     try:
         connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
     except (TimeoutError, *_LOST) as error:

@@ -6,10 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
-
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
+from typing import Any, TypeAlias
 
 from candela_server.kernel.caller import Caller, current_caller
 from candela_server.kernel.clock import Clock
@@ -19,7 +16,8 @@ from candela_server.kernel.money import format_decimal
 ENTITLEMENTS_CHANNEL = "candela_entitlements"
 OUTBOX_CHANNEL = "candela_outbox"
 
-Row = asyncpg.Record
+Row: TypeAlias = Mapping[str, Any]
+"""A row by column name; asyncpg's records are nearly that, and rooms need no more of them."""
 
 
 class Tx:
@@ -31,9 +29,7 @@ class Tx:
 
     __slots__ = ("_clock", "_connection", "audited", "caller", "merchant_id")
 
-    def __init__(
-        self, connection: PoolConnectionProxy[Row], clock: Clock, merchant_id: str
-    ) -> None:
+    def __init__(self, connection: Any, clock: Clock, merchant_id: str) -> None:
         """Made by Postgres only."""
         self._connection = connection
         self._clock = clock
@@ -43,11 +39,13 @@ class Tx:
 
     async def fetch(self, sql: str, *arguments: object) -> list[Row]:
         """All rows."""
-        return await self._connection.fetch(sql, *arguments)
+        rows: list[Row] = await self._connection.fetch(sql, *arguments)
+        return rows
 
     async def fetchrow(self, sql: str, *arguments: object) -> Row | None:
         """The first row, or None."""
-        return await self._connection.fetchrow(sql, *arguments)
+        row: Row | None = await self._connection.fetchrow(sql, *arguments)
+        return row
 
     async def fetchval(self, sql: str, *arguments: object) -> Any:
         """The first column of the first row, or None."""
@@ -55,7 +53,7 @@ class Tx:
 
     async def execute(self, sql: str, *arguments: object) -> int:
         """Runs a statement and returns how many rows it touched."""
-        status = await self._connection.execute(sql, *arguments)
+        status: str = await self._connection.execute(sql, *arguments)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
@@ -67,9 +65,7 @@ class Tx:
         self, table: str, records: Iterable[Sequence[object]], columns: Sequence[str]
     ) -> None:
         """Inserts many rows without walls to pass: PostgreSQL refuses COPY into a table with row security."""
-        await self._connection.copy_records_to_table(
-            table, records=records, columns=list(columns)
-        )
+        await self._connection.copy_records_to_table(table, records=records, columns=list(columns))
 
     async def audit(
         self,

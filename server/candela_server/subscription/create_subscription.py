@@ -184,9 +184,7 @@ async def _schedule(
     )
 
 
-async def _grant_first(
-    tx: Tx, subscription: Subscription, offer: Offer, now: datetime
-) -> None:
+async def _grant_first(tx: Tx, subscription: Subscription, offer: Offer, now: datetime) -> None:
     await grant_for_periods(
         tx,
         [

@@ -28,7 +28,9 @@ from .model import Subscription
 class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServicer):
     """SubscriptionService."""
 
-    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes) -> None:
+    def __init__(
+        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
+    ) -> None:
         """Takes what it reads from, writes through, and tells time by."""
         self._db = db
         self._mutations = mutations

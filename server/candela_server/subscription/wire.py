@@ -94,7 +94,7 @@ def subscription_id_from_proto(value: str) -> SubscriptionId:
 
 def statuses_from_proto(values: list[int]) -> list[Status]:
     """The states that a list asks for. Raises InvalidInput."""
-    known = {number: status for status, number in _STATUSES.items()}
+    known = {int(number): status for status, number in _STATUSES.items()}
     with FieldViolations() as fields:
         for index, value in enumerate(values):
             if value not in known:

@@ -53,9 +53,7 @@ class Worker:
         """Works until told to stop; jobs in progress are finished first."""
         app = self._app()
         woken = asyncio.Event()
-        listener = Listener(
-            self.db.url, OUTBOX_CHANNEL, lambda _payload: woken.set(), woken.set
-        )
+        listener = Listener(self.db.url, OUTBOX_CHANNEL, lambda _payload: woken.set(), woken.set)
         async with app.open_async():
             await listener.start()
             relaying = asyncio.create_task(self._relay(app, woken))
@@ -69,9 +67,7 @@ class Worker:
                 )
             )
             waiting = asyncio.create_task(stopping.wait())
-            await asyncio.wait(
-                {relaying, working, waiting}, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({relaying, working, waiting}, return_when=asyncio.FIRST_COMPLETED)
             for task in (relaying, working, waiting):
                 task.cancel()
             results = await asyncio.gather(relaying, working, waiting, return_exceptions=True)
@@ -116,18 +112,14 @@ class Worker:
 
         @app.task(name="advance_test_clock")
         async def advance(merchant_id: str, test_clock_id: str) -> None:
-            await advance_test_clock(
-                self.db, self.events, merchant_id, TestClockId(test_clock_id)
-            )
+            await advance_test_clock(self.db, self.events, merchant_id, TestClockId(test_clock_id))
 
         @app.task(name="bill_now", retry=5)
         async def bill_now(merchant_id: str, test_clock_id: str | None) -> None:
             if test_clock_id is None:
                 await run_billing(self.db, self.events, merchant_id, now=self.clock.now())
             else:
-                await bill_test_clock(
-                    self.db, self.events, merchant_id, TestClockId(test_clock_id)
-                )
+                await bill_test_clock(self.db, self.events, merchant_id, TestClockId(test_clock_id))
 
         return app
 

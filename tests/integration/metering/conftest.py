@@ -13,6 +13,7 @@ from candela_server.merchant.create_merchant import CreateMerchant, create_merch
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
+
 from tests.integration.metering.builders import Metering, start_metering
 
 

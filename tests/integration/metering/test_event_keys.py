@@ -13,6 +13,7 @@ from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.interval import Interval
 from candela_server.metering import tasks
 from candela_server.metering.model import Outcome
+
 from tests.integration.metering.builders import Metering, event, start_metering
 
 _MIDNIGHT = datetime(2026, 2, 1, tzinfo=UTC)

@@ -11,6 +11,7 @@ import pytest
 from candela_server.catalog.model import Aggregation
 from candela_server.kernel.errors import Reason
 from candela_server.metering.model import BatchTooLargeError, Outcome
+
 from tests.integration.metering.builders import Metering, event, start_metering
 
 ACCEPTED, DEDUPLICATED, REJECTED = Outcome.ACCEPTED, Outcome.DEDUPLICATED, Outcome.REJECTED

@@ -28,6 +28,7 @@ from candela_server.metering.query_usage import aggregate_many, query_buckets
 from candela_server.metering.rules.aggregation import EMPTY, average, measured
 from candela_server.metering.rules.event_filter import predicate
 from candela_server.metering.rules.metric_reading import event_sql
+
 from tests.integration.metering.builders import Metering, event, usage_of
 
 

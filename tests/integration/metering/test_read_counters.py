@@ -13,6 +13,7 @@ from candela_server.catalog.model import Aggregation
 from candela_server.kernel.interval import Interval
 from candela_server.metering.cache import Bump, CounterCache
 from candela_server.metering.model import UsageAsk
+
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
 
 

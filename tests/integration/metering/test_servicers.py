@@ -23,6 +23,7 @@ from candela_server.kernel.caller import Caller, Mode, Scope, current_caller
 from candela_server.kernel.errors import InvalidInput, NotFound, Reason
 from candela_server.kernel.interval import Interval
 from candela_server.metering.servicer import IngestionServicer, UsageServicer
+
 from tests.integration.metering.builders import Metering, event
 
 

@@ -11,6 +11,7 @@ from candela_server.catalog.model import Aggregation
 from candela_server.customer.model import Customer
 from candela_server.metering.model import BatchTooLargeError, ChunkOutOfOrderError, Outcome
 from candela_server.metering.stream_events import Acknowledgement, stream_events
+
 from tests.integration.metering.builders import Metering, event
 
 

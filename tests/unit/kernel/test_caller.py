@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from candela_server.kernel.caller import Caller, Mode, Scope
 
 

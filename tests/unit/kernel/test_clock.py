@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from candela_server.kernel.clock import FixedClock, SystemClock
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from candela_server.kernel.currency import is_currency, minor_digits
 
 

@@ -8,6 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from candela_server.kernel.ids import new_id, parse_id
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

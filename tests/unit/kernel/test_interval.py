@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from candela_server.kernel.interval import Interval
 from hypothesis import given
 from hypothesis import strategies as st
+
+from candela_server.kernel.interval import Interval
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 instants = st.integers(0, 50).map(lambda hours: START + timedelta(hours=hours))

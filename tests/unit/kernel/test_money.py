@@ -7,6 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from candela_server.kernel.money import (
     CurrencyMismatch,
     Money,
@@ -14,8 +17,6 @@ from candela_server.kernel.money import (
     format_decimal,
     parse_decimal,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 amounts = st.decimals(min_value=-(10**20), max_value=10**20, places=12)
 currencies = st.sampled_from(["JPY", "USD", "KWD", "CLF"])

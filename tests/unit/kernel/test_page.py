@@ -6,6 +6,9 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.kernel.page import (
     PageRequest,
@@ -17,8 +20,6 @@ from candela_server.kernel.page import (
     make_page,
     read_page_request,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 SCOPE = TokenScope(secret=b"s" * 32, merchant_id="mer_1", list_name="customers", filter="a")
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)

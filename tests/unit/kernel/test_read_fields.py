@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from candela_server.kernel import read_fields
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.ids import new_id

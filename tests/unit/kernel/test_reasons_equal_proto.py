@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from candela.type.v1 import error_reason_pb2
+
 from candela_server.kernel.errors import Reason
 
 

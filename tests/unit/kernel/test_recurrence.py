@@ -10,10 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from candela_server.kernel.recurrence import LAST_DAY, Frequency, Recurrence
 from dateutil import rrule
 from hypothesis import given
 from hypothesis import strategies as st
+
+from candela_server.kernel.recurrence import LAST_DAY, Frequency, Recurrence
 
 ZONES = [
     "UTC",

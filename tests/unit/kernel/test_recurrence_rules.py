@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from candela_server.kernel.recurrence import (
     MAX_RULE_LENGTH,
     Frequency,
@@ -12,8 +15,6 @@ from candela_server.kernel.recurrence import (
     RecurrenceError,
     time_zone_in,
 )
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 
 @pytest.mark.spec("DSL-2", "DSL-5")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.time_zone import civil_days, local_date, start_of_day
 

@@ -12,7 +12,7 @@ The messages of the contract are in `candela.<room>.v1`, for example `candela.ca
 
 from ._aio import AsyncClient
 from ._client import Client
-from ._errors import FieldViolation, Failure, failure_of
+from ._errors import Failure, FieldViolation, failure_of
 from ._events import StreamProgress, StreamResult
 
 __all__ = [

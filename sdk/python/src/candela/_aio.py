@@ -9,17 +9,16 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 import grpc
-from grpc import aio
-
 from candela.entitlement.v1 import entitlement_service_pb2
 from candela.metering.v1 import ingestion_service_pb2
+from grpc import aio
 
 from ._channel import DEFAULT_TIMEOUT_S, OPTIONS, fill_idempotency_key, uses_tls, with_key
 from ._requests import check_request, usage_event, usage_request
 from ._services import Services
 
 
-class _AuthorizedUnary(aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
+class _AuthorizedUnary(aio.UnaryUnaryClientInterceptor):
     def __init__(self, authorization: str) -> None:
         self._authorization = authorization
 
@@ -33,7 +32,7 @@ class _AuthorizedUnary(aio.UnaryUnaryClientInterceptor):  # type: ignore[type-ar
         return await continuation(details, request)
 
 
-class _AuthorizedUnaryStream(aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
+class _AuthorizedUnaryStream(aio.UnaryStreamClientInterceptor):
     def __init__(self, authorization: str) -> None:
         self._authorization = authorization
 
@@ -43,7 +42,7 @@ class _AuthorizedUnaryStream(aio.UnaryStreamClientInterceptor):  # type: ignore[
         return await continuation(_details(client_call_details, self._authorization), request)
 
 
-class _AuthorizedStreamStream(aio.StreamStreamClientInterceptor):  # type: ignore[type-arg]
+class _AuthorizedStreamStream(aio.StreamStreamClientInterceptor):
     def __init__(self, authorization: str) -> None:
         self._authorization = authorization
 

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-
 from candela.entitlement.v1 import entitlement_service_pb2
 from candela.metering.v1 import event_pb2, ingestion_service_pb2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, cast
 
 import grpc
 from google.rpc import error_details_pb2
@@ -42,11 +43,13 @@ class Failure:
 
 def failure_of(error: grpc.RpcError) -> Failure:
     """What the failed call said."""
-    assert isinstance(error, grpc.Call)
-    code, message = error.code(), error.details() or ""
+    # Every RpcError that a stub raises is a grpc.Call as well; the types do not say so.
+    call = cast(Any, error)
+    code: grpc.StatusCode = call.code()
+    message: str = call.details() or ""
     reason, metadata, retry_after = "", dict[str, str](), None
     fields: list[FieldViolation] = []
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(call)
     for packed in status.details if status is not None else ():
         info = error_details_pb2.ErrorInfo()
         bad = error_details_pb2.BadRequest()

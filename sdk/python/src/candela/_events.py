@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import grpc
-
 from candela.metering.v1 import event_pb2, ingestion_service_pb2, ingestion_service_pb2_grpc
 from candela.type.v1 import item_error_pb2
+
+from ._errors import failure_of
 
 CHUNK_EVENTS = 500
 MAX_CHUNKS_IN_FLIGHT = 16
@@ -86,7 +87,7 @@ class EventStream:
                 self._stream_once()
                 return self._result
             except grpc.RpcError as error:
-                if not isinstance(error, grpc.Call) or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                if failure_of(error).code is not grpc.StatusCode.UNAVAILABLE:
                     raise
                 if self._result.decided > decided_before:
                     attempts, pause_s = 0, _FIRST_PAUSE_S

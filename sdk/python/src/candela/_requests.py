@@ -73,7 +73,7 @@ def usage_event(
 
 def plain(value: Decimal | int | str) -> str:
     """A number as the contract writes it: digits and a point, no exponent. Binary floats are refused."""
-    if isinstance(value, float) or isinstance(value, bool):
+    if isinstance(value, float | bool):
         raise TypeError("give an int, a Decimal or a text: a float is not exact")
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 

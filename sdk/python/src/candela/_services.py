@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grpc
-
 from candela.billing.v1 import (
     billing_run_service_pb2_grpc,
     credit_note_service_pb2_grpc,

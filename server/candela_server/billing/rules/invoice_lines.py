@@ -47,9 +47,9 @@ class BilledPeriod:
 def lines_of(billed: BilledPeriod) -> list[InvoiceLine]:
     """The lines of one component's period; usage that credits cover is shown and taken off (CRD-7).
 
-    Usage is rated gross, and the credit line is minus what the covered part costs: −(rate(used) − rate(used − covered)).
-    So the sum is the rated rest, whatever the charge model, and at a plain unit price both lines read naturally.
-    Credits that are not billing-visible are taken off inside the usage line.
+    Usage is rated gross, and the credit line is minus what the covered part costs:
+    −(rate(used) − rate(used − covered)). So the sum is the rated rest, whatever the charge model, and at a plain
+    unit price both lines read naturally. Credits that are not billing-visible are taken off inside the usage line.
     """
     match billed.component.kind:
         case ComponentKind.FIXED:

@@ -1,14 +1,14 @@
 """Which value of a feature is in force: override, then plan, then default; of several, the most generous (ENT-3).
 
-| the customer has …                                   | value        | source   | denied because          |
-|------------------------------------------------------|--------------|----------|-------------------------|
-| the feature switched off for everybody               | its default  | default  | feature disabled        |
-| an override on a subscription with access            | the override | override | "off" when it is empty  |
-| the feature in the plan of a subscription with access| the plan's   | plan     | "off" when it is empty  |
-| subscriptions with access, none with the feature     | its default  | default  | not in plan, if empty   |
-| only past-due subscriptions whose grace is over      | its default  | default  | past due                |
-| only paused subscriptions                            | its default  | default  | paused                  |
-| no subscription                                      | its default  | default  | no active subscription, if the default is empty |
+| the customer has …                                   | value        | source   | denied because    |
+|------------------------------------------------------|--------------|----------|-------------------|
+| the feature switched off for everybody               | its default  | default  | feature disabled  |
+| an override on a subscription with access            | the override | override | "off", if empty   |
+| the feature in the plan of a subscription with access| the plan's   | plan     | "off", if empty   |
+| subscriptions with access, none with the feature     | its default  | default  | not in plan, if empty |
+| only past-due subscriptions whose grace is over      | its default  | default  | past due          |
+| only paused subscriptions                            | its default  | default  | paused            |
+| no subscription                                      | its default  | default  | none, if empty    |
 
 "Empty" is false, a number of 0 or below, and the empty text. An override belongs to one subscription and hides that
 subscription's plan, not another subscription's.

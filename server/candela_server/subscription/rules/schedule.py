@@ -31,9 +31,7 @@ def scheduled_period(
         test_clock_id=test_clock_id,
         period_number=number,
         period=period,
-        due_at=period.start_at
-        if component.timing is BillingTiming.IN_ADVANCE
-        else period.end_at,
+        due_at=period.start_at if component.timing is BillingTiming.IN_ADVANCE else period.end_at,
     )
 
 

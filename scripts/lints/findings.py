@@ -52,7 +52,7 @@ class Source:
         """
         lines = self.text.splitlines()
         last = node.end_lineno or node.lineno
-        first = node.lineno - 1
+        first = self._statement_line(node) - 1
         # Comments above may take several lines.
         while first > 0 and lines[first - 1].lstrip().startswith("#"):
             first -= 1
@@ -61,6 +61,18 @@ class Source:
             len(found.group(1)) >= _SHORTEST_REASON_CHARACTERS
             for line in lines[first:last]
             if (found := comment.search(line))
+        )
+
+    def _statement_line(self, node: ast.expr | ast.stmt) -> int:
+        """The line on which the innermost statement around `node` begins."""
+        return max(
+            (
+                statement.lineno
+                for statement in ast.walk(self.tree)
+                if isinstance(statement, ast.stmt)
+                and statement.lineno <= node.lineno <= (statement.end_lineno or 0)
+            ),
+            default=node.lineno,
         )
 
 

@@ -38,6 +38,7 @@ class _Sequence:
     def next(self) -> int:
         """A new UUIDv7 as a number, greater than all before it in this process."""
         with self._lock:
+            # wall-clock: an id orders rows by when they were made here, whatever clock a customer is on
             millisecond = time.time_ns() // 1_000_000
             if millisecond > self._millisecond:
                 self._millisecond = millisecond

@@ -178,6 +178,7 @@ async def end_api_key(
 
 async def note_keys_used(tx: Tx, used: Mapping[ApiKeyId, datetime]) -> None:
     """Writes when keys were last used, many at once, in a system transaction."""
+    # tenant-scope: the keys of every merchant that called this process; ids are unique beyond one
     await tx.execute(
         """
         UPDATE api_key k SET last_used_at = u.at

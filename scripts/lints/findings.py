@@ -121,6 +121,4 @@ def report(findings: Iterable[Finding]) -> int:
 
 def check_files(folder: Path, check: Callable[[Source], Iterable[Finding]]) -> int:
     """Runs `check` on every Python file below `folder`, reports, and gives the exit code."""
-    return report(
-        finding for path in python_files(folder) for finding in check(Source.read(path))
-    )
+    return report(finding for path in python_files(folder) for finding in check(Source.read(path)))

@@ -15,7 +15,9 @@ from pathlib import Path
 from scripts.lints.findings import SERVER, Finding, Source, check_files, texts
 
 _MIGRATIONS = SERVER / "storage" / "migrations"
-_CREATE_TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE)
+_CREATE_TABLE = re.compile(
+    r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE
+)
 _TABLE_USE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING)\s+(?:ONLY\s+)?(\w+)")
 _STATEMENT = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|MERGE INTO)\b")
 

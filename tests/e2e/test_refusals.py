@@ -51,7 +51,9 @@ def fresh_plan() -> plan_service_pb2.CreatePlanRequest:
 
 @pytest.mark.spec("KEY-1")
 @pytest.mark.parametrize(
-    "key", ["", "sk_test_wrong", "sk_test_" + "A" * 49, "pk_live_x"], ids=["none", "short", "bad checksum", "other"]
+    "key",
+    ["", "sk_test_wrong", "sk_test_" + "A" * 49, "pk_live_x"],
+    ids=["none", "short", "bad checksum", "other"],
 )
 def test_wrong_key__is_unauthenticated(live_server: LiveServer, key: str) -> None:
     with Client(live_server.address, key) as client:

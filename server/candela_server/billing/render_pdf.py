@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import typst
 
+from candela_server.kernel.currency import minor_digits
 from candela_server.kernel.money import Money, format_decimal
 
 from .model import Invoice, InvoiceStatus, InvoiceTransitionRefusedError
@@ -66,7 +67,7 @@ def _texts(invoice: Invoice, finalized_at: datetime) -> dict[str, Any]:
             {
                 "description": line.description,
                 "quantity": f"{Decimal(format_decimal(line.quantity)):,} {line.unit_name}".strip(),
-                "unit_price": "" if line.unit_amount is None else format_decimal(line.unit_amount),
+                "unit_price": _unit_price(line.unit_amount, invoice.currency),
                 "amount": amount(line.amount),
             }
             for line in invoice.lines
@@ -78,6 +79,13 @@ def _texts(invoice: Invoice, finalized_at: datetime) -> dict[str, Any]:
         "amount_due": amount(invoice.amount_due),
         "note": _NOTES.get(invoice.tax_reason, ""),
     }
+
+
+def _unit_price(amount: Decimal | None, currency: str) -> str:
+    """The exact price of one unit, with at least the currency's own places: 0.20, 0.0004."""
+    if amount is None:
+        return ""
+    return format_decimal(amount, min_places=minor_digits(currency))
 
 
 def _grouped(money: Money) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+
 from candela_server.billing import store
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.model import Invoice, InvoiceStatus, LineKind
@@ -47,10 +48,7 @@ async def test_ten_runs_at_once_for_one_due_period__make_one_invoice(
     await shop.subscribe(await shop.sign_up("acme"), 5)
 
     made = await asyncio.gather(
-        *[
-            run_billing(shop.db, events, shop.merchant_id, now=shop.clock.now())
-            for _ in range(10)
-        ]
+        *[run_billing(shop.db, events, shop.merchant_id, now=shop.clock.now()) for _ in range(10)]
     )
 
     assert sum(one.invoices for one in made) == 1

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from candela.customer.v1 import customer_service_pb2 as pb
+
 from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.errors import InvalidInput
 from candela_server.storage.mutation import IdempotencyMismatchError, Mutations, was_replayed

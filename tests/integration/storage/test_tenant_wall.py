@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.create_merchant import CreateMerchant, create_merchant

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
 from candela_server.edge.methods import methods_of
 from candela_server.edge.services import services_of
 from candela_server.kernel.caller import Scope
 
 METHODS = [
-    method
-    for service in services_of([])
-    for method in methods_of(service.descriptor).values()
+    method for service in services_of([]) for method in methods_of(service.descriptor).values()
 ]
 READS = ("Get", "List", "Check", "Preview", "Query", "Watch", "Diff", "Render", "Reveal")
 

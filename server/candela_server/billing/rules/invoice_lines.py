@@ -64,7 +64,7 @@ def _per_unit_line(billed: BilledPeriod) -> InvoiceLine:
     component = billed.component
     included = Decimal(component.seats.included_seats) if component.seats else _ZERO
     charged = max(billed.held - included, _ZERO)
-    unit_name = "seat" if component.seats else ""
+    unit_name = "seats" if component.seats else ""
     text = f"{component.name} × {_number(charged)}"
     if included:
         text += f" ({_number(included)} more included)"

@@ -1,0 +1,91 @@
+"""The stage that rows are measured on: embedded servers or a given PostgreSQL, one server of Candela, the plan Team."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from candela import Client
+from candela.catalog.v1 import plan_service_pb2
+from psycopg import sql
+
+from candela_server.storage import embedded
+
+from .harness import SERVER_CORE, candela, free_port, process, say, wait_for
+from demo.team_plan import sign_up, subscribe, team_plan
+
+CUSTOMERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a row needs to know."""
+
+    address: str
+    key: str
+    database_url: str
+    server_pid: int
+    folder: Path
+    environment: dict[str, str]
+    plan: plan_service_pb2.CreatePlanRequest
+    user_ids: list[str]
+
+
+@contextmanager
+def stage(database_url: str | None) -> Iterator[Stage]:
+    """Starts everything, and stops and removes it again."""
+    with ExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="candela-bench-")))
+        say("starting PostgreSQL and Valkey")
+        servers = running.enter_context(embedded.start(folder / "data"))
+        url = database_url or servers.database_url
+        if database_url:
+            url = running.enter_context(_own_database(database_url))
+        address = f"127.0.0.1:{free_port()}"
+        environment = {
+            **os.environ,
+            "CANDELA_DATABASE_URL": url,
+            "CANDELA_REDIS_URL": servers.redis_url,
+            "CANDELA_GRPC_ADDRESS": address,
+            "CANDELA_HTTP_ADDRESS": f"127.0.0.1:{free_port()}",
+            "CANDELA_LOG_LEVEL": "warning",
+        }
+        candela(environment, "migrate")
+        merchant = json.loads(candela(environment, "merchant", "create", "Bench", "--json"))
+        pid = running.enter_context(
+            process(
+                [sys.executable, "-m", "candela_server", "serve"],
+                environment,
+                core=SERVER_CORE,
+                log=folder / "server.log",
+            )
+        )
+        wait_for(address)
+        say(f"selling the plan Team to {CUSTOMERS} customers")
+        plan = team_plan("team")
+        user_ids = [f"user-{number}" for number in range(CUSTOMERS)]
+        with Client(address, merchant["secret_key"]) as client:
+            client.plans.CreatePlan(plan)
+            for user_id in user_ids:
+                customer = sign_up(client, f"customer-of-{user_id}", {user_id: user_id})
+                subscribe(client, customer.id, "team", 5)
+        yield Stage(address, merchant["secret_key"], url, pid, folder, environment, plan, user_ids)
+
+
+@contextmanager
+def _own_database(server_url: str) -> Iterator[str]:
+    name = f"bench_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield f"{server_url.rpartition('/')[0]}/{name}"
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,7 +1,7 @@
 """Only kernel/clock.py asks the machine what time it is; everything else is given a Clock.
 
-A customer on a test clock lives at another time than the machine (OPS-2): one forgotten datetime.now() would bill on the
-wrong day. Column defaults in migrations may use now(). Anything else says why in a comment `# wall-clock: <reason>`.
+A customer on a test clock lives at another time than the machine (OPS-2): one forgotten datetime.now() would bill on
+the wrong day. Column defaults in migrations may use now(). Anything else says why: `# wall-clock: <reason>`.
 Measuring how long something takes (time.monotonic, time.perf_counter) is no business of this rule.
 """
 

@@ -114,7 +114,7 @@ class LiveServer:
             self.worker.start()
         if not self.server.running:
             self.server.start()
-        _wait_until_serving(self.address, self.server)
+        wait_until_serving(self.address, self.server)
         if not self.worker.running:
             raise ServerDidNotStartError(f"the worker ended:\n{self.worker.tail()}")
 
@@ -193,7 +193,7 @@ def free_port() -> int:
         return port
 
 
-def _wait_until_serving(address: str, server: CandelaProcess) -> None:
+def wait_until_serving(address: str, server: CandelaProcess) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     with grpc.insecure_channel(address) as channel:
         health = health_pb2_grpc.HealthStub(channel)

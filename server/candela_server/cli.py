@@ -83,41 +83,49 @@ _FLAGS: dict[str, Callable[[str], Any]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="candela", description="Candela, the billing engine. Settings: CANDELA_… or flags."
-    )
+    flags = argparse.ArgumentParser(add_help=False)
     for name, kind in _FLAGS.items():
-        parser.add_argument(
-            f"--{name}", type=kind, help=f"CANDELA_{name.upper().replace('-', '_')}"
-        )
+        variable = f"CANDELA_{name.upper().replace('-', '_')}"
+        # Suppressed, so that a flag before the command and one after it are both heard.
+        flags.add_argument(f"--{name}", type=kind, default=argparse.SUPPRESS, help=variable)
+    parser = argparse.ArgumentParser(
+        prog="candela",
+        description="Candela, the billing engine. Settings come from CANDELA_… or from flags.",
+        parents=[flags],
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    commands.add_parser("serve", help="answer gRPC and HTTP").set_defaults(command=_serve)
-    commands.add_parser("worker", help="do what is due").set_defaults(command=_worker)
-    migrate = commands.add_parser("migrate", help="bring the database to this release")
+    def command(
+        name: str, function: Callable[[Settings, argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, parents=[flags])
+        added.set_defaults(command=function)
+        return added
+
+    command("serve", _serve, "answer gRPC and HTTP")
+    command("worker", _worker, "do what is due")
+    migrate = command("migrate", _migrate, "bring the database to this release")
     migrate.add_argument("--phase", choices=["pre", "post", "all"], default="all")
-    migrate.set_defaults(command=_migrate)
+    command("health", _health, "ask a server whether it serves")
+    command("config", _config, "print the settings in force")
     merchant = commands.add_parser("merchant", help="manage merchants")
     merchant_commands = merchant.add_subparsers(required=True, metavar="COMMAND")
-    create = merchant_commands.add_parser("create", help="add a merchant and print its first keys")
+    create = merchant_commands.add_parser(
+        "create", help="add a merchant and print its first keys, once", parents=[flags]
+    )
     create.add_argument("name")
     create.add_argument("--mode", choices=["live", "test"], default="test")
     create.add_argument("--time-zone", default="UTC", help="an IANA name")
     create.add_argument("--currency", default="USD", help="an ISO 4217 code")
     create.add_argument("--json", action="store_true", help="print one JSON object")
     create.set_defaults(command=_create_merchant)
-    commands.add_parser("health", help="ask a server whether it serves").set_defaults(
-        command=_health
-    )
-    commands.add_parser("config", help="print the settings in force").set_defaults(command=_config)
     return parser
 
 
 def _settings(options: argparse.Namespace) -> Settings:
     named = {name.replace("-", "_") for name in _FLAGS}
     given = {name: value for name, value in vars(options).items() if name in named}
-    overrides = {name: value for name, value in given.items() if value is not None}
-    if options.command is _health and "database_url" not in overrides:
+    if options.command is _health:
         # Asking a server for its health needs no database.
-        overrides["database_url"] = "postgresql://unused"
-    return Settings(**overrides)
+        given.setdefault("database_url", "postgresql://unused")
+    return Settings(**given)

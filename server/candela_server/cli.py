@@ -16,7 +16,7 @@ from candela_server.config import Settings
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         settings = _settings(options)
     except ValidationError as error:
@@ -82,7 +82,8 @@ _FLAGS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The commands and flags."""
     flags = argparse.ArgumentParser(add_help=False)
     for name, kind in _FLAGS.items():
         variable = f"CANDELA_{name.upper().replace('-', '_')}"

@@ -106,21 +106,26 @@ class CounterCache:
 
     async def read(self, asks: Sequence[tuple[str, UsageAsk]]) -> list[Decimal | None]:
         """Each counter's value or None, of any merchants' asks; one round trip for all."""
+        # Equal asks, as a busy customer's are, travel once.
+        counters: dict[tuple[str, str], UsageAsk] = {}
+        keys = [
+            (_customer_key(merchant_id, ask.who.customer_id), counter_id(ask))
+            for merchant_id, ask in asks
+        ]
+        for key, (_, ask) in zip(keys, asks, strict=True):
+            counters.setdefault(key, ask)
         pipeline = self._redis.client.pipeline(transaction=False)
         pipeline.get(_EPOCH_KEY)
-        for merchant_id, ask in asks:
-            counter = counter_id(ask)
-            pipeline.hmget(
-                _customer_key(merchant_id, ask.who.customer_id),
-                ["e", f"v{counter}", f"i{counter}", f"f{counter}"],
-            )
+        for customer_key, counter in counters:
+            pipeline.hmget(customer_key, ["e", f"v{counter}", f"i{counter}", f"f{counter}"])
         epoch, *rows = await pipeline.execute()
-        return [
-            _value(ask, row)
+        values = {
+            key: _value(ask, row)
             if epoch is not None and row[0] == epoch and row[1] is not None
             else None
-            for (_, ask), row in zip(asks, rows, strict=True)
-        ]
+            for (key, ask), row in zip(counters.items(), rows, strict=True)
+        }
+        return [values[key] for key in keys]
 
     async def expect(
         self, merchant_id: str, asks: Sequence[UsageAsk], now_us: int

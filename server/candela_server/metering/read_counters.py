@@ -160,6 +160,7 @@ class Counters:
         assert self._cache is not None
         try:
             while self._waiting:
+                await self._gather_company()
                 some = self._waiting[:_MAX_TOGETHER]
                 del self._waiting[:_MAX_TOGETHER]
                 try:
@@ -182,6 +183,16 @@ class Counters:
                 self._ask_database(missing)
         finally:
             self._reading = False
+
+    async def _gather_company(self) -> None:
+        """Lets callers who are on their way join the round trip: as long as each turn of the loop brings more.
+
+        Costs a lone caller one turn of the loop, and makes a busy server's round trips several times fewer.
+        """
+        before = 0
+        while before < len(self._waiting) < _MAX_TOGETHER:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
 
     def _ask_database(self, waiting: Sequence[_Waiting]) -> None:
         """Queues what the rollups must answer. Equal asks are read once; none joins a reading that has begun,

@@ -53,7 +53,7 @@ export interface ClientOptions {
   apiKey: string;
   /** Whether the connection is encrypted: everywhere but on the machine itself, unless given. */
   tls?: boolean;
-  /** Bounds each call that has no bound of its own; 30 seconds unless given. Streams take theirs as a call option. */
+  /** Bounds each call; 30 seconds unless given. A call option replaces it: a stream that stays takes `timeoutMs: 0`. */
   timeoutMs?: number;
 }
 
@@ -155,9 +155,7 @@ function withKey(apiKey: string): Interceptor {
   };
 }
 
-/**
- * Gives a changing request a key of its own, unless the caller chose one.
- */
+/** Gives a changing request a key of its own, unless the caller chose one. */
 const fillIdempotencyKey: Interceptor = (next) => (request) => {
   if (!request.stream) {
     const field = request.method.input.fields.find((one) => one.name === "idempotency_key");

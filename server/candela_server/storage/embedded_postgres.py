@@ -52,8 +52,10 @@ def start_postgres(folder: Path, password: str, children: list[subprocess.Popen[
     data = data_folder(folder)
     pid = find_postgres(data)
     if pid is not None:
-        # Ours already, though perhaps still recovering from a crash.
-        return _wait_for_postgres(data, password, pid, folder / "postgres.log")
+        # Ours already, though perhaps still recovering from a crash; or killed a moment ago, and then
+        # it is ours to start.
+        with suppress(TryAgainError):
+            return _wait_for_postgres(data, password, pid, folder / "postgres.log")
 
     runner = find_unprivileged(folder, binaries / "postgres")
     if runner is None:
@@ -155,8 +157,10 @@ def _wait_for_postgres(
     log: Path,
     child: subprocess.Popen[bytes] | None = None,
 ) -> Running:
-    """Waits until the server of process `pid` answers a query, and is the server of `data`
-    indeed."""
+    """Waits until the server of process `pid` answers a query, and is the server of `data` indeed.
+
+    Raises TryAgainError when it ended for a passing reason.
+    """
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if child is not None and child.poll() is not None:
@@ -169,9 +173,7 @@ def _wait_for_postgres(
                 raise TryAgainError
             raise EmbeddedServerError(f"PostgreSQL did not start; the end of {log}:\n{tail}")
         if child is None and find_postgres(data) != pid:
-            raise EmbeddedServerError(
-                f"PostgreSQL ended while it was starting; see {log} and try again"
-            )
+            raise TryAgainError
         port = port_in_pid_file(data, pid)
         if port is not None:
             url = postgres_url(port, password, "postgres")

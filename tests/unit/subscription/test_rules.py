@@ -1,0 +1,65 @@
+"""Which states follow which, and what is billed when (SUB-7, DSL-2, DSL-5)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from candela_server.catalog.price import ComponentKind
+from candela_server.subscription.model import (
+    ScheduledPeriod,
+    Status,
+    SubscriptionId,
+    TransitionRefusedError,
+)
+from candela_server.subscription.rules.lifecycle import FOLLOWS, check_transition
+from candela_server.subscription.rules.schedule import scheduled_period
+
+from tests.helpers.builders import FEBRUARY, NEW_YORK, component
+
+PAIRS = [(before, after) for before in Status for after in Status]
+
+
+@pytest.mark.spec("SUB-7")
+@pytest.mark.parametrize(("before", "after"), PAIRS, ids=lambda status: str(status))
+def test_transition_outside_the_table__is_refused_naming_both(
+    before: Status, after: Status
+) -> None:
+    if after is before or after in FOLLOWS[before]:
+        check_transition(before, after)
+        return
+    with pytest.raises(TransitionRefusedError) as caught:
+        check_transition(before, after)
+    assert dict(caught.value.metadata) == {"before": before, "after": after}
+
+
+def scheduled(kind: ComponentKind, number: int) -> ScheduledPeriod:
+    return scheduled_period(
+        component(kind, "1"),
+        number,
+        subscription_id=SubscriptionId("sub_1"),
+        anchor_at=FEBRUARY.start_at,
+        time_zone=NEW_YORK,
+        test_clock_id=None,
+    )
+
+
+@pytest.mark.spec("DSL-2")
+def test_advance_is_due_at_the_start_and_arrears_at_the_end() -> None:
+    assert scheduled(ComponentKind.PER_UNIT, 0).due_at == FEBRUARY.start_at
+    assert scheduled(ComponentKind.USAGE, 0).due_at == FEBRUARY.end_at
+
+
+@pytest.mark.spec("DSL-5")
+def test_year_from_31_january_in_new_york__keeps_the_local_hour_and_returns_to_the_31st() -> None:
+    starts = [scheduled(ComponentKind.PER_UNIT, number).due_at for number in range(5)]
+
+    # 10:00 local: 15:00Z in winter, 14:00Z from 8 March
+    assert starts == [
+        datetime(2026, 1, 31, 15, tzinfo=UTC),
+        datetime(2026, 2, 28, 15, tzinfo=UTC),
+        datetime(2026, 3, 31, 14, tzinfo=UTC),
+        datetime(2026, 4, 30, 14, tzinfo=UTC),
+        datetime(2026, 5, 31, 14, tzinfo=UTC),
+    ]

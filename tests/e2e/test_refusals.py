@@ -263,12 +263,14 @@ def test_same_key_another_request__is_refused_and_the_same_request_answered_agai
     request = customer_service_pb2.CreateCustomerRequest(
         idempotency_key=secrets.token_hex(8), name="Once"
     )
-    first = candela.customers.CreateCustomer(request)
-    again = candela.customers.CreateCustomer(request)
+    first, one = candela.customers.CreateCustomer.with_call(request)
+    again, other = candela.customers.CreateCustomer.with_call(request)
     request.name = "Twice"
     got = refused(candela.customers.CreateCustomer, request)
 
     assert again == first
+    assert "candela-replayed" not in dict(one.trailing_metadata())
+    assert dict(other.trailing_metadata())["candela-replayed"] == "true"
     assert got.code is grpc.StatusCode.FAILED_PRECONDITION
     assert got.reason == "ERROR_REASON_IDEMPOTENCY_MISMATCH"
 

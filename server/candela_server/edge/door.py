@@ -30,6 +30,7 @@ from candela_server.kernel.errors import (
 from candela_server.kernel.ids import new_id
 from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.model import UnknownApiKeyError
+from candela_server.storage.mutation import was_replayed
 
 from .measures import MethodMeasures
 from .methods import Method
@@ -114,7 +115,7 @@ class Door:
             finally:
                 measures.observe(context.code(), perf_counter() - started)
             if changes:
-                log.debug("call_done", method=method.name, merchant_id=caller.merchant_id)
+                _tell_trace(context, caller)
             return response
 
         return answer
@@ -165,6 +166,15 @@ class Door:
             request_id=request_id or ("" if method.scope is Scope.READ else new_id("req")),
             method=method.name,
         )
+
+
+def _tell_trace(context: Context, caller: Caller) -> None:
+    """Tells a changing call's request id, under which audit entries have it, and whether the answer is an old one."""
+    trailer = [("candela-request-id", caller.request_id)]
+    if was_replayed.get():
+        trailer.append(("candela-replayed", "true"))
+    context.set_trailing_metadata(tuple(trailer))
+    log.debug("call_done", method=caller.method, request_id=caller.request_id)
 
 
 async def _refuse(method: Method, context: Context, error: Exception) -> NoReturn:

@@ -11,7 +11,7 @@ from candela_server.kernel.ids import new_id
 from candela_server.kernel.recurrence import Recurrence
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import definition_store
 from .model import (
     CreditApplicationType,
     CreditBasis,
@@ -78,7 +78,7 @@ async def create_credit_definition(
         priority=new.priority,
         created_at=clock.now(),
     )
-    await store.insert_credit_definition(tx, definition)
+    await definition_store.insert_credit_definition(tx, definition)
     await tx.audit(
         "credit_definition.created",
         definition.id,

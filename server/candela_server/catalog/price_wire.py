@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from enum import Enum
-from typing import TypeVar
 
 from candela.catalog.v1 import plan_pb2, price_pb2, price_terms_pb2
 from candela.type.v1 import money_pb2
@@ -31,6 +29,7 @@ from candela_server.kernel.read_fields import (
 from candela_server.kernel.recurrence import time_zone_in
 
 from .create_price import NewComponent, NewPrice
+from .members import member_named
 from .price import (
     BillingTiming,
     Charge,
@@ -61,7 +60,6 @@ _TIMINGS = {
     BillingTiming.IN_ARREARS: price_pb2.BILLING_TIMING_IN_ARREARS,
 }
 
-_Member = TypeVar("_Member", bound=Enum)
 _ReadAmount = Callable[[money_pb2.Money], Decimal]
 
 
@@ -115,11 +113,13 @@ def _component_from_proto(component: price_pb2.PriceComponent, amount: _ReadAmou
     if component.time_rules:
         raise Unserved("PriceComponent.time_rules", "DSL-4", field="time_rules")
     with FieldViolations() as fields:
-        kind = fields.read("kind", _member, _KINDS, component.kind)
+        kind = fields.read("kind", member_named, _KINDS, component.kind)
         fallback = (
             BillingTiming.IN_ARREARS if kind is ComponentKind.USAGE else BillingTiming.IN_ADVANCE
         )
-        timing = fields.read("timing", _member, _TIMINGS, component.timing or _TIMINGS[fallback])
+        timing = fields.read(
+            "timing", member_named, _TIMINGS, component.timing or _TIMINGS[fallback]
+        )
         if kind is ComponentKind.USAGE and timing is BillingTiming.IN_ADVANCE:
             fields.add("timing", "must be IN_ARREARS: usage is known at the period's end only")
         fields.read("metric", kind_admits_metric, kind, bool(component.metric))
@@ -314,10 +314,3 @@ def _tier_to_proto(tier: Tier, money: Callable[[Decimal], money_pb2.Money]) -> p
         unit_price=money(tier.unit_price),
         flat_fee=money(tier.flat_fee) if tier.flat_fee else None,
     )
-
-
-def _member(members: Mapping[_Member, int], value: int) -> _Member:
-    for member, number in members.items():
-        if number == value:
-            return member
-    raise ValueError(f"must be one of {', '.join(str(member.name) for member in members)}")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from candela_server.storage.postgres import Tx
 
-from . import price_store, store
+from . import definition_store, price_store, store
 from .errors import (
     CreditDefinitionNotFoundError,
     FeatureNotFoundError,
@@ -110,12 +110,12 @@ async def list_prices_on_sale(tx: Tx, plan_id: PlanId) -> list[Price]:
 
 async def list_credit_definitions(tx: Tx, version_id: PlanVersionId) -> list[CreditDefinition]:
     """The definitions in use that come with a version."""
-    return await store.list_credit_definitions(tx, plan_version_ids=[version_id])
+    return await definition_store.list_credit_definitions(tx, plan_version_ids=[version_id])
 
 
 async def get_credit_definition(tx: Tx, definition_id: CreditDefinitionId) -> CreditDefinition:
     """The definition. Raises CreditDefinitionNotFoundError."""
-    found = await store.find_credit_definition(tx, definition_id)
+    found = await definition_store.find_credit_definition(tx, definition_id)
     if found is None:
         raise CreditDefinitionNotFoundError(definition_id)
     return found
@@ -185,7 +185,9 @@ async def get_offers(tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
     }
     metrics: dict[MetricId, Metric] = {metric.id: metric for metric in await store.list_metrics(tx)}
     definitions: dict[PlanVersionId, list[CreditDefinition]] = {}
-    for definition in await store.list_credit_definitions(tx, plan_version_ids=sorted(versions)):
+    for definition in await definition_store.list_credit_definitions(
+        tx, plan_version_ids=sorted(versions)
+    ):
         assert definition.plan_version_id is not None, "selected by it"
         definitions.setdefault(definition.plan_version_id, []).append(definition)
     offers: dict[OfferKey, Offer] = {}

@@ -29,10 +29,11 @@ from candela_server.kernel.page import PageRequest, TokenScope, make_page, read_
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import price_store, read, store, wire
+from . import definition_store, price_store, read, store, wire
 from .create_feature import create_feature
 from .create_metric import create_metric
 from .create_plan import create_plan
+from .definition_wire import credit_definition_to_proto
 from .model import CreditDefinitionId, Feature, Metric, Plan, PlanVersion, PlanVersionId
 from .price import PriceId
 from .price_wire import price_to_proto
@@ -339,7 +340,7 @@ class CreditDefinitionServicer(_Room, definition_grpc.CreditDefinitionServiceSer
         async with self._db.reading(current_caller.get().merchant_id) as tx:
             found = await read.get_credit_definition(tx, CreditDefinitionId(definition_id))
         return definition_pb.GetCreditDefinitionResponse(
-            credit_definition=wire.credit_definition_to_proto(found)
+            credit_definition=credit_definition_to_proto(found)
         )
 
     async def ListCreditDefinitions(
@@ -355,7 +356,7 @@ class CreditDefinitionServicer(_Room, definition_grpc.CreditDefinitionServiceSer
         scope, wanted = self._page("credit_definitions", request, repr(ref))
         async with self._db.reading(scope.merchant_id) as tx:
             plan = await read.get_plan(tx, ref) if ref else None
-            found = await store.page_credit_definitions(
+            found = await definition_store.page_credit_definitions(
                 tx,
                 plan_id=plan.id if plan else None,
                 limit=wanted.fetch_limit,
@@ -363,7 +364,7 @@ class CreditDefinitionServicer(_Room, definition_grpc.CreditDefinitionServiceSer
             )
         page = make_page(scope, wanted, found, _position)
         return definition_pb.ListCreditDefinitionsResponse(
-            credit_definitions=[wire.credit_definition_to_proto(one) for one in page.items],
+            credit_definitions=[credit_definition_to_proto(one) for one in page.items],
             next_page_token=page.next_token,
         )
 

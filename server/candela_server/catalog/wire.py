@@ -1,46 +1,38 @@
-"""Features, metrics and plans, between the contract and the model; prices are in `price_wire.py`."""
+"""Features, metrics and plans, between the contract and the model; nothing here decides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
-from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from candela.catalog.v1 import (
-    credit_definition_pb2,
     feature_pb2,
     metric_pb2,
     plan_pb2,
     plan_service_pb2,
 )
-from google.protobuf.duration_pb2 import Duration
 
 from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
 from candela_server.kernel import read_fields
 from candela_server.kernel.errors import FieldViolations, Unserved
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import (
-    currency_code,
     decimal,
     metadata,
     optional,
-    positive_decimal,
     slug,
     text,
 )
 
-from .create_credit_definition import NewCreditDefinition
 from .create_feature import NewFeature
 from .create_metric import NewMetric
 from .create_plan import CreatePlan, GrantedFeature
+from .definition_wire import credit_definition_to_proto, new_credit_definition_from_proto
+from .members import member_named
 from .model import (
     Aggregation,
-    CreditApplicationType,
-    CreditBasis,
     CreditDefinition,
-    CreditScope,
     Feature,
     FeatureType,
     FeatureValue,
@@ -88,22 +80,6 @@ _VERSION_STATUSES = {
     PlanVersionStatus.PUBLISHED: plan_pb2.PLAN_VERSION_STATUS_PUBLISHED,
     PlanVersionStatus.ARCHIVED: plan_pb2.PLAN_VERSION_STATUS_ARCHIVED,
 }
-_CREDIT_SCOPES = {
-    CreditScope.COMPONENT: credit_definition_pb2.CREDIT_SCOPE_COMPONENT,
-    CreditScope.PRICE: credit_definition_pb2.CREDIT_SCOPE_PRICE,
-    CreditScope.PLAN: credit_definition_pb2.CREDIT_SCOPE_PLAN,
-    CreditScope.MERCHANT: credit_definition_pb2.CREDIT_SCOPE_MERCHANT,
-}
-_APPLICATION_TYPES = {
-    CreditApplicationType.USAGE: credit_definition_pb2.CREDIT_APPLICATION_TYPE_USAGE,
-    CreditApplicationType.MONETARY: credit_definition_pb2.CREDIT_APPLICATION_TYPE_MONETARY,
-}
-_BASES = {
-    CreditBasis.CUSTOMER: credit_definition_pb2.CREDIT_BASIS_CUSTOMER,
-    CreditBasis.SEAT: credit_definition_pb2.CREDIT_BASIS_SEAT,
-}
-
-_Member = TypeVar("_Member", bound=Enum)
 
 
 class _WireRef(Protocol):
@@ -161,7 +137,7 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
             raise Unserved("AGGREGATION_WEIGHTED_SUM", "EVT-5", field="aggregation")
         if len(new.event_names) > MAX_EVENT_NAMES:
             fields.add("event_names", f"must have at most {MAX_EVENT_NAMES} names")
-        aggregation = fields.read("aggregation", _member, _AGGREGATIONS, new.aggregation)
+        aggregation = fields.read("aggregation", member_named, _AGGREGATIONS, new.aggregation)
         if aggregation is Aggregation.UNIQUE and not new.property:
             fields.add("property", "must name the property whose values are told apart")
         return NewMetric(
@@ -177,7 +153,7 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
 def new_feature_from_proto(new: feature_pb2.NewFeature) -> NewFeature:
     """The new feature; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
-        kind = fields.read("type", _member, _FEATURE_TYPES, new.type)
+        kind = fields.read("type", member_named, _FEATURE_TYPES, new.type)
         default = _no_value(kind) if kind in _FEATURE_TYPES else False
         if new.HasField("default_value"):
             default = fields.read("default_value", feature_value_from_proto, new.default_value)
@@ -226,51 +202,6 @@ def create_plan_from_proto(request: plan_service_pb2.CreatePlanRequest) -> Creat
             metadata=fields.read("metadata", metadata, request.metadata),
             keep_draft=request.keep_draft,
             message=fields.read("message", text(0, 500), request.message),
-        )
-
-
-def new_credit_definition_from_proto(
-    new: credit_definition_pb2.NewCreditDefinition,
-) -> NewCreditDefinition:
-    """The new definition; raises InvalidInput with every wrong field."""
-    with FieldViolations() as fields:
-        kind = fields.read("application_type", _member, _APPLICATION_TYPES, new.application_type)
-        scope = fields.read("scope", _member, _CREDIT_SCOPES, new.scope)
-        if kind is CreditApplicationType.MONETARY:
-            raise Unserved("CREDIT_APPLICATION_TYPE_MONETARY", "CRD-8", field="application_type")
-        for name, set_, spec_ids in (
-            ("renewal_rule", bool(new.renewal_rule), "CRD-5"),
-            ("expires_after", new.HasField("expires_after"), "CRD-3"),
-            ("rollover_cap", bool(new.rollover_cap), "CRD-3"),
-        ):
-            if set_:
-                raise Unserved(f"NewCreditDefinition.{name}", spec_ids, field=name)
-        if scope is not CreditScope.PLAN and scope in _CREDIT_SCOPES:
-            raise Unserved(f"CREDIT_SCOPE_{scope.name}", "CRD-2", field="scope")
-        if not new.renew_on_billing:
-            raise Unserved("credits that are granted once", "CRD-5", field="renew_on_billing")
-        if new.currency:
-            fields.add("currency", "must be empty: usage credits are units, not money")
-        default_amount = fields.read("default_amount", positive_decimal, new.default_amount)
-        return NewCreditDefinition(
-            name=fields.read("name", text(1, 200), new.name),
-            scope=scope,
-            application_type=kind,
-            feature_slug=fields.read("feature", slug, new.feature),
-            default_amount=default_amount,
-            refill_amount=fields.read("refill_amount", decimal(least=Decimal(0)), new.refill_amount)
-            if new.refill_amount
-            else default_amount,
-            currency=fields.read("currency", optional(currency_code), new.currency),
-            renew_on_billing=new.renew_on_billing,
-            renewal=None,
-            billing_visible=new.billing_visible,
-            basis=fields.read(
-                "basis", _member, _BASES, new.basis or credit_definition_pb2.CREDIT_BASIS_CUSTOMER
-            ),
-            expires_after=None,
-            rollover_cap=Decimal(0),
-            priority=fields.read("priority", read_fields.whole_number(-1000, 1000), new.priority),
         )
 
 
@@ -356,35 +287,6 @@ def plan_version_to_proto(
     )
 
 
-def credit_definition_to_proto(
-    definition: CreditDefinition,
-) -> credit_definition_pb2.CreditDefinition:
-    """The definition as the contract shows it."""
-    return credit_definition_pb2.CreditDefinition(
-        id=definition.id,
-        name=definition.name,
-        scope=_CREDIT_SCOPES[definition.scope],
-        application_type=_APPLICATION_TYPES[definition.application_type],
-        plan_id=definition.plan_id,
-        price_id=definition.price_id,
-        price_component_id=definition.component_id,
-        feature_id=definition.feature_id,
-        metric_id=definition.metric_id,
-        default_amount=format_decimal(definition.default_amount),
-        refill_amount=format_decimal(definition.refill_amount),
-        currency=definition.currency,
-        renew_on_billing=definition.renew_on_billing,
-        renewal_rule=str(definition.renewal) if definition.renewal else "",
-        billing_visible=definition.billing_visible,
-        basis=_BASES[definition.basis],
-        expires_after=_optional_duration(definition.expires_after),
-        rollover_cap=format_decimal(definition.rollover_cap),
-        priority=definition.priority,
-        created_at=timestamp_to_proto(definition.created_at),
-        archived_at=optional_timestamp_to_proto(definition.archived_at),
-    )
-
-
 def limit_behavior_to_proto(behavior: LimitBehavior) -> feature_pb2.LimitBehavior:
     """What happens at a limit, as the contract shows it."""
     return _BEHAVIORS[behavior]
@@ -407,25 +309,17 @@ def _granted_from_proto(granted: plan_pb2.PlanFeatureInput) -> GrantedFeature:
             if granted.HasField("value")
             else None,
             limit_behavior=fields.read(
-                "limit_behavior", _member, _BEHAVIORS, granted.limit_behavior
+                "limit_behavior", member_named, _BEHAVIORS, granted.limit_behavior
             )
             if granted.limit_behavior
             else None,
             limit_scope=fields.read(
                 "limit_scope",
-                _member,
+                member_named,
                 _LIMIT_SCOPES,
                 granted.limit_scope or feature_pb2.LIMIT_SCOPE_CUSTOMER,
             ),
         )
-
-
-def _member(members: Mapping[_Member, int], value: int) -> _Member:
-    for member, number in members.items():
-        if number == value:
-            return member
-    names = ", ".join(str(member.name) for member in members)
-    raise ValueError(f"must be one of {names}")
 
 
 def _no_value(kind: FeatureType) -> FeatureValue:
@@ -436,11 +330,3 @@ def _no_value(kind: FeatureType) -> FeatureValue:
             return Decimal(0)
         case FeatureType.STRING:
             return ""
-
-
-def _optional_duration(span: timedelta | None) -> Duration | None:
-    if span is None:
-        return None
-    duration = Duration()
-    duration.FromTimedelta(span)
-    return duration

@@ -1,7 +1,7 @@
 """Quarter-hours: how instants fall into them, and how a window is made of whole ones and cut ones.
 
-Every zone in use today is a multiple of 15 minutes off UTC, so the days of every time zone are whole quarter-hours
-(pitfalls: hourly buckets are wrong in Kathmandu).
+Every zone in use today is a multiple of 15 minutes off UTC, so the days of every time zone are whole quarter-hours.
+Hourly buckets would be wrong in Kathmandu.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from pydantic import SecretStr, ValidationError
 
 from candela_server import app
 from candela_server.config import Settings
+from candela_server.kernel.errors import CandelaError
+from candela_server.kernel.read_fields import currency_code, time_zone
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"candela: CANDELA_{name.upper()}: {problem['msg']}", file=sys.stderr)
         return 2
     command: Callable[[Settings, argparse.Namespace], int] = options.command
-    return command(settings, options)
+    try:
+        return command(settings, options)
+    except (OSError, CandelaError) as error:
+        # A database that is not there, a port that is taken: the operator's to mend, so no traceback.
+        print(f"candela: {error}", file=sys.stderr)
+        return 1
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
@@ -116,11 +123,25 @@ def parser() -> argparse.ArgumentParser:
     )
     create.add_argument("name")
     create.add_argument("--mode", choices=["live", "test"], default="test")
-    create.add_argument("--time-zone", default="UTC", help="an IANA name")
-    create.add_argument("--currency", default="USD", help="an ISO 4217 code")
+    create.add_argument("--time-zone", type=_checked(time_zone), default="UTC", help="an IANA name")
+    create.add_argument(
+        "--currency", type=_checked(currency_code), default="USD", help="an ISO 4217 code"
+    )
     create.add_argument("--json", action="store_true", help="print one JSON object")
     create.set_defaults(command=_create_merchant)
     return parser
+
+
+def _checked(read: Callable[[str], str]) -> Callable[[str], str]:
+    """A flag's reader that says what is wrong with a value."""
+
+    def check(value: str) -> str:
+        try:
+            return read(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return check
 
 
 def _settings(options: argparse.Namespace) -> Settings:

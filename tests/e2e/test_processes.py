@@ -97,3 +97,34 @@ def test_settings_that_cannot_be__are_all_reported_at_once() -> None:
     assert done.returncode == 2
     assert "CANDELA_DATABASE_URL" in done.stderr
     assert "CANDELA_WORKERS" in done.stderr
+
+
+@pytest.mark.spec("OPS-1")
+def test_database_that_is_not_there__is_said_in_one_line() -> None:
+    environment = {
+        "CANDELA_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none",
+        "PATH": os.environ["PATH"],
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "candela_server", "merchant", "create", "X"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("candela: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.spec("KEY-2")
+def test_merchant_in_a_zone_that_is_none__is_refused_by_flag() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "candela_server", "merchant", "create", "X", "--time-zone", "Mars"],
+        env={"CANDELA_DATABASE_URL": "postgresql://unused", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert "--time-zone" in done.stderr

@@ -6,9 +6,11 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 
+import { isLoopback } from "./address.js";
 import type { CheckResponse, GetFeatureUsageResponse } from "./gen/candela/entitlement/v1/entitlement_service_pb.js";
 import { EventSchema } from "./gen/candela/metering/v1/event_pb.js";
 import type { RecordEventResponse } from "./gen/candela/metering/v1/ingestion_service_pb.js";
+import { retryUnavailable } from "./retry.js";
 import { createServices, type Services } from "./services.js";
 
 /** Who is asked about, or whose usage is sent: exactly one of these. */
@@ -53,7 +55,7 @@ export interface ClientOptions {
   apiKey: string;
   /** Whether the connection is encrypted: everywhere but on the machine itself, unless given. */
   tls?: boolean;
-  /** Bounds each call; 30 seconds unless given. A call option replaces it: a stream that stays takes `timeoutMs: 0`. */
+  /** Bounds each call that gives no timeout of its own; 30 seconds unless given, and never for streams. */
   timeoutMs?: number;
 }
 
@@ -79,15 +81,15 @@ export class CandelaClient {
     const scheme = (options.tls ?? !isLoopback(options.address)) ? "https" : "http";
     const baseUrl = `${scheme}://${options.address}`;
     this.#session = new Http2SessionManager(baseUrl, { pingIntervalMs: PING_INTERVAL_MS });
-    const transport: Transport = createGrpcTransport({
+    const transport = createGrpcTransport({
       baseUrl,
       sessionManager: this.#session,
-      defaultTimeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       readMaxBytes: MAX_MESSAGE_BYTES,
       writeMaxBytes: MAX_MESSAGE_BYTES,
-      interceptors: [withKey(options.apiKey), fillIdempotencyKey],
+      // The key is filled outside the retries: every attempt carries the same one.
+      interceptors: [withKey(options.apiKey), fillIdempotencyKey, retryUnavailable],
     });
-    this.services = createServices(transport);
+    this.services = createServices(withTimeout(transport, options.timeoutMs ?? DEFAULT_TIMEOUT_MS));
   }
 
   /**
@@ -148,6 +150,15 @@ export class CandelaClient {
   }
 }
 
+/** Bounds calls with one answer; a stream lasts as long as its caller reads it. */
+function withTimeout(transport: Transport, timeoutMs: number): Transport {
+  return {
+    unary: (method, signal, ownTimeoutMs, header, input, values) =>
+      transport.unary(method, signal, ownTimeoutMs ?? timeoutMs, header, input, values),
+    stream: transport.stream.bind(transport),
+  };
+}
+
 function withKey(apiKey: string): Interceptor {
   return (next) => (request) => {
     request.header.set("authorization", `Bearer ${apiKey}`);
@@ -185,9 +196,4 @@ function plain(quantity: Quantity): string {
     throw new TypeError(`${quantity} is not exact: give a whole number, a bigint, or a text such as "12.5"`);
   }
   return quantity.toString();
-}
-
-function isLoopback(address: string): boolean {
-  const host = address.slice(0, address.lastIndexOf(":"));
-  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
 }

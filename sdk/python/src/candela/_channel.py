@@ -6,6 +6,7 @@ effect once.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import uuid
 from collections.abc import Callable
@@ -55,8 +56,14 @@ class CallDetails(NamedTuple):
 
 def uses_tls(address: str) -> bool:
     """Whether a connection is encrypted when nobody says: everywhere but on the machine itself."""
+    if address.startswith("unix:"):
+        return False
     host = address.rpartition(":")[0].strip("[]")
-    return not (host in {"localhost", "::1"} or host.startswith("127.") or host.startswith("unix"))
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        # A name: one that only begins like the machine's own address is somebody else's.
+        return host != "localhost"
 
 
 def with_key(details: grpc.ClientCallDetails, authorization: str) -> CallDetails:

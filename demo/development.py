@@ -171,7 +171,7 @@ def explain_next(environment: dict[str, str], merchant: dict[str, str], *, servi
         "SDKs (the same check in each):",
         f'  Python      Client("{address}", api_key=KEY).is_feature_entitled("advanced-analytics", user_id="…")',
         '  TypeScript  await candela.isFeatureEntitled({ feature: "advanced-analytics", userId: "…" })',
-        '  Go          client.IsFeatureEntitled(ctx, "advanced-analytics", candela.ForUser("…"))',
+        '  Go          client.IsFeatureEntitled(ctx, "advanced-analytics", candela.User("…"))',
         "",
         "Serving until Ctrl-C."
         if serving

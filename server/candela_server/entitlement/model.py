@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -83,7 +83,8 @@ class Snapshot:
     """All features of one customer as of a revision, until `valid_until` on the customer's clock.
 
     `customer_id` is None when nobody has the id that was asked about; `frozen_now` is the test clock's instant for
-    customers that live on one.
+    customers that live on one. `shown` is where the wire keeps what never changes of an answer while this snapshot
+    lives.
     """
 
     customer_id: CustomerId | None
@@ -92,6 +93,7 @@ class Snapshot:
     revision: int
     frozen_now: datetime | None
     valid_until: datetime | None
+    shown: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

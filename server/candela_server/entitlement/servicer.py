@@ -21,7 +21,7 @@ from candela_server.kernel.errors import CandelaError, InvalidInput, Reason
 from . import wire
 from .build_snapshot import Who
 from .check_entitlement import Checker
-from .model import FeatureState, Snapshot
+from .model import Answer, FeatureState, Snapshot
 
 MAX_CHECKS = 1000
 
@@ -56,7 +56,7 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
         )
         answer = await self._checker.check(merchant_id, snapshot, request.feature, quantity)
         return pb.CheckResponse(
-            entitlement=wire.entitlement_to_proto(answer),
+            entitlement=wire.entitlement_to_proto(answer, snapshot.shown),
             freshness=wire.freshness_to_proto(snapshot),
         )
 
@@ -79,20 +79,9 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
                 field = error.violations[0].field if error.violations else ""
                 problem = item_error_to_proto(index, error.reason, field, error.message)
                 results.append(pb.CheckManyResult(error=problem))
-        answers = iter(await self._checker.check_states(merchant_id, wanted))
-        snapshots = iter(wanted)
-        return pb.CheckManyResponse(
-            results=[
-                result
-                or pb.CheckManyResult(
-                    response=pb.CheckResponse(
-                        entitlement=wire.entitlement_to_proto(next(answers)),
-                        freshness=wire.freshness_to_proto(next(snapshots)[0]),
-                    )
-                )
-                for result in results
-            ]
-        )
+        answers = await self._checker.check_states(merchant_id, wanted)
+        found = ((answer, one[0]) for answer, one in zip(answers, wanted, strict=True))
+        return pb.CheckManyResponse(results=[result or _result(*next(found)) for result in results])
 
     async def ListEntitlements(
         self, request: pb.ListEntitlementsRequest, context: Any
@@ -108,7 +97,7 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
         )
         return pb.ListEntitlementsResponse(
             customer_id=customer_id,
-            entitlements=[wire.entitlement_to_proto(answer) for answer in answers],
+            entitlements=[wire.entitlement_to_proto(answer, snapshot.shown) for answer in answers],
             freshness=wire.freshness_to_proto(snapshot),
         )
 
@@ -130,6 +119,15 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
             features=[wire.feature_usage_to_proto(answer) for answer in answers],
             freshness=wire.freshness_to_proto(snapshot),
         )
+
+
+def _result(answer: Answer, snapshot: Snapshot) -> pb.CheckManyResult:
+    return pb.CheckManyResult(
+        response=pb.CheckResponse(
+            entitlement=wire.entitlement_to_proto(answer, snapshot.shown),
+            freshness=wire.freshness_to_proto(snapshot),
+        )
+    )
 
 
 def _state(snapshot: Snapshot, slug: str) -> FeatureState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from candela.catalog.v1 import metric_pb2
 from candela.entitlement.v1 import entitlement_pb2, entitlement_service_pb2
@@ -81,13 +81,34 @@ def quantity_from_proto(request: entitlement_service_pb2.CheckRequest) -> Decima
         return fields.read("quantity", _read_quantity, request.quantity)
 
 
-def entitlement_to_proto(answer: Answer) -> entitlement_pb2.Entitlement:
-    """The answer as the contract shows it."""
+def entitlement_to_proto(answer: Answer, shown: dict[str, object]) -> entitlement_pb2.Entitlement:
+    """The answer as the contract shows it.
+
+    `shown` is the snapshot's own: what stays the same from check to check is made once and copied.
+    """
+    state = answer.state
+    template = shown.get(state.slug)
+    if template is None:
+        template = shown[state.slug] = _template(answer)
+    message = entitlement_pb2.Entitlement()
+    message.CopyFrom(cast(entitlement_pb2.Entitlement, template))
+    message.entitled = answer.entitled
+    message.denial_reason = _DENIALS[answer.denial]
+    usage = answer.usage
+    if usage is not None:
+        message.usage.used = format_decimal(usage.used)
+        if usage.remaining is not None:
+            message.usage.remaining = format_decimal(usage.remaining)
+        message.usage.overage = format_decimal(usage.overage)
+    if answer.credits_remaining is not None:
+        message.credit_info.remaining = format_decimal(answer.credits_remaining)
+    return message
+
+
+def _template(answer: Answer) -> entitlement_pb2.Entitlement:
     state = answer.state
     return entitlement_pb2.Entitlement(
         feature=state.slug,
-        entitled=answer.entitled,
-        denial_reason=_DENIALS[answer.denial],
         source=_SOURCES[state.source],
         value=feature_value_to_proto(state.value),
         usage=_usage_to_proto(answer),

@@ -6,10 +6,11 @@ import argparse
 import os
 
 from . import entitlement, metering
-from .harness import Row, show
+from .harness import Row, say, show
 from .stage import stage
 
 AREAS = ("entitlement", "metering", "billing", "sdk")
+MEASURED = {"entitlement", "metering"}
 
 
 def main() -> int:
@@ -25,6 +26,11 @@ def main() -> int:
     if unknown:
         parser.error(f"no such area: {', '.join(sorted(unknown))}; there are {', '.join(AREAS)}")
     wanted = options.areas or AREAS
+    for area in wanted:
+        if area not in MEASURED:
+            say(f"{area}: no rows yet")
+    if not set(wanted) & MEASURED:
+        return 0
     rows: list[Row] = []
     with stage(os.environ.get("CANDELA_BENCH_POSTGRES_DSN")) as made:
         if "entitlement" in wanted:

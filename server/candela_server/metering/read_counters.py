@@ -93,6 +93,8 @@ class Counters:
                 self._spawn(self._read_redis())
         else:
             self._ask_database(waiting)
+        if len(waiting) == 1:
+            return [await waiting[0][2]]
         return list(await asyncio.gather(*[future for _, _, future in waiting]))
 
     async def bump(self, writer: int, sequence: int, bumps: Sequence[Bump]) -> None:

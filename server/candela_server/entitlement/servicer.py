@@ -67,12 +67,16 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
         merchant_id = current_caller.get().merchant_id
         results: list[pb.CheckManyResult | None] = []
         wanted = []
+        # One snapshot per customer, so that all answers of a call agree with one another.
+        snapshots: dict[Who, Snapshot] = {}
         for index, check in enumerate(request.checks):
             try:
                 quantity = wire.quantity_from_proto(check)
-                snapshot = await self._checker.snapshot(
-                    merchant_id, wire.who_from_proto(check), check.min_revision
-                )
+                who = wire.who_from_proto(check)
+                snapshot = snapshots.get(who)
+                if snapshot is None or snapshot.revision < check.min_revision:
+                    snapshot = await self._checker.snapshot(merchant_id, who, check.min_revision)
+                    snapshots[who] = snapshot
                 wanted.append((snapshot, _state(snapshot, check.feature), quantity))
                 results.append(None)
             except CandelaError as error:

@@ -164,7 +164,8 @@ async def _rated_again(
 def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:
     """The grants that no later invoice can draw from, with what these invoices left of them.
 
-    A grant lapses when it ends with or before a usage period that is now invoiced.
+    A grant lapses when it ends with a period that is now invoiced and that it could pay for. One of an earlier period
+    stays: its own invoice may still be a draft, whatever order the drafts are finalized in.
     """
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     for invoice in invoices:
@@ -173,10 +174,17 @@ def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:
                 drawn[draw.grant_id] += draw.amount
     lapsed: dict[GrantId, CreditGrant] = {}
     for invoice in invoices:
-        ends = [line.period.end_at for line in invoice.lines if line.kind is LineKind.USAGE]
+        used = {
+            (line.metric_id, line.period) for line in invoice.lines if line.kind is LineKind.USAGE
+        }
         for grant in context.grants.get(invoice.customer_id, ()):
             of_this = grant.subscription_id == invoice.subscription_id
-            if ends and of_this and grant.expires_at and grant.expires_at <= max(ends):
+            if of_this and any(
+                grant.metric_id == metric_id
+                and grant.covers(period)
+                and grant.expires_at == period.end_at
+                for metric_id, period in used
+            ):
                 lapsed[grant.id] = replace(grant, balance=grant.balance - drawn[grant.id])
     return list(lapsed.values())
 

@@ -17,8 +17,9 @@ import structlog
 
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import BillingTiming
+from candela_server.credit.draw_credits import expire_credits
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.model import PeriodGrant
+from candela_server.credit.model import CreditGrant, PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.ids import new_id
 from candela_server.merchant import read as merchant
@@ -32,6 +33,7 @@ from candela_server.subscription.rules.schedule import (
     credit_period,
     scheduled_period,
 )
+from candela_server.subscription.rules.seats import seats_held
 
 from . import store
 from .bill_periods import Context, PeriodToBill, lines_for, read_context
@@ -110,7 +112,9 @@ async def _bill_chunk(
     numbered = iter(await finalized(tx, seller, context.customers, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
-    await grant_for_periods(tx, _renewals(context, due), at=now)
+    renewals = _renewals(context, due)
+    await expire_credits(tx, _over_without_invoice(context, renewals), at=now)
+    await grant_for_periods(tx, renewals, at=now)
     await move_on(tx, [_following(context, one) for one in due])
     await tx.audit_many(
         "invoice.created",
@@ -194,6 +198,7 @@ def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGr
     grants = []
     for subscription_id, periods in by_subscription.items():
         held, offer = context.subscriptions[subscription_id], context.offers[subscription_id]
+        seats = seats_held(offer.price, held.version.quantities)
         for definition in offer.credit_definitions:
             followed = credit_component(offer, definition)
             for one in periods:
@@ -209,7 +214,7 @@ def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGr
                         customer_id=held.customer_id,
                         subscription_id=held.id,
                         definition=definition,
-                        amount=period_amount(definition, first=False, seats=held.version.seats),
+                        amount=period_amount(definition, first=False, seats=seats),
                         period=credit_period(
                             offer,
                             definition,
@@ -220,6 +225,29 @@ def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGr
                     )
                 )
     return grants
+
+
+def _over_without_invoice(context: Context, renewals: Sequence[PeriodGrant]) -> list[CreditGrant]:
+    """The grants that these follow and that no invoice ever draws from: their usage is limited, but has no price.
+
+    What an invoice can draw from expires as that invoice is finalized.
+    """
+    begins: dict[tuple[str, str], datetime] = {}
+    for one in renewals:
+        metric_id = one.definition.metric_id
+        offer = context.offers[SubscriptionId(one.subscription_id)]
+        if metric_id is not None and offer.component_for_metric(metric_id) is None:
+            begins[one.subscription_id, one.definition.id] = one.period.start_at
+    return [
+        grant
+        for holder in sorted({one.customer_id for one in renewals})
+        for grant in context.grants.get(holder, ())
+        if grant.subscription_id is not None
+        and grant.definition_id is not None
+        and grant.expires_at is not None
+        and (begin := begins.get((grant.subscription_id, grant.definition_id))) is not None
+        and grant.expires_at <= begin
+    ]
 
 
 def _following(context: Context, one: ScheduledPeriod) -> ScheduledPeriod:

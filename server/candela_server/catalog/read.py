@@ -99,6 +99,11 @@ async def get_price(tx: Tx, price_id: PriceId) -> Price:
     return found[0]
 
 
+async def get_prices(tx: Tx, ids: Sequence[PriceId]) -> dict[PriceId, Price]:
+    """The prices with these ids, on sale or not; unknown ids are left out."""
+    return {price.id: price for price in await price_store.list_prices_by_id(tx, list(ids))}
+
+
 async def list_prices_on_sale(tx: Tx, plan_id: PlanId) -> list[Price]:
     """The plan's public prices that are sold now: the latest of each currency and cadence (CAT-5)."""
     latest: dict[tuple[str, tuple[str, ...]], Price] = {}

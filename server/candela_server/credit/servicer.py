@@ -43,7 +43,7 @@ class CreditServicer(credit_service_pb2_grpc.CreditServiceServicer):
                 found_customer.id,
                 limit=wanted.fetch_limit,
                 after=wanted.after,
-                counting_at=None if request.include_ended else now,
+                unended_at=None if request.include_ended else now,
             )
         page = make_page(scope, wanted, found, lambda grant: (grant.created_at, grant.id))
         return pb.ListGrantsResponse(

@@ -118,24 +118,28 @@ async def page_grants(
     *,
     limit: int,
     after: tuple[datetime, str] | None,
-    counting_at: datetime | None,
+    unended_at: datetime | None,
 ) -> list[CreditGrant]:
-    """One page of a customer's grants by (created_at, id); only those that count at an instant when one is given."""
+    """One page of a customer's grants by (created_at, id).
+
+    With `unended_at`, only those that have something left and have not expired then; one that begins later counts.
+    """
     after_at, after_id = after or (None, "")
     rows = await tx.fetch(
         f"""
-        SELECT {_GRANT} FROM credit_grant g
-        WHERE g.merchant_id = $1 AND g.customer_id = $2
-          AND ($3::timestamptz IS NULL OR (g.created_at, g.id) > ($3, $4))
-          AND ($5::timestamptz IS NULL
-               OR (g.effective_at <= $5 AND (g.expires_at IS NULL OR $5 < g.expires_at)))
-        ORDER BY g.created_at, g.id LIMIT $6
+        SELECT * FROM (SELECT g.merchant_id, {_GRANT} FROM credit_grant g
+                       WHERE g.merchant_id = $1 AND g.customer_id = $2
+                         AND ($3::timestamptz IS NULL OR (g.created_at, g.id) > ($3, $4))
+                         AND ($5::timestamptz IS NULL OR g.expires_at IS NULL OR $5 < g.expires_at)
+                      ) AS found
+        WHERE merchant_id = $1 AND ($5::timestamptz IS NULL OR balance > 0)
+        ORDER BY created_at, id LIMIT $6
         """,
         tx.merchant_id,
         customer_id,
         after_at,
         after_id,
-        counting_at,
+        unended_at,
         limit,
     )
     return [_grant_from_row(row) for row in rows]

@@ -21,10 +21,14 @@ async def claim_due(
     after the other, each on its own invoice. Held until the transaction ends; subscriptions that another worker holds
     are passed by. What is due is read again after locking: another worker may have billed it in between.
     """
-    locked = await store.lock_due_subscriptions(
+    while locked := await store.lock_due_subscriptions(
         tx, until=until, test_clock_id=test_clock_id, limit=limit
-    )
-    return await store.list_first_due(tx, locked, until) if locked else []
+    ):
+        due = await store.list_first_due(tx, locked, until)
+        if due:
+            return due
+        # Another worker billed all of these while we came to lock them; what it left is found by looking again.
+    return []
 
 
 async def move_on(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:

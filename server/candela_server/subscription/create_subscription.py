@@ -33,6 +33,7 @@ from .model import (
 )
 from .rules.lifecycle import RUNNING
 from .rules.schedule import credit_period, scheduled_period
+from .rules.seats import seats_held
 
 BILLING_DUE = "billing_due"
 MAX_BACKDATING = timedelta(days=366)
@@ -185,6 +186,7 @@ async def _schedule(
 
 
 async def _grant_first(tx: Tx, subscription: Subscription, offer: Offer, now: datetime) -> None:
+    seats = seats_held(offer.price, subscription.version.quantities)
     await grant_for_periods(
         tx,
         [
@@ -192,7 +194,7 @@ async def _grant_first(tx: Tx, subscription: Subscription, offer: Offer, now: da
                 customer_id=subscription.customer_id,
                 subscription_id=subscription.id,
                 definition=definition,
-                amount=period_amount(definition, first=True, seats=subscription.version.seats),
+                amount=period_amount(definition, first=True, seats=seats),
                 period=credit_period(
                     offer,
                     definition,

@@ -53,11 +53,6 @@ class SubscriptionVersion:
     reason: str
     actor: str
 
-    @property
-    def seats(self) -> Decimal:
-        """How many units are held in all: what per-seat credits are counted by."""
-        return sum(self.quantities.values(), Decimal(0))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from candela.subscription.v1 import subscription_pb2, subscription_service_pb2_grpc
 from candela.subscription.v1 import subscription_service_pb2 as pb
 
 from candela_server.catalog import read as catalog
+from candela_server.catalog.price import Price
 from candela_server.customer import read as customer
-from candela_server.customer.model import CustomerById
 from candela_server.customer.wire import customer_ref_from_proto
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
+from candela_server.kernel.interval import Interval
 from candela_server.kernel.page import TokenScope, make_page, read_page_request
 from candela_server.kernel.read_fields import instant
+from candela_server.merchant.model import TestClockId
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 
@@ -112,20 +115,28 @@ class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServ
     async def _all_shown(
         self, tx: Tx, found: Sequence[Subscription]
     ) -> list[subscription_pb2.Subscription]:
-        return [await self._shown(tx, one) for one in found]
+        """The subscriptions, each with the period that contains the present of its customer; read as sets."""
+        holders = await customer.get_customers(tx, sorted({one.customer_id for one in found}))
+        prices = await catalog.get_prices(tx, sorted({one.version.price_id for one in found}))
+        presents: dict[TestClockId | None, datetime] = {}
+        for holder in holders.values():
+            if holder.test_clock_id not in presents:
+                own_clock = await customer.customer_clock(tx, self._clock, holder)
+                presents[holder.test_clock_id] = own_clock.now()
+        return [
+            wire.subscription_to_proto(
+                one,
+                _current_period(
+                    one,
+                    prices[one.version.price_id],
+                    presents[holders[one.customer_id].test_clock_id],
+                ),
+            )
+            for one in found
+        ]
 
     async def _shown(self, tx: Tx, found: Subscription) -> subscription_pb2.Subscription:
-        """The subscription with the period that contains the present of its customer."""
-        holder = await customer.get_customer(tx, CustomerById(found.customer_id))
-        now = (await customer.customer_clock(tx, self._clock, holder)).now()
-        price = await catalog.get_price(tx, found.version.price_id)
-        periods = [
-            component.recurrence_in(found.time_zone).period_containing(found.anchor_at, now)
-            for component in price.components
-            if found.anchor_at <= now
-        ]
-        shortest = min(periods, key=lambda period: period.duration, default=None)
-        return wire.subscription_to_proto(found, shortest)
+        return (await self._all_shown(tx, [found]))[0]
 
     def _scope(self, list_name: str, wanted: str) -> TokenScope:
         return TokenScope(
@@ -134,3 +145,17 @@ class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServ
             list_name=list_name,
             filter=wanted,
         )
+
+
+def _current_period(held: Subscription, price: Price, now: datetime) -> Interval | None:
+    """The shortest of its components' periods that contain the present; None before it begins."""
+    if now < held.anchor_at:
+        return None
+    return min(
+        (
+            component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+            for component in price.components
+        ),
+        key=lambda period: period.duration,
+        default=None,
+    )

@@ -47,6 +47,7 @@ _METHODS = {
     CollectionMethod.CHARGE_AUTOMATICALLY: subscription_pb2.COLLECTION_METHOD_CHARGE_AUTOMATICALLY,
 }
 _READ_QUANTITY = decimal(least=Decimal(0), most=MAX_SEATS)
+_READ_SEATS = decimal(least=Decimal(1), most=MAX_SEATS, max_places=0)
 
 
 def create_subscription_from_proto(
@@ -71,7 +72,7 @@ def create_subscription_from_proto(
             plan=fields.read("plan", ref_from_proto, "plan", request.plan),
             price_id=PriceId(price_id) if price_id else None,
             currency=fields.read("currency", optional(currency_code), request.currency),
-            seats=fields.read("seats", _READ_QUANTITY, request.seats)
+            seats=fields.read("seats", _READ_SEATS, request.seats)
             if request.HasField("seats")
             else None,
             quantities=quantities,

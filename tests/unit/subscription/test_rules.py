@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
-from candela_server.catalog.price import ComponentKind
+from candela_server.catalog.price import ComponentId, ComponentKind, SeatTerms
 from candela_server.subscription.model import (
     ScheduledPeriod,
     Status,
@@ -15,8 +16,9 @@ from candela_server.subscription.model import (
 )
 from candela_server.subscription.rules.lifecycle import FOLLOWS, check_transition
 from candela_server.subscription.rules.schedule import scheduled_period
+from candela_server.subscription.rules.seats import seats_held
 
-from tests.helpers.builders import FEBRUARY, NEW_YORK, component
+from tests.helpers.builders import FEBRUARY, NEW_YORK, component, price
 
 PAIRS = [(before, after) for before in Status for after in Status]
 
@@ -63,3 +65,22 @@ def test_year_from_31_january_in_new_york__keeps_the_local_hour_and_returns_to_t
         datetime(2026, 4, 30, 14, tzinfo=UTC),
         datetime(2026, 5, 31, 14, tzinfo=UTC),
     ]
+
+
+@pytest.mark.spec("DSL-9")
+@pytest.mark.parametrize(
+    ("terms", "seats"),
+    [(SeatTerms(minimum_seats=1), "5"), (None, "7.5")],
+    ids=["terms", "no terms"],
+)
+def test_gigabytes_beside_seats__are_no_seats_unless_nothing_says_what_seats_are(
+    terms: SeatTerms | None, seats: str
+) -> None:
+    sold = price(
+        component(ComponentKind.PER_UNIT, "30", position=0, seats=terms),
+        component(ComponentKind.PER_UNIT, "1", position=1),
+        component(ComponentKind.USAGE, "0.20", position=2),
+    )
+    held = {ComponentId("comp_0"): Decimal(5), ComponentId("comp_1"): Decimal("2.5")}
+
+    assert seats_held(sold, held) == Decimal(seats)

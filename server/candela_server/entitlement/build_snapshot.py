@@ -11,6 +11,7 @@ from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
     CreditApplicationType,
     Feature,
+    FeatureId,
     LimitBehavior,
     LimitScope,
     Metric,
@@ -26,7 +27,8 @@ from candela_server.kernel.clock import Clock
 from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.model import Status, Subscription
+from candela_server.subscription.feature_override import FeatureOverride
+from candela_server.subscription.model import Status, Subscription, SubscriptionId
 
 from . import store
 from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
@@ -45,11 +47,12 @@ Who = CustomerRef | UserRef
 
 @dataclass(frozen=True, slots=True)
 class _Holding:
-    """One subscription with what it bought."""
+    """One subscription with what it bought, and its overrides by feature."""
 
     subscription: Subscription
     offer: Offer
     access: Access
+    overrides: Mapping[FeatureId, FeatureOverride]
 
 
 async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
@@ -98,11 +101,15 @@ async def _holdings(tx: Tx, holder: Customer) -> list[_Holding]:
     offers = await catalog.get_offers(
         tx, [(one.version.plan_version_id, one.version.price_id) for one in held]
     )
+    overrides: dict[SubscriptionId, dict[FeatureId, FeatureOverride]] = {one.id: {} for one in held}
+    for override in await subscription.list_overrides(tx, list(overrides)):
+        overrides[override.subscription_id][override.feature_id] = override
     return [
         _Holding(
             one,
             offers[one.version.plan_version_id, one.version.price_id],
             _ACCESS[one.version.status],
+            overrides[one.id],
         )
         for one in held
     ]
@@ -121,8 +128,8 @@ def _state(
             subscription_id=one.subscription.id,
             access=one.access,
             plan_value=found.value if (found := granted[one.subscription.id]) else None,
-            override_value=None,
-            override_until=None,
+            override_value=override.value if (override := one.overrides.get(feature.id)) else None,
+            override_until=override.expires_at if override else None,
         )
         for one in holdings
     ]

@@ -401,6 +401,20 @@ CREATE TABLE public.feature (
 
 ALTER TABLE ONLY public.feature FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.feature_override (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    feature_id text NOT NULL COLLATE pg_catalog."C",
+    value jsonb NOT NULL,
+    expires_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    removed_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.feature_override FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.idempotency_record (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     method text NOT NULL COLLATE pg_catalog."C",
@@ -782,6 +796,9 @@ ALTER TABLE ONLY public.event_key
 ALTER TABLE ONLY public.event_writer
     ADD CONSTRAINT event_writer_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.feature_override
+    ADD CONSTRAINT feature_override_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.feature
     ADD CONSTRAINT feature_pkey PRIMARY KEY (merchant_id, id);
 
@@ -892,6 +909,8 @@ CREATE INDEX customer_user_by_customer ON public.customer_user USING btree (merc
 
 CREATE INDEX event_by_customer ON ONLY public.event USING btree (merchant_id, customer_id, name, happened_at);
 
+CREATE UNIQUE INDEX feature_override_in_force ON public.feature_override USING btree (merchant_id, subscription_id, feature_id) WHERE (removed_at IS NULL);
+
 CREATE INDEX idempotency_record_by_age ON public.idempotency_record USING btree (created_at);
 
 CREATE INDEX invoice_by_age ON public.invoice USING btree (merchant_id, created_at, id);
@@ -979,6 +998,12 @@ ALTER TABLE ONLY public.feature
 
 ALTER TABLE ONLY public.feature
     ADD CONSTRAINT feature_merchant_id_metric_id_fkey FOREIGN KEY (merchant_id, metric_id) REFERENCES public.metric(merchant_id, id);
+
+ALTER TABLE ONLY public.feature_override
+    ADD CONSTRAINT feature_override_merchant_id_feature_id_fkey FOREIGN KEY (merchant_id, feature_id) REFERENCES public.feature(merchant_id, id);
+
+ALTER TABLE ONLY public.feature_override
+    ADD CONSTRAINT feature_override_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
 
 ALTER TABLE ONLY public.invoice_counter
     ADD CONSTRAINT invoice_counter_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
@@ -1077,6 +1102,10 @@ CREATE POLICY customer_user_wall ON public.customer_user TO candela_app USING ((
 CREATE POLICY customer_wall ON public.customer TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.feature ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.feature_override ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY feature_override_wall ON public.feature_override TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 CREATE POLICY feature_wall ON public.feature TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
@@ -1218,6 +1247,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.event_key TO candela_events;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.event_writer TO candela_events;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.feature TO candela_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.feature_override TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.idempotency_record TO candela_app;
 GRANT SELECT,DELETE ON TABLE public.idempotency_record TO candela_system;

@@ -33,6 +33,7 @@ from candela_server.edge.http.app import http_app
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
+from candela_server.entitlement.quick_check import QuickChecks
 from candela_server.entitlement.servicer import EntitlementServicer
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
@@ -43,16 +44,17 @@ from candela_server.merchant.create_merchant import create_merchant as add_merch
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.directory import Directory
 from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.quick_counters import PREAMBLE, QuickCounters
 from candela_server.metering.read_counters import Counters
 from candela_server.metering.servicer import IngestionServicer, UsageServicer
+from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
-from candela_server.storage.listen import Listener
 from candela_server.storage.migrate import Phase
 from candela_server.storage.migrate import migrate as run_migrations
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
-from candela_server.storage.transaction import ENTITLEMENTS_CHANNEL
+from candela_server.storage.redis_lane import RedisLane
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
 
@@ -70,8 +72,8 @@ class Storage:
 
     db: Postgres
     events: EventStore
-    redis: Redis
     counters: Counters
+    quick_counters: QuickCounters | None
 
 
 def serve(settings: Settings) -> int:
@@ -139,14 +141,13 @@ async def _serve(settings: Settings) -> int:
     stopping = _stopping_on_signals()
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
-        snapshots = SnapshotCache()
         directory = Directory(storage.db, clock)
+        changes, snapshots = _changes(storage.db, directory)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
-        listener = _entitlement_listener(settings, snapshots, directory)
-        await listener.start()
-        rooms = _rooms(settings, storage, ingestor, snapshots, clock)
+        await changes.start()
+        rooms = _rooms(settings, storage, ingestor, snapshots, changes, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -159,7 +160,7 @@ async def _serve(settings: Settings) -> int:
         await http_task
         noting.cancel()
         await ingestor.stop()
-        await listener.close()
+        await changes.close()
         with contextlib.suppress(Exception):
             await authenticator.note_use()
     return 0
@@ -179,15 +180,18 @@ async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[Storage]:
     url = settings.database_url.get_secret_value()
     db = Postgres(url, clock, pool_size=settings.pool_size)
     events = EventStore(url, readers=max(2, settings.pool_size - 2))
-    redis = Redis(settings.redis_url.get_secret_value() if settings.redis_url else None)
-    cache = CounterCache(redis) if settings.redis_url else None
-    counters = Counters(cache, events, clock)
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    redis = Redis(redis_url)
+    counters = Counters(CounterCache(redis) if redis_url else None, events, clock)
+    lane = RedisLane(redis_url, PREAMBLE) if redis_url else None
     await db.open()
     await events.open()
     await counters.start()
     try:
-        yield Storage(db, events, redis, counters)
+        yield Storage(db, events, counters, QuickCounters(lane, counters) if lane else None)
     finally:
+        if lane is not None:
+            await lane.close()
         await counters.stop()
         await redis.close()
         await events.close()
@@ -199,16 +203,19 @@ def _rooms(
     storage: Storage,
     ingestor: Ingestor,
     snapshots: SnapshotCache,
+    changes: Changes,
     clock: Clock,
 ) -> list[Room]:
     """Every servicer of this process, by its role."""
     db, events = storage.db, storage.events
-    mutations = Mutations(db, clock)
+    mutations = Mutations(db, clock, changes)
     secret = settings.page_token_secret.get_secret_value().encode()
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
-        rooms.append(EntitlementServicer(Checker(db, storage.counters, snapshots, clock)))
+        checker = Checker(db, storage.counters, snapshots, clock)
+        quick = QuickChecks(checker, storage.quick_counters, clock, snapshots.is_current)
+        rooms.append(EntitlementServicer(checker, quick))
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":
@@ -232,22 +239,16 @@ def _rooms(
     return rooms
 
 
-def _entitlement_listener(
-    settings: Settings, snapshots: SnapshotCache, directory: Directory
-) -> Listener:
-    def changed(payload: str) -> None:
-        merchant_id, _, customer_id = payload.partition(":")
-        snapshots.forget(merchant_id, None if customer_id == "*" else customer_id)
+def _changes(db: Postgres, directory: Directory) -> tuple[Changes, SnapshotCache]:
+    """What hears of changes, and what is remembered in between."""
+
+    def changed(merchant_id: str, customer_id: str | None) -> None:
+        snapshots.forget(merchant_id, customer_id)
         directory.forget(merchant_id)
 
-    def missed() -> None:
-        snapshots.forget_all()
-        snapshots.listening = listener.connected
-
-    listener = Listener(
-        settings.database_url.get_secret_value(), ENTITLEMENTS_CHANNEL, changed, missed
-    )
-    return listener
+    changes = Changes(db, changed, lambda: snapshots.doubt_all())
+    snapshots = SnapshotCache(changes.is_current)
+    return changes, snapshots
 
 
 def _http(

@@ -33,6 +33,7 @@ from candela_server.subscription.model import Status, Subscription, Subscription
 from . import store
 from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
 from .rules.precedence import Access, Held, InForce, value_in_force
+from .share import table_of
 
 _ACCESS = {
     Status.TRIALING: Access.FULL,
@@ -70,16 +71,15 @@ async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
     holdings = await _holdings(tx, holder)
     grants = await credit.list_grants(tx, holder.id, now)
     metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
-    states = {feature.slug: _state(feature, holdings, grants, metrics, now) for feature in features}
+    states = [_state(feature, holdings, grants, metrics, now) for feature in features]
     return Snapshot(
         customer_id=holder.id,
         user_id=user.id if user else None,
-        features=states,
+        subscription_ids=tuple(one.subscription.id for one in holdings),
+        features=table_of(states),
         revision=revision,
         frozen_now=now if holder.test_clock_id is not None else None,
-        valid_until=min(
-            (state.valid_until for state in states.values() if state.valid_until), default=None
-        ),
+        valid_until=min((state.valid_until for state in states if state.valid_until), default=None),
     )
 
 
@@ -154,7 +154,7 @@ def _state(
         source=Source.CREDITS if by_credits else in_force.source,
         # An allowance of credits grants the feature, whatever number stands beside it.
         denial=None if by_credits and in_force.denial is Denial.FEATURE_OFF else in_force.denial,
-        subscription_id=in_force.subscription_id,
+        holding=holdings.index(winner) if winner is not None else None,
         metered=metered,
         valid_until=min((end for end in ends if end is not None), default=None),
     )
@@ -229,18 +229,21 @@ def _of_nobody(features: Sequence[Feature], revision: int) -> Snapshot:
     return Snapshot(
         customer_id=None,
         user_id=None,
-        features={
-            feature.slug: FeatureState(
-                slug=feature.slug,
-                value=feature.default_value,
-                source=Source.DEFAULT,
-                denial=Denial.CUSTOMER_UNKNOWN,
-                subscription_id=None,
-                metered=None,
-                valid_until=None,
-            )
-            for feature in features
-        },
+        subscription_ids=(),
+        features=table_of(
+            [
+                FeatureState(
+                    slug=feature.slug,
+                    value=feature.default_value,
+                    source=Source.DEFAULT,
+                    denial=Denial.CUSTOMER_UNKNOWN,
+                    holding=None,
+                    metered=None,
+                    valid_until=None,
+                )
+                for feature in features
+            ]
+        ),
         revision=revision,
         frozen_now=None,
         valid_until=None,

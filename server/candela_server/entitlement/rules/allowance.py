@@ -5,13 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 
 from candela_server.catalog.model import LimitBehavior
-from candela_server.entitlement.model import Answer, Denial, FeatureState, UsageNow
+from candela_server.entitlement.model import Answer, Denial, FeatureState, Origin, UsageNow
 
 ONE = Decimal(1)
 _ZERO = Decimal(0)
 
 
-def decide(state: FeatureState, *, used: Decimal | None, quantity: Decimal) -> Answer:
+def decide(
+    state: FeatureState,
+    *,
+    used: Decimal | None,
+    quantity: Decimal,
+    origin: Origin = Origin.NONE,
+) -> Answer:
     """The answer for a resolved feature.
 
     `used` is what the feature's metric measured in its window; None for features that are not metered. A `quantity`
@@ -25,6 +31,7 @@ def decide(state: FeatureState, *, used: Decimal | None, quantity: Decimal) -> A
             denial=state.denial,
             usage=None,
             credits_remaining=None,
+            origin=Origin.NONE,
         )
     limit = metered.limit
     left = None if limit is None else max(limit - used, _ZERO)
@@ -53,4 +60,5 @@ def decide(state: FeatureState, *, used: Decimal | None, quantity: Decimal) -> A
         credits_remaining=None
         if metered.credits is None
         else max(metered.credits.allowance - used, _ZERO),
+        origin=origin,
     )

@@ -180,9 +180,7 @@ def test_current_prices__are_the_latest_public_ones_per_currency_and_interval() 
     day = timedelta(days=1)
     old, new = sold("old", "40"), replace(sold("new", "49"), created_at=EPOCH + day)
     yearly, euro = sold("yearly", "490", rule="FREQ=YEARLY"), sold("euro", "45", currency="EUR")
-    private = replace(
-        sold("private", "1"), created_at=EPOCH + 2 * day, private_customer_id="cus_1"
-    )
+    private = replace(sold("private", "1"), created_at=EPOCH + 2 * day, private_customer_id="cus_1")
     archived = replace(sold("gone", "2"), created_at=EPOCH + 3 * day, archived_at=EPOCH + 4 * day)
 
     got = current_prices([private, new, archived, euro, yearly, old])

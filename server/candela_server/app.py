@@ -24,6 +24,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from candela_server.billing.servicer import InvoiceServicer
 from candela_server.billing.wire import invoice_id_from_proto
 from candela_server.catalog import servicer as catalog
+from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
 from candela_server.catalog.pricing_table_servicer import PricingTableServicer
 from candela_server.config import Settings
 from candela_server.credit.servicer import CreditServicer
@@ -215,7 +216,7 @@ def _rooms(
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":
         rooms += [
-            merchant.MerchantServicer(db),
+            merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
             merchant.ApiKeyServicer(*ordinary),
             merchant.TestClockServicer(*ordinary),
             merchant.AuditServicer(db, secret),

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import grpc
 import pytest
-from candela import Client
+from candela import Client, failure_of
 from candela.catalog.v1 import (
     credit_definition_pb2,
     feature_pb2,
@@ -383,6 +384,21 @@ def test_negotiated_private_price__is_never_on_the_page(
             pricing_table_service_pb2.GetPublicPricingTableRequest(slug="negotiated")
         ).pricing_table
 
+    other = setup.candela.customers.CreateCustomer(
+        customer_service_pb2.CreateCustomerRequest(name="Other", external_id="other")
+    ).customer
+    buy = subscription_service_pb2.CreateSubscriptionRequest(
+        customer=customer_pb2.CustomerRef(id=other.id),
+        plan=plan_pb2.PlanRef(slug="enterprise-big"),
+        price_id=made.prices[0].id,
+    )
+    with pytest.raises(grpc.RpcError) as caught:
+        setup.candela.subscriptions.CreateSubscription(buy)
+    buy.idempotency_key, buy.customer.id = "", customer.id
+    bought = setup.candela.subscriptions.CreateSubscription(buy).subscription
+
+    assert failure_of(caught.value).reason == "ERROR_REASON_PRICE_NOT_FOUND"
+    assert bought.customer_id == customer.id
     assert made.prices[0].private_customer_id == customer.id
     assert [plan.slug for plan in got.plans] == ["enterprise-big"]
     assert not got.plans[0].prices

@@ -24,12 +24,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from candela_server.billing.servicer import InvoiceServicer
 from candela_server.billing.wire import invoice_id_from_proto
 from candela_server.catalog import servicer as catalog
+from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
+from candela_server.catalog.pricing_table_servicer import PricingTableServicer
 from candela_server.config import Settings
 from candela_server.credit.servicer import CreditServicer
 from candela_server.customer.servicer import CustomerServicer, UserServicer
 from candela_server.edge.door import Door
 from candela_server.edge.grpc_server import GrpcServer
 from candela_server.edge.http.app import http_app
+from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
@@ -220,7 +223,7 @@ def _rooms(
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":
         rooms += [
-            merchant.MerchantServicer(db),
+            merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
             merchant.ApiKeyServicer(*ordinary),
             merchant.TestClockServicer(*ordinary),
             merchant.AuditServicer(db, secret),
@@ -231,6 +234,7 @@ def _rooms(
             catalog.PlanServicer(*ordinary),
             catalog.PriceServicer(*ordinary),
             catalog.CreditDefinitionServicer(*ordinary),
+            PricingTableServicer(*ordinary),
             UsageServicer(db, events, clock),
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary),
@@ -256,6 +260,8 @@ def _http(
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     invoices = next((room for room in rooms if isinstance(room, InvoiceServicer)), None)
 
+    tables = next((room for room in rooms if isinstance(room, PricingTableServicer)), None)
+
     async def render_pdf(caller: Caller, invoice_id: str) -> bytes:
         assert invoices is not None, "routed for the role that serves invoices only"
         return await invoices.pdf_of(caller.merchant_id, invoice_id_from_proto(invoice_id))
@@ -270,7 +276,12 @@ def _http(
     host, _, port = settings.http_address.rpartition(":")
     server = _HttpServer(
         uvicorn.Config(
-            http_app(authenticator, render_pdf if invoices else None, is_ready),
+            http_app(
+                authenticator,
+                render_pdf if invoices else None,
+                is_ready,
+                pricing_table_routes(authenticator, tables.show) if tables else (),
+            ),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -655,6 +655,31 @@ CREATE TABLE public.price_component (
 
 ALTER TABLE ONLY public.price_component FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.pricing_table (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    slug text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    archived_at timestamp with time zone,
+    CONSTRAINT pricing_table_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64)))
+);
+
+ALTER TABLE ONLY public.pricing_table FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.pricing_table_row (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    pricing_table_id text NOT NULL COLLATE pg_catalog."C",
+    "position" integer NOT NULL,
+    plan_id text NOT NULL COLLATE pg_catalog."C",
+    popular boolean NOT NULL,
+    enterprise_redirect_url text DEFAULT ''::text NOT NULL,
+    CONSTRAINT pricing_table_row_enterprise_redirect_url_check CHECK ((enterprise_redirect_url ~ '^(https://.*)?$'::text)),
+    CONSTRAINT pricing_table_row_position_check CHECK (("position" >= 0))
+);
+
+ALTER TABLE ONLY public.pricing_table_row FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.subscription (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -865,6 +890,18 @@ ALTER TABLE ONLY public.price_component
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.pricing_table
+    ADD CONSTRAINT pricing_table_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.pricing_table_row
+    ADD CONSTRAINT pricing_table_row_merchant_id_pricing_table_id_plan_id_key UNIQUE (merchant_id, pricing_table_id, plan_id);
+
+ALTER TABLE ONLY public.pricing_table_row
+    ADD CONSTRAINT pricing_table_row_pkey PRIMARY KEY (merchant_id, pricing_table_id, "position");
+
+ALTER TABLE ONLY public.pricing_table
+    ADD CONSTRAINT pricing_table_slug_key UNIQUE (merchant_id, slug);
+
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (merchant_id, id);
 
@@ -924,6 +961,8 @@ CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchan
 CREATE INDEX outbox_by_order ON public.outbox USING btree (merchant_id, key, id);
 
 CREATE INDEX price_by_plan ON public.price USING btree (merchant_id, plan_id, created_at, id);
+
+CREATE INDEX pricing_table_by_age ON public.pricing_table USING btree (merchant_id, created_at, id);
 
 CREATE INDEX subscription_by_age ON public.subscription USING btree (merchant_id, created_at, id);
 
@@ -1049,6 +1088,15 @@ ALTER TABLE ONLY public.price
 
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_merchant_id_private_customer_id_fkey FOREIGN KEY (merchant_id, private_customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.pricing_table
+    ADD CONSTRAINT pricing_table_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.pricing_table_row
+    ADD CONSTRAINT pricing_table_row_merchant_id_plan_id_fkey FOREIGN KEY (merchant_id, plan_id) REFERENCES public.plan(merchant_id, id);
+
+ALTER TABLE ONLY public.pricing_table_row
+    ADD CONSTRAINT pricing_table_row_merchant_id_pricing_table_id_fkey FOREIGN KEY (merchant_id, pricing_table_id) REFERENCES public.pricing_table(merchant_id, id);
 
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
@@ -1177,6 +1225,14 @@ CREATE POLICY price_component_wall ON public.price_component TO candela_app USIN
 
 CREATE POLICY price_wall ON public.price TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.pricing_table ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.pricing_table_row ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY pricing_table_row_wall ON public.pricing_table_row TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+CREATE POLICY pricing_table_wall ON public.pricing_table TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscription_version ENABLE ROW LEVEL SECURITY;
@@ -1283,6 +1339,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan_version_feature TO candel
 GRANT SELECT,INSERT,UPDATE ON TABLE public.price TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.price_component TO candela_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.pricing_table TO candela_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.pricing_table_row TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 

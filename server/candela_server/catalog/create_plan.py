@@ -10,41 +10,25 @@ from candela_server.kernel.errors import FieldViolations, Reason
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import read, store
+from . import read, store, version_store
 from .create_credit_definition import NewCreditDefinition, create_credit_definition
-from .create_feature import NewFeature, create_feature
 from .create_metric import NewMetric, create_metric
 from .create_price import NewPrice, create_price
-from .errors import FeatureNotFoundError
+from .granted_features import GrantedFeature, find_or_create_features, plan_features
 from .model import (
     CreditApplicationType,
     CreditDefinition,
     Feature,
-    FeatureType,
-    FeatureValue,
-    LimitBehavior,
-    LimitScope,
     Metric,
     MetricId,
     Plan,
-    PlanFeature,
     PlanId,
     PlanVersion,
     PlanVersionId,
     PlanVersionStatus,
 )
 from .price import Price
-from .refs import Ref
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantedFeature:
-    """A feature that the plan grants: one that exists, or one that is made with it. `value` None: granted in full."""
-
-    feature: Ref | NewFeature
-    value: FeatureValue | None
-    limit_behavior: LimitBehavior | None
-    limit_scope: LimitScope
+from .publish_plan_version import publish_draft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,31 +68,22 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
     Raises SlugTakenError, and InvalidInput whose violations point into the request.
     """
     metrics = tuple([await create_metric(tx, clock, new) for new in command.metrics])
-    metric_ids = {metric.slug: metric.id for metric in await read.list_metrics(tx)}
-    features = await _features(tx, clock, command, metric_ids)
+    metric_ids = await read.metric_ids_in_use(tx)
+    features = await find_or_create_features(tx, clock, command.features, metric_ids)
     _check_references(command, metric_ids, features)
 
     now = clock.now()
     plan_id, version_id = PlanId(new_id("plan")), PlanVersionId(new_id("plv"))
-    status = PlanVersionStatus.DRAFT if command.keep_draft else PlanVersionStatus.PUBLISHED
     version = PlanVersion(
         id=version_id,
         plan_id=plan_id,
         number=1,
-        status=status,
-        features=tuple(
-            PlanFeature(
-                feature_id=feature.id,
-                value=_granted_value(feature) if granted.value is None else granted.value,
-                limit_behavior=granted.limit_behavior,
-                limit_scope=granted.limit_scope,
-            )
-            for granted, feature in zip(command.features, features, strict=True)
-        ),
+        status=PlanVersionStatus.DRAFT,
+        features=plan_features(command.features, features),
         message=command.message,
         author=tx.caller.actor if tx.caller else "system",
         created_at=now,
-        published_at=None if command.keep_draft else now,
+        published_at=None,
     )
     plan = Plan(
         id=plan_id,
@@ -122,7 +97,7 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
         created_at=now,
     )
     await store.insert_plan(tx, plan)
-    await store.insert_plan_version(tx, version)
+    await version_store.insert_draft(tx, version)
     made = [await create_price(tx, clock, plan.id, new, metric_ids) for new in command.prices]
     by_slug = {feature.slug: feature for feature in features}
     definitions = [
@@ -135,6 +110,8 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
         )
         for new in command.credit_definitions
     ]
+    if not command.keep_draft:
+        version = await publish_draft(tx, clock, version)
     await tx.audit(
         "plan.created",
         plan.id,
@@ -161,44 +138,6 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
     )
 
 
-async def _features(
-    tx: Tx, clock: Clock, command: CreatePlan, metric_ids: Mapping[str, MetricId]
-) -> list[Feature]:
-    """The features that the plan grants, in order: found or made."""
-    found: list[Feature] = []
-    with FieldViolations() as fields:
-        for index, granted in enumerate(command.features):
-            path = f"features[{index}]"
-            if isinstance(granted.feature, NewFeature):
-                slug = granted.feature.metric_slug
-                if slug is not None and slug not in metric_ids:
-                    fields.add(
-                        f"{path}.new_feature.metric.slug",
-                        f"no metric {slug!r}; add it to metrics, or check the spelling",
-                        Reason.METRIC_NOT_FOUND,
-                    )
-                    continue
-                feature = await create_feature(
-                    tx, clock, granted.feature, metric_ids[slug] if slug else None
-                )
-            else:
-                try:
-                    feature = await read.get_feature(tx, granted.feature)
-                except FeatureNotFoundError as error:
-                    fields.add(f"{path}.existing", error.message, error.reason)
-                    continue
-            if granted.value is not None and not feature.type.admits(granted.value):
-                fields.add(
-                    f"{path}.value",
-                    f"feature {feature.slug!r} takes a {feature.type} value",
-                    Reason.FEATURE_TYPE_MISMATCH,
-                )
-            if feature.id in {other.id for other in found}:
-                fields.add(path, f"feature {feature.slug!r} is named twice; name it once")
-            found.append(feature)
-    return found
-
-
 def _check_references(
     command: CreatePlan, metric_ids: Mapping[str, MetricId], features: list[Feature]
 ) -> None:
@@ -211,7 +150,7 @@ def _check_references(
                 if slug is not None and slug not in metric_ids:
                     fields.add(
                         f"prices[{index}].components[{number}].metric",
-                        f"no metric {slug!r}; add it to metrics, or check the spelling",
+                        f"no metric {slug!r} in use; add it to metrics, or check the spelling",
                         Reason.METRIC_NOT_FOUND,
                     )
         for index, definition in enumerate(command.credit_definitions):
@@ -227,8 +166,3 @@ def _check_references(
                 )
             elif feature.metric_id is None:
                 fields.add(path, f"feature {feature.slug!r} has no metric that could be covered")
-
-
-def _granted_value(feature: Feature) -> FeatureValue:
-    """What a plan grants when it names a feature without a value: yes, or the default of numbers and texts."""
-    return True if feature.type is FeatureType.BOOLEAN else feature.default_value

@@ -15,15 +15,54 @@ from candela_server.kernel import read_fields
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
+from candela_server.storage.postgres import Tx
 
-from . import definition_store, read, wire
+from . import definition_store, read, version_wire, wire
+from .add_credit_definition import add_credit_definition
+from .archive_credit_definition import ArchiveCreditDefinition, archive_credit_definition
 from .definition_wire import credit_definition_to_proto
 from .model import CreditDefinitionId
 from .servicer import Room, position
 
 
 class CreditDefinitionServicer(Room, definition_grpc.CreditDefinitionServiceServicer):
-    """CreditDefinitionService: reading; definitions are made with their plan for now."""
+    """CreditDefinitionService."""
+
+    async def CreateCreditDefinition(
+        self, request: definition_pb.CreateCreditDefinitionRequest, context: Any
+    ) -> definition_pb.CreateCreditDefinitionResponse:
+        """Adds a definition to a plan."""
+        command = version_wire.add_credit_definition_from_proto(request)
+
+        async def act(tx: Tx) -> definition_pb.CreateCreditDefinitionResponse:
+            definition = await add_credit_definition(tx, self._clock, command)
+            return definition_pb.CreateCreditDefinitionResponse(
+                credit_definition=credit_definition_to_proto(definition)
+            )
+
+        return await self._mutations.run(request, definition_pb.CreateCreditDefinitionResponse, act)
+
+    async def ArchiveCreditDefinition(
+        self, request: definition_pb.ArchiveCreditDefinitionRequest, context: Any
+    ) -> definition_pb.ArchiveCreditDefinitionResponse:
+        """Ends granting from a definition."""
+        with FieldViolations() as fields:
+            definition_id = fields.read(
+                "credit_definition_id",
+                read_fields.typed_id("cdef"),
+                request.credit_definition_id,
+            )
+        command = ArchiveCreditDefinition(definition_id=CreditDefinitionId(definition_id))
+
+        async def act(tx: Tx) -> definition_pb.ArchiveCreditDefinitionResponse:
+            definition = await archive_credit_definition(tx, self._clock, command)
+            return definition_pb.ArchiveCreditDefinitionResponse(
+                credit_definition=credit_definition_to_proto(definition)
+            )
+
+        return await self._mutations.run(
+            request, definition_pb.ArchiveCreditDefinitionResponse, act
+        )
 
     async def GetCreditDefinition(
         self, request: definition_pb.GetCreditDefinitionRequest, context: Any

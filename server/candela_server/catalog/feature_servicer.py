@@ -12,11 +12,13 @@ from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
 
-from . import read, wire
+from . import read, version_wire, wire
+from .archive_feature import archive_feature
 from .create_feature import create_feature
 from .refs import BySlug
 from .servicer import Room, position, rest_after
 from .switch_feature import SwitchFeature, switch_feature
+from .update_feature import update_feature
 
 
 class FeatureServicer(Room, feature_grpc.FeatureServiceServicer):
@@ -30,7 +32,11 @@ class FeatureServicer(Room, feature_grpc.FeatureServiceServicer):
             new = fields.read("feature", wire.new_feature_from_proto, request.feature)
 
         async def act(tx: Tx) -> feature_pb.CreateFeatureResponse:
-            metric = await read.get_metric(tx, BySlug(new.metric_slug)) if new.metric_slug else None
+            metric = (
+                await read.get_metric_in_use(tx, BySlug(new.metric_slug))
+                if new.metric_slug
+                else None
+            )
             feature = await create_feature(tx, self._clock, new, metric.id if metric else None)
             return feature_pb.CreateFeatureResponse(feature=wire.feature_to_proto(feature))
 
@@ -85,3 +91,27 @@ class FeatureServicer(Room, feature_grpc.FeatureServiceServicer):
             return feature_pb.EnableFeatureResponse(feature=wire.feature_to_proto(feature))
 
         return await self._mutations.run(request, feature_pb.EnableFeatureResponse, act)
+
+    async def UpdateFeature(
+        self, request: feature_pb.UpdateFeatureRequest, context: Any
+    ) -> feature_pb.UpdateFeatureResponse:
+        """Changes a feature's name, description, default value or metric."""
+        command = version_wire.update_feature_from_proto(request)
+
+        async def act(tx: Tx) -> feature_pb.UpdateFeatureResponse:
+            feature = await update_feature(tx, command)
+            return feature_pb.UpdateFeatureResponse(feature=wire.feature_to_proto(feature))
+
+        return await self._mutations.run(request, feature_pb.UpdateFeatureResponse, act)
+
+    async def ArchiveFeature(
+        self, request: feature_pb.ArchiveFeatureRequest, context: Any
+    ) -> feature_pb.ArchiveFeatureResponse:
+        """Takes a feature out of use for new plan versions."""
+        command = version_wire.archive_feature_from_proto(request)
+
+        async def act(tx: Tx) -> feature_pb.ArchiveFeatureResponse:
+            feature = await archive_feature(tx, self._clock, command)
+            return feature_pb.ArchiveFeatureResponse(feature=wire.feature_to_proto(feature))
+
+        return await self._mutations.run(request, feature_pb.ArchiveFeatureResponse, act)

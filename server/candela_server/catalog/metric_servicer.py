@@ -12,9 +12,11 @@ from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
 
-from . import read, wire
+from . import read, version_wire, wire
+from .archive_metric import archive_metric
 from .create_metric import create_metric
 from .servicer import Room, position, rest_after
+from .update_metric import update_metric
 
 
 class MetricServicer(Room, metric_grpc.MetricServiceServicer):
@@ -56,3 +58,27 @@ class MetricServicer(Room, metric_grpc.MetricServiceServicer):
             metrics=[wire.metric_to_proto(metric) for metric in page.items],
             next_page_token=page.next_token,
         )
+
+    async def UpdateMetric(
+        self, request: metric_pb.UpdateMetricRequest, context: Any
+    ) -> metric_pb.UpdateMetricResponse:
+        """Changes what people read of a metric."""
+        command = version_wire.update_metric_from_proto(request)
+
+        async def act(tx: Tx) -> metric_pb.UpdateMetricResponse:
+            metric = await update_metric(tx, command)
+            return metric_pb.UpdateMetricResponse(metric=wire.metric_to_proto(metric))
+
+        return await self._mutations.run(request, metric_pb.UpdateMetricResponse, act)
+
+    async def ArchiveMetric(
+        self, request: metric_pb.ArchiveMetricRequest, context: Any
+    ) -> metric_pb.ArchiveMetricResponse:
+        """Takes a metric out of use for new prices and features."""
+        command = version_wire.archive_metric_from_proto(request)
+
+        async def act(tx: Tx) -> metric_pb.ArchiveMetricResponse:
+            metric = await archive_metric(tx, self._clock, command)
+            return metric_pb.ArchiveMetricResponse(metric=wire.metric_to_proto(metric))
+
+        return await self._mutations.run(request, metric_pb.ArchiveMetricResponse, act)

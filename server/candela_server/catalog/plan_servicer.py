@@ -1,29 +1,31 @@
-"""Answers gRPC for plans and their versions."""
+"""Answers gRPC for plans; their versions are in `plan_version_servicer.py`."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from candela.catalog.v1 import plan_pb2
 from candela.catalog.v1 import plan_service_pb2 as plan_pb
 from candela.catalog.v1 import plan_service_pb2_grpc as plan_grpc
-from candela.catalog.v1 import plan_version_pb2 as version_pb
 
-from candela_server.kernel import read_fields
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
 
-from . import read, store, wire
+from . import read, version_wire, wire
+from .archive_plan import archive_plan
 from .create_plan import create_plan
-from .model import PlanVersionId
+from .model import Plan
+from .plan_version_servicer import PlanVersionMethods, shown_versions
 from .price_wire import price_to_proto
 from .rules.free_plan import plan_is_free
-from .servicer import Room, position
+from .servicer import position
+from .update_plan import update_plan
 
 
-class PlanServicer(Room, plan_grpc.PlanServiceServicer):
-    """PlanService: whole plans and reading; drafts, diffs and cosmetic edits are not served yet."""
+class PlanServicer(PlanVersionMethods, plan_grpc.PlanServiceServicer):
+    """PlanService."""
 
     async def CreatePlan(
         self, request: plan_pb.CreatePlanRequest, context: Any
@@ -76,50 +78,32 @@ class PlanServicer(Room, plan_grpc.PlanServiceServicer):
                 include_archived=request.include_archived,
             )
             page = make_page(scope, wanted, found, position)
-            plans = [
-                wire.plan_to_proto(
-                    plan, free=plan_is_free(await read.list_prices_on_sale(tx, plan.id))
-                )
-                for plan in page.items
-            ]
+            plans = [await _shown(tx, plan) for plan in page.items]
         return plan_pb.ListPlansResponse(plans=plans, next_page_token=page.next_token)
 
-    async def GetPlanVersion(
-        self, request: version_pb.GetPlanVersionRequest, context: Any
-    ) -> version_pb.GetPlanVersionResponse:
-        """One version."""
-        with FieldViolations() as fields:
-            version_id = fields.read(
-                "plan_version_id", read_fields.typed_id("plv"), request.plan_version_id
-            )
-        async with self._db.reading(current_caller.get().merchant_id) as tx:
-            version = await read.get_plan_version(tx, PlanVersionId(version_id))
-            shown = (await shown_versions(tx, [version]))[0]
-        return version_pb.GetPlanVersionResponse(version=shown)
+    async def UpdatePlan(
+        self, request: plan_pb.UpdatePlanRequest, context: Any
+    ) -> plan_pb.UpdatePlanResponse:
+        """Changes what people read (CAT-3)."""
+        command = version_wire.update_plan_from_proto(request)
 
-    async def ListPlanVersions(
-        self, request: version_pb.ListPlanVersionsRequest, context: Any
-    ) -> version_pb.ListPlanVersionsResponse:
-        """One page of a plan's versions."""
-        with FieldViolations() as fields:
-            ref = fields.read("plan", wire.ref_from_proto, "plan", request.plan)
-        scope, wanted = self.page("plan_versions", request, repr(ref))
-        async with self._db.reading(scope.merchant_id) as tx:
-            plan = await read.get_plan(tx, ref)
-            found = await store.list_versions_of_plan(
-                tx, plan.id, limit=wanted.fetch_limit, after=wanted.after
-            )
-            page = make_page(scope, wanted, found, position)
-            shown = await shown_versions(tx, page.items)
-        return version_pb.ListPlanVersionsResponse(versions=shown, next_page_token=page.next_token)
+        async def act(tx: Tx) -> plan_pb.UpdatePlanResponse:
+            return plan_pb.UpdatePlanResponse(plan=await _shown(tx, await update_plan(tx, command)))
+
+        return await self._mutations.run(request, plan_pb.UpdatePlanResponse, act)
+
+    async def ArchivePlan(
+        self, request: plan_pb.ArchivePlanRequest, context: Any
+    ) -> plan_pb.ArchivePlanResponse:
+        """Takes a plan out of sale."""
+        command = version_wire.archive_plan_from_proto(request)
+
+        async def act(tx: Tx) -> plan_pb.ArchivePlanResponse:
+            plan = await archive_plan(tx, self._clock, command)
+            return plan_pb.ArchivePlanResponse(plan=await _shown(tx, plan))
+
+        return await self._mutations.run(request, plan_pb.ArchivePlanResponse, act)
 
 
-async def shown_versions(tx: Tx, versions: Any) -> list[Any]:
-    """The versions as the contract shows them, with the slugs of their features and their credits."""
-    slugs = {str(feature.id): feature.slug for feature in await read.list_features(tx)}
-    return [
-        wire.plan_version_to_proto(
-            version, slugs, tuple(await read.list_credit_definitions(tx, version.id))
-        )
-        for version in versions
-    ]
+async def _shown(tx: Tx, plan: Plan) -> plan_pb2.Plan:
+    return wire.plan_to_proto(plan, free=plan_is_free(await read.list_prices_on_sale(tx, plan.id)))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from candela_server.storage.postgres import Tx
 
-from . import definition_store, price_store, store
+from . import definition_store, price_store, store, version_store
 from .errors import (
     CreditDefinitionNotFoundError,
     FeatureNotFoundError,
@@ -32,7 +32,7 @@ from .model import (
     PlanVersionId,
 )
 from .price import Price, PriceId
-from .refs import BySlug, Ref
+from .refs import ById, BySlug, Ref
 
 OfferKey = tuple[PlanVersionId, PriceId]
 
@@ -42,20 +42,37 @@ async def list_metrics(tx: Tx) -> list[Metric]:
     return await store.list_metrics(tx)
 
 
+async def metric_ids_in_use(tx: Tx) -> dict[str, MetricId]:
+    """The metrics that new prices and features may name, by slug; archived ones may not be."""
+    return {
+        metric.slug: metric.id
+        for metric in await store.list_metrics(tx)
+        if metric.archived_at is None
+    }
+
+
 async def list_features(tx: Tx) -> list[Feature]:
     """All features, disabled and archived ones too."""
     return await store.list_features(tx)
 
 
-async def get_metric(tx: Tx, ref: Ref) -> Metric:
-    """The metric. Raises MetricNotFoundError."""
+async def get_metric(tx: Tx, ref: Ref, *, lock: bool = False) -> Metric:
+    """The metric; locked until commit when asked. Raises MetricNotFoundError."""
     found = (
-        await store.find_metric(tx, slug=ref.slug)
+        await store.find_metric(tx, slug=ref.slug, lock=lock)
         if isinstance(ref, BySlug)
-        else await store.find_metric(tx, metric_id=ref.id)
+        else await store.find_metric(tx, metric_id=ref.id, lock=lock)
     )
     if found is None:
         raise MetricNotFoundError(str(ref))
+    return found
+
+
+async def get_metric_in_use(tx: Tx, ref: Ref) -> Metric:
+    """The metric, which new prices and features may name. Raises MetricNotFoundError for archived ones too."""
+    found = await get_metric(tx, ref)
+    if found.archived_at is not None:
+        raise MetricNotFoundError(str(ref), archived=True)
     return found
 
 
@@ -71,8 +88,8 @@ async def get_feature(tx: Tx, ref: Ref, *, lock: bool = False) -> Feature:
     return found
 
 
-async def get_plan(tx: Tx, ref: Ref) -> Plan:
-    """The plan. Raises PlanNotFoundError."""
+async def get_plan(tx: Tx, ref: Ref, *, lock: bool = False) -> Plan:
+    """The plan; with all its versions locked until commit when asked. Raises PlanNotFoundError."""
     found = (
         await store.find_plan(tx, slug=ref.slug)
         if isinstance(ref, BySlug)
@@ -80,14 +97,24 @@ async def get_plan(tx: Tx, ref: Ref) -> Plan:
     )
     if found is None:
         raise PlanNotFoundError(str(ref))
+    if lock:
+        await version_store.lock_plan(tx, found.id)
+        # Again, in a statement that begins when the lock is held: the first one may show an older current version.
+        return await get_plan(tx, ById(found.id))
     return found
 
 
-async def get_plan_version(tx: Tx, version_id: PlanVersionId) -> PlanVersion:
-    """The version and what it grants. Raises PlanVersionNotFoundError."""
+async def get_plan_version(tx: Tx, version_id: PlanVersionId, *, lock: bool = False) -> PlanVersion:
+    """The version and what it grants; with its plan locked until commit when asked.
+
+    Raises PlanVersionNotFoundError.
+    """
     found = await store.list_versions_by_id(tx, [version_id])
     if not found:
         raise PlanVersionNotFoundError(version_id)
+    if lock:
+        await version_store.lock_plan(tx, found[0].plan_id)
+        return await get_plan_version(tx, version_id)
     return found[0]
 
 

@@ -36,7 +36,7 @@ _PLAN = """p.id, p.slug, p.name, p.description, p.is_enterprise_plan, p.publicly
            p.created_at, p.archived_at,
            (SELECT v.id FROM plan_version v
             WHERE v.merchant_id = p.merchant_id AND v.plan_id = p.id AND v.status = 'published'
-            ORDER BY v.number DESC LIMIT 1) AS current_version_id"""
+            ORDER BY v.published_at DESC LIMIT 1) AS current_version_id"""
 _VERSION = "id, plan_id, number, status, message, author, created_at, published_at"
 
 
@@ -74,10 +74,15 @@ async def list_metrics(tx: Tx) -> list[Metric]:
     return [_metric_from_row(row) for row in rows]
 
 
-async def find_metric(tx: Tx, *, metric_id: str = "", slug: str = "") -> Metric | None:
-    """The metric with this id or slug."""
+async def find_metric(
+    tx: Tx, *, metric_id: str = "", slug: str = "", lock: bool = False
+) -> Metric | None:
+    """The metric with this id or slug; locked until commit when asked."""
     row = await tx.fetchrow(
-        f"SELECT {_METRIC} FROM metric WHERE merchant_id = $1 AND (id = $2 OR slug = $3)",
+        f"""
+        SELECT {_METRIC} FROM metric WHERE merchant_id = $1 AND (id = $2 OR slug = $3)
+        {"FOR UPDATE" if lock else ""}
+        """,
         tx.merchant_id,
         metric_id,
         slug,
@@ -211,45 +216,6 @@ async def list_plans_by_id(tx: Tx, ids: Sequence[str]) -> list[Plan]:
         list(ids),
     )
     return [_plan_from_row(row) for row in rows]
-
-
-async def insert_plan_version(tx: Tx, version: PlanVersion) -> None:
-    """Stores a new version with what it grants."""
-    await tx.execute(
-        """
-        INSERT INTO plan_version (merchant_id, id, plan_id, number, status, message, author,
-                                  created_at, published_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        """,
-        tx.merchant_id,
-        version.id,
-        version.plan_id,
-        version.number,
-        version.status,
-        version.message,
-        version.author,
-        version.created_at,
-        version.published_at,
-    )
-    await tx.executemany(
-        """
-        INSERT INTO plan_version_feature (merchant_id, plan_version_id, feature_id, position, value,
-                                          limit_behavior, limit_scope)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        """,
-        [
-            (
-                tx.merchant_id,
-                version.id,
-                granted.feature_id,
-                position,
-                value_to_json(granted.value),
-                granted.limit_behavior,
-                granted.limit_scope,
-            )
-            for position, granted in enumerate(version.features)
-        ],
-    )
 
 
 async def list_versions_by_id(tx: Tx, ids: Sequence[str]) -> list[PlanVersion]:

@@ -27,8 +27,9 @@ from candela_server.kernel.read_fields import (
 
 from .create_feature import NewFeature
 from .create_metric import NewMetric
-from .create_plan import CreatePlan, GrantedFeature
+from .create_plan import CreatePlan
 from .definition_wire import credit_definition_to_proto, new_credit_definition_from_proto
+from .granted_features import GrantedFeature
 from .members import member_named
 from .model import (
     Aggregation,
@@ -192,7 +193,7 @@ def create_plan_from_proto(request: plan_service_pb2.CreatePlanRequest) -> Creat
             name=fields.read("name", text(1, 200), request.name),
             description=fields.read("description", text(0, 2000), request.description),
             metrics=fields.read_each("metrics", new_metric_from_proto, request.metrics),
-            features=fields.read_each("features", _granted_from_proto, request.features),
+            features=fields.read_each("features", granted_feature_from_proto, request.features),
             prices=fields.read_each("prices", price_from_proto, request.prices),
             credit_definitions=fields.read_each(
                 "credit_definitions", new_credit_definition_from_proto, request.credit_definitions
@@ -292,7 +293,8 @@ def limit_behavior_to_proto(behavior: LimitBehavior) -> feature_pb2.LimitBehavio
     return _BEHAVIORS[behavior]
 
 
-def _granted_from_proto(granted: plan_pb2.PlanFeatureInput) -> GrantedFeature:
+def granted_feature_from_proto(granted: plan_pb2.PlanFeatureInput) -> GrantedFeature:
+    """The feature and what is granted of it; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
         feature: Ref | NewFeature
         match granted.WhichOneof("feature"):

@@ -74,12 +74,7 @@ async def add_credits(
     credits: Sequence[NewCreditDefinition],
 ) -> None:
     """Adds credits to a draft. Raises InvalidInput for those whose feature the draft does not grant."""
-    features = await features_in_use(tx)
-    by_slug = {
-        features[one.feature_id].slug: features[one.feature_id]
-        for one in draft.features
-        if one.feature_id in features
-    }
+    by_slug = await granted_by_slug(tx, draft)
     with FieldViolations() as fields:
         covered = [
             fields.read(f"credit_definitions[{index}]", covered_feature, new, by_slug)
@@ -107,6 +102,13 @@ def covered_feature(new: NewCreditDefinition, by_slug: Mapping[str, Feature]) ->
         elif feature.metric_id is None:
             fields.add("feature", f"feature {feature.slug!r} has no metric that could be covered")
     return feature
+
+
+async def granted_by_slug(tx: Tx, draft: PlanVersion) -> dict[str, Feature]:
+    """The features in use that a draft grants."""
+    features = await features_in_use(tx)
+    granted = [features[one.feature_id] for one in draft.features if one.feature_id in features]
+    return {feature.slug: feature for feature in granted}
 
 
 async def features_in_use(tx: Tx) -> dict[FeatureId, Feature]:

@@ -23,8 +23,7 @@ from .create_credit_definition import NewCreditDefinition
 from .create_plan_version import CreatePlanVersion
 from .definition_wire import new_credit_definition_from_proto
 from .granted_features import GrantedFeature
-from .model import CreditScope, PlanVersionId
-from .price import ComponentId, PriceId
+from .model import PlanVersionId
 from .rules.version_difference import Difference
 from .update_feature import UpdateFeature
 from .update_metric import UpdateMetric
@@ -151,24 +150,16 @@ def archive_metric_from_proto(request: metric_service_pb2.ArchiveMetricRequest) 
 def add_credit_definition_from_proto(
     request: credit_definition_service_pb2.CreateCreditDefinitionRequest,
 ) -> AddCreditDefinition:
-    """The command; raises InvalidInput with every wrong field."""
+    """The command; raises InvalidInput with every wrong field, and Unserved for narrower credits than a plan's."""
+    for name in ("price_id", "price_component_id"):
+        if request.HasField(name):
+            raise Unserved(f"CreateCreditDefinitionRequest.{name}", "CRD-2", field=name)
     with FieldViolations() as fields:
-        new = fields.read(
-            "credit_definition", new_credit_definition_from_proto, request.credit_definition
-        )
-        if isinstance(new, NewCreditDefinition) and new.scope is CreditScope.MERCHANT:
-            raise Unserved("CREDIT_SCOPE_MERCHANT", "CRD-2", field="credit_definition.scope")
         return AddCreditDefinition(
             plan=fields.read("plan", ref_from_proto, "plan", request.plan),
-            price_id=PriceId(fields.read("price_id", typed_id("price"), request.price_id))
-            if request.HasField("price_id")
-            else None,
-            component_id=ComponentId(
-                fields.read("price_component_id", typed_id("comp"), request.price_component_id)
-            )
-            if request.HasField("price_component_id")
-            else None,
-            new=new,
+            new=fields.read(
+                "credit_definition", new_credit_definition_from_proto, request.credit_definition
+            ),
         )
 
 

@@ -136,10 +136,9 @@ class PlanVersionMethods(Room):
 async def shown_versions(tx: Tx, versions: Sequence[PlanVersion]) -> list[plan_pb2.PlanVersion]:
     """The versions as the contract shows them, with the slugs of their features and their credits."""
     slugs = {str(feature.id): feature.slug for feature in await read.list_features(tx)}
+    definitions = await read.list_credit_definitions_of(tx, [version.id for version in versions])
     return [
-        wire.plan_version_to_proto(
-            version, slugs, tuple(await read.list_credit_definitions(tx, version.id))
-        )
+        wire.plan_version_to_proto(version, slugs, tuple(definitions[version.id]))
         for version in versions
     ]
 

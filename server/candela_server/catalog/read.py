@@ -145,6 +145,19 @@ async def list_credit_definitions(tx: Tx, version_id: PlanVersionId) -> list[Cre
     return await definition_store.list_credit_definitions(tx, plan_version_ids=[version_id])
 
 
+async def list_credit_definitions_of(
+    tx: Tx, version_ids: Sequence[PlanVersionId]
+) -> dict[PlanVersionId, list[CreditDefinition]]:
+    """The definitions in use of many versions; an empty list for one that has none."""
+    found: dict[PlanVersionId, list[CreditDefinition]] = {one: [] for one in version_ids}
+    for definition in await definition_store.list_credit_definitions(
+        tx, plan_version_ids=list(version_ids)
+    ):
+        assert definition.plan_version_id is not None, "selected by it"
+        found[definition.plan_version_id].append(definition)
+    return found
+
+
 async def get_credit_definition(tx: Tx, definition_id: CreditDefinitionId) -> CreditDefinition:
     """The definition. Raises CreditDefinitionNotFoundError."""
     found = await definition_store.find_credit_definition(tx, definition_id)
@@ -216,12 +229,7 @@ async def get_offers(tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
         feature.id: feature for feature in await store.list_features(tx)
     }
     metrics: dict[MetricId, Metric] = {metric.id: metric for metric in await store.list_metrics(tx)}
-    definitions: dict[PlanVersionId, list[CreditDefinition]] = {}
-    for definition in await definition_store.list_credit_definitions(
-        tx, plan_version_ids=sorted(versions)
-    ):
-        assert definition.plan_version_id is not None, "selected by it"
-        definitions.setdefault(definition.plan_version_id, []).append(definition)
+    definitions = await list_credit_definitions_of(tx, sorted(versions))
     offers: dict[OfferKey, Offer] = {}
     for version_id, price_id in wanted:
         if version_id not in versions:
@@ -237,7 +245,7 @@ async def get_offers(tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
             metrics=metrics,
             credit_definitions=tuple(
                 definition
-                for definition in definitions.get(version_id, ())
+                for definition in definitions[version_id]
                 if definition.price_id in (None, price_id)
             ),
         )

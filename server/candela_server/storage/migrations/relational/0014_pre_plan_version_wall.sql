@@ -3,6 +3,7 @@
 -- The older triggers saw changes and deletions but not rows that are added, moved in, or sold again after archiving.
 -- Locks: SHARE ROW EXCLUSIVE on plan_version, plan_version_feature and credit_definition, for a moment; the index
 -- takes SHARE on plan_version while it reads all of it, a fraction of a second for a million versions.
+-- CreatePlan used to store its version as published; no release did, so nothing that runs is refused by this.
 -- Undo: drop the new triggers, functions and the index, revoke DELETE, and run 0004's two functions and triggers again.
 
 CREATE OR REPLACE FUNCTION candela_freeze_plan_version() RETURNS trigger LANGUAGE plpgsql AS $$

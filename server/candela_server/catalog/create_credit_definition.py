@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.ids import new_id
-from candela_server.kernel.recurrence import Recurrence
 from candela_server.storage.postgres import Tx
 
 from . import definition_store
@@ -36,7 +35,7 @@ class NewCreditDefinition:
     refill_amount: Decimal
     currency: str | None
     renew_on_billing: bool
-    renewal: Recurrence | None
+    renewal_rule: str | None
     billing_visible: bool
     basis: CreditBasis
     expires_after: timedelta | None
@@ -70,7 +69,7 @@ async def create_credit_definition(
         refill_amount=new.refill_amount,
         currency=new.currency,
         renew_on_billing=new.renew_on_billing,
-        renewal=new.renewal,
+        renewal_rule=new.renewal_rule,
         billing_visible=new.billing_visible,
         basis=new.basis,
         expires_after=new.expires_after,

@@ -56,6 +56,11 @@ class NewPrice:
     discounts: tuple[Discount, ...] = ()
     minimum_commitment: MinimumCommitment | None = None
 
+    @property
+    def cadence(self) -> tuple[str, ...]:
+        """As `Price.cadence`."""
+        return tuple(sorted({component.recurrence_rule for component in self.components}))
+
 
 async def create_price(
     tx: Tx, clock: Clock, plan_id: PlanId, new: NewPrice, metrics: Mapping[str, MetricId]

@@ -1,4 +1,4 @@
-"""What a price is made of: components with charge models, recurrence and timing, and its terms (DSL-1 to DSL-4, DSL-10)."""
+"""What a price is made of: components with their charges, when they recur, and terms that change them (DSL-1 to DSL-4)."""
 
 from __future__ import annotations
 

@@ -83,10 +83,13 @@ async def set_price_archived(tx: Tx, price_id: PriceId, archived_at: datetime) -
     )
 
 
-async def list_prices_by_id(tx: Tx, ids: Sequence[str]) -> list[Price]:
-    """The prices with these ids, in no particular order."""
+async def list_prices_by_id(tx: Tx, ids: Sequence[str], *, lock: bool = False) -> list[Price]:
+    """The prices with these ids, in no particular order; locked until commit when asked."""
     rows = await tx.fetch(
-        f"SELECT {_PRICE} FROM price WHERE merchant_id = $1 AND id = ANY($2::text[])",
+        f"""
+        SELECT {_PRICE} FROM price WHERE merchant_id = $1 AND id = ANY($2::text[])
+        {"FOR UPDATE" if lock else ""}
+        """,
         tx.merchant_id,
         list(ids),
     )

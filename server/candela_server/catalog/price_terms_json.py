@@ -1,4 +1,4 @@
-"""Discounts, time rules and commitments as their jsonb columns hold them: every number a text, so that it stays exact."""
+"""Discounts, time rules and commitments as jsonb holds them: every number a text, so that it stays exact."""
 
 from __future__ import annotations
 

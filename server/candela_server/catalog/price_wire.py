@@ -126,12 +126,10 @@ def _component_from_proto(component: price_pb2.PriceComponent, amount: ReadAmoun
         charge = fields.read("charge", charge_from_proto, component.charge, amount)
         if isinstance(charge, Charge):
             fields.read("charge", check_charge_fits, kind, charge)
-        recurrence = _recurrence_from_proto(fields, component)
+        recurrence = fields.read("", _recurrence_from_proto, component)
         return NewComponent(
             name=fields.read("name", text(1, 200), component.name),
             kind=kind,
-            recurrence_rule=recurrence.rule,
-            own_time_zone=recurrence.time_zone,
             timing=timing,
             metric_slug=component.metric or None,
             charge=charge,
@@ -142,23 +140,23 @@ def _component_from_proto(component: price_pb2.PriceComponent, amount: ReadAmoun
             time_rules=fields.read(
                 "time_rules", time_rules_from_proto, component.time_rules, kind, amount
             ),
+            # Last, because a wrong rule leaves nothing to read them from.
+            recurrence_rule=recurrence.rule,
+            own_time_zone=recurrence.time_zone,
         )
 
 
-def _recurrence_from_proto(
-    fields: FieldViolations, component: price_pb2.PriceComponent
-) -> RuleAndZone:
+def _recurrence_from_proto(component: price_pb2.PriceComponent) -> RuleAndZone:
     """The rule and the zone that is named, inside it or beside it (D20)."""
-    fields.read("time_zone", optional(time_zone), component.time_zone)
-    found = fields.read("recurrence_rule", rule_and_zone, component.recurrence_rule)
-    if not isinstance(found, RuleAndZone):
-        return RuleAndZone("", None)
-    if component.time_zone and found.time_zone not in (None, component.time_zone):
-        fields.add(
-            "time_zone",
-            f"names another zone than the rule, which says {found.time_zone}; keep one of them",
-        )
-    return RuleAndZone(found.rule, found.time_zone or component.time_zone or None)
+    with FieldViolations() as fields:
+        beside = fields.read("time_zone", optional(time_zone), component.time_zone)
+        found = fields.read("recurrence_rule", rule_and_zone, component.recurrence_rule)
+        if not fields.any and beside and found.time_zone not in (None, beside):
+            fields.add(
+                "time_zone",
+                f"names another zone than the rule, which says {found.time_zone}; keep one of them",
+            )
+        return RuleAndZone(found.rule, found.time_zone or beside)
 
 
 def _seats_from_proto(seats: price_pb2.SeatTerms) -> SeatTerms:

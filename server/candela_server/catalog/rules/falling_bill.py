@@ -25,7 +25,8 @@ def _falls(component: Component, charge: Charge, currency: str) -> list[str]:
     """One text for each tier's end beyond which less is due than at it.
 
     The amount rises inside a tier, so that it can fall at such an end only: to what the end's quantity costs by the
-    next tier. Free units and included seats, which are taken off first, shift the ends; a minimum or maximum may hide a fall.
+    next tier. Free units and included seats, which are taken off first, shift the ends; a minimum or maximum may hide
+    a fall.
     """
     model = charge.model
     if not isinstance(model, VolumeCharge):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from candela_server.catalog.model import Plan
-from candela_server.kernel.errors import FieldViolations, InvalidInput, Reason
+from candela_server.kernel.errors import FieldViolations, Reason
 
 SaleKey = tuple[str, tuple[str, ...]]
 """A currency and a cadence: of the public prices with the same one, only the latest is sold (CAT-5, D19)."""
@@ -33,13 +33,12 @@ def check_sold_to_somebody(*, is_enterprise_plan: bool, private_customer_id: str
 
 def check_trial_parent(parent: Plan) -> None:
     """Raises InvalidInput for a plan that no trial can lead to (TRL-1)."""
-    if parent.trial is not None:
-        raise InvalidInput(f"must not be a trial itself, as {parent.slug!r} is")
-    if parent.is_enterprise_plan:
-        raise InvalidInput(
-            f"must not be an enterprise plan, as {parent.slug!r} is: it has no price to move to"
-        )
-    if parent.archived_at is not None:
-        error = InvalidInput(f"must be on sale; {parent.slug!r} is archived")
-        error.reason = Reason.PLAN_NOT_SOLD
-        raise error
+    with FieldViolations() as fields:
+        if parent.trial is not None:
+            fields.add("", f"must not be a trial itself, as {parent.slug!r} is")
+        if parent.is_enterprise_plan:
+            fields.add(
+                "", f"must not be an enterprise plan, as {parent.slug!r} is: nothing is sold to all"
+            )
+        if parent.archived_at is not None:
+            fields.add("", f"must be on sale; {parent.slug!r} is archived", Reason.PLAN_NOT_SOLD)

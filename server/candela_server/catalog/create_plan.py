@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from candela_server.customer.model import Customer, CustomerId
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, Reason
+from candela_server.kernel.errors import FieldViolations, InvalidInput, Reason
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
@@ -14,6 +15,7 @@ from . import read, store, version_store
 from .create_credit_definition import NewCreditDefinition, create_credit_definition
 from .create_metric import NewMetric, create_metric
 from .create_price import NewPrice, create_price
+from .errors import PlanNotFoundError
 from .granted_features import GrantedFeature, find_or_create_features, plan_features
 from .model import (
     CreditApplicationType,
@@ -26,9 +28,22 @@ from .model import (
     PlanVersion,
     PlanVersionId,
     PlanVersionStatus,
+    TrialTerms,
 )
+from .new_price_references import check_new_price, customers_named
 from .price import Price
 from .publish_plan_version import publish_draft
+from .refs import BySlug, Ref
+from .rules.credit_shape import check_credit_pays
+from .rules.plan_shape import check_public_prices, check_trial_parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTrial:
+    """What a trial plan leads to, and after how many days (TRL-1)."""
+
+    parent: Ref
+    days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +62,7 @@ class CreatePlan:
     metadata: Mapping[str, str]
     keep_draft: bool
     message: str
+    trial: NewTrial | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +86,8 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
     metrics = tuple([await create_metric(tx, clock, new) for new in command.metrics])
     metric_ids = await read.metric_ids_in_use(tx)
     features = await find_or_create_features(tx, clock, command.features, metric_ids)
-    _check_references(command, metric_ids, features)
+    _check_references(command, metric_ids, await customers_named(tx, command.prices), features)
+    trial = await _trial_terms(tx, command)
 
     now = clock.now()
     plan_id, version_id = PlanId(new_id("plan")), PlanVersionId(new_id("plv"))
@@ -94,12 +111,14 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
         is_enterprise_plan=command.is_enterprise_plan,
         publicly_visible=command.publicly_visible,
         metadata=command.metadata,
+        trial=trial,
         created_at=now,
     )
     await store.insert_plan(tx, plan)
     await version_store.insert_draft(tx, version)
     made = [await create_price(tx, clock, plan.id, new, metric_ids) for new in command.prices]
     by_slug = {feature.slug: feature for feature in features}
+    _check_credits_pay(command, [price for price, _ in made], by_slug)
     definitions = [
         await create_credit_definition(
             tx,
@@ -123,6 +142,8 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
             "features": [feature.slug for feature in features],
             "price_ids": [price.id for price, _ in made],
             "credit_definition_ids": [definition.id for definition in definitions],
+            "trial_parent_plan_id": trial.parent_plan_id if trial else None,
+            "trial_days": trial.days if trial else None,
         },
         reason=command.message or None,
     )
@@ -138,21 +159,66 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
     )
 
 
+async def _trial_terms(tx: Tx, command: CreatePlan) -> TrialTerms | None:
+    """Where a trial leads to (TRL-1); None for a plan that is none. Raises InvalidInput."""
+    if command.trial is None:
+        return None
+    with FieldViolations() as fields:
+        field, ref = "trial_parent_plan", command.trial.parent
+        if ref == BySlug(command.slug):
+            raise InvalidInput("must be another plan, not the trial itself", field=field)
+        try:
+            parent = await read.get_plan(tx, ref)
+        except PlanNotFoundError as error:
+            fields.add(field, error.message, error.reason)
+        else:
+            fields.read(field, check_trial_parent, parent)
+        return TrialTerms(parent_plan_id=parent.id, days=command.trial.days)
+
+
+def _check_credits_pay(
+    command: CreatePlan, prices: Sequence[Price], by_slug: Mapping[str, Feature]
+) -> None:
+    """Raises InvalidInput for credits that nothing in the plan's prices could be paid with."""
+    with FieldViolations() as fields:
+        for index, new in enumerate(command.credit_definitions):
+            fields.read(
+                f"credit_definitions[{index}]",
+                check_credit_pays,
+                application_type=new.application_type,
+                scope=new.scope,
+                currency=new.currency,
+                metric_id=by_slug[new.feature_slug].metric_id if new.feature_slug else None,
+                prices=prices,
+            )
+
+
 def _check_references(
-    command: CreatePlan, metric_ids: Mapping[str, MetricId], features: list[Feature]
+    command: CreatePlan,
+    metric_ids: Mapping[str, MetricId],
+    customers: Mapping[CustomerId, Customer],
+    features: list[Feature],
 ) -> None:
     """Raises InvalidInput for every part that names something which is not there."""
     by_slug = {feature.slug: feature for feature in features}
     with FieldViolations() as fields:
         for index, price in enumerate(command.prices):
-            for number, component in enumerate(price.components):
-                slug = component.metric_slug
-                if slug is not None and slug not in metric_ids:
-                    fields.add(
-                        f"prices[{index}].components[{number}].metric",
-                        f"no metric {slug!r} in use; add it to metrics, or check the spelling",
-                        Reason.METRIC_NOT_FOUND,
-                    )
+            fields.read(
+                f"prices[{index}]",
+                check_new_price,
+                price,
+                metric_ids=metric_ids,
+                customers=customers,
+                is_enterprise_plan=command.is_enterprise_plan,
+            )
+        fields.read(
+            "prices",
+            check_public_prices,
+            [
+                None if price.private_customer_id else (price.currency, price.cadence)
+                for price in command.prices
+            ],
+        )
         for index, definition in enumerate(command.credit_definitions):
             path = f"credit_definitions[{index}].feature"
             if definition.application_type is not CreditApplicationType.USAGE:

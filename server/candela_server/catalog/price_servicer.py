@@ -12,15 +12,45 @@ from candela_server.kernel import read_fields
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
+from candela_server.storage.postgres import Tx
 
 from . import price_store, read, wire
+from .add_price import add_price
+from .archive_price import archive_price
 from .price import PriceId
-from .price_wire import price_to_proto
+from .price_wire import price_from_proto, price_to_proto
 from .servicer import Room, position
 
 
 class PriceServicer(Room, price_grpc.PriceServiceServicer):
-    """PriceService: reading and previews; adding to and archiving from a plan are not served yet."""
+    """PriceService."""
+
+    async def CreatePrice(
+        self, request: price_pb.CreatePriceRequest, context: Any
+    ) -> price_pb.CreatePriceResponse:
+        """Adds a price to a plan (CAT-2)."""
+        with FieldViolations() as fields:
+            ref = fields.read("plan", wire.ref_from_proto, "plan", request.plan)
+            new = fields.read("price", price_from_proto, request.price)
+
+        async def act(tx: Tx) -> price_pb.CreatePriceResponse:
+            price, warnings = await add_price(tx, self._clock, ref, new)
+            return price_pb.CreatePriceResponse(price=price_to_proto(price), warnings=warnings)
+
+        return await self._mutations.run(request, price_pb.CreatePriceResponse, act)
+
+    async def ArchivePrice(
+        self, request: price_pb.ArchivePriceRequest, context: Any
+    ) -> price_pb.ArchivePriceResponse:
+        """Takes a price out of sale (CAT-5)."""
+        with FieldViolations() as fields:
+            price_id = fields.read("price_id", read_fields.typed_id("price"), request.price_id)
+
+        async def act(tx: Tx) -> price_pb.ArchivePriceResponse:
+            price = await archive_price(tx, self._clock, PriceId(price_id))
+            return price_pb.ArchivePriceResponse(price=price_to_proto(price))
+
+        return await self._mutations.run(request, price_pb.ArchivePriceResponse, act)
 
     async def GetPrice(
         self, request: price_pb.GetPriceRequest, context: Any

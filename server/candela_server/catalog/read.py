@@ -33,6 +33,7 @@ from .model import (
 )
 from .price import Price, PriceId
 from .refs import ById, BySlug, Ref
+from .rules.price_on_sale import on_sale, price_for
 
 OfferKey = tuple[PlanVersionId, PriceId]
 
@@ -118,9 +119,9 @@ async def get_plan_version(tx: Tx, version_id: PlanVersionId, *, lock: bool = Fa
     return found[0]
 
 
-async def get_price(tx: Tx, price_id: PriceId) -> Price:
-    """The price and its components. Raises PriceNotFoundError."""
-    found = await price_store.list_prices_by_id(tx, [price_id])
+async def get_price(tx: Tx, price_id: PriceId, *, lock: bool = False) -> Price:
+    """The price and its components; locked until commit when asked. Raises PriceNotFoundError."""
+    found = await price_store.list_prices_by_id(tx, [price_id], lock=lock)
     if not found:
         raise PriceNotFoundError(price_id)
     return found[0]
@@ -133,11 +134,7 @@ async def get_prices(tx: Tx, ids: Sequence[PriceId]) -> dict[PriceId, Price]:
 
 async def list_prices_on_sale(tx: Tx, plan_id: PlanId) -> list[Price]:
     """The plan's public prices that are sold now: the latest of each currency and cadence (CAT-5)."""
-    latest: dict[tuple[str, tuple[str, ...]], Price] = {}
-    for price in await price_store.list_prices_of_plan(tx, plan_id, include_archived=False):
-        if price.private_customer_id is None:
-            latest[price.currency, price.cadence] = price
-    return list(latest.values())
+    return on_sale(await price_store.list_prices_of_plan(tx, plan_id, include_archived=False))
 
 
 async def list_credit_definitions(tx: Tx, version_id: PlanVersionId) -> list[CreditDefinition]:
@@ -171,8 +168,9 @@ async def resolve_price(
 ) -> tuple[Plan, PlanVersion, Price]:
     """What a customer buys who asks for a plan: its current version and a price on sale.
 
-    Without a `price_id` it is the latest public price, of `currency` when that is named (CAT-5). Raises
-    PlanNotFoundError, PlanNotSoldError, PriceNotFoundError and PriceNotOfPlanError.
+    Without a `price_id` it is the latest price on sale, of `currency` when that is named; one that was negotiated with
+    the customer goes before the public ones (CAT-5, CAT-7). Raises PlanNotFoundError, PlanNotSoldError,
+    PriceNotFoundError and PriceNotOfPlanError.
     """
     plan = await get_plan(tx, ref)
     if plan.archived_at is not None:
@@ -181,22 +179,23 @@ async def resolve_price(
         raise PlanNotSoldError(plan.slug, "it has no published version")
     version = await get_plan_version(tx, plan.current_version_id)
     if price_id is None:
-        offered = [
-            price
-            for price in await list_prices_on_sale(tx, plan.id)
-            if currency in (None, price.currency)
-        ]
-        if not offered:
+        prices = await price_store.list_prices_of_plan(tx, plan.id, include_archived=False)
+        found = price_for(prices, customer_id=customer_id, currency=currency)
+        if found is None:
             raise PlanNotSoldError(plan.slug, f"it has no price in {currency or 'any currency'}")
-        return plan, version, max(offered, key=lambda price: (price.created_at, price.id))
+        return plan, version, found
     price = await get_price(tx, price_id)
+    if price.private_customer_id not in (None, customer_id):
+        # Another customer's private price must not be told apart from one that does not exist (CAT-7).
+        raise PriceNotFoundError(price_id)
     if price.plan_id != plan.id:
         raise PriceNotOfPlanError(price_id, plan.slug)
     if price.archived_at is not None:
         raise PlanNotSoldError(plan.slug, "the price is archived", price_id)
-    if price.private_customer_id not in (None, customer_id):
-        # Another customer's private price must not be told apart from one that does not exist (CAT-7).
-        raise PriceNotFoundError(price_id)
+    if price.private_customer_id is None and price not in await list_prices_on_sale(tx, plan.id):
+        raise PlanNotSoldError(
+            plan.slug, "a newer price of the same currency and cadence is sold instead", price_id
+        )
     return plan, version, price
 
 

@@ -24,16 +24,19 @@ from .model import (
     PlanVersion,
     PlanVersionId,
     PlanVersionStatus,
+    TrialTerms,
+    UniqueOf,
 )
-from .terms_json import value_from_json, value_to_json
+from .terms_json import filters_from_json, filters_to_json, value_from_json, value_to_json
 
 Position = tuple[datetime, str]
 
-_METRIC = "id, slug, name, aggregation, event_names, property, unit_name, created_at, archived_at"
+_METRIC = """id, slug, name, aggregation, event_names, property, unique_of, filters, unit_name, created_at,
+             archived_at"""
 _FEATURE = """id, slug, name, description, type, default_value, metric_id, created_at, disabled_at,
               archived_at"""
 _PLAN = """p.id, p.slug, p.name, p.description, p.is_enterprise_plan, p.publicly_visible, p.metadata,
-           p.created_at, p.archived_at,
+           p.trial_parent_plan_id, p.trial_days, p.created_at, p.archived_at,
            (SELECT v.id FROM plan_version v
             WHERE v.merchant_id = p.merchant_id AND v.plan_id = p.id AND v.status = 'published'
             ORDER BY v.published_at DESC LIMIT 1) AS current_version_id"""
@@ -46,8 +49,8 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
         await tx.execute(
             """
             INSERT INTO metric (merchant_id, id, slug, name, aggregation, event_names, property,
-                                unit_name, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                unique_of, filters, unit_name, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             """,
             tx.merchant_id,
             metric.id,
@@ -56,6 +59,8 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
             metric.aggregation,
             list(metric.event_names),
             metric.property,
+            metric.unique_of,
+            filters_to_json(metric.filters),
             metric.unit_name,
             metric.created_at,
         )
@@ -156,8 +161,9 @@ async def insert_plan(tx: Tx, plan: Plan) -> None:
         await tx.execute(
             """
             INSERT INTO plan (merchant_id, id, slug, name, description, is_enterprise_plan,
-                              publicly_visible, metadata, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                              publicly_visible, metadata, trial_parent_plan_id, trial_days,
+                              created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             """,
             tx.merchant_id,
             plan.id,
@@ -167,6 +173,8 @@ async def insert_plan(tx: Tx, plan: Plan) -> None:
             plan.is_enterprise_plan,
             plan.publicly_visible,
             dict(plan.metadata),
+            plan.trial.parent_plan_id if plan.trial else None,
+            plan.trial.days if plan.trial else None,
             plan.created_at,
         )
     except Exception as error:
@@ -295,6 +303,8 @@ def _metric_from_row(row: Mapping[str, Any]) -> Metric:
         aggregation=Aggregation(row["aggregation"]),
         event_names=tuple(row["event_names"]),
         property=row["property"],
+        unique_of=UniqueOf(row["unique_of"]) if row["unique_of"] else None,
+        filters=filters_from_json(row["filters"]),
         unit_name=row["unit_name"],
         created_at=row["created_at"],
         archived_at=row["archived_at"],
@@ -326,6 +336,9 @@ def _plan_from_row(row: Mapping[str, Any]) -> Plan:
         is_enterprise_plan=row["is_enterprise_plan"],
         publicly_visible=row["publicly_visible"],
         metadata=row["metadata"],
+        trial=TrialTerms(parent_plan_id=PlanId(row["trial_parent_plan_id"]), days=row["trial_days"])
+        if row["trial_days"]
+        else None,
         created_at=row["created_at"],
         archived_at=row["archived_at"],
     )

@@ -567,9 +567,12 @@ CREATE TABLE public.metric (
     unit_name text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
+    unique_of text,
+    filters jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text]))),
     CONSTRAINT metric_event_names_check CHECK ((cardinality(event_names) >= 1)),
-    CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64)))
+    CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
+    CONSTRAINT metric_unique_of_check CHECK ((unique_of = ANY (ARRAY['property'::text, 'user'::text, 'customer'::text])))
 );
 
 ALTER TABLE ONLY public.metric FORCE ROW LEVEL SECURITY;
@@ -624,7 +627,13 @@ CREATE TABLE public.plan (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
-    CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64)))
+    trial_parent_plan_id text COLLATE pg_catalog."C",
+    trial_days integer,
+    CONSTRAINT plan_check CHECK (((trial_parent_plan_id IS NULL) = (trial_days IS NULL))),
+    CONSTRAINT plan_check1 CHECK ((trial_parent_plan_id <> id)),
+    CONSTRAINT plan_check2 CHECK (((trial_parent_plan_id IS NULL) OR (NOT is_enterprise_plan))),
+    CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
+    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365)))
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
@@ -669,6 +678,8 @@ CREATE TABLE public.price (
     private_customer_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    minimum_commitment jsonb,
     CONSTRAINT price_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
 );
 
@@ -687,6 +698,8 @@ CREATE TABLE public.price_component (
     metric_id text COLLATE pg_catalog."C",
     charge jsonb NOT NULL,
     seats jsonb,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    time_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT price_component_check CHECK (((kind = 'usage'::text) = (metric_id IS NOT NULL))),
     CONSTRAINT price_component_check1 CHECK (((kind <> 'usage'::text) OR (timing = 'in_arrears'::text))),
     CONSTRAINT price_component_kind_check CHECK ((kind = ANY (ARRAY['fixed'::text, 'per_unit'::text, 'usage'::text]))),
@@ -1076,6 +1089,9 @@ ALTER TABLE ONLY public.metric
 
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_merchant_id_trial_parent_plan_id_fkey FOREIGN KEY (merchant_id, trial_parent_plan_id) REFERENCES public.plan(merchant_id, id);
 
 ALTER TABLE ONLY public.plan_version_feature
     ADD CONSTRAINT plan_version_feature_merchant_id_feature_id_fkey FOREIGN KEY (merchant_id, feature_id) REFERENCES public.feature(merchant_id, id);

@@ -135,7 +135,7 @@ def _credit_entry(definition: CreditDefinition, terms: Terms) -> _Entry:
         "refill_amount": format_decimal(definition.refill_amount),
         "currency": definition.currency or "",
         "renew_on_billing": _value_text(definition.renew_on_billing),
-        "renewal_rule": str(definition.renewal) if definition.renewal else "",
+        "renewal_rule": definition.renewal_rule or "",
         "billing_visible": _value_text(definition.billing_visible),
         "basis": definition.basis.value,
         "expires_after": str(definition.expires_after) if definition.expires_after else "",

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 from candela_server.customer.model import Customer, CustomerId
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, InvalidInput, Reason
+from candela_server.kernel.errors import FieldViolations, InvalidInput
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import read, store, version_store
+from . import draft_terms, read, store, version_store
 from .create_credit_definition import NewCreditDefinition, create_credit_definition
 from .create_metric import NewMetric, create_metric
 from .create_price import NewPrice, create_price
 from .errors import PlanNotFoundError
 from .granted_features import GrantedFeature, find_or_create_features, plan_features
 from .model import (
-    CreditApplicationType,
     CreditDefinition,
     Feature,
     Metric,
@@ -220,15 +219,6 @@ def _check_references(
             ],
         )
         for index, definition in enumerate(command.credit_definitions):
-            path = f"credit_definitions[{index}].feature"
-            if definition.application_type is not CreditApplicationType.USAGE:
-                continue
-            feature = by_slug.get(definition.feature_slug or "")
-            if feature is None:
-                fields.add(
-                    path,
-                    f"the plan grants no feature {definition.feature_slug!r}; add it to features",
-                    Reason.FEATURE_NOT_FOUND,
-                )
-            elif feature.metric_id is None:
-                fields.add(path, f"feature {feature.slug!r} has no metric that could be covered")
+            fields.read(
+                f"credit_definitions[{index}]", draft_terms.covered_feature, definition, by_slug
+            )

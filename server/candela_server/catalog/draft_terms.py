@@ -24,6 +24,7 @@ from .model import (
     PlanVersionId,
     PlanVersionStatus,
 )
+from .rules.credit_shape import check_credit_pays
 
 
 async def begin_draft(
@@ -73,13 +74,25 @@ async def add_credits(
     draft: PlanVersion,
     credits: Sequence[NewCreditDefinition],
 ) -> None:
-    """Adds credits to a draft. Raises InvalidInput for those whose feature the draft does not grant."""
+    """Adds credits to a draft. Raises InvalidInput for those that could cover or pay for nothing."""
     by_slug = await granted_by_slug(tx, draft)
     with FieldViolations() as fields:
         covered = [
             fields.read(f"credit_definitions[{index}]", covered_feature, new, by_slug)
             for index, new in enumerate(credits)
         ]
+    prices = await read.list_prices_on_sale(tx, draft.plan_id)
+    with FieldViolations() as fields:
+        for index, (new, feature) in enumerate(zip(credits, covered, strict=True)):
+            fields.read(
+                f"credit_definitions[{index}]",
+                check_credit_pays,
+                application_type=new.application_type,
+                scope=new.scope,
+                currency=new.currency,
+                metric_id=feature.metric_id if feature else None,
+                prices=prices,
+            )
     for new, feature in zip(credits, covered, strict=True):
         await create_credit_definition(tx, clock, new, version=draft, feature=feature)
 

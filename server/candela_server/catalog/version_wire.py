@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from candela.catalog.v1 import (
+    credit_definition_pb2,
     credit_definition_service_pb2,
     feature_service_pb2,
     metric_service_pb2,
@@ -24,6 +25,7 @@ from .create_plan_version import CreatePlanVersion
 from .definition_wire import new_credit_definition_from_proto
 from .granted_features import GrantedFeature
 from .model import PlanVersionId
+from .price import ComponentId, PriceId
 from .rules.version_difference import Difference
 from .update_feature import UpdateFeature
 from .update_metric import UpdateMetric
@@ -150,13 +152,20 @@ def archive_metric_from_proto(request: metric_service_pb2.ArchiveMetricRequest) 
 def add_credit_definition_from_proto(
     request: credit_definition_service_pb2.CreateCreditDefinitionRequest,
 ) -> AddCreditDefinition:
-    """The command; raises InvalidInput with every wrong field, and Unserved for narrower credits than a plan's."""
-    for name in ("price_id", "price_component_id"):
-        if request.HasField(name):
-            raise Unserved(f"CreateCreditDefinitionRequest.{name}", "CRD-2", field=name)
+    """The command; raises InvalidInput with every wrong field, and Unserved for the merchant's own credits."""
     with FieldViolations() as fields:
+        if request.credit_definition.scope == credit_definition_pb2.CREDIT_SCOPE_MERCHANT:
+            raise Unserved("CREDIT_SCOPE_MERCHANT", "CRD-2", field="credit_definition.scope")
         return AddCreditDefinition(
             plan=fields.read("plan", ref_from_proto, "plan", request.plan),
+            price_id=PriceId(fields.read("price_id", typed_id("price"), request.price_id))
+            if request.HasField("price_id")
+            else None,
+            component_id=ComponentId(
+                fields.read("price_component_id", typed_id("comp"), request.price_component_id)
+            )
+            if request.HasField("price_component_id")
+            else None,
             new=fields.read(
                 "credit_definition", new_credit_definition_from_proto, request.credit_definition
             ),

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from candela.catalog.v1 import (
+    credit_definition_pb2,
     credit_definition_service_pb2,
     feature_pb2,
     feature_service_pb2,
@@ -21,6 +22,7 @@ from candela_server.catalog.errors import (
     CreditDefinitionNotFoundError,
     FeatureNotFoundError,
     MetricNotFoundError,
+    PriceNotFoundError,
 )
 from candela_server.customer.model import CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
@@ -263,21 +265,51 @@ async def test_credits_for_what_the_plan_does_not_grant__are_refused_and_leave_n
     wrong = credit_definition_service_pb2.CreateCreditDefinitionRequest(
         plan=TEAM, credit_definition=monthly_credits("no-such-thing", "50")
     )
-    narrow = credit_definition_service_pb2.CreateCreditDefinitionRequest(
+    nowhere = credit_definition_service_pb2.CreateCreditDefinitionRequest(
         plan=TEAM,
         price_id="price_00000000000000000000000000",
         credit_definition=monthly_credits("premium-messages", "50"),
     )
+    everywhere = credit_definition_service_pb2.CreateCreditDefinitionRequest(
+        credit_definition=monthly_credits("premium-messages", "50")
+    )
+    everywhere.credit_definition.scope = credit_definition_pb2.CREDIT_SCOPE_MERCHANT
 
     with pytest.raises(InvalidInput) as caught:
         await catalog.call("CreateCreditDefinition", wrong)
+    with pytest.raises(PriceNotFoundError):
+        await catalog.call("CreateCreditDefinition", nowhere)
     with pytest.raises(Unserved):
-        await catalog.call("CreateCreditDefinition", narrow)
+        await catalog.call("CreateCreditDefinition", everywhere)
 
     assert [(one.field, one.reason) for one in caught.value.violations] == [
         ("credit_definition.feature", Reason.FEATURE_NOT_FOUND)
     ]
     assert len(await catalog.versions()) == 1
+
+
+@pytest.mark.spec("CRD-2", "CRD-3")
+async def test_credits_of_one_component__find_it_by_the_features_metric(catalog: Catalog) -> None:
+    sold = await catalog.sell_team_plan()
+    [price] = sold.prices
+    seats, premium, cheap = price.components
+    request = credit_definition_service_pb2.CreateCreditDefinitionRequest(
+        plan=TEAM, price_id=price.id, credit_definition=monthly_credits("premium-messages", "50")
+    )
+    request.credit_definition.scope = credit_definition_pb2.CREDIT_SCOPE_COMPONENT
+    wrong = credit_definition_service_pb2.CreateCreditDefinitionRequest()
+    wrong.CopyFrom(request)
+    wrong.price_component_id = cheap.id
+
+    got = (await catalog.call("CreateCreditDefinition", request)).credit_definition
+    wrong.idempotency_key = ""
+    with pytest.raises(InvalidInput) as caught:
+        await catalog.call("CreateCreditDefinition", wrong)
+
+    assert (got.price_id, got.price_component_id) == (price.id, premium.id)
+    assert got.price_component_id != seats.id
+    assert [one.field for one in caught.value.violations] == ["price_component_id"]
+    assert len(await catalog.versions()) == 2
 
 
 @pytest.mark.spec("CRD-3")

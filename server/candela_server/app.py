@@ -23,8 +23,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from candela_server.billing.servicer import InvoiceServicer
 from candela_server.billing.wire import invoice_id_from_proto
-from candela_server.catalog import servicer as catalog
 from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
+from candela_server.catalog.credit_definition_servicer import CreditDefinitionServicer
+from candela_server.catalog.feature_servicer import FeatureServicer
+from candela_server.catalog.metric_servicer import MetricServicer
+from candela_server.catalog.plan_servicer import PlanServicer
+from candela_server.catalog.price_servicer import PriceServicer
 from candela_server.catalog.pricing_table_servicer import PricingTableServicer
 from candela_server.config import Settings
 from candela_server.credit.servicer import CreditServicer
@@ -229,11 +233,11 @@ def _rooms(
             merchant.AuditServicer(db, secret),
             CustomerServicer(*ordinary),
             UserServicer(*ordinary),
-            catalog.FeatureServicer(*ordinary),
-            catalog.MetricServicer(*ordinary),
-            catalog.PlanServicer(*ordinary),
-            catalog.PriceServicer(*ordinary),
-            catalog.CreditDefinitionServicer(*ordinary),
+            FeatureServicer(*ordinary),
+            MetricServicer(*ordinary),
+            PlanServicer(*ordinary),
+            PriceServicer(*ordinary),
+            CreditDefinitionServicer(*ordinary),
             PricingTableServicer(*ordinary),
             UsageServicer(db, events, clock),
             CreditServicer(db, clock, secret),

@@ -45,6 +45,24 @@ BEGIN
     RETURN dropped;
 END $$;
 
+CREATE FUNCTION public.candela_freeze_credit_definition() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF to_jsonb(NEW) - 'archived_at' <> to_jsonb(OLD) - 'archived_at' OR OLD.archived_at IS NOT NULL THEN
+            RAISE EXCEPTION 'credit definition % never changes, but for being archived once', OLD.id;
+        END IF;
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM candela_require_draft(OLD.merchant_id, OLD.plan_version_id);
+        RETURN OLD;
+    ELSIF NEW.plan_version_id IS NOT NULL THEN
+        PERFORM candela_require_draft(NEW.merchant_id, NEW.plan_version_id);
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION public.candela_freeze_invoice() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -74,8 +92,17 @@ CREATE FUNCTION public.candela_freeze_plan_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF OLD.status <> 'draft' AND (
-        to_jsonb(NEW) - 'status' <> to_jsonb(OLD) - 'status' OR NEW.status = 'draft'
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'draft' THEN
+            RAISE EXCEPTION 'plan version % must begin as a draft, not %', NEW.id, NEW.status;
+        END IF;
+    ELSIF (NEW.id, NEW.plan_id, NEW.number) IS DISTINCT FROM (OLD.id, OLD.plan_id, OLD.number) THEN
+        RAISE EXCEPTION 'which version plan version % is never changes', OLD.id;
+    ELSIF OLD.status = 'draft' AND NEW.status = 'archived' THEN
+        RAISE EXCEPTION 'plan version % is a draft and was never sold', OLD.id;
+    ELSIF OLD.status <> 'draft' AND (
+        to_jsonb(NEW) - 'status' <> to_jsonb(OLD) - 'status'
+        OR NOT (NEW.status = OLD.status OR NEW.status = 'archived')
     ) THEN
         RAISE EXCEPTION 'plan version % is published and never changes', OLD.id;
     END IF;
@@ -86,11 +113,11 @@ CREATE FUNCTION public.candela_freeze_plan_version_feature() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF EXISTS (
-        SELECT FROM plan_version v
-        WHERE v.merchant_id = OLD.merchant_id AND v.id = OLD.plan_version_id AND v.status <> 'draft'
-    ) THEN
-        RAISE EXCEPTION 'plan version % is published and never changes', OLD.plan_version_id;
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM candela_require_draft(OLD.merchant_id, OLD.plan_version_id);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM candela_require_draft(NEW.merchant_id, NEW.plan_version_id);
     END IF;
     RETURN COALESCE(NEW, OLD);
 END $$;
@@ -150,6 +177,19 @@ BEGIN
                    partition_name, start_at, end_at);
     EXECUTE format('ALTER TABLE event ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                    partition_name, start_at, end_at);
+END $$;
+
+CREATE FUNCTION public.candela_require_draft(of_merchant text, version_id text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    found_status text;
+BEGIN
+    SELECT v.status INTO found_status FROM plan_version v
+    WHERE v.merchant_id = of_merchant AND v.id = version_id FOR SHARE;
+    IF found_status IS DISTINCT FROM 'draft' THEN
+        RAISE EXCEPTION 'plan version % is published and never changes', version_id;
+    END IF;
 END $$;
 
 CREATE FUNCTION public.candela_system_reads(table_name text, privileges text DEFAULT 'SELECT'::text) RETURNS void
@@ -527,9 +567,12 @@ CREATE TABLE public.metric (
     unit_name text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
+    unique_of text,
+    filters jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text]))),
     CONSTRAINT metric_event_names_check CHECK ((cardinality(event_names) >= 1)),
-    CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64)))
+    CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
+    CONSTRAINT metric_unique_of_check CHECK ((unique_of = ANY (ARRAY['property'::text, 'user'::text, 'customer'::text])))
 );
 
 ALTER TABLE ONLY public.metric FORCE ROW LEVEL SECURITY;
@@ -584,7 +627,13 @@ CREATE TABLE public.plan (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
-    CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64)))
+    trial_parent_plan_id text COLLATE pg_catalog."C",
+    trial_days integer,
+    CONSTRAINT plan_check CHECK (((trial_parent_plan_id IS NULL) = (trial_days IS NULL))),
+    CONSTRAINT plan_check1 CHECK ((trial_parent_plan_id <> id)),
+    CONSTRAINT plan_check2 CHECK (((trial_parent_plan_id IS NULL) OR (NOT is_enterprise_plan))),
+    CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
+    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365)))
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
@@ -629,6 +678,8 @@ CREATE TABLE public.price (
     private_customer_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    minimum_commitment jsonb,
     CONSTRAINT price_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
 );
 
@@ -647,6 +698,8 @@ CREATE TABLE public.price_component (
     metric_id text COLLATE pg_catalog."C",
     charge jsonb NOT NULL,
     seats jsonb,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    time_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT price_component_check CHECK (((kind = 'usage'::text) = (metric_id IS NOT NULL))),
     CONSTRAINT price_component_check1 CHECK (((kind <> 'usage'::text) OR (timing = 'in_arrears'::text))),
     CONSTRAINT price_component_kind_check CHECK ((kind = ANY (ARRAY['fixed'::text, 'per_unit'::text, 'usage'::text]))),
@@ -960,6 +1013,8 @@ CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchan
 
 CREATE INDEX outbox_by_order ON public.outbox USING btree (merchant_id, key, id);
 
+CREATE UNIQUE INDEX plan_version_by_publication ON public.plan_version USING btree (merchant_id, plan_id, published_at) WHERE (published_at IS NOT NULL);
+
 CREATE INDEX price_by_plan ON public.price USING btree (merchant_id, plan_id, created_at, id);
 
 CREATE INDEX pricing_table_by_age ON public.pricing_table USING btree (merchant_id, created_at, id);
@@ -970,6 +1025,8 @@ CREATE INDEX subscription_by_customer ON public.subscription USING btree (mercha
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
 
+CREATE TRIGGER credit_definition_frozen BEFORE INSERT OR DELETE OR UPDATE ON public.credit_definition FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_credit_definition();
+
 CREATE CONSTRAINT TRIGGER credit_grant_balance_not_negative AFTER INSERT ON public.credit_transaction DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((new.amount < (0)::numeric)) EXECUTE FUNCTION public.candela_check_grant_balance();
 
 CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice();
@@ -977,6 +1034,10 @@ CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECU
 CREATE TRIGGER invoice_line_frozen BEFORE DELETE OR UPDATE ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
 
 CREATE TRIGGER metric_counts_version AFTER INSERT OR UPDATE ON public.metric FOR EACH ROW EXECUTE FUNCTION public.candela_count_metric_version();
+
+CREATE TRIGGER plan_version_begins_as_draft BEFORE INSERT ON public.plan_version FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version();
+
+CREATE TRIGGER plan_version_feature_added BEFORE INSERT ON public.plan_version_feature FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version_feature();
 
 CREATE TRIGGER plan_version_feature_frozen BEFORE DELETE OR UPDATE ON public.plan_version_feature FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version_feature();
 
@@ -1067,6 +1128,9 @@ ALTER TABLE ONLY public.metric
 
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_merchant_id_trial_parent_plan_id_fkey FOREIGN KEY (merchant_id, trial_parent_plan_id) REFERENCES public.plan(merchant_id, id);
 
 ALTER TABLE ONLY public.plan_version_feature
     ADD CONSTRAINT plan_version_feature_merchant_id_feature_id_fkey FOREIGN KEY (merchant_id, feature_id) REFERENCES public.feature(merchant_id, id);
@@ -1286,7 +1350,7 @@ GRANT SELECT,INSERT ON TABLE public.audit_entry TO candela_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.component_schedule TO candela_app;
 GRANT SELECT ON TABLE public.component_schedule TO candela_system;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.credit_definition TO candela_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_definition TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.credit_grant TO candela_app;
 

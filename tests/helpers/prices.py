@@ -92,9 +92,7 @@ def discounts(draw: st.DrawFn) -> Discount:
     return Discount(
         off=draw(st.builds(PercentOff, percent=percents) | st.builds(AmountOff, amount=POSITIVE)),
         duration=duration,
-        period_count=draw(st.integers(1, 1200))
-        if duration is DiscountDuration.REPEATING
-        else None,
+        period_count=draw(st.integers(1, 1200)) if duration is DiscountDuration.REPEATING else None,
         name=draw(st.sampled_from(["", "Launch offer"])),
     )
 

@@ -185,6 +185,22 @@ async def test_two_public_prices_of_which_one_could_never_be_sold__are_refused(
     assert [one.field for one in caught.value.violations] == ["prices[2]"]
 
 
+@pytest.mark.spec("CAT-5")
+@pytest.mark.parametrize(
+    "change",
+    ["currency = 'EUR'", "discounts = '[1]'", "archived_at = NULL", "archived_at = now()"],
+)
+async def test_price__cannot_be_changed_by_sql(
+    counter: Counter, merchant: TestMerchant, change: str
+) -> None:
+    [price] = (await counter.sell(pro(fee("49")))).prices
+    await archive(counter, price.id)
+
+    with pytest.raises(Exception, match="never changes"):
+        async with counter.db.writing(merchant.id) as tx:
+            await tx.execute(f"UPDATE price SET {change} WHERE merchant_id = $1", merchant.id)
+
+
 @pytest.mark.spec("AUD-2", "AUD-1", "CAT-2")
 async def test_same_call_twice__makes_one_price_and_one_trace(
     counter: Counter, merchant: TestMerchant

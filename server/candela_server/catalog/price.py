@@ -1,4 +1,4 @@
-"""What a price is made of: components with their charges, when they recur, and terms that change them (DSL-1 to DSL-4)."""
+"""What a price is made of: components with their charges and recurrence, and what changes them (DSL-1 to DSL-4)."""
 
 from __future__ import annotations
 

@@ -100,8 +100,8 @@ async def list_prices_of_plan(
     tx: Tx,
     plan_id: str,
     *,
-    limit: int = 1000,
-    after: tuple[datetime, str] | None = None,
+    limit: int,
+    after: tuple[datetime, str] | None,
     include_archived: bool,
 ) -> list[Price]:
     """One page of a plan's prices by (created_at, id)."""
@@ -120,6 +120,24 @@ async def list_prices_of_plan(
         after_id,
         include_archived,
         limit,
+    )
+    return await _with_components(tx, rows)
+
+
+async def list_sellable_prices(
+    tx: Tx, plan_id: str, *, customer_id: str | None = None
+) -> list[Price]:
+    """A plan's prices that are not archived: the public ones, and those that are private to the customer."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_PRICE} FROM price
+        WHERE merchant_id = $1 AND plan_id = $2 AND archived_at IS NULL
+          AND (private_customer_id IS NULL OR private_customer_id = $3)
+        ORDER BY created_at, id
+        """,
+        tx.merchant_id,
+        plan_id,
+        customer_id,
     )
     return await _with_components(tx, rows)
 

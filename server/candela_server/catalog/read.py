@@ -134,7 +134,7 @@ async def get_prices(tx: Tx, ids: Sequence[PriceId]) -> dict[PriceId, Price]:
 
 async def list_prices_on_sale(tx: Tx, plan_id: PlanId) -> list[Price]:
     """The plan's public prices that are sold now: the latest of each currency and cadence (CAT-5)."""
-    return on_sale(await price_store.list_prices_of_plan(tx, plan_id, include_archived=False))
+    return on_sale(await price_store.list_sellable_prices(tx, plan_id))
 
 
 async def list_credit_definitions(tx: Tx, version_id: PlanVersionId) -> list[CreditDefinition]:
@@ -179,7 +179,7 @@ async def resolve_price(
         raise PlanNotSoldError(plan.slug, "it has no published version")
     version = await get_plan_version(tx, plan.current_version_id)
     if price_id is None:
-        prices = await price_store.list_prices_of_plan(tx, plan.id, include_archived=False)
+        prices = await price_store.list_sellable_prices(tx, plan.id, customer_id=customer_id)
         found = price_for(prices, customer_id=customer_id, currency=currency)
         if found is None:
             raise PlanNotSoldError(plan.slug, f"it has no price in {currency or 'any currency'}")

@@ -122,6 +122,17 @@ BEGIN
     RETURN COALESCE(NEW, OLD);
 END $$;
 
+CREATE FUNCTION public.candela_freeze_price() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_jsonb(NEW) - 'archived_at' <> to_jsonb(OLD) - 'archived_at'
+       OR (OLD.archived_at IS NOT NULL AND NEW.archived_at IS DISTINCT FROM OLD.archived_at) THEN
+        RAISE EXCEPTION 'price % never changes', OLD.id;
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION public.candela_freeze_subscription_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1042,6 +1053,8 @@ CREATE TRIGGER plan_version_feature_added BEFORE INSERT ON public.plan_version_f
 CREATE TRIGGER plan_version_feature_frozen BEFORE DELETE OR UPDATE ON public.plan_version_feature FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version_feature();
 
 CREATE TRIGGER plan_version_frozen BEFORE UPDATE ON public.plan_version FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version();
+
+CREATE TRIGGER price_frozen BEFORE UPDATE ON public.price FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_price();
 
 CREATE TRIGGER subscription_version_frozen BEFORE UPDATE ON public.subscription_version FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_subscription_version();
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from candela.catalog.v1 import plan_pb2
@@ -157,7 +158,7 @@ def test_bill_falls_somewhere__exactly_when_it_is_told(
         # Just beyond an end is where a fall shows, if there is one; elsewhere none is found that is not there.
         beyond = [end + D("1e-30") for end in ends]
         bills = [rate(charge, quantity) for quantity in sorted([*ends, *beyond, *anywhere])]
-    falls = any(later < earlier for earlier, later in zip(bills, bills[1:], strict=False))
+    falls = any(later < earlier for earlier, later in pairwise(bills))
 
     assert falls == bool(warnings(usage(charge)))
 
@@ -179,7 +180,10 @@ def test_only_volume_tables__ever_let_a_bill_fall(any_price: Price) -> None:
     ("change", "free"),
     [
         ({}, True),
-        ({"minimum_commitment": MinimumCommitment(amount=D(1), recurrence_rule="FREQ=YEARLY")}, False),
+        (
+            {"minimum_commitment": MinimumCommitment(amount=D(1), recurrence_rule="FREQ=YEARLY")},
+            False,
+        ),
         ({"charge": Charge(model=FlatCharge(unit_price=D(0)), minimum=D(1))}, False),
         ({"charge": Charge(model=PercentageCharge(percent=D(0)))}, True),
         ({"charge": Charge(model=PercentageCharge(percent=D("0.1")))}, False),

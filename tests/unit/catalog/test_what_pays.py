@@ -1,4 +1,4 @@
-"""Which credits can pay for something, what is sold to whom, and what is not billed yet (CRD-2, D2, CAT-5, CAT-7)."""
+"""Which credits can pay for something, what is sold to whom, what is not billed yet (CRD-2, CAT-5, CAT-7)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 -- filters of metrics (EVT-5).
 -- Locks: each ALTER takes ACCESS EXCLUSIVE for a moment; defaults are constants, so no table is rewritten. The new
 -- CHECKs read the plan and metric tables once, thousands of rows at most. The running release neither reads nor writes
--- the columns. Undo: drop the columns.
+-- the columns, and of a price it changes nothing. Undo: drop the trigger, its function and the columns.
 --
 -- Amounts inside jsonb are texts, never JSON numbers, so that they stay exact.
 
@@ -26,3 +26,15 @@ ALTER TABLE plan
 ALTER TABLE metric
     ADD COLUMN unique_of text CHECK (unique_of IN ('property', 'user', 'customer')),
     ADD COLUMN filters jsonb NOT NULL DEFAULT '[]';
+
+-- A price never changes but for being archived, once, whoever tries (CAT-5).
+CREATE FUNCTION candela_freeze_price() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_jsonb(NEW) - 'archived_at' <> to_jsonb(OLD) - 'archived_at'
+       OR (OLD.archived_at IS NOT NULL AND NEW.archived_at IS DISTINCT FROM OLD.archived_at) THEN
+        RAISE EXCEPTION 'price % never changes', OLD.id;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER price_frozen BEFORE UPDATE ON price
+    FOR EACH ROW EXECUTE FUNCTION candela_freeze_price();

@@ -29,7 +29,7 @@ def credit_allowance(
         for one in definitions
         if one.feature_id == feature_id
         and one.application_type is CreditApplicationType.USAGE
-        and (one.renew_on_billing or one.renewal is not None)
+        and (one.renew_on_billing or one.renewal_rule is not None)
         and one.refill_amount > 0
     ]
     for price_id in price_ids or (None,):

@@ -39,7 +39,8 @@ def rows(stage: Stage, *, rounds: int, seconds: float) -> list[Row]:
     buf = Path(sys.executable).with_name("buf")
     subprocess.run([buf, "build", "-o", protoset], check=True)
     with Client(stage.address, stage.key) as client:
-        answer: pb.CheckResponse = client.check_feature(FEATURE, user_id=stage.user_ids[0])
+        for user_id in stage.user_ids:
+            answer: pb.CheckResponse = client.check_feature(FEATURE, user_id=user_id)
     echo_address = f"127.0.0.1:{free_port()}"
     encoded = base64.b64encode(answer.SerializeToString()).decode()
     with process(
@@ -74,7 +75,9 @@ def _load(
     ghz: Path, protoset: Path, stage: Stage, address: str, seconds: float
 ) -> tuple[int, float]:
     """How many calls went through, and how many per second."""
-    request = json.dumps({"external_user_id": stage.user_ids[0], "feature": FEATURE})
+    request = json.dumps(
+        {"external_user_id": f"user-{{{{randomInt 0 {len(stage.user_ids)}}}}}", "feature": FEATURE}
+    )
     command = [
         *("taskset", "-c", str(LOAD_CORE)),
         *(str(ghz), "--insecure", "--protoset", str(protoset), "--call", METHOD),

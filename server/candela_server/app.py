@@ -33,7 +33,10 @@ from candela_server.edge.http.app import http_app
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
+from candela_server.entitlement.reservation_servicer import ReservationServicer
+from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.servicer import EntitlementServicer
+from candela_server.entitlement.settle_reservation import Settler
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -146,7 +149,9 @@ async def _serve(settings: Settings) -> int:
         authenticator = Authenticator(storage.db, clock)
         listener = _entitlement_listener(settings, snapshots, directory)
         await listener.start()
-        rooms = _rooms(settings, storage, ingestor, snapshots, clock)
+        settler = Settler(storage.db, ingestor, clock, usage_events_to_proto)
+        await settler.start()
+        rooms = _rooms(settings, storage, ingestor, settler, snapshots, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -158,6 +163,7 @@ async def _serve(settings: Settings) -> int:
         http.should_exit = True
         await http_task
         noting.cancel()
+        await settler.stop()
         await ingestor.stop()
         await listener.close()
         with contextlib.suppress(Exception):
@@ -198,6 +204,7 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
+    settler: Settler,
     snapshots: SnapshotCache,
     clock: Clock,
 ) -> list[Room]:
@@ -208,7 +215,9 @@ def _rooms(
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
-        rooms.append(EntitlementServicer(Checker(db, storage.counters, snapshots, clock)))
+        checker = Checker(db, storage.counters, snapshots, clock)
+        rooms.append(EntitlementServicer(checker))
+        rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":

@@ -28,9 +28,10 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Status, Subscription
 
-from . import store
+from . import reservation_store, store
 from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
 from .rules.precedence import Access, Held, InForce, value_in_force
+from .show_reserved import show_reserved
 
 _ACCESS = {
     Status.TRIALING: Access.FULL,
@@ -67,7 +68,11 @@ async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
     holdings = await _holdings(tx, holder)
     grants = await credit.list_grants(tx, holder.id, now)
     metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
-    states = {feature.slug: _state(feature, holdings, grants, metrics, now) for feature in features}
+    states = show_reserved(
+        {feature.slug: _state(feature, holdings, grants, metrics, now) for feature in features},
+        await reservation_store.list_shown(tx, holder.id, now),
+        user.id if user else None,
+    )
     return Snapshot(
         customer_id=holder.id,
         user_id=user.id if user else None,

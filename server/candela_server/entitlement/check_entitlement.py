@@ -20,7 +20,9 @@ from candela_server.storage.postgres import Postgres
 from .build_snapshot import Who, build_snapshot
 from .cache import SnapshotCache
 from .model import Answer, FeatureState, RevisionUnavailableError, Snapshot
-from .rules.allowance import decide
+from .rules.allowance import decide, reserved_at
+
+_NOTHING = Decimal(0)
 
 
 class Checker:
@@ -60,7 +62,7 @@ class Checker:
         if state.metered is None:
             return decide(state, used=None, quantity=quantity)
         [used] = await self._counters.read(merchant_id, [_ask(snapshot, state)])
-        return decide(state, used=used, quantity=quantity)
+        return decide(state, used=used, quantity=quantity, reserved=self._reserved(snapshot, state))
 
     async def check_states(
         self,
@@ -75,9 +77,20 @@ class Checker:
             )
         )
         return [
-            decide(state, used=next(values) if state.metered else None, quantity=quantity)
-            for _, state, quantity in wanted
+            decide(
+                state,
+                used=next(values) if state.metered else None,
+                quantity=quantity,
+                reserved=self._reserved(snapshot, state),
+            )
+            for snapshot, state, quantity in wanted
         ]
+
+    def _reserved(self, snapshot: Snapshot, state: FeatureState) -> Decimal:
+        """What reservations hold of the feature now; nearly always nothing, which costs nothing (ENT-9)."""
+        if state.metered is None or not state.metered.held:
+            return _NOTHING
+        return reserved_at(state.metered.held, snapshot.frozen_now or self._clock.now())
 
     async def _build(self, merchant_id: str, who: Who) -> Snapshot:
         async with self._db.reading(merchant_id) as tx:

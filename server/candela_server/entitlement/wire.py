@@ -100,6 +100,7 @@ def entitlement_to_proto(answer: Answer, shown: dict[str, object]) -> entitlemen
         if usage.remaining is not None:
             message.usage.remaining = format_decimal(usage.remaining)
         message.usage.overage = format_decimal(usage.overage)
+        message.usage.reserved = format_decimal(usage.reserved) if usage.reserved else "0"
     if answer.credits_remaining is not None:
         message.credit_info.remaining = format_decimal(answer.credits_remaining)
     return message
@@ -147,7 +148,7 @@ def _usage_to_proto(answer: Answer) -> entitlement_pb2.Usage | None:
         resets_at=timestamp_to_proto(usage.resets_at),
         limit_behavior=limit_behavior_to_proto(usage.behavior),
         overage=format_decimal(usage.overage),
-        reserved="0",
+        reserved=format_decimal(usage.reserved),
         scope=entitlement_pb2.USAGE_SCOPE_USER
         if usage.per_user
         else entitlement_pb2.USAGE_SCOPE_CUSTOMER,

@@ -142,15 +142,15 @@ async def finish_commit(tx: Tx, reservation_id: ReservationId) -> bool:
     return touched > 0
 
 
-async def delete_consumed(tx: Tx, reservation_id: ReservationId) -> None:
-    """Removes what Consume took, when its event is durable."""
+async def delete_consumed(tx: Tx, reservation_ids: Sequence[ReservationId]) -> None:
+    """Removes what Consume took, when its events are durable."""
     await tx.execute(
         """
         DELETE FROM entitlement_reservation
-        WHERE merchant_id = $1 AND id = $2 AND status = 'committing' AND expires_at IS NULL
+        WHERE merchant_id = $1 AND id = ANY($2::text[]) AND status = 'committing' AND expires_at IS NULL
         """,
         tx.merchant_id,
-        reservation_id,
+        list(reservation_ids),
     )
 
 

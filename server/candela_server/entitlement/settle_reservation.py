@@ -24,7 +24,7 @@ from candela_server.metering.model import IngestionUnavailableError, Rejection
 from candela_server.storage.postgres import Postgres
 
 from . import reservation_store
-from .reservation import Reservation, ReservationStatus, UseNotRecordedError
+from .reservation import Reservation, ReservationId, ReservationStatus, UseNotRecordedError
 from .take_stock import present_of
 
 log = structlog.get_logger()
@@ -34,6 +34,7 @@ PATIENCE: Final = timedelta(seconds=10)
 """How long whoever decided is left to record it; far longer than that takes."""
 
 _MAX_SWEPT: Final = 200
+_MAX_TIDIED: Final = 500
 _ATTEMPTS: Final = 3
 
 UsageEvents: TypeAlias = Callable[[Reservation], Sequence[Any]]
@@ -52,6 +53,7 @@ class Settler:
         self._usage_events = usage_events
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.Task[None] | None = None
+        self._consumed: dict[str, list[ReservationId]] = {}
 
     async def start(self) -> None:
         """Begins to look, every few seconds, for what a crash or an outage left unfinished."""
@@ -62,7 +64,8 @@ class Settler:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def settle(self, merchant_id: str, decided: Reservation) -> None:
         """Records the use of a reservation that was just decided; harmless when it is recorded already.
@@ -70,7 +73,8 @@ class Settler:
         Goes on when the caller does not wait any more. Raises UseNotRecordedError when the event is refused for good,
         and IngestionUnavailableError when it is not known to be durable yet: the same call again settles it.
         """
-        await self._until_done(self._settle(merchant_id, decided))
+        # Shielded: a caller who gives up must not take the recording along.
+        await asyncio.shield(self._spawn(self._settle(merchant_id, decided)))
 
     async def settle_again(self, merchant_id: str, found: Reservation | None) -> None:
         """Makes sure that what an earlier call decided is recorded; None is a Consume that is finished.
@@ -130,11 +134,32 @@ class Settler:
         return None
 
     async def _finish(self, merchant_id: str, decided: Reservation) -> None:
+        if decided.consumed:
+            self._tidy_later(merchant_id, decided.id)
+            return
         async with self._db.writing(merchant_id) as tx:
-            if decided.consumed:
-                await reservation_store.delete_consumed(tx, decided.id)
-            elif await reservation_store.finish_commit(tx, decided.id):
+            if await reservation_store.finish_commit(tx, decided.id):
                 await tx.entitlements_changed(decided.customer_id)
+
+    def _tidy_later(self, merchant_id: str, reservation_id: ReservationId) -> None:
+        """Removes what Consume took beside the callers, many at once: as its event is durable, nobody counts it."""
+        if not self._consumed:
+            self._spawn(self._tidy())
+        self._consumed.setdefault(merchant_id, []).append(reservation_id)
+
+    async def _tidy(self) -> None:
+        while self._consumed:
+            merchant_id = next(iter(self._consumed))
+            consumed = self._consumed[merchant_id]
+            some = consumed[:_MAX_TIDIED]
+            try:
+                async with self._db.writing(merchant_id) as tx:
+                    await reservation_store.delete_consumed(tx, some)
+            except Exception as error:  # the sweep finds them again
+                log.warning("consumed_not_tidied", count=len(some), exc_info=error)
+            del consumed[: len(some)]
+            if not consumed:
+                del self._consumed[merchant_id]
 
     async def _give_back(
         self, merchant_id: str, decided: Reservation, rejection: Rejection
@@ -187,9 +212,8 @@ class Settler:
             except Exception as error:  # the database may be away for a while
                 log.warning("reservations_not_swept", exc_info=error)
 
-    async def _until_done(self, work: Coroutine[Any, Any, None]) -> None:
-        """Waits for work that a caller who goes away must not take along."""
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
+        return task

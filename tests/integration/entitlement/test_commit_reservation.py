@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from candela.entitlement.v1 import reservation_pb2
 
+from candela_server.customer.archive_user import ArchiveUser, archive_user
+from candela_server.customer.model import UserById
 from candela_server.entitlement import reservation_store
 from candela_server.entitlement.reservation import (
     CommitOverLimitError,
@@ -15,9 +18,11 @@ from candela_server.entitlement.reservation import (
     ReservationId,
     ReservationSettledError,
     ReservationStatus,
+    UseNotRecordedError,
 )
 from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.settle_reservation import PATIENCE
+from candela_server.kernel.errors import Reason
 from candela_server.metering.model import IngestionUnavailableError
 from candela_server.storage.events import EventStore
 from candela_server.storage.redis import Redis
@@ -224,6 +229,45 @@ async def test_settled_after_its_instant_is_too_late_for_events__counts_in_the_p
     await other_desk.commit(made, "12", key="done")
 
     assert await other_desk.used(customer) == 12
+
+
+@pytest.mark.spec("ENT-9")
+async def test_user_archived_before_the_event__takes_nothing_and_says_so_each_time(
+    desk: Desk,
+) -> None:
+    shop = desk.shop
+    customer = await shop.sign_up()
+    user = await shop.add_user(customer)
+    made = (await desk.reserve(user, "15")).reservation
+    async with shop.db.writing(shop.merchant_id) as tx:
+        await archive_user(tx, shop.clock, ArchiveUser(user=UserById(user.id)))
+
+    for _ in range(2):
+        with pytest.raises(UseNotRecordedError, match="nothing was taken") as caught:
+            await desk.commit(made, "12", key="done")
+        assert caught.value.reason is Reason.USER_NOT_FOUND
+
+    assert (await desk.get(made)).status == reservation_pb2.RESERVATION_STATUS_RELEASED
+    await desk.reserve(customer, "20")
+
+
+@pytest.mark.spec("ENT-9")
+async def test_caller_gives_up_while_it_is_recorded__it_is_recorded_all_the_same(
+    desk: Desk,
+) -> None:
+    customer = await desk.shop.sign_up()
+    made = [(await desk.reserve(customer, "2")).reservation for _ in range(8)]
+
+    for number, one in enumerate(made):
+        calling = asyncio.create_task(desk.commit(one, key=one.id))
+        await asyncio.sleep(number * 0.003)
+        calling.cancel()
+        with suppress(asyncio.CancelledError):
+            await calling
+    for one in made:
+        await desk.commit(one, key=one.id)
+
+    assert await desk.used(customer) == 16
 
 
 @pytest.mark.spec("ENT-9")

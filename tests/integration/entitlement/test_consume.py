@@ -126,6 +126,7 @@ async def test_crash_before_and_after_the_event__is_recorded_once_by_the_retry(
         assert (await other_desk.consume(customer, "9", key=key)).consumed
 
     assert await other_desk.used(customer) == 18
+    await other_desk.settler.stop()
     async with shop.db.reading(shop.merchant_id) as tx:
         assert await reservation_store.find_by_event_key(tx, "after") is None
 

@@ -18,6 +18,7 @@ from candela_server.entitlement.reservation import (
     ReservationSettledError,
 )
 from candela_server.kernel.caller import Mode
+from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.ids import new_id
 from candela_server.merchant.advance_test_clock import (
@@ -115,6 +116,22 @@ async def test_expired__frees_by_itself_and_stays_expired(desk: Desk) -> None:
         await desk.commit(first)
     assert (await desk.release(first)).status == EXPIRED
     assert await desk.used(customer) == 0
+
+
+@pytest.mark.spec("ENT-9")
+async def test_server_whose_clock_is_behind__cannot_commit_what_another_gave_away(
+    desk: Desk, events: EventStore, redis: Redis
+) -> None:
+    shop = desk.shop
+    customer = await shop.sign_up()
+    first = (await desk.reserve(customer, "20", hold_s=60)).reservation
+
+    ahead = FixedClock(shop.clock.now() + timedelta(seconds=60))
+    async with open_desk(Shop(shop.db, ahead, shop.merchant_id), events, redis) as other:
+        await other.reserve(customer, "20")
+
+    with pytest.raises(ReservationSettledError, match="expired"):
+        await desk.commit(first)
 
 
 @pytest.mark.spec("ENT-9", "OPS-2")

@@ -23,16 +23,24 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from candela_server.billing.servicer import InvoiceServicer
 from candela_server.billing.wire import invoice_id_from_proto
-from candela_server.catalog import servicer as catalog
+from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
+from candela_server.catalog.credit_definition_servicer import CreditDefinitionServicer
+from candela_server.catalog.feature_servicer import FeatureServicer
+from candela_server.catalog.metric_servicer import MetricServicer
+from candela_server.catalog.plan_servicer import PlanServicer
+from candela_server.catalog.price_servicer import PriceServicer
+from candela_server.catalog.pricing_table_servicer import PricingTableServicer
 from candela_server.config import Settings
 from candela_server.credit.servicer import CreditServicer
 from candela_server.customer.servicer import CustomerServicer, UserServicer
 from candela_server.edge.door import Door
 from candela_server.edge.grpc_server import GrpcServer
 from candela_server.edge.http.app import http_app
+from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
+from candela_server.entitlement.quick_check import QuickChecks
 from candela_server.entitlement.reservation_servicer import ReservationServicer
 from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.servicer import EntitlementServicer
@@ -46,16 +54,17 @@ from candela_server.merchant.create_merchant import create_merchant as add_merch
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.directory import Directory
 from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.quick_counters import PREAMBLE, QuickCounters
 from candela_server.metering.read_counters import Counters
 from candela_server.metering.servicer import IngestionServicer, UsageServicer
+from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
-from candela_server.storage.listen import Listener
 from candela_server.storage.migrate import Phase
 from candela_server.storage.migrate import migrate as run_migrations
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
-from candela_server.storage.transaction import ENTITLEMENTS_CHANNEL
+from candela_server.storage.redis_lane import RedisLane
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
 
@@ -73,8 +82,8 @@ class Storage:
 
     db: Postgres
     events: EventStore
-    redis: Redis
     counters: Counters
+    quick_counters: QuickCounters | None
 
 
 def serve(settings: Settings) -> int:
@@ -142,16 +151,15 @@ async def _serve(settings: Settings) -> int:
     stopping = _stopping_on_signals()
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
-        snapshots = SnapshotCache()
         directory = Directory(storage.db, clock)
+        changes, snapshots = _changes(storage.db, directory)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
-        listener = _entitlement_listener(settings, snapshots, directory)
-        await listener.start()
-        settler = Settler(storage.db, ingestor, clock, usage_events_to_proto)
+        await changes.start()
+        settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, changes)
         await settler.start()
-        rooms = _rooms(settings, storage, ingestor, settler, snapshots, clock)
+        rooms = _rooms(settings, storage, ingestor, settler, snapshots, changes, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -165,7 +173,7 @@ async def _serve(settings: Settings) -> int:
         noting.cancel()
         await settler.stop()
         await ingestor.stop()
-        await listener.close()
+        await changes.close()
         with contextlib.suppress(Exception):
             await authenticator.note_use()
     return 0
@@ -185,15 +193,18 @@ async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[Storage]:
     url = settings.database_url.get_secret_value()
     db = Postgres(url, clock, pool_size=settings.pool_size)
     events = EventStore(url, readers=max(2, settings.pool_size - 2))
-    redis = Redis(settings.redis_url.get_secret_value() if settings.redis_url else None)
-    cache = CounterCache(redis) if settings.redis_url else None
-    counters = Counters(cache, events, clock)
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    redis = Redis(redis_url)
+    counters = Counters(CounterCache(redis) if redis_url else None, events, clock)
+    lane = RedisLane(redis_url, PREAMBLE) if redis_url else None
     await db.open()
     await events.open()
     await counters.start()
     try:
-        yield Storage(db, events, redis, counters)
+        yield Storage(db, events, counters, QuickCounters(lane, counters) if lane else None)
     finally:
+        if lane is not None:
+            await lane.close()
         await counters.stop()
         await redis.close()
         await events.close()
@@ -206,33 +217,36 @@ def _rooms(
     ingestor: Ingestor,
     settler: Settler,
     snapshots: SnapshotCache,
+    changes: Changes,
     clock: Clock,
 ) -> list[Room]:
     """Every servicer of this process, by its role."""
     db, events = storage.db, storage.events
-    mutations = Mutations(db, clock)
+    mutations = Mutations(db, clock, changes)
     secret = settings.page_token_secret.get_secret_value().encode()
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
         checker = Checker(db, storage.counters, snapshots, clock)
-        rooms.append(EntitlementServicer(checker))
+        quick = QuickChecks(checker, storage.quick_counters, clock, snapshots.is_current)
+        rooms.append(EntitlementServicer(checker, quick))
         rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":
         rooms += [
-            merchant.MerchantServicer(db),
+            merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
             merchant.ApiKeyServicer(*ordinary),
             merchant.TestClockServicer(*ordinary),
             merchant.AuditServicer(db, secret),
             CustomerServicer(*ordinary),
             UserServicer(*ordinary),
-            catalog.FeatureServicer(*ordinary),
-            catalog.MetricServicer(*ordinary),
-            catalog.PlanServicer(*ordinary),
-            catalog.PriceServicer(*ordinary),
-            catalog.CreditDefinitionServicer(*ordinary),
+            FeatureServicer(*ordinary),
+            MetricServicer(*ordinary),
+            PlanServicer(*ordinary),
+            PriceServicer(*ordinary),
+            CreditDefinitionServicer(*ordinary),
+            PricingTableServicer(*ordinary),
             UsageServicer(db, events, clock),
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary),
@@ -241,28 +255,24 @@ def _rooms(
     return rooms
 
 
-def _entitlement_listener(
-    settings: Settings, snapshots: SnapshotCache, directory: Directory
-) -> Listener:
-    def changed(payload: str) -> None:
-        merchant_id, _, customer_id = payload.partition(":")
-        snapshots.forget(merchant_id, None if customer_id == "*" else customer_id)
+def _changes(db: Postgres, directory: Directory) -> tuple[Changes, SnapshotCache]:
+    """What hears of changes, and what is remembered in between."""
+
+    def changed(merchant_id: str, customer_id: str | None) -> None:
+        snapshots.forget(merchant_id, customer_id)
         directory.forget(merchant_id)
 
-    def missed() -> None:
-        snapshots.forget_all()
-        snapshots.listening = listener.connected
-
-    listener = Listener(
-        settings.database_url.get_secret_value(), ENTITLEMENTS_CHANNEL, changed, missed
-    )
-    return listener
+    changes = Changes(db, changed, lambda: snapshots.doubt_all())
+    snapshots = SnapshotCache(changes.is_current)
+    return changes, snapshots
 
 
 def _http(
     settings: Settings, storage: Storage, authenticator: Authenticator, rooms: list[Room]
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     invoices = next((room for room in rooms if isinstance(room, InvoiceServicer)), None)
+
+    tables = next((room for room in rooms if isinstance(room, PricingTableServicer)), None)
 
     async def render_pdf(caller: Caller, invoice_id: str) -> bytes:
         assert invoices is not None, "routed for the role that serves invoices only"
@@ -278,7 +288,12 @@ def _http(
     host, _, port = settings.http_address.rpartition(":")
     server = _HttpServer(
         uvicorn.Config(
-            http_app(authenticator, render_pdf if invoices else None, is_ready),
+            http_app(
+                authenticator,
+                render_pdf if invoices else None,
+                is_ready,
+                pricing_table_routes(authenticator, tables.show) if tables else (),
+            ),
             log_config=None,
             access_log=False,
             lifespan="off",

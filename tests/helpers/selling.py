@@ -55,7 +55,12 @@ class Shop:
             )
 
     async def subscribe(
-        self, customer: Customer, seats: int, start_at: datetime | None = None
+        self,
+        customer: Customer,
+        seats: int,
+        start_at: datetime | None = None,
+        *,
+        allow_duplicate: bool = False,
     ) -> Subscription:
         """Takes the plan "team"."""
         async with self.db.writing(self.merchant_id) as tx:
@@ -72,7 +77,7 @@ class Shop:
                     start_at=start_at,
                     time_zone=None,
                     collection_method=CollectionMethod.SEND_INVOICE,
-                    allow_duplicate=False,
+                    allow_duplicate=allow_duplicate,
                     metadata={},
                     reason="",
                 ),

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.ids import new_id
-from candela_server.kernel.recurrence import Recurrence
 from candela_server.storage.postgres import Tx
 
 from . import definition_store
@@ -36,7 +35,7 @@ class NewCreditDefinition:
     refill_amount: Decimal
     currency: str | None
     renew_on_billing: bool
-    renewal: Recurrence | None
+    renewal_rule: str | None
     billing_visible: bool
     basis: CreditBasis
     expires_after: timedelta | None
@@ -60,7 +59,8 @@ async def create_credit_definition(
         name=new.name,
         scope=new.scope,
         application_type=new.application_type,
-        plan_id=version.plan_id,
+        # What pays for everything the customer buys belongs to no plan, though it comes with one (CRD-2).
+        plan_id=None if new.scope is CreditScope.MERCHANT else version.plan_id,
         plan_version_id=version.id,
         price_id=price_id,
         component_id=component_id,
@@ -70,7 +70,7 @@ async def create_credit_definition(
         refill_amount=new.refill_amount,
         currency=new.currency,
         renew_on_billing=new.renew_on_billing,
-        renewal=new.renewal,
+        renewal_rule=new.renewal_rule,
         billing_visible=new.billing_visible,
         basis=new.basis,
         expires_after=new.expires_after,
@@ -84,11 +84,21 @@ async def create_credit_definition(
         definition.id,
         after={
             "name": definition.name,
+            "plan_version_id": version.id,
             "plan_id": definition.plan_id,
+            "price_id": definition.price_id,
+            "component_id": definition.component_id,
+            "scope": definition.scope,
+            "application_type": definition.application_type,
+            "currency": definition.currency,
             "feature_id": definition.feature_id,
             "default_amount": definition.default_amount,
             "refill_amount": definition.refill_amount,
             "basis": definition.basis,
+            "renew_on_billing": definition.renew_on_billing,
+            "renewal_rule": definition.renewal_rule,
+            "expires_after": str(definition.expires_after) if definition.expires_after else None,
+            "rollover_cap": definition.rollover_cap,
         },
     )
     return definition

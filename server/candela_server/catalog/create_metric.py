@@ -9,7 +9,8 @@ from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import Aggregation, Metric, MetricId
+from .model import Aggregation, Metric, MetricId, PropertyFilter, UniqueOf
+from .terms_json import filters_to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class NewMetric:
     event_names: tuple[str, ...]
     property: str | None
     unit_name: str
+    unique_of: UniqueOf | None = None
+    filters: tuple[PropertyFilter, ...] = ()
 
 
 async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
@@ -33,6 +36,8 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
         aggregation=new.aggregation,
         event_names=new.event_names or (new.slug,),
         property=new.property,
+        unique_of=new.unique_of,
+        filters=new.filters,
         unit_name=new.unit_name,
         created_at=clock.now(),
     )
@@ -45,6 +50,8 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
             "aggregation": metric.aggregation,
             "event_names": list(metric.event_names),
             "property": metric.property,
+            "unique_of": metric.unique_of,
+            "filters": filters_to_json(metric.filters),
         },
     )
     await tx.entitlements_changed(None)

@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from candela_server.customer.model import Customer, CustomerId
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, Reason
+from candela_server.kernel.errors import FieldViolations, InvalidInput
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import read, store
+from . import draft_terms, read, store, version_store
 from .create_credit_definition import NewCreditDefinition, create_credit_definition
-from .create_feature import NewFeature, create_feature
 from .create_metric import NewMetric, create_metric
 from .create_price import NewPrice, create_price
-from .errors import FeatureNotFoundError
+from .errors import PlanNotFoundError
+from .granted_features import GrantedFeature, find_or_create_features, plan_features
 from .model import (
-    CreditApplicationType,
     CreditDefinition,
     Feature,
-    FeatureType,
-    FeatureValue,
-    LimitBehavior,
-    LimitScope,
     Metric,
     MetricId,
     Plan,
-    PlanFeature,
     PlanId,
     PlanVersion,
     PlanVersionId,
     PlanVersionStatus,
+    TrialTerms,
 )
+from .new_price_references import check_new_price, customers_named
 from .price import Price
-from .refs import Ref
+from .publish_plan_version import publish_draft
+from .refs import BySlug, Ref
+from .rules.credit_shape import check_credit_pays
+from .rules.plan_shape import check_public_prices, check_trial_parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GrantedFeature:
-    """A feature that the plan grants: one that exists, or one that is made with it. `value` None: granted in full."""
+class NewTrial:
+    """What a trial plan leads to, and after how many days (TRL-1)."""
 
-    feature: Ref | NewFeature
-    value: FeatureValue | None
-    limit_behavior: LimitBehavior | None
-    limit_scope: LimitScope
+    parent: Ref
+    days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +61,7 @@ class CreatePlan:
     metadata: Mapping[str, str]
     keep_draft: bool
     message: str
+    trial: NewTrial | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,31 +83,23 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
     Raises SlugTakenError, and InvalidInput whose violations point into the request.
     """
     metrics = tuple([await create_metric(tx, clock, new) for new in command.metrics])
-    metric_ids = {metric.slug: metric.id for metric in await read.list_metrics(tx)}
-    features = await _features(tx, clock, command, metric_ids)
-    _check_references(command, metric_ids, features)
+    metric_ids = await read.metric_ids_in_use(tx)
+    features = await find_or_create_features(tx, clock, command.features, metric_ids)
+    _check_references(command, metric_ids, await customers_named(tx, command.prices), features)
+    trial = await _trial_terms(tx, command)
 
     now = clock.now()
     plan_id, version_id = PlanId(new_id("plan")), PlanVersionId(new_id("plv"))
-    status = PlanVersionStatus.DRAFT if command.keep_draft else PlanVersionStatus.PUBLISHED
     version = PlanVersion(
         id=version_id,
         plan_id=plan_id,
         number=1,
-        status=status,
-        features=tuple(
-            PlanFeature(
-                feature_id=feature.id,
-                value=_granted_value(feature) if granted.value is None else granted.value,
-                limit_behavior=granted.limit_behavior,
-                limit_scope=granted.limit_scope,
-            )
-            for granted, feature in zip(command.features, features, strict=True)
-        ),
+        status=PlanVersionStatus.DRAFT,
+        features=plan_features(command.features, features),
         message=command.message,
         author=tx.caller.actor if tx.caller else "system",
         created_at=now,
-        published_at=None if command.keep_draft else now,
+        published_at=None,
     )
     plan = Plan(
         id=plan_id,
@@ -119,12 +110,14 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
         is_enterprise_plan=command.is_enterprise_plan,
         publicly_visible=command.publicly_visible,
         metadata=command.metadata,
+        trial=trial,
         created_at=now,
     )
     await store.insert_plan(tx, plan)
-    await store.insert_plan_version(tx, version)
+    await version_store.insert_draft(tx, version)
     made = [await create_price(tx, clock, plan.id, new, metric_ids) for new in command.prices]
     by_slug = {feature.slug: feature for feature in features}
+    _check_credits_pay(command, [price for price, _ in made], by_slug)
     definitions = [
         await create_credit_definition(
             tx,
@@ -135,6 +128,8 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
         )
         for new in command.credit_definitions
     ]
+    if not command.keep_draft:
+        version = await publish_draft(tx, clock, version)
     await tx.audit(
         "plan.created",
         plan.id,
@@ -146,6 +141,8 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
             "features": [feature.slug for feature in features],
             "price_ids": [price.id for price, _ in made],
             "credit_definition_ids": [definition.id for definition in definitions],
+            "trial_parent_plan_id": trial.parent_plan_id if trial else None,
+            "trial_days": trial.days if trial else None,
         },
         reason=command.message or None,
     )
@@ -161,74 +158,67 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
     )
 
 
-async def _features(
-    tx: Tx, clock: Clock, command: CreatePlan, metric_ids: Mapping[str, MetricId]
-) -> list[Feature]:
-    """The features that the plan grants, in order: found or made."""
-    found: list[Feature] = []
+async def _trial_terms(tx: Tx, command: CreatePlan) -> TrialTerms | None:
+    """Where a trial leads to (TRL-1); None for a plan that is none. Raises InvalidInput."""
+    if command.trial is None:
+        return None
     with FieldViolations() as fields:
-        for index, granted in enumerate(command.features):
-            path = f"features[{index}]"
-            if isinstance(granted.feature, NewFeature):
-                slug = granted.feature.metric_slug
-                if slug is not None and slug not in metric_ids:
-                    fields.add(
-                        f"{path}.new_feature.metric.slug",
-                        f"no metric {slug!r}; add it to metrics, or check the spelling",
-                        Reason.METRIC_NOT_FOUND,
-                    )
-                    continue
-                feature = await create_feature(
-                    tx, clock, granted.feature, metric_ids[slug] if slug else None
-                )
-            else:
-                try:
-                    feature = await read.get_feature(tx, granted.feature)
-                except FeatureNotFoundError as error:
-                    fields.add(f"{path}.existing", error.message, error.reason)
-                    continue
-            if granted.value is not None and not feature.type.admits(granted.value):
-                fields.add(
-                    f"{path}.value",
-                    f"feature {feature.slug!r} takes a {feature.type} value",
-                    Reason.FEATURE_TYPE_MISMATCH,
-                )
-            if feature.id in {other.id for other in found}:
-                fields.add(path, f"feature {feature.slug!r} is named twice; name it once")
-            found.append(feature)
-    return found
+        field, ref = "trial_parent_plan", command.trial.parent
+        if ref == BySlug(command.slug):
+            raise InvalidInput("must be another plan, not the trial itself", field=field)
+        try:
+            parent = await read.get_plan(tx, ref)
+        except PlanNotFoundError as error:
+            fields.add(field, error.message, error.reason)
+        else:
+            fields.read(field, check_trial_parent, parent)
+        return TrialTerms(parent_plan_id=parent.id, days=command.trial.days)
+
+
+def _check_credits_pay(
+    command: CreatePlan, prices: Sequence[Price], by_slug: Mapping[str, Feature]
+) -> None:
+    """Raises InvalidInput for credits that nothing in the plan's prices could be paid with."""
+    with FieldViolations() as fields:
+        for index, new in enumerate(command.credit_definitions):
+            fields.read(
+                f"credit_definitions[{index}]",
+                check_credit_pays,
+                application_type=new.application_type,
+                scope=new.scope,
+                currency=new.currency,
+                metric_id=by_slug[new.feature_slug].metric_id if new.feature_slug else None,
+                prices=prices,
+            )
 
 
 def _check_references(
-    command: CreatePlan, metric_ids: Mapping[str, MetricId], features: list[Feature]
+    command: CreatePlan,
+    metric_ids: Mapping[str, MetricId],
+    customers: Mapping[CustomerId, Customer],
+    features: list[Feature],
 ) -> None:
     """Raises InvalidInput for every part that names something which is not there."""
     by_slug = {feature.slug: feature for feature in features}
     with FieldViolations() as fields:
         for index, price in enumerate(command.prices):
-            for number, component in enumerate(price.components):
-                slug = component.metric_slug
-                if slug is not None and slug not in metric_ids:
-                    fields.add(
-                        f"prices[{index}].components[{number}].metric",
-                        f"no metric {slug!r}; add it to metrics, or check the spelling",
-                        Reason.METRIC_NOT_FOUND,
-                    )
+            fields.read(
+                f"prices[{index}]",
+                check_new_price,
+                price,
+                metric_ids=metric_ids,
+                customers=customers,
+                is_enterprise_plan=command.is_enterprise_plan,
+            )
+        fields.read(
+            "prices",
+            check_public_prices,
+            [
+                None if price.private_customer_id else (price.currency, price.cadence)
+                for price in command.prices
+            ],
+        )
         for index, definition in enumerate(command.credit_definitions):
-            path = f"credit_definitions[{index}].feature"
-            if definition.application_type is not CreditApplicationType.USAGE:
-                continue
-            feature = by_slug.get(definition.feature_slug or "")
-            if feature is None:
-                fields.add(
-                    path,
-                    f"the plan grants no feature {definition.feature_slug!r}; add it to features",
-                    Reason.FEATURE_NOT_FOUND,
-                )
-            elif feature.metric_id is None:
-                fields.add(path, f"feature {feature.slug!r} has no metric that could be covered")
-
-
-def _granted_value(feature: Feature) -> FeatureValue:
-    """What a plan grants when it names a feature without a value: yes, or the default of numbers and texts."""
-    return True if feature.type is FeatureType.BOOLEAN else feature.default_value
+            fields.read(
+                f"credit_definitions[{index}]", draft_terms.covered_feature, definition, by_slug
+            )

@@ -17,11 +17,15 @@ from .price import (
     Component,
     ComponentId,
     ComponentKind,
+    Discount,
+    MinimumCommitment,
     Price,
     PriceId,
     SeatTerms,
+    TimeRule,
 )
-from .rules.price_shape import warnings
+from .price_terms_json import commitment_to_json, discounts_to_json, time_rules_to_json
+from .rules.falling_bill import warnings
 from .terms_json import charge_to_json, seats_to_json
 
 
@@ -37,6 +41,8 @@ class NewComponent:
     metric_slug: str | None
     charge: Charge
     seats: SeatTerms | None
+    discounts: tuple[Discount, ...] = ()
+    time_rules: tuple[TimeRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,13 @@ class NewPrice:
     currency: str
     components: tuple[NewComponent, ...]
     private_customer_id: str | None
+    discounts: tuple[Discount, ...] = ()
+    minimum_commitment: MinimumCommitment | None = None
+
+    @property
+    def cadence(self) -> tuple[str, ...]:
+        """As `Price.cadence`."""
+        return tuple(sorted({component.recurrence_rule for component in self.components}))
 
 
 async def create_price(
@@ -70,10 +83,14 @@ async def create_price(
                 metric_id=metrics[component.metric_slug] if component.metric_slug else None,
                 charge=component.charge,
                 seats=component.seats,
+                discounts=component.discounts,
+                time_rules=component.time_rules,
             )
             for position, component in enumerate(new.components)
         ),
         private_customer_id=new.private_customer_id,
+        discounts=new.discounts,
+        minimum_commitment=new.minimum_commitment,
         created_at=clock.now(),
     )
     await price_store.insert_price(tx, price)
@@ -83,6 +100,9 @@ async def create_price(
         after={
             "plan_id": plan_id,
             "currency": price.currency,
+            "private_customer_id": price.private_customer_id,
+            "discounts": discounts_to_json(price.discounts),
+            "minimum_commitment": commitment_to_json(price.minimum_commitment),
             "components": [
                 {
                     "id": component.id,
@@ -93,9 +113,11 @@ async def create_price(
                     "metric_id": component.metric_id,
                     "charge": charge_to_json(component.charge),
                     "seats": seats_to_json(component.seats),
+                    "discounts": discounts_to_json(component.discounts),
+                    "time_rules": time_rules_to_json(component.time_rules),
                 }
                 for component in price.components
             ],
         },
     )
-    return price, [text for component in price.components for text in warnings(component)]
+    return price, warnings(price)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from candela_server.kernel.recurrence import Recurrence
 from candela_server.storage.postgres import Tx
 
 from .model import (
@@ -51,7 +50,7 @@ async def insert_credit_definition(tx: Tx, definition: CreditDefinition) -> None
         definition.refill_amount,
         definition.currency,
         definition.renew_on_billing,
-        str(definition.renewal) if definition.renewal else None,
+        definition.renewal_rule,
         definition.billing_visible,
         definition.basis,
         definition.expires_after,
@@ -111,7 +110,6 @@ async def find_credit_definition(
 
 
 def _definition_from_row(row: Mapping[str, Any]) -> CreditDefinition:
-    rule = row["renewal_rule"]
     return CreditDefinition(
         id=CreditDefinitionId(row["id"]),
         name=row["name"],
@@ -127,7 +125,7 @@ def _definition_from_row(row: Mapping[str, Any]) -> CreditDefinition:
         refill_amount=row["refill_amount"],
         currency=row["currency"],
         renew_on_billing=row["renew_on_billing"],
-        renewal=Recurrence.parse(rule, "UTC") if rule else None,
+        renewal_rule=row["renewal_rule"],
         billing_visible=row["billing_visible"],
         basis=CreditBasis(row["basis"]),
         expires_after=row["expires_after"],

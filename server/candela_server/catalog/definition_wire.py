@@ -1,4 +1,4 @@
-"""Credit definitions, between the contract and the model; what is not granted yet is refused here."""
+"""Credit definitions, between the contract and the model; what could never be granted is refused here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from google.protobuf.duration_pb2 import Duration
 
 from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
 from candela_server.kernel import read_fields
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import (
     currency_code,
     decimal,
-    optional,
     positive_decimal,
     slug,
     text,
@@ -24,6 +23,12 @@ from candela_server.kernel.read_fields import (
 from .create_credit_definition import NewCreditDefinition
 from .members import member_named
 from .model import CreditApplicationType, CreditBasis, CreditDefinition, CreditScope
+from .price_terms_wire import rule_with_zone
+
+MAX_EXPIRY = timedelta(days=36_525)
+"""A century: what lasts longer is meant to last for ever, which needs no expiry."""
+
+_ZERO = Decimal(0)
 
 _CREDIT_SCOPES = {
     CreditScope.COMPONENT: credit_definition_pb2.CREDIT_SCOPE_COMPONENT,
@@ -50,34 +55,19 @@ def new_credit_definition_from_proto(
             "application_type", member_named, _APPLICATION_TYPES, new.application_type
         )
         scope = fields.read("scope", member_named, _CREDIT_SCOPES, new.scope)
-        if kind is CreditApplicationType.MONETARY:
-            raise Unserved("CREDIT_APPLICATION_TYPE_MONETARY", "CRD-8", field="application_type")
-        for name, set_, spec_ids in (
-            ("renewal_rule", bool(new.renewal_rule), "CRD-5"),
-            ("expires_after", new.HasField("expires_after"), "CRD-3"),
-            ("rollover_cap", bool(new.rollover_cap), "CRD-3"),
-        ):
-            if set_:
-                raise Unserved(f"NewCreditDefinition.{name}", spec_ids, field=name)
-        if scope is not CreditScope.PLAN and scope in _CREDIT_SCOPES:
-            raise Unserved(f"CREDIT_SCOPE_{scope.name}", "CRD-2", field="scope")
-        if not new.renew_on_billing:
-            raise Unserved("credits that are granted once", "CRD-5", field="renew_on_billing")
-        if new.currency:
-            fields.add("currency", "must be empty: usage credits are units, not money")
         default_amount = fields.read("default_amount", positive_decimal, new.default_amount)
         return NewCreditDefinition(
             name=fields.read("name", text(1, 200), new.name),
             scope=scope,
             application_type=kind,
-            feature_slug=fields.read("feature", slug, new.feature),
+            feature_slug=_feature_from_proto(fields, kind, new),
             default_amount=default_amount,
-            refill_amount=fields.read("refill_amount", decimal(least=Decimal(0)), new.refill_amount)
+            refill_amount=fields.read("refill_amount", decimal(least=_ZERO), new.refill_amount)
             if new.refill_amount
             else default_amount,
-            currency=fields.read("currency", optional(currency_code), new.currency),
+            currency=_currency_from_proto(fields, kind, new),
             renew_on_billing=new.renew_on_billing,
-            renewal=None,
+            renewal_rule=_renewal_from_proto(fields, new),
             billing_visible=new.billing_visible,
             basis=fields.read(
                 "basis",
@@ -85,10 +75,77 @@ def new_credit_definition_from_proto(
                 _BASES,
                 new.basis or credit_definition_pb2.CREDIT_BASIS_CUSTOMER,
             ),
-            expires_after=None,
-            rollover_cap=Decimal(0),
+            expires_after=_expiry_from_proto(fields, new),
+            rollover_cap=_rollover_from_proto(fields, new),
             priority=fields.read("priority", read_fields.whole_number(-1000, 1000), new.priority),
         )
+
+
+def _feature_from_proto(
+    fields: FieldViolations,
+    kind: CreditApplicationType,
+    new: credit_definition_pb2.NewCreditDefinition,
+) -> str | None:
+    if kind is CreditApplicationType.USAGE:
+        return fields.read("feature", slug, new.feature)
+    if kind is CreditApplicationType.MONETARY and new.feature:
+        fields.add("feature", "must be empty: money is no feature's allowance")
+    return None
+
+
+def _currency_from_proto(
+    fields: FieldViolations,
+    kind: CreditApplicationType,
+    new: credit_definition_pb2.NewCreditDefinition,
+) -> str | None:
+    if kind is CreditApplicationType.MONETARY:
+        return fields.read("currency", currency_code, new.currency)
+    if kind is CreditApplicationType.USAGE and new.currency:
+        fields.add("currency", "must be empty: usage credits are units, not money")
+    return None
+
+
+def _renewal_from_proto(
+    fields: FieldViolations, new: credit_definition_pb2.NewCreditDefinition
+) -> str | None:
+    if not new.renewal_rule:
+        return None
+    if new.renew_on_billing:
+        fields.add("renewal_rule", "must be empty with renew_on_billing; choose one of the two")
+    return fields.read("renewal_rule", rule_with_zone, new.renewal_rule)
+
+
+def _expiry_from_proto(
+    fields: FieldViolations, new: credit_definition_pb2.NewCreditDefinition
+) -> timedelta | None:
+    if not new.HasField("expires_after"):
+        return None
+    if new.renew_on_billing:
+        fields.add(
+            "expires_after", "must be absent with renew_on_billing: a grant ends with its period"
+        )
+    return fields.read("expires_after", _expiry, new.expires_after)
+
+
+def _expiry(value: Duration) -> timedelta:
+    try:
+        span = value.ToTimedelta()
+    except (OverflowError, ValueError) as error:
+        raise ValueError("is not a duration") from error
+    if not timedelta(0) < span <= MAX_EXPIRY:
+        raise ValueError(f"must be above 0 and at most {MAX_EXPIRY.days} days, not {span}")
+    return span
+
+
+def _rollover_from_proto(
+    fields: FieldViolations, new: credit_definition_pb2.NewCreditDefinition
+) -> Decimal:
+    if not new.rollover_cap:
+        return _ZERO
+    cap = fields.read("rollover_cap", decimal(least=_ZERO), new.rollover_cap)
+    if isinstance(cap, Decimal) and cap and not (new.renew_on_billing or new.renewal_rule):
+        fields.add("rollover_cap", "must be empty: what is granted once has no next period")
+    return cap
 
 
 def credit_definition_to_proto(
@@ -109,7 +166,7 @@ def credit_definition_to_proto(
         refill_amount=format_decimal(definition.refill_amount),
         currency=definition.currency,
         renew_on_billing=definition.renew_on_billing,
-        renewal_rule=str(definition.renewal) if definition.renewal else "",
+        renewal_rule=definition.renewal_rule or "",
         billing_visible=definition.billing_visible,
         basis=_BASES[definition.basis],
         expires_after=_optional_duration(definition.expires_after),

@@ -29,13 +29,16 @@ class FeatureNotFoundError(NotFound):
 
 
 class MetricNotFoundError(NotFound):
-    """No metric of this merchant has the id or slug."""
+    """No metric of this merchant has the id or slug, or it is archived and new things may not name it."""
 
     reason = Reason.METRIC_NOT_FOUND
 
-    def __init__(self, metric: str) -> None:
+    def __init__(self, metric: str, *, archived: bool = False) -> None:
         super().__init__(
-            f"no metric {metric!r}; check the spelling, or create the metric first", metric=metric
+            f"metric {metric!r} is archived; name one that is in use"
+            if archived
+            else f"no metric {metric!r}; check the spelling, or create the metric first",
+            metric=metric,
         )
 
 
@@ -49,14 +52,50 @@ class PlanNotFoundError(NotFound):
 
 
 class PlanVersionNotFoundError(NotFound):
-    """No such version, or the plan has none that is published."""
+    """No such version of this merchant."""
 
     reason = Reason.PLAN_VERSION_NOT_FOUND
 
     def __init__(self, plan_version: str) -> None:
         super().__init__(
-            f"no published version {plan_version!r}; ListPlanVersions shows what exists",
+            f"no plan version {plan_version}; ListPlanVersions shows what exists",
             plan_version=plan_version,
+        )
+
+
+class PlanVersionPublishedError(Refused):
+    """A version that was published never changes, and is published once (CAT-3)."""
+
+    reason = Reason.PLAN_VERSION_PUBLISHED
+
+    def __init__(self, plan_version: str, status: str) -> None:
+        super().__init__(
+            f"plan version {plan_version} is {status} and never changes; CreatePlanVersion begins a new one",
+            plan_version_id=plan_version,
+            status=status,
+        )
+
+
+class PlanVersionIsDraftError(Refused):
+    """A draft is not sold, so it cannot be taken out of sale (CAT-3)."""
+
+    reason = Reason.PLAN_NOT_SOLD
+
+    def __init__(self, plan_version: str) -> None:
+        super().__init__(
+            f"plan version {plan_version} is a draft and was never sold; only published versions are archived",
+            plan_version_id=plan_version,
+        )
+
+
+class PlanArchivedError(Refused):
+    """An archived plan gets no new versions: nobody could buy them."""
+
+    reason = Reason.PLAN_NOT_SOLD
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"plan {plan!r} is archived and gets no new versions; create another plan", plan=plan
         )
 
 

@@ -172,6 +172,14 @@ class PlanFeature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialTerms:
+    """What a trial plan leads to, and after how many days (TRL-1)."""
+
+    parent_plan_id: PlanId
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is sold; its terms are in its versions, its tariffs in its prices."""
 
@@ -183,6 +191,7 @@ class Plan:
     is_enterprise_plan: bool
     publicly_visible: bool
     metadata: Mapping[str, str] = field(default_factory=dict)
+    trial: TrialTerms | None = None
     created_at: datetime
     archived_at: datetime | None = None
 
@@ -204,7 +213,10 @@ class PlanVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditDefinition:
-    """The recipe for credits that come with a plan (CRD-3). Amounts are units of the metric, or money."""
+    """The recipe for credits that come with a plan (CRD-3). Amounts are units of the metric, or money.
+
+    `renewal_rule` names its zone inside, as TZID, when it has one of its own; else the subscription's zone counts.
+    """
 
     id: CreditDefinitionId
     name: str
@@ -220,7 +232,7 @@ class CreditDefinition:
     refill_amount: Decimal
     currency: str | None
     renew_on_billing: bool
-    renewal: Recurrence | None
+    renewal_rule: str | None
     billing_visible: bool
     basis: CreditBasis
     expires_after: timedelta | None
@@ -228,6 +240,10 @@ class CreditDefinition:
     priority: int
     created_at: datetime
     archived_at: datetime | None = None
+
+    def renewal_in(self, time_zone: str) -> Recurrence | None:
+        """When it is granted anew for a subscription in this zone, other than with the billing period."""
+        return Recurrence.parse(self.renewal_rule, time_zone) if self.renewal_rule else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

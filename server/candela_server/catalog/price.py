@@ -1,4 +1,4 @@
-"""What a price is made of: components, each with a charge model, a recurrence and a timing (DSL-1 to DSL-3)."""
+"""What a price is made of: components with their charges and recurrence, and what changes them (DSL-1 to DSL-4)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,15 @@ class PackageCharge:
     package_price: Decimal
 
 
-ChargeModel = FlatCharge | GraduatedCharge | VolumeCharge | PackageCharge
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PercentageCharge:
+    """A share of the amount that is measured or held, and a fee for each event that was measured."""
+
+    percent: Decimal
+    fee_per_event: Decimal | None = None
+
+
+ChargeModel = FlatCharge | GraduatedCharge | VolumeCharge | PackageCharge | PercentageCharge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +99,74 @@ class SeatTerms:
     bill_immediately: bool = False
 
 
+class DiscountDuration(StrEnum):
+    """How long a discount lasts (DSL-4)."""
+
+    ONCE = "once"
+    REPEATING = "repeating"
+    FOREVER = "forever"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PercentOff:
+    """A share of what there is, above 0 and at most 100."""
+
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmountOff:
+    """An amount per period, never more than what there is."""
+
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discount:
+    """Lowers what a component or a whole price costs; those of one list follow on one another (DSL-4).
+
+    `period_count` is how many periods a REPEATING one lasts, and None for the others.
+    """
+
+    off: PercentOff | AmountOff
+    duration: DiscountDuration
+    period_count: int | None = None
+    name: str = ""
+
+
+class ChargeSwitch(StrEnum):
+    """What a time rule does to a charge instead of changing its amount."""
+
+    START = "start"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeRule:
+    """From some time on, another charge holds, or none any more, or the first (DSL-4).
+
+    `since` is after how many periods, or the instant whose period is the first one.
+    """
+
+    since: int | datetime
+    change: Charge | ChargeSwitch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinimumCommitment:
+    """The least that a period of a price costs, before credits and tax (DSL-10).
+
+    The rule names its zone inside, as TZID, when it has one of its own.
+    """
+
+    amount: Decimal
+    recurrence_rule: str
+
+    def recurrence_in(self, time_zone: str) -> Recurrence:
+        """When the commitment recurs for a subscription in this zone."""
+        return Recurrence.parse(self.recurrence_rule, time_zone)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
     """One charge inside a price.
@@ -109,6 +185,14 @@ class Component:
     metric_id: str | None
     charge: Charge
     seats: SeatTerms | None
+    discounts: tuple[Discount, ...] = ()
+    time_rules: tuple[TimeRule, ...] = ()
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """Every charge that holds at some time, the first one first."""
+        later = (rule.change for rule in self.time_rules)
+        return (self.charge, *(change for change in later if isinstance(change, Charge)))
 
     def recurrence_in(self, time_zone: str) -> Recurrence:
         """When the component recurs for a subscription in this zone (DSL-5)."""
@@ -125,6 +209,8 @@ class Price:
     currency: str
     components: tuple[Component, ...]
     private_customer_id: str | None
+    discounts: tuple[Discount, ...] = ()
+    minimum_commitment: MinimumCommitment | None = None
     created_at: datetime
     archived_at: datetime | None = None
 

@@ -9,17 +9,27 @@ from typing import Any
 from candela_server.storage.postgres import Tx
 
 from .price import BillingTiming, Component, ComponentId, ComponentKind, Price, PriceId
+from .price_terms_json import (
+    commitment_from_json,
+    commitment_to_json,
+    discounts_from_json,
+    discounts_to_json,
+    time_rules_from_json,
+    time_rules_to_json,
+)
 from .terms_json import charge_from_json, charge_to_json, seats_from_json, seats_to_json
 
-_PRICE = "id, plan_id, name, currency, private_customer_id, created_at, archived_at"
+_PRICE = """id, plan_id, name, currency, private_customer_id, discounts, minimum_commitment, created_at,
+            archived_at"""
 
 
 async def insert_price(tx: Tx, price: Price) -> None:
     """Stores a new price with its components."""
     await tx.execute(
         """
-        INSERT INTO price (merchant_id, id, plan_id, name, currency, private_customer_id, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO price (merchant_id, id, plan_id, name, currency, private_customer_id, discounts,
+                           minimum_commitment, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         tx.merchant_id,
         price.id,
@@ -27,13 +37,16 @@ async def insert_price(tx: Tx, price: Price) -> None:
         price.name,
         price.currency,
         price.private_customer_id,
+        discounts_to_json(price.discounts),
+        commitment_to_json(price.minimum_commitment),
         price.created_at,
     )
     await tx.executemany(
         """
         INSERT INTO price_component (merchant_id, id, price_id, position, name, kind,
-                                     recurrence_rule, own_time_zone, timing, metric_id, charge, seats)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                     recurrence_rule, own_time_zone, timing, metric_id, charge, seats,
+                                     discounts, time_rules)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         """,
         [
             (
@@ -49,16 +62,34 @@ async def insert_price(tx: Tx, price: Price) -> None:
                 component.metric_id,
                 charge_to_json(component.charge),
                 seats_to_json(component.seats),
+                discounts_to_json(component.discounts),
+                time_rules_to_json(component.time_rules),
             )
             for component in price.components
         ],
     )
 
 
-async def list_prices_by_id(tx: Tx, ids: Sequence[str]) -> list[Price]:
-    """The prices with these ids, in no particular order."""
+async def set_price_archived(tx: Tx, price_id: PriceId, archived_at: datetime) -> None:
+    """Takes a price out of sale; the time at which one was archived before stays."""
+    await tx.execute(
+        """
+        UPDATE price SET archived_at = $3
+        WHERE merchant_id = $1 AND id = $2 AND archived_at IS NULL
+        """,
+        tx.merchant_id,
+        price_id,
+        archived_at,
+    )
+
+
+async def list_prices_by_id(tx: Tx, ids: Sequence[str], *, lock: bool = False) -> list[Price]:
+    """The prices with these ids, in no particular order; locked until commit when asked."""
     rows = await tx.fetch(
-        f"SELECT {_PRICE} FROM price WHERE merchant_id = $1 AND id = ANY($2::text[])",
+        f"""
+        SELECT {_PRICE} FROM price WHERE merchant_id = $1 AND id = ANY($2::text[])
+        {"FOR UPDATE" if lock else ""}
+        """,
         tx.merchant_id,
         list(ids),
     )
@@ -69,8 +100,8 @@ async def list_prices_of_plan(
     tx: Tx,
     plan_id: str,
     *,
-    limit: int = 1000,
-    after: tuple[datetime, str] | None = None,
+    limit: int,
+    after: tuple[datetime, str] | None,
     include_archived: bool,
 ) -> list[Price]:
     """One page of a plan's prices by (created_at, id)."""
@@ -93,11 +124,29 @@ async def list_prices_of_plan(
     return await _with_components(tx, rows)
 
 
+async def list_sellable_prices(
+    tx: Tx, plan_id: str, *, customer_id: str | None = None
+) -> list[Price]:
+    """A plan's prices that are not archived: the public ones, and those that are private to the customer."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_PRICE} FROM price
+        WHERE merchant_id = $1 AND plan_id = $2 AND archived_at IS NULL
+          AND (private_customer_id IS NULL OR private_customer_id = $3)
+        ORDER BY created_at, id
+        """,
+        tx.merchant_id,
+        plan_id,
+        customer_id,
+    )
+    return await _with_components(tx, rows)
+
+
 async def _with_components(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Price]:
     found = await tx.fetch(
         """
         SELECT id, price_id, position, name, kind, recurrence_rule, own_time_zone, timing, metric_id,
-               charge, seats
+               charge, seats, discounts, time_rules
         FROM price_component
         WHERE merchant_id = $1 AND price_id = ANY($2::text[])
         ORDER BY price_id, position
@@ -116,6 +165,8 @@ async def _with_components(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Pr
             currency=row["currency"],
             components=tuple(by_price.get(row["id"], ())),
             private_customer_id=row["private_customer_id"],
+            discounts=discounts_from_json(row["discounts"]),
+            minimum_commitment=commitment_from_json(row["minimum_commitment"]),
             created_at=row["created_at"],
             archived_at=row["archived_at"],
         )
@@ -135,4 +186,6 @@ def _component_from_row(row: Mapping[str, Any]) -> Component:
         metric_id=row["metric_id"],
         charge=charge_from_json(row["charge"]),
         seats=seats_from_json(row["seats"]),
+        discounts=discounts_from_json(row["discounts"]),
+        time_rules=time_rules_from_json(row["time_rules"]),
     )

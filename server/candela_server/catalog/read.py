@@ -7,7 +7,7 @@ from datetime import datetime
 
 from candela_server.storage.postgres import Tx
 
-from . import definition_store, price_store, store
+from . import definition_store, price_store, store, version_store
 from .errors import (
     CreditDefinitionNotFoundError,
     FeatureNotFoundError,
@@ -32,7 +32,8 @@ from .model import (
     PlanVersionId,
 )
 from .price import Price, PriceId
-from .refs import BySlug, Ref
+from .refs import ById, BySlug, Ref
+from .rules.price_on_sale import on_sale, price_for
 
 OfferKey = tuple[PlanVersionId, PriceId]
 
@@ -42,20 +43,37 @@ async def list_metrics(tx: Tx) -> list[Metric]:
     return await store.list_metrics(tx)
 
 
+async def metric_ids_in_use(tx: Tx) -> dict[str, MetricId]:
+    """The metrics that new prices and features may name, by slug; archived ones may not be."""
+    return {
+        metric.slug: metric.id
+        for metric in await store.list_metrics(tx)
+        if metric.archived_at is None
+    }
+
+
 async def list_features(tx: Tx) -> list[Feature]:
     """All features, disabled and archived ones too."""
     return await store.list_features(tx)
 
 
-async def get_metric(tx: Tx, ref: Ref) -> Metric:
-    """The metric. Raises MetricNotFoundError."""
+async def get_metric(tx: Tx, ref: Ref, *, lock: bool = False) -> Metric:
+    """The metric; locked until commit when asked. Raises MetricNotFoundError."""
     found = (
-        await store.find_metric(tx, slug=ref.slug)
+        await store.find_metric(tx, slug=ref.slug, lock=lock)
         if isinstance(ref, BySlug)
-        else await store.find_metric(tx, metric_id=ref.id)
+        else await store.find_metric(tx, metric_id=ref.id, lock=lock)
     )
     if found is None:
         raise MetricNotFoundError(str(ref))
+    return found
+
+
+async def get_metric_in_use(tx: Tx, ref: Ref) -> Metric:
+    """The metric, which new prices and features may name. Raises MetricNotFoundError for archived ones too."""
+    found = await get_metric(tx, ref)
+    if found.archived_at is not None:
+        raise MetricNotFoundError(str(ref), archived=True)
     return found
 
 
@@ -71,8 +89,8 @@ async def get_feature(tx: Tx, ref: Ref, *, lock: bool = False) -> Feature:
     return found
 
 
-async def get_plan(tx: Tx, ref: Ref) -> Plan:
-    """The plan. Raises PlanNotFoundError."""
+async def get_plan(tx: Tx, ref: Ref, *, lock: bool = False) -> Plan:
+    """The plan; with all its versions locked until commit when asked. Raises PlanNotFoundError."""
     found = (
         await store.find_plan(tx, slug=ref.slug)
         if isinstance(ref, BySlug)
@@ -80,20 +98,30 @@ async def get_plan(tx: Tx, ref: Ref) -> Plan:
     )
     if found is None:
         raise PlanNotFoundError(str(ref))
+    if lock:
+        await version_store.lock_plan(tx, found.id)
+        # Again, in a statement that begins when the lock is held: the first one may show an older current version.
+        return await get_plan(tx, ById(found.id))
     return found
 
 
-async def get_plan_version(tx: Tx, version_id: PlanVersionId) -> PlanVersion:
-    """The version and what it grants. Raises PlanVersionNotFoundError."""
+async def get_plan_version(tx: Tx, version_id: PlanVersionId, *, lock: bool = False) -> PlanVersion:
+    """The version and what it grants; with its plan locked until commit when asked.
+
+    Raises PlanVersionNotFoundError.
+    """
     found = await store.list_versions_by_id(tx, [version_id])
     if not found:
         raise PlanVersionNotFoundError(version_id)
+    if lock:
+        await version_store.lock_plan(tx, found[0].plan_id)
+        return await get_plan_version(tx, version_id)
     return found[0]
 
 
-async def get_price(tx: Tx, price_id: PriceId) -> Price:
-    """The price and its components. Raises PriceNotFoundError."""
-    found = await price_store.list_prices_by_id(tx, [price_id])
+async def get_price(tx: Tx, price_id: PriceId, *, lock: bool = False) -> Price:
+    """The price and its components; locked until commit when asked. Raises PriceNotFoundError."""
+    found = await price_store.list_prices_by_id(tx, [price_id], lock=lock)
     if not found:
         raise PriceNotFoundError(price_id)
     return found[0]
@@ -106,16 +134,25 @@ async def get_prices(tx: Tx, ids: Sequence[PriceId]) -> dict[PriceId, Price]:
 
 async def list_prices_on_sale(tx: Tx, plan_id: PlanId) -> list[Price]:
     """The plan's public prices that are sold now: the latest of each currency and cadence (CAT-5)."""
-    latest: dict[tuple[str, tuple[str, ...]], Price] = {}
-    for price in await price_store.list_prices_of_plan(tx, plan_id, include_archived=False):
-        if price.private_customer_id is None:
-            latest[price.currency, price.cadence] = price
-    return list(latest.values())
+    return on_sale(await price_store.list_sellable_prices(tx, plan_id))
 
 
 async def list_credit_definitions(tx: Tx, version_id: PlanVersionId) -> list[CreditDefinition]:
     """The definitions in use that come with a version."""
     return await definition_store.list_credit_definitions(tx, plan_version_ids=[version_id])
+
+
+async def list_credit_definitions_of(
+    tx: Tx, version_ids: Sequence[PlanVersionId]
+) -> dict[PlanVersionId, list[CreditDefinition]]:
+    """The definitions in use of many versions; an empty list for one that has none."""
+    found: dict[PlanVersionId, list[CreditDefinition]] = {one: [] for one in version_ids}
+    for definition in await definition_store.list_credit_definitions(
+        tx, plan_version_ids=list(version_ids)
+    ):
+        assert definition.plan_version_id is not None, "selected by it"
+        found[definition.plan_version_id].append(definition)
+    return found
 
 
 async def get_credit_definition(tx: Tx, definition_id: CreditDefinitionId) -> CreditDefinition:
@@ -131,8 +168,9 @@ async def resolve_price(
 ) -> tuple[Plan, PlanVersion, Price]:
     """What a customer buys who asks for a plan: its current version and a price on sale.
 
-    Without a `price_id` it is the latest public price, of `currency` when that is named (CAT-5). Raises
-    PlanNotFoundError, PlanNotSoldError, PriceNotFoundError and PriceNotOfPlanError.
+    Without a `price_id` it is the latest price on sale, of `currency` when that is named; one that was negotiated with
+    the customer goes before the public ones (CAT-5, CAT-7). Raises PlanNotFoundError, PlanNotSoldError,
+    PriceNotFoundError and PriceNotOfPlanError.
     """
     plan = await get_plan(tx, ref)
     if plan.archived_at is not None:
@@ -141,22 +179,23 @@ async def resolve_price(
         raise PlanNotSoldError(plan.slug, "it has no published version")
     version = await get_plan_version(tx, plan.current_version_id)
     if price_id is None:
-        offered = [
-            price
-            for price in await list_prices_on_sale(tx, plan.id)
-            if currency in (None, price.currency)
-        ]
-        if not offered:
+        prices = await price_store.list_sellable_prices(tx, plan.id, customer_id=customer_id)
+        found = price_for(prices, customer_id=customer_id, currency=currency)
+        if found is None:
             raise PlanNotSoldError(plan.slug, f"it has no price in {currency or 'any currency'}")
-        return plan, version, max(offered, key=lambda price: (price.created_at, price.id))
+        return plan, version, found
     price = await get_price(tx, price_id)
+    if price.private_customer_id not in (None, customer_id):
+        # Another customer's private price must not be told apart from one that does not exist (CAT-7).
+        raise PriceNotFoundError(price_id)
     if price.plan_id != plan.id:
         raise PriceNotOfPlanError(price_id, plan.slug)
     if price.archived_at is not None:
         raise PlanNotSoldError(plan.slug, "the price is archived", price_id)
-    if price.private_customer_id not in (None, customer_id):
-        # Another customer's private price must not be told apart from one that does not exist (CAT-7).
-        raise PriceNotFoundError(price_id)
+    if price.private_customer_id is None and price not in await list_prices_on_sale(tx, plan.id):
+        raise PlanNotSoldError(
+            plan.slug, "a newer price of the same currency and cadence is sold instead", price_id
+        )
     return plan, version, price
 
 
@@ -189,12 +228,7 @@ async def get_offers(tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
         feature.id: feature for feature in await store.list_features(tx)
     }
     metrics: dict[MetricId, Metric] = {metric.id: metric for metric in await store.list_metrics(tx)}
-    definitions: dict[PlanVersionId, list[CreditDefinition]] = {}
-    for definition in await definition_store.list_credit_definitions(
-        tx, plan_version_ids=sorted(versions)
-    ):
-        assert definition.plan_version_id is not None, "selected by it"
-        definitions.setdefault(definition.plan_version_id, []).append(definition)
+    definitions = await list_credit_definitions_of(tx, sorted(versions))
     offers: dict[OfferKey, Offer] = {}
     for version_id, price_id in wanted:
         if version_id not in versions:
@@ -210,7 +244,7 @@ async def get_offers(tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
             metrics=metrics,
             credit_definitions=tuple(
                 definition
-                for definition in definitions.get(version_id, ())
+                for definition in definitions[version_id]
                 if definition.price_id in (None, price_id)
             ),
         )

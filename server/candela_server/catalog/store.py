@@ -24,19 +24,22 @@ from .model import (
     PlanVersion,
     PlanVersionId,
     PlanVersionStatus,
+    TrialTerms,
+    UniqueOf,
 )
-from .terms_json import value_from_json, value_to_json
+from .terms_json import filters_from_json, filters_to_json, value_from_json, value_to_json
 
 Position = tuple[datetime, str]
 
-_METRIC = "id, slug, name, aggregation, event_names, property, unit_name, created_at, archived_at"
+_METRIC = """id, slug, name, aggregation, event_names, property, unique_of, filters, unit_name, created_at,
+             archived_at"""
 _FEATURE = """id, slug, name, description, type, default_value, metric_id, created_at, disabled_at,
               archived_at"""
 _PLAN = """p.id, p.slug, p.name, p.description, p.is_enterprise_plan, p.publicly_visible, p.metadata,
-           p.created_at, p.archived_at,
+           p.trial_parent_plan_id, p.trial_days, p.created_at, p.archived_at,
            (SELECT v.id FROM plan_version v
             WHERE v.merchant_id = p.merchant_id AND v.plan_id = p.id AND v.status = 'published'
-            ORDER BY v.number DESC LIMIT 1) AS current_version_id"""
+            ORDER BY v.published_at DESC LIMIT 1) AS current_version_id"""
 _VERSION = "id, plan_id, number, status, message, author, created_at, published_at"
 
 
@@ -46,8 +49,8 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
         await tx.execute(
             """
             INSERT INTO metric (merchant_id, id, slug, name, aggregation, event_names, property,
-                                unit_name, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                unique_of, filters, unit_name, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             """,
             tx.merchant_id,
             metric.id,
@@ -56,6 +59,8 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
             metric.aggregation,
             list(metric.event_names),
             metric.property,
+            metric.unique_of,
+            filters_to_json(metric.filters),
             metric.unit_name,
             metric.created_at,
         )
@@ -74,10 +79,15 @@ async def list_metrics(tx: Tx) -> list[Metric]:
     return [_metric_from_row(row) for row in rows]
 
 
-async def find_metric(tx: Tx, *, metric_id: str = "", slug: str = "") -> Metric | None:
-    """The metric with this id or slug."""
+async def find_metric(
+    tx: Tx, *, metric_id: str = "", slug: str = "", lock: bool = False
+) -> Metric | None:
+    """The metric with this id or slug; locked until commit when asked."""
     row = await tx.fetchrow(
-        f"SELECT {_METRIC} FROM metric WHERE merchant_id = $1 AND (id = $2 OR slug = $3)",
+        f"""
+        SELECT {_METRIC} FROM metric WHERE merchant_id = $1 AND (id = $2 OR slug = $3)
+        {"FOR UPDATE" if lock else ""}
+        """,
         tx.merchant_id,
         metric_id,
         slug,
@@ -151,8 +161,9 @@ async def insert_plan(tx: Tx, plan: Plan) -> None:
         await tx.execute(
             """
             INSERT INTO plan (merchant_id, id, slug, name, description, is_enterprise_plan,
-                              publicly_visible, metadata, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                              publicly_visible, metadata, trial_parent_plan_id, trial_days,
+                              created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             """,
             tx.merchant_id,
             plan.id,
@@ -162,6 +173,8 @@ async def insert_plan(tx: Tx, plan: Plan) -> None:
             plan.is_enterprise_plan,
             plan.publicly_visible,
             dict(plan.metadata),
+            plan.trial.parent_plan_id if plan.trial else None,
+            plan.trial.days if plan.trial else None,
             plan.created_at,
         )
     except Exception as error:
@@ -211,45 +224,6 @@ async def list_plans_by_id(tx: Tx, ids: Sequence[str]) -> list[Plan]:
         list(ids),
     )
     return [_plan_from_row(row) for row in rows]
-
-
-async def insert_plan_version(tx: Tx, version: PlanVersion) -> None:
-    """Stores a new version with what it grants."""
-    await tx.execute(
-        """
-        INSERT INTO plan_version (merchant_id, id, plan_id, number, status, message, author,
-                                  created_at, published_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        """,
-        tx.merchant_id,
-        version.id,
-        version.plan_id,
-        version.number,
-        version.status,
-        version.message,
-        version.author,
-        version.created_at,
-        version.published_at,
-    )
-    await tx.executemany(
-        """
-        INSERT INTO plan_version_feature (merchant_id, plan_version_id, feature_id, position, value,
-                                          limit_behavior, limit_scope)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        """,
-        [
-            (
-                tx.merchant_id,
-                version.id,
-                granted.feature_id,
-                position,
-                value_to_json(granted.value),
-                granted.limit_behavior,
-                granted.limit_scope,
-            )
-            for position, granted in enumerate(version.features)
-        ],
-    )
 
 
 async def list_versions_by_id(tx: Tx, ids: Sequence[str]) -> list[PlanVersion]:
@@ -329,6 +303,8 @@ def _metric_from_row(row: Mapping[str, Any]) -> Metric:
         aggregation=Aggregation(row["aggregation"]),
         event_names=tuple(row["event_names"]),
         property=row["property"],
+        unique_of=UniqueOf(row["unique_of"]) if row["unique_of"] else None,
+        filters=filters_from_json(row["filters"]),
         unit_name=row["unit_name"],
         created_at=row["created_at"],
         archived_at=row["archived_at"],
@@ -360,6 +336,9 @@ def _plan_from_row(row: Mapping[str, Any]) -> Plan:
         is_enterprise_plan=row["is_enterprise_plan"],
         publicly_visible=row["publicly_visible"],
         metadata=row["metadata"],
+        trial=TrialTerms(parent_plan_id=PlanId(row["trial_parent_plan_id"]), days=row["trial_days"])
+        if row["trial_days"]
+        else None,
         created_at=row["created_at"],
         archived_at=row["archived_at"],
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from candela_server.kernel.money import format_decimal
 
-from .model import FeatureValue
+from .model import FeatureValue, FilterOperator, PropertyFilter
 from .price import (
     Charge,
     ChargeModel,
     FlatCharge,
     GraduatedCharge,
     PackageCharge,
+    PercentageCharge,
     SeatTerms,
     Tier,
     VolumeCharge,
@@ -40,6 +42,22 @@ def value_from_json(stored: dict[str, Any]) -> FeatureValue:
             return text
         case _:
             raise AssertionError(f"no feature value: {stored!r}")
+
+
+def filters_to_json(filters: Sequence[PropertyFilter]) -> list[dict[str, Any]]:
+    """The filters of a metric, in order."""
+    return [
+        {"property": one.property, "operator": one.operator, "values": list(one.values)}
+        for one in filters
+    ]
+
+
+def filters_from_json(stored: list[dict[str, Any]]) -> tuple[PropertyFilter, ...]:
+    """The filters that `filters_to_json` stored."""
+    return tuple(
+        PropertyFilter(one["property"], FilterOperator(one["operator"]), tuple(one["values"]))
+        for one in stored
+    )
 
 
 def charge_to_json(charge: Charge) -> dict[str, Any]:
@@ -92,6 +110,12 @@ def _model_to_json(model: ChargeModel) -> dict[str, Any]:
                 "package_size": format_decimal(model.package_size),
                 "package_price": format_decimal(model.package_price),
             }
+        case PercentageCharge():
+            return {
+                "kind": "percentage",
+                "percent": format_decimal(model.percent),
+                "fee_per_event": _optional_text(model.fee_per_event),
+            }
 
 
 def _model_from_json(stored: dict[str, Any]) -> ChargeModel:
@@ -106,6 +130,11 @@ def _model_from_json(stored: dict[str, Any]) -> ChargeModel:
             return PackageCharge(
                 package_size=Decimal(stored["package_size"]),
                 package_price=Decimal(stored["package_price"]),
+            )
+        case "percentage":
+            return PercentageCharge(
+                percent=Decimal(stored["percent"]),
+                fee_per_event=_optional_decimal(stored["fee_per_event"]),
             )
         case kind:
             raise AssertionError(f"no charge model {kind!r}")

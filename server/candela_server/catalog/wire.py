@@ -23,13 +23,16 @@ from candela_server.kernel.read_fields import (
     optional,
     slug,
     text,
+    whole_number,
 )
 
 from .create_feature import NewFeature
 from .create_metric import NewMetric
-from .create_plan import CreatePlan, GrantedFeature
+from .create_plan import CreatePlan, NewTrial
 from .definition_wire import credit_definition_to_proto, new_credit_definition_from_proto
+from .granted_features import GrantedFeature
 from .members import member_named
+from .metric_filter_wire import filter_to_proto, filters_from_proto
 from .model import (
     Aggregation,
     CreditDefinition,
@@ -42,6 +45,7 @@ from .model import (
     Plan,
     PlanVersion,
     PlanVersionStatus,
+    UniqueOf,
 )
 from .price_wire import price_from_proto
 from .refs import ById, BySlug, Ref
@@ -51,6 +55,7 @@ MAX_FEATURES = 200
 MAX_PRICES = 20
 MAX_CREDIT_DEFINITIONS = 50
 MAX_EVENT_NAMES = 20
+MAX_TRIAL_DAYS = 365
 
 _FEATURE_TYPES = {
     FeatureType.BOOLEAN: feature_pb2.FEATURE_TYPE_BOOLEAN,
@@ -65,6 +70,11 @@ _AGGREGATIONS = {
     Aggregation.MIN: metric_pb2.AGGREGATION_MIN,
     Aggregation.LAST: metric_pb2.AGGREGATION_LAST,
     Aggregation.UNIQUE: metric_pb2.AGGREGATION_UNIQUE,
+}
+_UNIQUE_OF = {
+    UniqueOf.PROPERTY: metric_pb2.UNIQUE_OF_PROPERTY,
+    UniqueOf.USER: metric_pb2.UNIQUE_OF_USER,
+    UniqueOf.CUSTOMER: metric_pb2.UNIQUE_OF_CUSTOMER,
 }
 _BEHAVIORS = {
     LimitBehavior.HARD: feature_pb2.LIMIT_BEHAVIOR_HARD,
@@ -127,9 +137,9 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
     with FieldViolations() as fields:
         for name, set_, spec_ids in (
             ("sql", new.HasField("sql"), "EVT-6"),
-            ("filters", bool(new.filters), "EVT-5"),
             ("group_by", bool(new.group_by), "EVT-5"),
-            ("unique_of", new.unique_of > metric_pb2.UNIQUE_OF_PROPERTY, "EVT-5, EVT-12"),
+            # Usage is read per customer, where different customers are always one.
+            ("unique_of", new.unique_of == metric_pb2.UNIQUE_OF_CUSTOMER, "EVT-5, EVT-12"),
         ):
             if set_:
                 raise Unserved(f"NewMetric.{name}", spec_ids, field=name)
@@ -138,8 +148,7 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
         if len(new.event_names) > MAX_EVENT_NAMES:
             fields.add("event_names", f"must have at most {MAX_EVENT_NAMES} names")
         aggregation = fields.read("aggregation", member_named, _AGGREGATIONS, new.aggregation)
-        if aggregation is Aggregation.UNIQUE and not new.property:
-            fields.add("property", "must name the property whose values are told apart")
+        unique_of = _unique_of_from_proto(fields, aggregation, new)
         return NewMetric(
             slug=fields.read("slug", slug, new.slug),
             name=fields.read("name", text(1, 200), new.name),
@@ -147,7 +156,30 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
             event_names=fields.read_each("event_names", text(1, 128), new.event_names),
             property=fields.read("property", optional(text(1, 64)), new.property),
             unit_name=fields.read("unit_name", text(0, 50), new.unit_name),
+            unique_of=unique_of,
+            filters=fields.read("filters", filters_from_proto, new.filters),
         )
+
+
+def _unique_of_from_proto(
+    fields: FieldViolations, aggregation: Aggregation, new: metric_pb2.NewMetric
+) -> UniqueOf | None:
+    """What a UNIQUE metric tells apart; None for the others, which count events or measure their value."""
+    if aggregation is not Aggregation.UNIQUE:
+        if new.unique_of:
+            fields.add("unique_of", "must be absent: only UNIQUE metrics tell things apart")
+        if new.property and aggregation is Aggregation.COUNT:
+            fields.add("property", "must be empty: COUNT counts events, whatever they carry")
+        elif new.property and aggregation in _AGGREGATIONS:
+            raise Unserved("measuring a property, not the value,", "EVT-5", field="property")
+        return None
+    if new.unique_of == metric_pb2.UNIQUE_OF_USER:
+        if new.property:
+            fields.add("property", "must be empty: it is users that are told apart")
+        return UniqueOf.USER
+    if not new.property:
+        fields.add("property", "must name the property whose values are told apart")
+    return UniqueOf.PROPERTY
 
 
 def new_feature_from_proto(new: feature_pb2.NewFeature) -> NewFeature:
@@ -173,8 +205,6 @@ def new_feature_from_proto(new: feature_pb2.NewFeature) -> NewFeature:
 
 def create_plan_from_proto(request: plan_service_pb2.CreatePlanRequest) -> CreatePlan:
     """The command; raises InvalidInput whose violations point into the request."""
-    if request.is_trial_plan or request.trial_days or request.HasField("trial_parent_plan"):
-        raise Unserved("CreatePlanRequest.is_trial_plan", "TRL-1", field="is_trial_plan")
     with FieldViolations() as fields:
         for name, most in (
             ("metrics", MAX_METRICS),
@@ -192,7 +222,7 @@ def create_plan_from_proto(request: plan_service_pb2.CreatePlanRequest) -> Creat
             name=fields.read("name", text(1, 200), request.name),
             description=fields.read("description", text(0, 2000), request.description),
             metrics=fields.read_each("metrics", new_metric_from_proto, request.metrics),
-            features=fields.read_each("features", _granted_from_proto, request.features),
+            features=fields.read_each("features", granted_feature_from_proto, request.features),
             prices=fields.read_each("prices", price_from_proto, request.prices),
             credit_definitions=fields.read_each(
                 "credit_definitions", new_credit_definition_from_proto, request.credit_definitions
@@ -202,6 +232,7 @@ def create_plan_from_proto(request: plan_service_pb2.CreatePlanRequest) -> Creat
             metadata=fields.read("metadata", metadata, request.metadata),
             keep_draft=request.keep_draft,
             message=fields.read("message", text(0, 500), request.message),
+            trial=_trial_from_proto(fields, request),
         )
 
 
@@ -214,9 +245,10 @@ def metric_to_proto(metric: Metric) -> metric_pb2.Metric:
         aggregation=_AGGREGATIONS[metric.aggregation],
         event_names=metric.event_names,
         property=metric.property or "",
-        unique_of=metric_pb2.UNIQUE_OF_PROPERTY
+        unique_of=_UNIQUE_OF[metric.unique_of or UniqueOf.PROPERTY]
         if metric.aggregation is Aggregation.UNIQUE
         else metric_pb2.UNIQUE_OF_UNSPECIFIED,
+        filters=[filter_to_proto(one) for one in metric.filters],
         unit_name=metric.unit_name,
         created_at=timestamp_to_proto(metric.created_at),
         archived_at=optional_timestamp_to_proto(metric.archived_at),
@@ -247,9 +279,13 @@ def plan_to_proto(plan: Plan, *, free: bool) -> plan_pb2.Plan:
         name=plan.name,
         description=plan.description,
         current_version_id=plan.current_version_id,
+        is_trial_plan=plan.trial is not None,
+        trial_parent_plan_id=plan.trial.parent_plan_id if plan.trial else None,
+        trial_days=plan.trial.days if plan.trial else 0,
         is_enterprise_plan=plan.is_enterprise_plan,
         publicly_visible=plan.publicly_visible,
-        free=free,
+        # What follows a trial costs something, so it is not the merchant's free plan (D18).
+        free=free and plan.trial is None,
         metadata=plan.metadata,
         created_at=timestamp_to_proto(plan.created_at),
         archived_at=optional_timestamp_to_proto(plan.archived_at),
@@ -292,7 +328,26 @@ def limit_behavior_to_proto(behavior: LimitBehavior) -> feature_pb2.LimitBehavio
     return _BEHAVIORS[behavior]
 
 
-def _granted_from_proto(granted: plan_pb2.PlanFeatureInput) -> GrantedFeature:
+def _trial_from_proto(
+    fields: FieldViolations, request: plan_service_pb2.CreatePlanRequest
+) -> NewTrial | None:
+    """What the trial leads to; None for a plan that is no trial."""
+    if not request.is_trial_plan:
+        if request.HasField("trial_parent_plan"):
+            fields.add("trial_parent_plan", "must be absent unless is_trial_plan is set")
+        if request.trial_days:
+            fields.add("trial_days", "must be 0 unless is_trial_plan is set")
+        return None
+    if request.is_enterprise_plan:
+        fields.add("is_enterprise_plan", "must not be set for a trial")
+    return NewTrial(
+        parent=fields.read("trial_parent_plan", ref_from_proto, "plan", request.trial_parent_plan),
+        days=fields.read("trial_days", whole_number(1, MAX_TRIAL_DAYS), request.trial_days),
+    )
+
+
+def granted_feature_from_proto(granted: plan_pb2.PlanFeatureInput) -> GrantedFeature:
+    """The feature and what is granted of it; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
         feature: Ref | NewFeature
         match granted.WhichOneof("feature"):

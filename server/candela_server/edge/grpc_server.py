@@ -81,8 +81,14 @@ class GrpcServer:
         collector = HandlerCollector()
         service.register(service.servicer, collector)
         methods = methods_of(service.descriptor)
+        from_bytes = getattr(service.servicer, "from_bytes", {})
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            name: door.guard(methods[name], handler, served=_is_served(service, name))
+            name: door.guard(
+                methods[name],
+                handler,
+                served=_is_served(service, name),
+                from_bytes=from_bytes.get(name),
+            )
             for name, handler in collector.handlers.items()
         }
         self._server.add_generic_rpc_handlers(

@@ -11,6 +11,7 @@ from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
     CreditApplicationType,
     Feature,
+    FeatureId,
     LimitBehavior,
     LimitScope,
     Metric,
@@ -26,11 +27,13 @@ from candela_server.kernel.clock import Clock
 from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.model import Status, Subscription
+from candela_server.subscription.feature_override import FeatureOverride
+from candela_server.subscription.model import Status, Subscription, SubscriptionId
 
 from . import reservation_store, store
 from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
 from .rules.precedence import Access, Held, InForce, value_in_force
+from .share import table_of
 from .show_reserved import show_reserved
 
 _ACCESS = {
@@ -46,11 +49,12 @@ Who = CustomerRef | UserRef
 
 @dataclass(frozen=True, slots=True)
 class _Holding:
-    """One subscription with what it bought."""
+    """One subscription with what it bought, and its overrides by feature."""
 
     subscription: Subscription
     offer: Offer
     access: Access
+    overrides: Mapping[FeatureId, FeatureOverride]
 
 
 async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
@@ -68,20 +72,17 @@ async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
     holdings = await _holdings(tx, holder)
     grants = await credit.list_grants(tx, holder.id, now)
     metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
-    states = show_reserved(
-        {feature.slug: _state(feature, holdings, grants, metrics, now) for feature in features},
-        await reservation_store.list_shown(tx, holder.id, now),
-        user.id if user else None,
-    )
+    states = [_state(feature, holdings, grants, metrics, now) for feature in features]
+    open_ones = await reservation_store.list_shown(tx, holder.id, now)
+    states = show_reserved(states, open_ones, user.id if user else None)
     return Snapshot(
         customer_id=holder.id,
         user_id=user.id if user else None,
-        features=states,
+        subscription_ids=tuple(one.subscription.id for one in holdings),
+        features=table_of(states),
         revision=revision,
         frozen_now=now if holder.test_clock_id is not None else None,
-        valid_until=min(
-            (state.valid_until for state in states.values() if state.valid_until), default=None
-        ),
+        valid_until=min((state.valid_until for state in states if state.valid_until), default=None),
     )
 
 
@@ -103,11 +104,15 @@ async def _holdings(tx: Tx, holder: Customer) -> list[_Holding]:
     offers = await catalog.get_offers(
         tx, [(one.version.plan_version_id, one.version.price_id) for one in held]
     )
+    overrides: dict[SubscriptionId, dict[FeatureId, FeatureOverride]] = {one.id: {} for one in held}
+    for override in await subscription.list_overrides(tx, list(overrides)):
+        overrides[override.subscription_id][override.feature_id] = override
     return [
         _Holding(
             one,
             offers[one.version.plan_version_id, one.version.price_id],
             _ACCESS[one.version.status],
+            overrides[one.id],
         )
         for one in held
     ]
@@ -126,8 +131,8 @@ def _state(
             subscription_id=one.subscription.id,
             access=one.access,
             plan_value=found.value if (found := granted[one.subscription.id]) else None,
-            override_value=None,
-            override_until=None,
+            override_value=override.value if (override := one.overrides.get(feature.id)) else None,
+            override_until=override.expires_at if override else None,
         )
         for one in holdings
     ]
@@ -152,7 +157,7 @@ def _state(
         source=Source.CREDITS if by_credits else in_force.source,
         # An allowance of credits grants the feature, whatever number stands beside it.
         denial=None if by_credits and in_force.denial is Denial.FEATURE_OFF else in_force.denial,
-        subscription_id=in_force.subscription_id,
+        holding=holdings.index(winner) if winner is not None else None,
         metered=metered,
         valid_until=min((end for end in ends if end is not None), default=None),
     )
@@ -227,18 +232,21 @@ def _of_nobody(features: Sequence[Feature], revision: int) -> Snapshot:
     return Snapshot(
         customer_id=None,
         user_id=None,
-        features={
-            feature.slug: FeatureState(
-                slug=feature.slug,
-                value=feature.default_value,
-                source=Source.DEFAULT,
-                denial=Denial.CUSTOMER_UNKNOWN,
-                subscription_id=None,
-                metered=None,
-                valid_until=None,
-            )
-            for feature in features
-        },
+        subscription_ids=(),
+        features=table_of(
+            [
+                FeatureState(
+                    slug=feature.slug,
+                    value=feature.default_value,
+                    source=Source.DEFAULT,
+                    denial=Denial.CUSTOMER_UNKNOWN,
+                    holding=None,
+                    metered=None,
+                    valid_until=None,
+                )
+                for feature in features
+            ]
+        ),
         revision=revision,
         frozen_now=None,
         valid_until=None,

@@ -1,79 +1,140 @@
 """Snapshots that this process remembers; dropped the moment PostgreSQL says that something behind one changed.
 
-The database notifies at commit, so a snapshot outlives a change by the notification's few milliseconds. While the
-listener is deaf nothing is remembered at all.
+A remembered snapshot is served while this process is sure to have heard of every change (storage/changes.py). While
+it is not, every question goes to the database; a snapshot of before is kept for the case that the database cannot
+answer either, and is then served as stale.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from typing import Final
 
 from .model import Snapshot
 
-MAX_SNAPSHOTS = 100_000
+MAX_SNAPSHOTS: Final = 200_000
+MAX_BUILDING: Final = 8
+"""Snapshots built at the same time: enough to fill a core, few enough to leave PostgreSQL to others."""
 
 Key = tuple[str, Hashable]
 
 
-class SnapshotCache:
-    """Least recently used snapshots go first; concurrent misses of one key share one building."""
+class _Building:
+    """A snapshot on its way. `begun` says whether it may already have read the database."""
+
+    __slots__ = ("begun", "task")
 
     def __init__(self) -> None:
-        """Begins empty, and deaf until told otherwise."""
-        self._snapshots: OrderedDict[Key, Snapshot] = OrderedDict()
-        self._building: dict[Key, asyncio.Task[Snapshot]] = {}
+        self.begun = False
+        self.task: asyncio.Task[Snapshot]
+
+
+class SnapshotCache:
+    """Remembered snapshots, the oldest of which go first; concurrent misses of one key share one building."""
+
+    def __init__(self, is_current: Callable[[], bool]) -> None:
+        """Begins empty. `is_current` says whether every change so far has been heard."""
+        self.is_current = is_current
+        self._snapshots: dict[Key, Snapshot] = {}
+        # Mostly one key, rarely several: a customer is asked about by id, by external id, by each user.
+        self._keys_of: dict[str, tuple[Key, ...]] = {}
+        self._nobodies: dict[str, set[Key]] = {}
+        self._building: dict[Key, _Building] = {}
+        self._slots = asyncio.Semaphore(MAX_BUILDING)
         # A building that began before a change must not be kept after it.
         self._generation = 0
-        self.listening = False
+
+    def __len__(self) -> int:
+        """How many snapshots are remembered."""
+        return len(self._snapshots)
 
     def get(self, merchant_id: str, who: Hashable) -> Snapshot | None:
-        """The remembered snapshot, whatever its age: the caller compares `valid_until`."""
+        """The remembered snapshot if nothing has changed since; the caller compares `valid_until`."""
+        snapshot = self._snapshots.get((merchant_id, who))
+        return snapshot if snapshot is not None and snapshot.alive and self.is_current() else None
+
+    def last_known(self, merchant_id: str, who: Hashable) -> Snapshot | None:
+        """The remembered snapshot, which something may have changed since."""
         return self._snapshots.get((merchant_id, who))
 
-    async def get_or_build(
+    async def build(
         self, merchant_id: str, who: Hashable, build: Callable[[], Awaitable[Snapshot]]
     ) -> Snapshot:
         """A fresh snapshot; when several ask at once, one builds for all."""
         key = (merchant_id, who)
-        task = self._building.get(key)
-        if task is None:
-            task = asyncio.create_task(self._build(key, build))
-            self._building[key] = task
+        building = self._building.get(key)
+        # What has begun may lack a change that was answered since, unless we would have heard of that.
+        if building is None or (building.begun and not self.is_current()):
+            building = self._building[key] = _Building()
+            building.task = asyncio.create_task(self._build(key, building, build))
         # Shielded: a caller who gives up must not take the others' building along.
-        return await asyncio.shield(task)
+        return await asyncio.shield(building.task)
 
     def forget(self, merchant_id: str, customer_id: str | None) -> None:
         """Drops what is known of one customer, or of all customers of a merchant."""
         self._generation += 1
         self._building.clear()
-        gone = [
-            key
-            for key, snapshot in self._snapshots.items()
-            if (key[0] == merchant_id and customer_id in (None, snapshot.customer_id))
-            # Nobody's snapshot may be somebody's now.
-            or snapshot.customer_id is None
-        ]
-        for key in gone:
-            del self._snapshots[key]
+        # Nobody may be somebody now.
+        for key in self._nobodies.pop(merchant_id, ()):
+            self._drop(key)
+        if customer_id is not None:
+            for key in self._keys_of.pop(customer_id, ()):
+                self._drop(key)
+            return
+        for key in [key for key in self._snapshots if key[0] == merchant_id]:
+            holder = self._snapshots[key].customer_id
+            if holder is not None:
+                self._keys_of.pop(holder, None)
+            self._drop(key)
 
-    def forget_all(self) -> None:
-        """Drops everything: something may have been missed."""
+    def doubt_all(self) -> None:
+        """Something may have been missed: what is remembered serves only as long as nothing better can be had."""
         self._generation += 1
         self._building.clear()
-        self._snapshots.clear()
+        for snapshot in self._snapshots.values():
+            snapshot.alive = False
 
-    async def _build(self, key: Key, build: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
-        generation = self._generation
+    async def _build(
+        self, key: Key, building: _Building, build: Callable[[], Awaitable[Snapshot]]
+    ) -> Snapshot:
         try:
-            snapshot = await build()
+            async with self._slots:
+                building.begun = True
+                generation = self._generation
+                sure = self.is_current()
+                snapshot = await build()
         finally:
-            if self._building.get(key) is asyncio.current_task():
+            if self._building.get(key) is building:
                 del self._building[key]
-        if self.listening and generation == self._generation:
-            self._snapshots[key] = snapshot
-            self._snapshots.move_to_end(key)
-            if len(self._snapshots) > MAX_SNAPSHOTS:
-                self._snapshots.popitem(last=False)
+        if generation == self._generation:
+            self._keep(key, snapshot)
+            snapshot.alive = sure
         return snapshot
+
+    def _keep(self, key: Key, snapshot: Snapshot) -> None:
+        self._drop(key)
+        self._snapshots[key] = snapshot
+        if snapshot.customer_id is None:
+            self._nobodies.setdefault(key[0], set()).add(key)
+        else:
+            keys = self._keys_of.get(snapshot.customer_id, ())
+            if key not in keys:
+                self._keys_of[snapshot.customer_id] = (*keys, key)
+        if len(self._snapshots) > MAX_SNAPSHOTS:
+            self._evict(next(iter(self._snapshots)))
+
+    def _evict(self, key: Key) -> None:
+        holder = self._snapshots[key].customer_id
+        self._drop(key)
+        if holder is None:
+            self._nobodies[key[0]].discard(key)
+        elif remaining := tuple(one for one in self._keys_of[holder] if one != key):
+            self._keys_of[holder] = remaining
+        else:
+            del self._keys_of[holder]
+
+    def _drop(self, key: Key) -> None:
+        snapshot = self._snapshots.pop(key, None)
+        if snapshot is not None:
+            snapshot.alive = False

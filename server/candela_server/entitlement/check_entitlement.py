@@ -1,28 +1,36 @@
-"""Answers "may this customer do this, now?": the call in front of every request of every application (ENT-1 … ENT-6).
+"""Answers "may this customer do this, now?" from a snapshot of what they hold and the usage so far (ENT-1 … ENT-6).
 
-Data plane. Budget: a few microseconds in this file for a warm feature without a metric, and one shared round trip to
-Redis for one with a metric. What it gives up for that: snapshots are looked up by a plain tuple, and nothing is
-logged.
+quick_check.py stands in front of this for questions that were asked before. This is the whole way: it builds what is
+not remembered, reads usage wherever it can be had, and goes on when the database is away.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
 from candela_server.catalog.errors import FeatureNotFoundError
 from candela_server.kernel.clock import Clock
+from candela_server.kernel.errors import Unavailable
 from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.read_counters import Counters
-from candela_server.storage.postgres import Postgres
+from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
 from .build_snapshot import Who, build_snapshot
 from .cache import SnapshotCache
-from .model import Answer, FeatureState, RevisionUnavailableError, Snapshot
+from .model import Answer, FeatureState, Origin, RevisionUnavailableError, Snapshot
 from .rules.allowance import decide, reserved_at
 
-_NOTHING = Decimal(0)
+BUILD_TIMEOUT_S: Final = 2.0
+"""How long the database may take for one snapshot before what was known before is served."""
+
+_PAUSE_S: Final = 0.5
+"""How long the database is left alone after it failed: checks are answered at once instead of waiting again."""
+
+_NOTHING: Final = Decimal(0)
 
 
 class Checker:
@@ -36,18 +44,24 @@ class Checker:
         self._counters = counters
         self._snapshots = snapshots
         self._clock = clock
+        self._database_rests_until_s = 0.0
 
     async def snapshot(self, merchant_id: str, who: Who, min_revision: int = 0) -> Snapshot:
         """The features of whoever is meant, valid now and at least as new as `min_revision`.
 
-        Raises RevisionUnavailableError when this server cannot see that far yet.
+        When the database cannot answer it is what was known before, marked as stale. Raises RevisionUnavailableError
+        when this server cannot see that far, and Unavailable when nothing is known.
         """
         known = self._snapshots.get(merchant_id, who)
         if known is not None and known.revision >= min_revision and self._is_valid(known):
             return known
-        built = await self._snapshots.get_or_build(
-            merchant_id, who, lambda: self._build(merchant_id, who)
-        )
+        try:
+            built = await self._build(merchant_id, who)
+        except Unavailable:
+            known = self._snapshots.last_known(merchant_id, who)
+            if known is None or known.revision < min_revision or not self._is_valid(known):
+                raise
+            return replace(known, alive=False, stale=True)
         if built.revision < min_revision:
             raise RevisionUnavailableError(min_revision, built.revision)
         return built
@@ -59,10 +73,8 @@ class Checker:
         state = snapshot.features.get(slug)
         if state is None:
             raise FeatureNotFoundError(slug)
-        if state.metered is None:
-            return decide(state, used=None, quantity=quantity)
-        [used] = await self._counters.read(merchant_id, [_ask(snapshot, state)])
-        return decide(state, used=used, quantity=quantity, reserved=self._reserved(snapshot, state))
+        [answer] = await self.check_states(merchant_id, [(snapshot, state, quantity)])
+        return answer
 
     async def check_states(
         self,
@@ -70,40 +82,47 @@ class Checker:
         wanted: Sequence[tuple[Snapshot, FeatureState, Decimal]],
     ) -> list[Answer]:
         """The answers for many resolved features, with one reading of all usage, in order (ENT-5)."""
-        metered = [one for one in wanted if one[1].metered is not None]
-        values = iter(
-            await self._counters.read(
-                merchant_id, [_ask(snapshot, state) for snapshot, state, _ in metered]
+        asks = [ask_of(snapshot, state) for snapshot, state, _ in wanted if state.metered]
+        readings = iter(await self._counters.read_marked(merchant_id, asks))
+        answers = []
+        for snapshot, state, quantity in wanted:
+            used, origin, reserved = None, Origin.NONE, _NOTHING
+            if state.metered is not None:
+                used, live = next(readings)
+                origin = Origin.COUNTERS if live else Origin.ROLLUPS
+                if state.metered.held:
+                    now = snapshot.frozen_now or self._clock.now()
+                    reserved = reserved_at(state.metered.held, now)
+            answers.append(
+                decide(state, used=used, quantity=quantity, origin=origin, reserved=reserved)
             )
-        )
-        return [
-            decide(
-                state,
-                used=next(values) if state.metered else None,
-                quantity=quantity,
-                reserved=self._reserved(snapshot, state),
-            )
-            for snapshot, state, quantity in wanted
-        ]
-
-    def _reserved(self, snapshot: Snapshot, state: FeatureState) -> Decimal:
-        """What reservations hold of the feature now; nearly always nothing, which costs nothing (ENT-9)."""
-        if state.metered is None or not state.metered.held:
-            return _NOTHING
-        return reserved_at(state.metered.held, snapshot.frozen_now or self._clock.now())
+        return answers
 
     async def _build(self, merchant_id: str, who: Who) -> Snapshot:
-        async with self._db.reading(merchant_id) as tx:
-            return await build_snapshot(tx, self._clock, who)
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._database_rests_until_s:
+            raise DatabaseUnavailableError
+        try:
+            return await self._snapshots.build(
+                merchant_id, who, lambda: self._read(merchant_id, who)
+            )
+        except DatabaseUnavailableError:
+            self._database_rests_until_s = loop.time() + _PAUSE_S
+            raise
+
+    async def _read(self, merchant_id: str, who: Who) -> Snapshot:
+        try:
+            async with asyncio.timeout(BUILD_TIMEOUT_S), self._db.reading(merchant_id) as tx:
+                return await build_snapshot(tx, self._clock, who)
+        except TimeoutError as error:
+            raise DatabaseUnavailableError from error
 
     def _is_valid(self, snapshot: Snapshot) -> bool:
-        if snapshot.valid_until is None:
-            return True
-        now: datetime = snapshot.frozen_now or self._clock.now()
-        return now < snapshot.valid_until
+        return snapshot.is_valid_at(self._clock.now())
 
 
-def _ask(snapshot: Snapshot, state: FeatureState) -> UsageAsk:
+def ask_of(snapshot: Snapshot, state: FeatureState) -> UsageAsk:
+    """Which usage a metered feature's answer needs."""
     assert state.metered is not None, "asked of metered features only"
     assert snapshot.customer_id is not None, "nobody's features are not metered"
     return UsageAsk(

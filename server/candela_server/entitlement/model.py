@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -42,6 +42,14 @@ class Denial(StrEnum):
     NO_SEAT = "no_seat"
 
 
+class Origin(StrEnum):
+    """Which store gave the usage of an answer; both give the same number."""
+
+    NONE = "none"
+    COUNTERS = "counters"
+    ROLLUPS = "rollups"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credits:
     """The usage credits behind a feature now: what was granted for the window, and when some next expires."""
@@ -77,33 +85,70 @@ class Metered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureState:
-    """One feature of one customer, resolved: everything but the usage that a check still has to read."""
+    """One feature of one customer, resolved: everything but the usage that a check still has to read.
+
+    `holding` says which of the customer's subscriptions decided, as a place in `Snapshot.subscription_ids`; so equal
+    states of different customers are equal, and exist once (share.py).
+    """
 
     slug: str
     value: Value
     source: Source
     denial: Denial | None
-    subscription_id: str | None
+    holding: int | None
     metered: Metered | None
     valid_until: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureTable(Mapping[str, FeatureState]):
+    """The features of one customer by slug. The order of slugs is shared by all customers of a merchant."""
+
+    __slots__ = ("_index", "_states")
+
+    def __init__(self, index: Mapping[str, int], states: tuple[FeatureState, ...]) -> None:
+        """`index` says where in `states` each slug is."""
+        self._index = index
+        self._states = states
+
+    def __getitem__(self, slug: str) -> FeatureState:
+        """The feature's state. Raises KeyError for an unknown slug."""
+        return self._states[self._index[slug]]
+
+    def __iter__(self) -> Iterator[str]:
+        """The slugs, in order."""
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        """How many features there are."""
+        return len(self._states)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Snapshot:
     """All features of one customer as of a revision, until `valid_until` on the customer's clock.
 
     `customer_id` is None when nobody has the id that was asked about; `frozen_now` is the test clock's instant for
-    customers that live on one. `shown` is where the wire keeps what never changes of an answer while this snapshot
-    lives.
+    customers that live on one. All of it stays as it was made but `alive`, which the cache takes away when something
+    has changed; `stale` marks a copy that is served because the database cannot answer.
     """
 
     customer_id: CustomerId | None
     user_id: UserId | None
-    features: Mapping[str, FeatureState]
+    subscription_ids: tuple[str, ...]
+    features: FeatureTable
     revision: int
     frozen_now: datetime | None
     valid_until: datetime | None
-    shown: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    alive: bool = False
+    stale: bool = False
+
+    def subscription_of(self, state: FeatureState) -> str | None:
+        """The subscription that decided, if one did."""
+        return None if state.holding is None else self.subscription_ids[state.holding]
+
+    def is_valid_at(self, now: datetime) -> bool:
+        """Whether the passing of time alone has changed nothing yet; `now` is the system's time."""
+        return self.valid_until is None or (self.frozen_now or now) < self.valid_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +177,7 @@ class Answer:
     denial: Denial | None
     usage: UsageNow | None
     credits_remaining: Decimal | None
+    origin: Origin
 
 
 class RevisionUnavailableError(Unavailable):

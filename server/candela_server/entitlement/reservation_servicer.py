@@ -68,7 +68,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                 made, answer = await reserve(tx, self._events, self._clock, snapshot, command)
                 return pb.ReserveResponse(
                     reservation=reservation_wire.reservation_to_proto(made, made.status),
-                    usage=reservation_wire.usage_to_proto(answer),
+                    usage=reservation_wire.usage_to_proto(answer, snapshot),
                 )
 
             return await self._mutations.run(request, pb.ReserveResponse, act)
@@ -91,7 +91,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                 decided = after
                 return pb.CommitResponse(
                     reservation=reservation_wire.reservation_to_proto(after, after.status),
-                    usage=reservation_wire.usage_to_proto(answer),
+                    usage=reservation_wire.usage_to_proto(answer, snapshot),
                 )
 
             return await self._mutations.run(request, pb.CommitResponse, act)
@@ -136,14 +136,14 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                 decided = taken
                 return pb.ConsumeResponse(
                     consumed=True,
-                    entitlement=wire.entitlement_to_proto(answer, snapshot.shown),
+                    entitlement=wire.entitlement_to_proto(answer, snapshot),
                 )
 
             try:
                 return await self._mutations.run(request, pb.ConsumeResponse, act)
             except ConsumeRefusedError as refused:
                 return pb.ConsumeResponse(
-                    entitlement=wire.entitlement_to_proto(refused.answer, snapshot.shown)
+                    entitlement=wire.entitlement_to_proto(refused.answer, snapshot)
                 )
 
         response = await self._decide(command.who, command.feature, decide)

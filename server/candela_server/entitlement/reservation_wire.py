@@ -19,7 +19,7 @@ from candela_server.metering.rules.event_value import parse_properties
 from . import wire
 from .commit_reservation import CommitReservation
 from .consume import Consume
-from .model import Answer
+from .model import Answer, Snapshot
 from .reservation import OverageBehavior, Reservation, ReservationId, ReservationStatus
 from .reserve import Reserve
 
@@ -113,11 +113,11 @@ def reservation_to_proto(
     )
 
 
-def usage_to_proto(answer: Answer | None) -> entitlement_pb2.Usage | None:
+def usage_to_proto(answer: Answer | None, snapshot: Snapshot) -> entitlement_pb2.Usage | None:
     """Where the customer stands, as a check shows it; None for what is not metered."""
     if answer is None or answer.usage is None:
         return None
-    return wire.entitlement_to_proto(answer, {}).usage
+    return wire.entitlement_to_proto(answer, snapshot).usage
 
 
 def usage_events_to_proto(decided: Reservation) -> list[event_pb2.Event]:

@@ -21,6 +21,7 @@ from candela_server.kernel.errors import CandelaError
 from candela_server.kernel.reason import Reason
 from candela_server.metering.ingest_events import Ingestor
 from candela_server.metering.model import IngestionUnavailableError, Rejection
+from candela_server.storage.changes import Changes
 from candela_server.storage.postgres import Postgres
 
 from . import reservation_store
@@ -45,12 +46,19 @@ class Settler:
     """Finishes what was decided. One per process; `start` lets it look after what others left, too."""
 
     def __init__(
-        self, db: Postgres, ingestor: Ingestor, clock: Clock, usage_events: UsageEvents
+        self,
+        db: Postgres,
+        ingestor: Ingestor,
+        clock: Clock,
+        usage_events: UsageEvents,
+        changes: Changes | None = None,
     ) -> None:
+        """Takes where decisions are, who records, what time it is, how an event is put, and how servers hear."""
         self._db = db
         self._ingestor = ingestor
         self._clock = clock
         self._usage_events = usage_events
+        self._changes = changes
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.Task[None] | None = None
         self._consumed: dict[str, list[ReservationId]] = {}
@@ -137,9 +145,17 @@ class Settler:
         if decided.consumed:
             self._tidy_later(merchant_id, decided.id)
             return
+        token: str | None = None
         async with self._db.writing(merchant_id) as tx:
-            if await reservation_store.finish_commit(tx, decided.id):
-                await tx.entitlements_changed(decided.customer_id)
+            if not await reservation_store.finish_commit(tx, decided.id):
+                return
+            await tx.entitlements_changed(decided.customer_id)
+            if self._changes is not None:
+                token = self._changes.token()
+                await tx.send_token(token)
+        if self._changes is not None and token is not None:
+            # What was held shows as reserved until then, beside the use itself.
+            await self._changes.until_heard(token)
 
     def _tidy_later(self, merchant_id: str, reservation_id: ReservationId) -> None:
         """Removes what Consume took beside the callers, many at once: as its event is durable, nobody counts it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from candela_server.customer.model import UserId
@@ -12,16 +12,16 @@ from .reservation import Reservation, ReservationStatus
 
 
 def show_reserved(
-    states: Mapping[str, FeatureState], open_ones: Sequence[Reservation], user_id: UserId | None
-) -> Mapping[str, FeatureState]:
+    states: list[FeatureState], open_ones: Sequence[Reservation], user_id: UserId | None
+) -> list[FeatureState]:
     """The states with what is held of each metered feature's metric: one user's part where each has its own limit.
 
     A commit whose event is on its way still shows as reserved: a check may count it twice for a moment, never not.
     """
     if not open_ones:
         return states
-    shown = {}
-    for slug, state in states.items():
+    shown = []
+    for state in states:
         metered = state.metered
         if metered is not None:
             only = user_id if metered.per_user else None
@@ -31,7 +31,7 @@ def show_reserved(
                 if one.metric_id == metered.metric.id and only in (None, one.user_id)
             )
             state = replace(state, metered=replace(metered, held=held))
-        shown[slug] = state
+        shown.append(state)
     return shown
 
 

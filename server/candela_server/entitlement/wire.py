@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from candela.catalog.v1 import metric_pb2
 from candela.entitlement.v1 import entitlement_pb2, entitlement_service_pb2
@@ -28,7 +29,7 @@ from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import decimal
 
 from .build_snapshot import Who
-from .model import Answer, Denial, Snapshot, Source
+from .model import Answer, Denial, Origin, Snapshot, Source
 
 ONE = Decimal(1)
 
@@ -50,6 +51,12 @@ _DENIALS = {
     Denial.CUSTOMER_UNKNOWN: entitlement_pb2.DENIAL_REASON_CUSTOMER_UNKNOWN,
     Denial.FEATURE_DISABLED: entitlement_pb2.DENIAL_REASON_FEATURE_DISABLED,
     Denial.NO_SEAT: entitlement_pb2.DENIAL_REASON_NO_SEAT,
+}
+# In the order in which they are told of several answers: one that was read from the rollups makes all of them slow.
+_ORIGINS = {
+    Origin.ROLLUPS: entitlement_pb2.USAGE_ORIGIN_ROLLUPS,
+    Origin.COUNTERS: entitlement_pb2.USAGE_ORIGIN_COUNTERS,
+    Origin.NONE: entitlement_pb2.USAGE_ORIGIN_UNSPECIFIED,
 }
 _read_quantity = decimal(least=Decimal(0))
 
@@ -81,40 +88,28 @@ def quantity_from_proto(request: entitlement_service_pb2.CheckRequest) -> Decima
         return fields.read("quantity", _read_quantity, request.quantity)
 
 
-def entitlement_to_proto(answer: Answer, shown: dict[str, object]) -> entitlement_pb2.Entitlement:
-    """The answer as the contract shows it.
-
-    `shown` is the snapshot's own: what stays the same from check to check is made once and copied.
-    """
-    state = answer.state
-    template = shown.get(state.slug)
-    if template is None:
-        template = shown[state.slug] = _template(answer)
-    message = entitlement_pb2.Entitlement()
-    message.CopyFrom(cast(entitlement_pb2.Entitlement, template))
-    message.entitled = answer.entitled
-    message.denial_reason = _DENIALS[answer.denial]
-    usage = answer.usage
-    if usage is not None:
-        message.usage.used = format_decimal(usage.used)
-        if usage.remaining is not None:
-            message.usage.remaining = format_decimal(usage.remaining)
-        message.usage.overage = format_decimal(usage.overage)
-        message.usage.reserved = format_decimal(usage.reserved) if usage.reserved else "0"
-    if answer.credits_remaining is not None:
-        message.credit_info.remaining = format_decimal(answer.credits_remaining)
-    return message
+def check_response_to_proto(
+    answer: Answer, snapshot: Snapshot
+) -> entitlement_service_pb2.CheckResponse:
+    """The answer to one check."""
+    return entitlement_service_pb2.CheckResponse(
+        entitlement=entitlement_to_proto(answer, snapshot),
+        freshness=freshness_to_proto(snapshot, [answer]),
+    )
 
 
-def _template(answer: Answer) -> entitlement_pb2.Entitlement:
+def entitlement_to_proto(answer: Answer, snapshot: Snapshot) -> entitlement_pb2.Entitlement:
+    """The answer as the contract shows it."""
     state = answer.state
     return entitlement_pb2.Entitlement(
         feature=state.slug,
+        entitled=answer.entitled,
+        denial_reason=_DENIALS[answer.denial],
         source=_SOURCES[state.source],
         value=feature_value_to_proto(state.value),
         usage=_usage_to_proto(answer),
         credit_info=_credit_info_to_proto(answer),
-        subscription_id=state.subscription_id or "",
+        subscription_id=snapshot.subscription_of(state) or "",
         valid_until=optional_timestamp_to_proto(state.valid_until),
     )
 
@@ -132,9 +127,16 @@ def feature_usage_to_proto(answer: Answer) -> entitlement_service_pb2.FeatureUsa
     )
 
 
-def freshness_to_proto(snapshot: Snapshot) -> entitlement_pb2.Freshness:
-    """How current an answer is."""
-    return entitlement_pb2.Freshness(revision=snapshot.revision)
+def freshness_to_proto(snapshot: Snapshot, answers: Sequence[Answer]) -> entitlement_pb2.Freshness:
+    """How current these answers are."""
+    origins = {answer.origin for answer in answers}
+    return entitlement_pb2.Freshness(
+        revision=snapshot.revision,
+        stale=snapshot.stale,
+        usage_origin=next(_ORIGINS[origin] for origin in _ORIGINS if origin in origins)
+        if origins
+        else entitlement_pb2.USAGE_ORIGIN_UNSPECIFIED,
+    )
 
 
 def _usage_to_proto(answer: Answer) -> entitlement_pb2.Usage | None:

@@ -1,26 +1,33 @@
 """From a key to who is calling; in front of every call, so it is answered from memory.
 
 Budget: 1 µs for a key seen before (a dictionary look-up by the key's text). A known key is trusted for at most
-`TRUST_S`, so that a revocation reaches every process within a second; an unknown
-well-formed key is remembered as unknown for as long, so that guessing costs the database one look-up a second.
+`TRUST_S`, so that a revocation reaches every process within a second; a key in use is looked up again before that, in
+the background. An unknown well-formed key is remembered as unknown for as long, so that guessing costs the database one
+look-up a second. While the database is away nobody can revoke a key either: those that worked go on working for
+`TRUST_WITHOUT_DATABASE_S`, so that checks can be answered.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from datetime import datetime
 
 from candela_server.kernel.caller import Mode, Scope
 from candela_server.kernel.clock import Clock
-from candela_server.storage.postgres import Postgres
+from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
 from . import store
 from .model import ApiKey, ApiKeyId, ApiKeyKind, MerchantId, UnknownApiKeyError
 from .rules.api_key import is_well_formed, key_hash
 
 TRUST_S = 1.0
+REFRESH_AFTER_S = 0.6
+TRUST_WITHOUT_DATABASE_S = 3600.0
 MAX_REMEMBERED_KEYS = 10_000
+_BEARER = "Bearer "
+_LOOK_UP_TIMEOUT_S = 2.0
 
 
 class KeyHolder:
@@ -44,26 +51,52 @@ class KeyHolder:
         )
 
 
+class _Remembered:
+    """What is known of one key, and since when."""
+
+    __slots__ = ("asked_s", "confirmed_s", "holder", "trusted_until_s")
+
+    def __init__(self, holder: KeyHolder | None, now_s: float, trusted_s: float) -> None:
+        self.holder = holder
+        self.asked_s = self.confirmed_s = now_s
+        self.trusted_until_s = now_s + trusted_s
+
+
 class Authenticator:
-    """Answers who holds a key, asking the database at most once a second per key."""
+    """Answers who holds a key, asking the database at most twice a second per key."""
 
     def __init__(self, db: Postgres, clock: Clock) -> None:
         """Begins with nothing remembered."""
         self._db = db
         self._clock = clock
-        self._known: OrderedDict[str, tuple[float, KeyHolder | None]] = OrderedDict()
+        self._known: OrderedDict[str, _Remembered] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[_Remembered]] = {}
         self._used: dict[ApiKeyId, datetime] = {}
 
+    def known(self, authorization: str | bytes) -> KeyHolder | None:
+        """Who holds the key of an authorization header, if that is remembered; else `authenticate` knows."""
+        remembered = self._known.get(authorization[7:]) if isinstance(authorization, str) else None
+        if remembered is None or not authorization.startswith(_BEARER):  # type: ignore[arg-type]
+            return None
+        now_s = time.monotonic()
+        if now_s >= remembered.trusted_until_s:
+            return None
+        if now_s - remembered.asked_s >= REFRESH_AFTER_S and remembered.holder is not None:
+            remembered.asked_s = now_s
+            self._ask(str(authorization[7:]))
+        return remembered.holder
+
     async def authenticate(self, key: str) -> KeyHolder:
-        """Who holds this key. Raises UnknownApiKeyError."""
-        found = self._known.get(key)
-        if found is not None and time.monotonic() < found[0]:
-            holder = found[1]
-        else:
-            holder = await self._look_up(key)
-        if holder is None:
+        """Who holds this key. Raises UnknownApiKeyError, and Unavailable when nobody can tell."""
+        remembered = self._known.get(key)
+        if remembered is None or time.monotonic() >= remembered.trusted_until_s:
+            if not is_well_formed(key):
+                raise UnknownApiKeyError
+            # Shielded: a caller who gives up must not take the others' answer along.
+            remembered = await asyncio.shield(self._ask(key))
+        if remembered.holder is None:
             raise UnknownApiKeyError
-        return holder
+        return remembered.holder
 
     async def note_use(self) -> None:
         """Writes which keys were used since the last time (KEY-2); called every minute."""
@@ -72,11 +105,27 @@ class Authenticator:
             async with self._db.system() as tx:
                 await store.note_keys_used(tx, used)
 
-    async def _look_up(self, key: str) -> KeyHolder | None:
-        if not is_well_formed(key):
-            return None
-        async with self._db.system() as tx:
-            owner = await store.find_key_by_hash(tx, key_hash(key))
+    def _ask(self, key: str) -> asyncio.Task[_Remembered]:
+        """Asks the database, once for all who want to know now."""
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.create_task(self._look_up(key))
+            task.add_done_callback(lambda done: self._asked(key, done))
+        return task
+
+    def _asked(self, key: str, task: asyncio.Task[_Remembered]) -> None:
+        del self._asking[key]
+        if not task.cancelled():
+            # Looked at, so that a failure that only a background look-up saw is no unhandled one.
+            task.exception()
+
+    async def _look_up(self, key: str) -> _Remembered:
+        asked_s = time.monotonic()
+        try:
+            async with asyncio.timeout(_LOOK_UP_TIMEOUT_S), self._db.system() as tx:
+                owner = await store.find_key_by_hash(tx, key_hash(key))
+        except (DatabaseUnavailableError, TimeoutError) as error:
+            return self._still_trusted(key, asked_s, error)
         now = self._clock.now()
         holder = None
         if owner is not None and owner.key.works_at(now):
@@ -85,8 +134,23 @@ class Authenticator:
         trusted_s = TRUST_S
         if holder is not None and holder.expires_at is not None:
             trusted_s = min(TRUST_S, (holder.expires_at - now).total_seconds())
-        self._known[key] = (time.monotonic() + trusted_s, holder)
+        remembered = self._known[key] = _Remembered(holder, asked_s, trusted_s)
         self._known.move_to_end(key)
         if len(self._known) > MAX_REMEMBERED_KEYS:
             self._known.popitem(last=False)
-        return holder
+        return remembered
+
+    def _still_trusted(self, key: str, now_s: float, error: Exception) -> _Remembered:
+        """A key that worked, for another moment without the database. Raises DatabaseUnavailableError otherwise."""
+        remembered = self._known.get(key)
+        holder = remembered.holder if remembered is not None else None
+        if (
+            remembered is None
+            or holder is None
+            or now_s - remembered.confirmed_s > TRUST_WITHOUT_DATABASE_S
+            or (holder.expires_at is not None and self._clock.now() >= holder.expires_at)
+        ):
+            raise DatabaseUnavailableError from error
+        remembered.asked_s = time.monotonic()
+        remembered.trusted_until_s = remembered.asked_s + TRUST_S
+        return remembered

@@ -8,7 +8,14 @@ from enum import StrEnum
 from typing import NewType
 
 from candela_server.kernel.caller import Mode, Scope
-from candela_server.kernel.errors import Forbidden, NotFound, Reason, Refused, Unauthenticated
+from candela_server.kernel.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    Reason,
+    Refused,
+    Unauthenticated,
+)
 
 MerchantId = NewType("MerchantId", str)
 ApiKeyId = NewType("ApiKeyId", str)
@@ -22,6 +29,30 @@ class UnknownEventPolicy(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
+class PastDueAction(StrEnum):
+    """What ends the grace of a past-due customer (ENT-10)."""
+
+    KEEP = "keep"
+    DOWNGRADE = "downgrade"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastDuePolicy:
+    """What access a past-due customer keeps: all of it for `grace` after the due date, then what `then` says (ENT-10).
+
+    `downgrade_plan_id` is the free plan whose features remain, for DOWNGRADE and for nothing else.
+    """
+
+    grace: timedelta = timedelta(days=7)
+    then: PastDueAction = PastDueAction.BLOCK
+    downgrade_plan_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.then is PastDueAction.DOWNGRADE) != (self.downgrade_plan_id is not None):
+            raise ValueError("a downgrade has a plan, and nothing else has one")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MerchantSettings:
     """The merchant's defaults and policies; see MerchantSettings in the contract for the bounds."""
@@ -30,6 +61,7 @@ class MerchantSettings:
     event_lateness: timedelta = timedelta(days=35)
     unknown_customer_policy: UnknownEventPolicy = UnknownEventPolicy.REJECT
     invoice_grace: timedelta = timedelta(hours=1)
+    past_due_policy: PastDuePolicy = PastDuePolicy()
     invoice_number_prefix: str = "INV-"
     max_invoices_per_customer_per_day: int = 15
 
@@ -106,6 +138,19 @@ class MerchantNotFoundError(NotFound):
         super().__init__(
             f"no merchant {merchant_id}; create one with `candela merchant create`",
             merchant_id=merchant_id,
+        )
+
+
+class MerchantVersionMismatchError(Conflict):
+    """The change was based on another version of the merchant."""
+
+    reason = Reason.VERSION_MISMATCH
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(
+            f"the merchant's version is {actual}, not {expected}; read it again, then repeat",
+            expected=expected,
+            actual=actual,
         )
 
 

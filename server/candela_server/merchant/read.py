@@ -18,9 +18,9 @@ from .model import (
 )
 
 
-async def get_merchant(tx: Tx) -> Merchant:
-    """The transaction's own merchant. Raises MerchantNotFoundError."""
-    merchant = await store.find_merchant(tx)
+async def get_merchant(tx: Tx, *, lock: bool = False) -> Merchant:
+    """The transaction's own merchant; locked until commit when asked. Raises MerchantNotFoundError."""
+    merchant = await store.find_merchant(tx, lock=lock)
     if merchant is None:
         raise MerchantNotFoundError(tx.merchant_id)
     return merchant

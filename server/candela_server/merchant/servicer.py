@@ -31,14 +31,20 @@ from .list_audit_entries import AuditFilter, list_audit_entries
 from .model import ApiKeyNotFoundError, LiveModeError
 from .revoke_api_key import revoke_api_key
 from .rotate_api_key import rotate_api_key
+from .settings_wire import update_merchant_from_proto
+from .update_merchant import DowngradePlanProblem, update_merchant
 
 
 class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
     """MerchantService."""
 
-    def __init__(self, db: Postgres) -> None:
-        """Takes what it reads from."""
+    def __init__(
+        self, db: Postgres, mutations: Mutations, downgrade_plan_problem: DowngradePlanProblem
+    ) -> None:
+        """Takes what it reads from, writes through, and asks about plans."""
         self._db = db
+        self._mutations = mutations
+        self._downgrade_plan_problem = downgrade_plan_problem
 
     async def GetMerchant(
         self, request: merchant_service_pb2.GetMerchantRequest, context: Any
@@ -47,6 +53,20 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
         async with self._db.reading(current_caller.get().merchant_id) as tx:
             merchant = await read.get_merchant(tx)
         return merchant_service_pb2.GetMerchantResponse(merchant=wire.merchant_to_proto(merchant))
+
+    async def UpdateMerchant(
+        self, request: merchant_service_pb2.UpdateMerchantRequest, context: Any
+    ) -> merchant_service_pb2.UpdateMerchantResponse:
+        """Changes names and policies."""
+        command = update_merchant_from_proto(request)
+
+        async def act(tx: Tx) -> merchant_service_pb2.UpdateMerchantResponse:
+            merchant = await update_merchant(tx, self._downgrade_plan_problem, command)
+            return merchant_service_pb2.UpdateMerchantResponse(
+                merchant=wire.merchant_to_proto(merchant)
+            )
+
+        return await self._mutations.run(request, merchant_service_pb2.UpdateMerchantResponse, act)
 
 
 class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):

@@ -18,6 +18,8 @@ from .model import (
     Merchant,
     MerchantId,
     MerchantSettings,
+    PastDueAction,
+    PastDuePolicy,
     TestClock,
     TestClockId,
     TestClockStatus,
@@ -57,12 +59,30 @@ async def insert_merchant(tx: Tx, merchant: Merchant) -> None:
     )
 
 
-async def find_merchant(tx: Tx) -> Merchant | None:
-    """The transaction's own merchant."""
-    row = await tx.fetchrow(
+async def update_merchant(tx: Tx, merchant: Merchant) -> None:
+    """Writes everything that may change of the transaction's own merchant."""
+    await tx.execute(
         """
+        UPDATE merchant
+        SET name = $2, time_zone = $3, default_currency = $4, settings = $5, version = $6
+        WHERE merchant_id = $1
+        """,
+        tx.merchant_id,
+        merchant.name,
+        merchant.time_zone,
+        merchant.default_currency,
+        settings_to_json(merchant.settings),
+        merchant.version,
+    )
+
+
+async def find_merchant(tx: Tx, *, lock: bool = False) -> Merchant | None:
+    """The transaction's own merchant; locked until commit when asked, but not for rows that refer to it."""
+    row = await tx.fetchrow(
+        f"""
         SELECT merchant_id, name, mode, time_zone, default_currency, settings, created_at, version
         FROM merchant WHERE merchant_id = $1
+        {"FOR NO KEY UPDATE" if lock else ""}
         """,
         tx.merchant_id,
     )
@@ -306,6 +326,11 @@ def settings_to_json(settings: MerchantSettings) -> dict[str, Any]:
         "event_lateness_s": settings.event_lateness // timedelta(seconds=1),
         "unknown_customer_policy": settings.unknown_customer_policy,
         "invoice_grace_s": settings.invoice_grace // timedelta(seconds=1),
+        "past_due_policy": {
+            "grace_s": settings.past_due_policy.grace // timedelta(seconds=1),
+            "then": settings.past_due_policy.then,
+            "downgrade_plan_id": settings.past_due_policy.downgrade_plan_id,
+        },
         "invoice_number_prefix": settings.invoice_number_prefix,
         "max_invoices_per_customer_per_day": settings.max_invoices_per_customer_per_day,
     }
@@ -324,11 +349,22 @@ def _merchant_from_row(row: Mapping[str, Any]) -> Merchant:
             event_lateness=timedelta(seconds=settings["event_lateness_s"]),
             unknown_customer_policy=UnknownEventPolicy(settings["unknown_customer_policy"]),
             invoice_grace=timedelta(seconds=settings["invoice_grace_s"]),
+            past_due_policy=_past_due_policy_from_json(settings.get("past_due_policy")),
             invoice_number_prefix=settings["invoice_number_prefix"],
             max_invoices_per_customer_per_day=settings["max_invoices_per_customer_per_day"],
         ),
         created_at=row["created_at"],
         version=row["version"],
+    )
+
+
+def _past_due_policy_from_json(stored: Mapping[str, Any] | None) -> PastDuePolicy:
+    if stored is None:  # a merchant from before there was a policy has the default one
+        return PastDuePolicy()
+    return PastDuePolicy(
+        grace=timedelta(seconds=stored["grace_s"]),
+        then=PastDueAction(stored["then"]),
+        downgrade_plan_id=stored["downgrade_plan_id"],
     )
 
 

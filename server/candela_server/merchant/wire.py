@@ -31,14 +31,13 @@ from .model import (
     ApiKeyId,
     ApiKeyKind,
     Merchant,
-    MerchantSettings,
     TestClock,
     TestClockId,
     TestClockStatus,
-    UnknownEventPolicy,
 )
 from .revoke_api_key import RevokeApiKey
 from .rotate_api_key import DEFAULT_OVERLAP, MAX_OVERLAP, RotateApiKey
+from .settings_wire import settings_to_proto
 
 _FIRST_CLOCK_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST_CLOCK_INSTANT = datetime(2100, 1, 1, tzinfo=UTC)
@@ -56,10 +55,6 @@ _CLOCK_STATUSES = {
     TestClockStatus.READY: test_clock_pb2.TEST_CLOCK_STATUS_READY,
     TestClockStatus.ADVANCING: test_clock_pb2.TEST_CLOCK_STATUS_ADVANCING,
     TestClockStatus.FAILED: test_clock_pb2.TEST_CLOCK_STATUS_FAILED,
-}
-_EVENT_POLICIES = {
-    UnknownEventPolicy.REJECT: merchant_pb2.UNKNOWN_EVENT_POLICY_REJECT,
-    UnknownEventPolicy.DEAD_LETTER: merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER,
 }
 
 
@@ -145,7 +140,7 @@ def merchant_to_proto(merchant: Merchant) -> merchant_pb2.Merchant:
         mode=_MODES[merchant.mode],
         time_zone=merchant.time_zone,
         default_currency=merchant.default_currency,
-        settings=_settings_to_proto(merchant.settings),
+        settings=settings_to_proto(merchant.settings),
         created_at=timestamp_to_proto(merchant.created_at),
         version=merchant.version,
     )
@@ -208,23 +203,6 @@ def _struct(value: dict[str, object] | None) -> Struct | None:
     struct = Struct()
     struct.update(cast(Any, value))
     return struct
-
-
-def _settings_to_proto(settings: MerchantSettings) -> merchant_pb2.MerchantSettings:
-    return merchant_pb2.MerchantSettings(
-        event_dedupe_window=_duration(settings.event_dedupe_window),
-        event_lateness=_duration(settings.event_lateness),
-        unknown_customer_policy=_EVENT_POLICIES[settings.unknown_customer_policy],
-        invoice_grace=_duration(settings.invoice_grace),
-        invoice_number_prefix=settings.invoice_number_prefix,
-        max_invoices_per_customer_per_day=settings.max_invoices_per_customer_per_day,
-    )
-
-
-def _duration(span: timedelta) -> Duration:
-    duration = Duration()
-    duration.FromTimedelta(span)
-    return duration
 
 
 def _kind_from_proto(value: int) -> ApiKeyKind:

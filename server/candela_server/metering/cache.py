@@ -42,7 +42,7 @@ Vector: TypeAlias = str
 
 CounterError = RedisError
 
-_EPOCH_KEY: Final = "candela:usage:epoch"
+EPOCH_KEY: Final = "candela:usage:epoch"
 _APPLIED_KEY: Final = "candela:usage:applied"
 
 _LIFE: Final = timedelta(days=2)
@@ -109,15 +109,15 @@ class CounterCache:
         # Equal asks, as a busy customer's are, travel once.
         counters: dict[tuple[str, str], UsageAsk] = {}
         keys = [
-            (_customer_key(merchant_id, ask.who.customer_id), counter_id(ask))
+            (customer_key(merchant_id, ask.who.customer_id), counter_id(ask))
             for merchant_id, ask in asks
         ]
         for key, (_, ask) in zip(keys, asks, strict=True):
             counters.setdefault(key, ask)
         pipeline = self._redis.client.pipeline(transaction=False)
-        pipeline.get(_EPOCH_KEY)
-        for customer_key, counter in counters:
-            pipeline.hmget(customer_key, ["e", f"v{counter}", f"i{counter}", f"f{counter}"])
+        pipeline.get(EPOCH_KEY)
+        for key_of_customer, counter in counters:
+            pipeline.hmget(key_of_customer, ["e", f"v{counter}", f"i{counter}", f"f{counter}"])
         epoch, *rows = await pipeline.execute()
         values = {
             key: _value(ask, row)
@@ -136,7 +136,7 @@ class CounterCache:
         calls: list[_Call] = [
             (
                 self._expect,
-                [_customer_key(merchant_id, ask.who.customer_id)],
+                [customer_key(merchant_id, ask.who.customer_id)],
                 [
                     epoch,
                     _scope(ask.metric.id, ask.who.user_id or ""),
@@ -170,7 +170,7 @@ class CounterCache:
             calls.append(
                 (
                     self._fill,
-                    [_customer_key(merchant_id, ask.who.customer_id)],
+                    [customer_key(merchant_id, ask.who.customer_id)],
                     [
                         expectation.epoch,
                         counter_id(ask),
@@ -199,7 +199,7 @@ class CounterCache:
                     arguments += (_scope(metric_id, user_id), len(spans))
                     for span in spans:
                         arguments += (span.first_us, span.last_us, *_parts(span.amount))
-            keys = [_customer_key(bump.merchant_id, bump.customer_id) for bump in some]
+            keys = [customer_key(bump.merchant_id, bump.customer_id) for bump in some]
             calls.append((self._bump, keys, arguments))
         calls.append((self._note, [_APPLIED_KEY], [writer, sequence]))
         return bool((await self._call(calls))[-1])
@@ -209,7 +209,7 @@ class CounterCache:
         calls: list[_Call] = []
         for start in range(0, len(bumps), _CUSTOMERS_PER_QUESTION):
             some = bumps[start : start + _CUSTOMERS_PER_QUESTION]
-            keys = [_customer_key(bump.merchant_id, bump.customer_id) for bump in some]
+            keys = [customer_key(bump.merchant_id, bump.customer_id) for bump in some]
             calls.append((self._present, keys, []))
         if calls:
             answers = [one for some in await self._call(calls) for one in some]
@@ -218,7 +218,7 @@ class CounterCache:
 
     async def change_epoch(self) -> None:
         """Makes every counter read as missing."""
-        await self._redis.client.set(_EPOCH_KEY, uuid4().hex)
+        await self._redis.client.set(EPOCH_KEY, uuid4().hex)
 
     async def applied(self) -> dict[int, int]:
         """The last flush of each writer that reached the counters."""
@@ -236,10 +236,10 @@ class CounterCache:
 
     async def _epoch(self) -> str:
         """The current epoch; a Redis that has none, because it is new, empty or flushed, is given one."""
-        epoch = await self._redis.client.get(_EPOCH_KEY)
+        epoch = await self._redis.client.get(EPOCH_KEY)
         if epoch is None:
-            await self._redis.client.set(_EPOCH_KEY, uuid4().hex, nx=True)
-            epoch = await self._redis.client.get(_EPOCH_KEY)
+            await self._redis.client.set(EPOCH_KEY, uuid4().hex, nx=True)
+            epoch = await self._redis.client.get(EPOCH_KEY)
         if epoch is None:
             raise CounterError("Redis does not keep what it is given")
         return _text(epoch)
@@ -279,7 +279,8 @@ def counter_id(ask: UsageAsk) -> str:
     return blake2b(name.encode(), digest_size=8).hexdigest()
 
 
-def _customer_key(merchant_id: str, customer_id: str) -> str:
+def customer_key(merchant_id: str, customer_id: str) -> str:
+    """The hash of all of a customer's counters."""
     # The braces keep a customer's keys in one slot of a cluster.
     return f"candela:usage:{{{merchant_id}:{customer_id}}}"
 

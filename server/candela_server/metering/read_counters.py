@@ -46,7 +46,10 @@ _MAX_TOGETHER: Final = 1_000
 _COMPANY_S: Final = 0.001
 _DATABASE_READERS: Final = 2
 
-_Waiting: TypeAlias = tuple[str, UsageAsk, asyncio.Future[Decimal]]
+Reading: TypeAlias = tuple[Decimal, bool]
+"""A usage, and whether it came from the live counters (else from the rollups)."""
+
+_Waiting: TypeAlias = tuple[str, UsageAsk, asyncio.Future[Reading]]
 
 
 class Counters:
@@ -61,7 +64,7 @@ class Counters:
         self._readers = 0
         self._reading = False
         self._together = 1
-        self._distrusted = False
+        self.distrusted = False
         self._doubts = 0
         self._silent_until_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,6 +85,10 @@ class Counters:
 
     async def read(self, merchant_id: str, asks: Sequence[UsageAsk]) -> list[Decimal]:
         """The usage of each ask, with all events that were acknowledged before the call."""
+        return [value for value, _ in await self.read_marked(merchant_id, asks)]
+
+    async def read_marked(self, merchant_id: str, asks: Sequence[UsageAsk]) -> list[Reading]:
+        """The same, each with where it came from."""
         if not asks:
             return []
         loop = asyncio.get_running_loop()
@@ -101,7 +108,7 @@ class Counters:
         """Brings a committed flush into the counters, or makes all of them read as missing."""
         if self._cache is None:
             return
-        if self._distrusted:
+        if self.distrusted:
             # This process reads no counter now. The epoch must change once more, after this flush: the change that
             # is on its way may already have happened before it.
             self._doubts += 1
@@ -122,9 +129,9 @@ class Counters:
     def distrust(self) -> asyncio.Task[None] | None:
         """Answers from the database until the epoch has changed, so that no counter of before is read again."""
         self._doubts += 1
-        if self._cache is None or self._distrusted:
+        if self._cache is None or self.distrusted:
             return None
-        self._distrusted = True
+        self.distrusted = True
         return self._spawn(self._change_epoch_patiently(self._cache))
 
     async def reconcile(self, grace: timedelta = GRACE) -> bool:
@@ -154,7 +161,7 @@ class Counters:
     def _trusts_redis(self) -> bool:
         return (
             self._cache is not None
-            and not self._distrusted
+            and not self.distrusted
             and self._cache.available
             and asyncio.get_running_loop().time() >= self._silent_until_s
         )
@@ -175,7 +182,12 @@ class Counters:
                     self._pause_redis()
                     self._ask_database(some)
                     continue
-                if self._distrusted:
+                except Exception as error:  # everybody who waits must hear of it
+                    for _, _, future in some:
+                        if not future.done():
+                            future.set_exception(error)
+                    continue
+                if self.distrusted:
                     # A flush failed to arrive while these were being read.
                     self._ask_database(some)
                     continue
@@ -184,7 +196,7 @@ class Counters:
                     if value is None:
                         missing.append(waiting)
                     elif not waiting[2].done():
-                        waiting[2].set_result(value)
+                        waiting[2].set_result((value, True))
                 self._ask_database(missing)
         finally:
             self._reading = False
@@ -225,7 +237,7 @@ class Counters:
                 for group, value in zip(groups, values, strict=True):
                     for _, _, future in group:
                         if not future.done():
-                            future.set_result(value)
+                            future.set_result((value, False))
         finally:
             self._readers -= 1
 
@@ -265,12 +277,12 @@ class Counters:
                 await cache.fill(merchant_id, filled, vector)
 
     async def _change_epoch_patiently(self, cache: CounterCache) -> None:
-        while self._distrusted:
+        while self.distrusted:
             doubts = self._doubts
             try:
                 async with asyncio.timeout(_REDIS_TIMEOUT_S):
                     await cache.change_epoch()
-                self._distrusted = self._doubts > doubts
+                self.distrusted = self._doubts > doubts
             except (CounterError, TimeoutError):
                 await asyncio.sleep(_REDIS_PAUSE_S)
 

@@ -1,42 +1,73 @@
 """Hears what other processes committed: NOTIFY is sent by PostgreSQL itself, at commit and only then.
 
-While the connection is lost nothing can be heard; so the listener says when it is deaf, and afterwards that something
-may have been missed.
+While the connection is lost nothing can be heard. So the listener knows until when it is sure to have heard
+everything: each probe that is answered proves that whatever was committed before the probe was sent has arrived, as
+PostgreSQL delivers what is pending before it answers. When the connection is made again, the listener says that
+something may have been missed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import asyncpg
 import structlog
 
 log = structlog.get_logger("candela.listen")
 
+LEASE_S: Final = 1.0
+"""For how long an answered probe proves that nothing was missed, counted from when it was sent."""
+
+PROBE_INTERVAL_S: Final = 0.25
+
+_CONNECT_TIMEOUT_S = 5.0
 _FIRST_PAUSE_S = 0.1
-_MAX_PAUSE_S = 5.0
-_PROBE_INTERVAL_S = 5.0
+_MAX_PAUSE_S = 2.0
+# A peer that vanished without a word must not be waited for longer than about ten seconds.
+_SERVER_SETTINGS = {
+    "application_name": "candela-listener",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
 
 
 class Listener:
-    """Listens on one channel until closed, reconnecting by itself.
+    """Listens on channels until closed, reconnecting by itself.
 
-    `on_message` gets each payload, `on_gap` is called whenever messages may have been missed: both at once, in the
-    event loop.
+    Each channel's function gets the payloads in the order of the commits; `on_gap` is called whenever messages may
+    have been missed: all at once, in the event loop.
     """
 
     def __init__(
-        self, url: str, channel: str, on_message: Callable[[str], None], on_gap: Callable[[], None]
+        self,
+        url: str,
+        channels: Mapping[str, Callable[[str], None]],
+        on_gap: Callable[[], None],
+        *,
+        membership: tuple[int, int] | None = None,
     ) -> None:
-        """Connects on `start`."""
+        """Connects on `start`. `membership` is an advisory lock held, shared, while this listener may hear."""
         self._url = url
-        self._channel = channel
-        self._on_message = on_message
+        self._channels = channels
         self._on_gap = on_gap
+        self._membership = membership
         self._task: asyncio.Task[None] | None = None
-        self.connected = False
+        self._wake = asyncio.Event()
+        self._to_say: dict[str, list[str]] = {}
+        self.current_until_s = 0.0
+
+    def is_current(self) -> bool:
+        """Whether everything that was committed a moment ago has been heard for sure."""
+        return time.monotonic() < self.current_until_s
+
+    def say(self, channel: str, message: str) -> None:
+        """Sends a message soon; those of one moment travel together, separated by commas."""
+        self._to_say.setdefault(channel, []).append(message)
+        self._wake.set()
 
     async def start(self) -> None:
         """Begins listening; returns when the first connection listens or has failed."""
@@ -54,38 +85,59 @@ class Listener:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                connection = await asyncpg.connect(self._url, timeout=5)
+                connection = await asyncpg.connect(
+                    self._url, timeout=_CONNECT_TIMEOUT_S, server_settings=_SERVER_SETTINGS
+                )
                 try:
-                    lost = asyncio.Event()
-                    connection.add_termination_listener(_setting(lost))
-                    await connection.add_listener(self._channel, self._hear)
-                    self.connected = True
-                    self._on_gap()
+                    await self._begin(connection)
                     first_try.set()
                     pause_s = _FIRST_PAUSE_S
-                    while not await _is_set_within(lost, _PROBE_INTERVAL_S):
-                        await connection.execute("SELECT 1", timeout=_PROBE_INTERVAL_S)
+                    while not connection.is_closed():
+                        await self._probe(connection)
+                        await self._sleep()
                 finally:
-                    self.connected = False
+                    self.current_until_s = 0.0
                     connection.terminate()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("listener_lost", channel=self._channel, error=str(error))
-                self._on_gap()
-                first_try.set()
+                log.warning("listener_lost", channels=list(self._channels), error=str(error))
+            self._on_gap()
+            first_try.set()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _MAX_PAUSE_S)
 
-    def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
-        self._on_message(str(payload))
+    async def _begin(self, connection: Any) -> None:
+        connection.add_termination_listener(lambda _connection: self._lose())
+        if self._membership is not None:
+            # Before LISTEN: whoever commits from now on either waits for us or is heard by us.
+            await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", *self._membership)
+        for channel, hear in self._channels.items():
+            await connection.add_listener(channel, _passing(hear))
+        self._on_gap()
+
+    async def _probe(self, connection: Any) -> None:
+        said, self._to_say = self._to_say, {}
+        self._wake.clear()
+        sent_s = time.monotonic()
+        if said:
+            for channel, messages in said.items():
+                await connection.execute(
+                    "SELECT pg_notify($1, $2)", channel, ",".join(messages), timeout=LEASE_S
+                )
+        else:
+            await connection.execute("SELECT 1", timeout=LEASE_S)
+        self.current_until_s = sent_s + LEASE_S
+
+    async def _sleep(self) -> None:
+        try:
+            async with asyncio.timeout(PROBE_INTERVAL_S):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _lose(self) -> None:
+        self.current_until_s = 0.0
+        self._wake.set()
 
 
-async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
-
-
-def _setting(event: asyncio.Event) -> Callable[[Any], None]:
-    return lambda _connection: event.set()
+def _passing(hear: Callable[[str], None]) -> Callable[..., None]:
+    return lambda _connection, _pid, _channel, payload: hear(str(payload))

@@ -20,6 +20,7 @@ from candela_server.kernel.errors import Conflict, FieldViolations, Refused
 from candela_server.kernel.read_fields import idempotency_key
 from candela_server.kernel.reason import Reason
 
+from .changes import Changes
 from .postgres import Postgres, Tx, is_lock_timeout, is_retryable
 
 MAX_TRIES = 5
@@ -96,10 +97,14 @@ class IdempotencyInFlightError(Conflict):
 class Mutations:
     """Runs acts so that repeating a request repeats its answer and nothing else."""
 
-    def __init__(self, db: Postgres, clock: Clock) -> None:
-        """Takes where to write, and the time that records are stamped with."""
+    def __init__(self, db: Postgres, clock: Clock, changes: Changes | None = None) -> None:
+        """Takes where to write, the time that records are stamped with, and how other servers hear of changes.
+
+        Without `changes` an answer does not wait until they have heard: for processes that are alone.
+        """
         self._db = db
         self._clock = clock
+        self._changes = changes
 
     async def run(
         self,
@@ -118,17 +123,27 @@ class Mutations:
         request_hash = _hash_of(request)
         pause_s = _FIRST_PAUSE_S
         for tries_left in reversed(range(MAX_TRIES)):
+            token: str | None = None
             try:
                 async with self._db.writing(caller.merchant_id) as tx:
                     stored = await _claim(tx, caller.method, key, request_hash, self._clock.now())
                     if stored is not None:
                         was_replayed.set(True)
-                        return response_class.FromString(stored)
-                    response = await act(tx)
-                    assert tx.audited, f"{caller.method} changed something and left no audit entry"
-                    await _store_answer(tx, caller.method, key, response.SerializeToString())
-                    return response
+                        response = response_class.FromString(stored)
+                    else:
+                        response = await act(tx)
+                        assert tx.audited, f"{caller.method} changed something without audit entry"
+                        await _store_answer(tx, caller.method, key, response.SerializeToString())
+                    if self._changes and (tx.changed_entitlements or stored is not None):
+                        # A stored answer waits too: whoever gave it first may have died before it was heard of.
+                        token = self._changes.token()
+                        await tx.send_token(token)
+                if self._changes and token:
+                    await self._changes.until_heard(token)
+                return response
             except Exception as error:
+                if self._changes and token:
+                    self._changes.forget(token)
                 if is_lock_timeout(error):
                     raise IdempotencyInFlightError(key) from error
                 if not is_retryable(error) or not tries_left:

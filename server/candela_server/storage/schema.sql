@@ -45,6 +45,24 @@ BEGIN
     RETURN dropped;
 END $$;
 
+CREATE FUNCTION public.candela_freeze_credit_definition() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF to_jsonb(NEW) - 'archived_at' <> to_jsonb(OLD) - 'archived_at' OR OLD.archived_at IS NOT NULL THEN
+            RAISE EXCEPTION 'credit definition % never changes, but for being archived once', OLD.id;
+        END IF;
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM candela_require_draft(OLD.merchant_id, OLD.plan_version_id);
+        RETURN OLD;
+    ELSIF NEW.plan_version_id IS NOT NULL THEN
+        PERFORM candela_require_draft(NEW.merchant_id, NEW.plan_version_id);
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION public.candela_freeze_invoice() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -74,8 +92,17 @@ CREATE FUNCTION public.candela_freeze_plan_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF OLD.status <> 'draft' AND (
-        to_jsonb(NEW) - 'status' <> to_jsonb(OLD) - 'status' OR NEW.status = 'draft'
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'draft' THEN
+            RAISE EXCEPTION 'plan version % must begin as a draft, not %', NEW.id, NEW.status;
+        END IF;
+    ELSIF (NEW.id, NEW.plan_id, NEW.number) IS DISTINCT FROM (OLD.id, OLD.plan_id, OLD.number) THEN
+        RAISE EXCEPTION 'which version plan version % is never changes', OLD.id;
+    ELSIF OLD.status = 'draft' AND NEW.status = 'archived' THEN
+        RAISE EXCEPTION 'plan version % is a draft and was never sold', OLD.id;
+    ELSIF OLD.status <> 'draft' AND (
+        to_jsonb(NEW) - 'status' <> to_jsonb(OLD) - 'status'
+        OR NOT (NEW.status = OLD.status OR NEW.status = 'archived')
     ) THEN
         RAISE EXCEPTION 'plan version % is published and never changes', OLD.id;
     END IF;
@@ -86,13 +113,24 @@ CREATE FUNCTION public.candela_freeze_plan_version_feature() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF EXISTS (
-        SELECT FROM plan_version v
-        WHERE v.merchant_id = OLD.merchant_id AND v.id = OLD.plan_version_id AND v.status <> 'draft'
-    ) THEN
-        RAISE EXCEPTION 'plan version % is published and never changes', OLD.plan_version_id;
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM candela_require_draft(OLD.merchant_id, OLD.plan_version_id);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM candela_require_draft(NEW.merchant_id, NEW.plan_version_id);
     END IF;
     RETURN COALESCE(NEW, OLD);
+END $$;
+
+CREATE FUNCTION public.candela_freeze_price() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_jsonb(NEW) - 'archived_at' <> to_jsonb(OLD) - 'archived_at'
+       OR (OLD.archived_at IS NOT NULL AND NEW.archived_at IS DISTINCT FROM OLD.archived_at) THEN
+        RAISE EXCEPTION 'price % never changes', OLD.id;
+    END IF;
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION public.candela_freeze_subscription_version() RETURNS trigger
@@ -150,6 +188,19 @@ BEGIN
                    partition_name, start_at, end_at);
     EXECUTE format('ALTER TABLE event ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                    partition_name, start_at, end_at);
+END $$;
+
+CREATE FUNCTION public.candela_require_draft(of_merchant text, version_id text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    found_status text;
+BEGIN
+    SELECT v.status INTO found_status FROM plan_version v
+    WHERE v.merchant_id = of_merchant AND v.id = version_id FOR SHARE;
+    IF found_status IS DISTINCT FROM 'draft' THEN
+        RAISE EXCEPTION 'plan version % is published and never changes', version_id;
+    END IF;
 END $$;
 
 CREATE FUNCTION public.candela_system_reads(table_name text, privileges text DEFAULT 'SELECT'::text) RETURNS void
@@ -432,6 +483,20 @@ CREATE TABLE public.feature (
 
 ALTER TABLE ONLY public.feature FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.feature_override (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    feature_id text NOT NULL COLLATE pg_catalog."C",
+    value jsonb NOT NULL,
+    expires_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    removed_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.feature_override FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.idempotency_record (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     method text NOT NULL COLLATE pg_catalog."C",
@@ -544,9 +609,12 @@ CREATE TABLE public.metric (
     unit_name text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
+    unique_of text,
+    filters jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text]))),
     CONSTRAINT metric_event_names_check CHECK ((cardinality(event_names) >= 1)),
-    CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64)))
+    CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
+    CONSTRAINT metric_unique_of_check CHECK ((unique_of = ANY (ARRAY['property'::text, 'user'::text, 'customer'::text])))
 );
 
 ALTER TABLE ONLY public.metric FORCE ROW LEVEL SECURITY;
@@ -601,7 +669,13 @@ CREATE TABLE public.plan (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
-    CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64)))
+    trial_parent_plan_id text COLLATE pg_catalog."C",
+    trial_days integer,
+    CONSTRAINT plan_check CHECK (((trial_parent_plan_id IS NULL) = (trial_days IS NULL))),
+    CONSTRAINT plan_check1 CHECK ((trial_parent_plan_id <> id)),
+    CONSTRAINT plan_check2 CHECK (((trial_parent_plan_id IS NULL) OR (NOT is_enterprise_plan))),
+    CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
+    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365)))
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
@@ -646,6 +720,8 @@ CREATE TABLE public.price (
     private_customer_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    minimum_commitment jsonb,
     CONSTRAINT price_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
 );
 
@@ -664,6 +740,8 @@ CREATE TABLE public.price_component (
     metric_id text COLLATE pg_catalog."C",
     charge jsonb NOT NULL,
     seats jsonb,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    time_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT price_component_check CHECK (((kind = 'usage'::text) = (metric_id IS NOT NULL))),
     CONSTRAINT price_component_check1 CHECK (((kind <> 'usage'::text) OR (timing = 'in_arrears'::text))),
     CONSTRAINT price_component_kind_check CHECK ((kind = ANY (ARRAY['fixed'::text, 'per_unit'::text, 'usage'::text]))),
@@ -671,6 +749,31 @@ CREATE TABLE public.price_component (
 );
 
 ALTER TABLE ONLY public.price_component FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.pricing_table (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    slug text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    archived_at timestamp with time zone,
+    CONSTRAINT pricing_table_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64)))
+);
+
+ALTER TABLE ONLY public.pricing_table FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.pricing_table_row (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    pricing_table_id text NOT NULL COLLATE pg_catalog."C",
+    "position" integer NOT NULL,
+    plan_id text NOT NULL COLLATE pg_catalog."C",
+    popular boolean NOT NULL,
+    enterprise_redirect_url text DEFAULT ''::text NOT NULL,
+    CONSTRAINT pricing_table_row_enterprise_redirect_url_check CHECK ((enterprise_redirect_url ~ '^(https://.*)?$'::text)),
+    CONSTRAINT pricing_table_row_position_check CHECK (("position" >= 0))
+);
+
+ALTER TABLE ONLY public.pricing_table_row FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.subscription (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -819,6 +922,9 @@ ALTER TABLE ONLY public.event_key
 ALTER TABLE ONLY public.event_writer
     ADD CONSTRAINT event_writer_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.feature_override
+    ADD CONSTRAINT feature_override_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.feature
     ADD CONSTRAINT feature_pkey PRIMARY KEY (merchant_id, id);
 
@@ -885,6 +991,18 @@ ALTER TABLE ONLY public.price_component
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.pricing_table
+    ADD CONSTRAINT pricing_table_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.pricing_table_row
+    ADD CONSTRAINT pricing_table_row_merchant_id_pricing_table_id_plan_id_key UNIQUE (merchant_id, pricing_table_id, plan_id);
+
+ALTER TABLE ONLY public.pricing_table_row
+    ADD CONSTRAINT pricing_table_row_pkey PRIMARY KEY (merchant_id, pricing_table_id, "position");
+
+ALTER TABLE ONLY public.pricing_table
+    ADD CONSTRAINT pricing_table_slug_key UNIQUE (merchant_id, slug);
+
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (merchant_id, id);
 
@@ -933,6 +1051,8 @@ CREATE INDEX entitlement_reservation_unfinished ON public.entitlement_reservatio
 
 CREATE INDEX event_by_customer ON ONLY public.event USING btree (merchant_id, customer_id, name, happened_at);
 
+CREATE UNIQUE INDEX feature_override_in_force ON public.feature_override USING btree (merchant_id, subscription_id, feature_id) WHERE (removed_at IS NULL);
+
 CREATE INDEX idempotency_record_by_age ON public.idempotency_record USING btree (created_at);
 
 CREATE INDEX invoice_by_age ON public.invoice USING btree (merchant_id, created_at, id);
@@ -945,13 +1065,19 @@ CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchan
 
 CREATE INDEX outbox_by_order ON public.outbox USING btree (merchant_id, key, id);
 
+CREATE UNIQUE INDEX plan_version_by_publication ON public.plan_version USING btree (merchant_id, plan_id, published_at) WHERE (published_at IS NOT NULL);
+
 CREATE INDEX price_by_plan ON public.price USING btree (merchant_id, plan_id, created_at, id);
+
+CREATE INDEX pricing_table_by_age ON public.pricing_table USING btree (merchant_id, created_at, id);
 
 CREATE INDEX subscription_by_age ON public.subscription USING btree (merchant_id, created_at, id);
 
 CREATE INDEX subscription_by_customer ON public.subscription USING btree (merchant_id, customer_id, created_at, id);
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
+
+CREATE TRIGGER credit_definition_frozen BEFORE INSERT OR DELETE OR UPDATE ON public.credit_definition FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_credit_definition();
 
 CREATE CONSTRAINT TRIGGER credit_grant_balance_not_negative AFTER INSERT ON public.credit_transaction DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((new.amount < (0)::numeric)) EXECUTE FUNCTION public.candela_check_grant_balance();
 
@@ -961,9 +1087,15 @@ CREATE TRIGGER invoice_line_frozen BEFORE DELETE OR UPDATE ON public.invoice_lin
 
 CREATE TRIGGER metric_counts_version AFTER INSERT OR UPDATE ON public.metric FOR EACH ROW EXECUTE FUNCTION public.candela_count_metric_version();
 
+CREATE TRIGGER plan_version_begins_as_draft BEFORE INSERT ON public.plan_version FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version();
+
+CREATE TRIGGER plan_version_feature_added BEFORE INSERT ON public.plan_version_feature FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version_feature();
+
 CREATE TRIGGER plan_version_feature_frozen BEFORE DELETE OR UPDATE ON public.plan_version_feature FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version_feature();
 
 CREATE TRIGGER plan_version_frozen BEFORE UPDATE ON public.plan_version FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version();
+
+CREATE TRIGGER price_frozen BEFORE UPDATE ON public.price FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_price();
 
 CREATE TRIGGER subscription_version_frozen BEFORE UPDATE ON public.subscription_version FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_subscription_version();
 
@@ -1024,6 +1156,12 @@ ALTER TABLE ONLY public.feature
 ALTER TABLE ONLY public.feature
     ADD CONSTRAINT feature_merchant_id_metric_id_fkey FOREIGN KEY (merchant_id, metric_id) REFERENCES public.metric(merchant_id, id);
 
+ALTER TABLE ONLY public.feature_override
+    ADD CONSTRAINT feature_override_merchant_id_feature_id_fkey FOREIGN KEY (merchant_id, feature_id) REFERENCES public.feature(merchant_id, id);
+
+ALTER TABLE ONLY public.feature_override
+    ADD CONSTRAINT feature_override_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
+
 ALTER TABLE ONLY public.invoice_counter
     ADD CONSTRAINT invoice_counter_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
@@ -1048,6 +1186,9 @@ ALTER TABLE ONLY public.metric
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_merchant_id_trial_parent_plan_id_fkey FOREIGN KEY (merchant_id, trial_parent_plan_id) REFERENCES public.plan(merchant_id, id);
+
 ALTER TABLE ONLY public.plan_version_feature
     ADD CONSTRAINT plan_version_feature_merchant_id_feature_id_fkey FOREIGN KEY (merchant_id, feature_id) REFERENCES public.feature(merchant_id, id);
 
@@ -1068,6 +1209,15 @@ ALTER TABLE ONLY public.price
 
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_merchant_id_private_customer_id_fkey FOREIGN KEY (merchant_id, private_customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.pricing_table
+    ADD CONSTRAINT pricing_table_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.pricing_table_row
+    ADD CONSTRAINT pricing_table_row_merchant_id_plan_id_fkey FOREIGN KEY (merchant_id, plan_id) REFERENCES public.plan(merchant_id, id);
+
+ALTER TABLE ONLY public.pricing_table_row
+    ADD CONSTRAINT pricing_table_row_merchant_id_pricing_table_id_fkey FOREIGN KEY (merchant_id, pricing_table_id) REFERENCES public.pricing_table(merchant_id, id);
 
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
@@ -1127,6 +1277,10 @@ CREATE POLICY entitlement_reservation_system ON public.entitlement_reservation T
 CREATE POLICY entitlement_reservation_wall ON public.entitlement_reservation TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.feature ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.feature_override ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY feature_override_wall ON public.feature_override TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 CREATE POLICY feature_wall ON public.feature TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
@@ -1198,6 +1352,14 @@ CREATE POLICY price_component_wall ON public.price_component TO candela_app USIN
 
 CREATE POLICY price_wall ON public.price TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.pricing_table ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.pricing_table_row ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY pricing_table_row_wall ON public.pricing_table_row TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+CREATE POLICY pricing_table_wall ON public.pricing_table TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscription_version ENABLE ROW LEVEL SECURITY;
@@ -1251,7 +1413,7 @@ GRANT SELECT,INSERT ON TABLE public.audit_entry TO candela_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.component_schedule TO candela_app;
 GRANT SELECT ON TABLE public.component_schedule TO candela_system;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.credit_definition TO candela_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_definition TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.credit_grant TO candela_app;
 
@@ -1271,6 +1433,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.event_key TO candela_events;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.event_writer TO candela_events;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.feature TO candela_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.feature_override TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.idempotency_record TO candela_app;
 GRANT SELECT,DELETE ON TABLE public.idempotency_record TO candela_system;
@@ -1305,6 +1469,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan_version_feature TO candel
 GRANT SELECT,INSERT,UPDATE ON TABLE public.price TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.price_component TO candela_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.pricing_table TO candela_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.pricing_table_row TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 

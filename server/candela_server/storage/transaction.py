@@ -15,6 +15,8 @@ from candela_server.kernel.money import format_decimal
 
 ENTITLEMENTS_CHANNEL = "candela_entitlements"
 OUTBOX_CHANNEL = "candela_outbox"
+TOKEN_MARK = "="
+"""What a message begins with that is no change but the token after a transaction's changes (see changes.py)."""
 
 Row: TypeAlias = Mapping[str, Any]
 """A row by column name; asyncpg's records are nearly that, and rooms need no more of them."""
@@ -27,7 +29,14 @@ class Tx:
     opened to jobs over all merchants.
     """
 
-    __slots__ = ("_clock", "_connection", "audited", "caller", "merchant_id")
+    __slots__ = (
+        "_clock",
+        "_connection",
+        "audited",
+        "caller",
+        "changed_entitlements",
+        "merchant_id",
+    )
 
     def __init__(self, connection: Any, clock: Clock, merchant_id: str) -> None:
         """Made by Postgres only."""
@@ -36,6 +45,7 @@ class Tx:
         self.merchant_id = merchant_id
         self.caller: Caller | None = current_caller.get(None)
         self.audited = False
+        self.changed_entitlements = False
 
     async def fetch(self, sql: str, *arguments: object) -> list[Row]:
         """All rows."""
@@ -138,6 +148,13 @@ class Tx:
             "SELECT pg_notify($1, $2)",
             ENTITLEMENTS_CHANNEL,
             f"{self.merchant_id}:{customer_id or '*'}",
+        )
+        self.changed_entitlements = True
+
+    async def send_token(self, token: str) -> None:
+        """Sends a token behind all changes of this transaction, for whoever waits until they are heard."""
+        await self._connection.execute(
+            "SELECT pg_notify($1, $2)", ENTITLEMENTS_CHANNEL, TOKEN_MARK + token
         )
 
 

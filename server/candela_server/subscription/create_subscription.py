@@ -11,6 +11,7 @@ from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import Component, ComponentId, ComponentKind, Price, PriceId
 from candela_server.catalog.refs import Ref
+from candela_server.catalog.rules.not_billable_yet import what_cannot_be_billed
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
@@ -61,7 +62,7 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
     """Begins a subscription, active at once (SUB-1, SUB-2); the pipeline makes its first invoice right after.
 
     Raises the customer's and the catalog's not-found errors, PlanNotSoldError, DuplicateSubscriptionError, and
-    InvalidInput for quantities and starts that cannot be.
+    InvalidInput for quantities and starts that cannot be; and Unserved for what cannot be billed yet.
     """
     holder = await customer.get_customer_in_business(tx, command.customer, lock=True)
     now = (await customer.customer_clock(tx, clock, holder)).now()
@@ -100,6 +101,9 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         ),
     )
     offer = await catalog.get_offer(tx, version.id, price.id)
+    refused = what_cannot_be_billed(offer)
+    if refused is not None:
+        raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field="plan")
     await store.insert_subscription(tx, subscription)
     await _schedule(tx, subscription, price, holder.test_clock_id)
     await _grant_first(tx, subscription, offer, now)

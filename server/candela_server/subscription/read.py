@@ -9,7 +9,8 @@ from candela_server.customer.model import CustomerId
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import override_store, store
+from .feature_override import FeatureOverride
 from .model import Subscription, SubscriptionId, SubscriptionNotFoundError
 
 
@@ -43,3 +44,10 @@ async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
 async def list_merchants_with_due(tx: Tx, until: datetime) -> list[str]:
     """The merchants for whom something is due in real time; in a system transaction."""
     return await store.list_merchants_with_due(tx, until)
+
+
+async def list_overrides(
+    tx: Tx, subscription_ids: Sequence[SubscriptionId]
+) -> list[FeatureOverride]:
+    """The overrides that were not removed, expired ones too, by subscription and feature slug."""
+    return await override_store.list_overrides(tx, subscription_ids)

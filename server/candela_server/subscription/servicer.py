@@ -1,4 +1,4 @@
-"""Answers gRPC for subscriptions: beginning and reading them; changes are not served yet."""
+"""Answers gRPC for subscriptions: beginning and reading them, and overrides of their features."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from candela.subscription.v1 import subscription_pb2, subscription_service_pb2_grpc
+from candela.subscription.v1 import (
+    feature_override_pb2,
+    subscription_pb2,
+    subscription_service_pb2_grpc,
+)
 from candela.subscription.v1 import subscription_service_pb2 as pb
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.price import Price
 from candela_server.customer import read as customer
+from candela_server.customer.model import CustomerById
 from candela_server.customer.wire import customer_ref_from_proto
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
@@ -23,9 +28,10 @@ from candela_server.merchant.model import TestClockId
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import read, store, wire
+from . import override_wire, read, store, wire
 from .create_subscription import create_subscription
 from .model import Subscription
+from .override_feature import remove_feature_override, set_feature_override
 
 
 class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServicer):
@@ -111,6 +117,54 @@ class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServ
             )
             shown = await self._all_shown(tx, page.items)
         return pb.ListSubscriptionVersionsResponse(versions=shown, next_page_token=page.next_token)
+
+    async def SetFeatureOverride(
+        self, request: feature_override_pb2.SetFeatureOverrideRequest, context: Any
+    ) -> feature_override_pb2.SetFeatureOverrideResponse:
+        """Another value of a feature for one subscription (SUB-8)."""
+        command = override_wire.set_override_from_proto(request)
+
+        async def act(tx: Tx) -> feature_override_pb2.SetFeatureOverrideResponse:
+            override = await set_feature_override(tx, self._clock, command)
+            return feature_override_pb2.SetFeatureOverrideResponse(
+                feature_override=override_wire.override_to_proto(override)
+            )
+
+        return await self._mutations.run(
+            request, feature_override_pb2.SetFeatureOverrideResponse, act
+        )
+
+    async def RemoveFeatureOverride(
+        self, request: feature_override_pb2.RemoveFeatureOverrideRequest, context: Any
+    ) -> feature_override_pb2.RemoveFeatureOverrideResponse:
+        """The plan's value counts again."""
+        command = override_wire.remove_override_from_proto(request)
+
+        async def act(tx: Tx) -> feature_override_pb2.RemoveFeatureOverrideResponse:
+            await remove_feature_override(tx, self._clock, command)
+            return feature_override_pb2.RemoveFeatureOverrideResponse()
+
+        return await self._mutations.run(
+            request, feature_override_pb2.RemoveFeatureOverrideResponse, act
+        )
+
+    async def ListFeatureOverrides(
+        self, request: feature_override_pb2.ListFeatureOverridesRequest, context: Any
+    ) -> feature_override_pb2.ListFeatureOverridesResponse:
+        """The overrides of a subscription that are in force."""
+        subscription_id = wire.subscription_id_from_proto(request.subscription_id)
+        async with self._db.reading(current_caller.get().merchant_id) as tx:
+            held = await read.get_subscription(tx, subscription_id)
+            holder = await customer.get_customer(tx, CustomerById(held.customer_id))
+            now = (await customer.customer_clock(tx, self._clock, holder)).now()
+            overrides = await read.list_overrides(tx, [held.id])
+        return feature_override_pb2.ListFeatureOverridesResponse(
+            feature_overrides=[
+                override_wire.override_to_proto(one)
+                for one in overrides
+                if one.expires_at is None or now < one.expires_at
+            ]
+        )
 
     async def _all_shown(
         self, tx: Tx, found: Sequence[Subscription]

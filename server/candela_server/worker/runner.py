@@ -53,7 +53,7 @@ class Worker:
         """Works until told to stop; jobs in progress are finished first."""
         app = self._app()
         woken = asyncio.Event()
-        listener = Listener(self.db.url, OUTBOX_CHANNEL, lambda _payload: woken.set(), woken.set)
+        listener = Listener(self.db.url, {OUTBOX_CHANNEL: lambda _payload: woken.set()}, woken.set)
         async with app.open_async():
             await listener.start()
             relaying = asyncio.create_task(self._relay(app, woken))

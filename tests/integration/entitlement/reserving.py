@@ -42,12 +42,11 @@ from candela_server.metering.cache import CounterCache
 from candela_server.metering.directory import Directory
 from candela_server.metering.ingest_events import Ingestor
 from candela_server.metering.read_counters import Counters
+from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
-from candela_server.storage.listen import Listener
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
-from candela_server.storage.transaction import ENTITLEMENTS_CHANNEL
 from candela_server.subscription.create_subscription import (
     CreateSubscription,
     create_subscription,
@@ -243,31 +242,26 @@ class Desk:
 async def open_desk(shop: Shop, events: EventStore, redis: Redis) -> AsyncIterator[Desk]:
     """A server process's rooms, wired as app.py wires them; it hears of changes."""
     db, clock = shop.db, shop.clock
-    snapshots = SnapshotCache()
+    changes = Changes(db, lambda *changed: hear(*changed), lambda: snapshots.doubt_all())
+    snapshots = SnapshotCache(changes.is_current)
     counters = Counters(CounterCache(redis), events, clock)
     directory = Directory(db, clock)
     ingestor = Ingestor(db, events, directory, counters, clock)
-    settler = Settler(db, ingestor, clock, usage_events_to_proto)
+    settler = Settler(db, ingestor, clock, usage_events_to_proto, changes)
     checker = Checker(db, counters, snapshots, clock)
 
-    def changed(payload: str) -> None:
-        merchant_id, _, customer_id = payload.partition(":")
-        snapshots.forget(merchant_id, None if customer_id == "*" else customer_id)
+    def hear(merchant_id: str, customer_id: str | None) -> None:
+        snapshots.forget(merchant_id, customer_id)
         directory.forget(merchant_id)
 
-    def missed() -> None:
-        snapshots.forget_all()
-        snapshots.listening = listener.connected
-
-    listener = Listener(db.url, ENTITLEMENTS_CHANNEL, changed, missed)
-    await listener.start()
+    await changes.start()
     await counters.start()
     await ingestor.start()
     try:
         yield Desk(
             shop=shop,
             events=events,
-            servicer=ReservationServicer(db, events, Mutations(db, clock), clock, checker, settler),
+            servicer=ReservationServicer(db, events, Mutations(db, clock, changes), clock, checker, settler),
             checker=checker,
             settler=settler,
             ingestor=ingestor,
@@ -277,7 +271,7 @@ async def open_desk(shop: Shop, events: EventStore, redis: Redis) -> AsyncIterat
         await settler.stop()
         await ingestor.stop()
         await counters.stop()
-        await listener.close()
+        await changes.close()
 
 
 def usage_of(response: Any) -> tuple[str, str, str]:

@@ -24,11 +24,10 @@ from candela_server.entitlement.model import Answer, Denial, Source
 from candela_server.kernel.clock import FixedClock
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.read_counters import Counters
+from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
-from candela_server.storage.listen import Listener
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
-from candela_server.storage.transaction import ENTITLEMENTS_CHANNEL
 
 from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
@@ -46,22 +45,15 @@ async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
 @pytest.fixture
 async def checker(shop: Shop, events: EventStore, redis: Redis) -> AsyncIterator[Checker]:
     """A checker that hears of changes, as the server's does."""
-    snapshots = SnapshotCache()
     counters = Counters(CounterCache(redis), events, shop.clock)
     await counters.start()
-
-    def changed(payload: str) -> None:
-        merchant_id, _, customer_id = payload.partition(":")
-        snapshots.forget(merchant_id, None if customer_id == "*" else customer_id)
-
-    def missed() -> None:
-        snapshots.forget_all()
-        snapshots.listening = listener.connected
-
-    listener = Listener(shop.db.url, ENTITLEMENTS_CHANNEL, changed, missed)
-    await listener.start()
+    changes = Changes(
+        shop.db, lambda *changed: snapshots.forget(*changed), lambda: snapshots.doubt_all()
+    )
+    snapshots = SnapshotCache(changes.is_current)
+    await changes.start()
     yield Checker(shop.db, counters, snapshots, shop.clock)
-    await listener.close()
+    await changes.close()
     await counters.stop()
 
 
@@ -173,7 +165,7 @@ async def test_without_redis__the_same_answer_comes_from_the_rollups(
     customer = await shop.sign_up("acme")
     await shop.subscribe(customer, 1)
     counters = Counters(CounterCache(Redis("redis://127.0.0.1:1/0")), events, shop.clock)
-    checker = Checker(shop.db, counters, SnapshotCache(), shop.clock)
+    checker = Checker(shop.db, counters, SnapshotCache(lambda: True), shop.clock)
 
     got = await ask(checker, shop, CustomerById(customer.id), "premium-messages")
     await counters.stop()

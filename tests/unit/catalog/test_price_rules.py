@@ -20,7 +20,7 @@ from candela_server.catalog.price import (
 )
 from candela_server.catalog.rules.display_amount import display_amounts
 from candela_server.catalog.rules.free_plan import is_free, plan_is_free
-from candela_server.catalog.rules.price_shape import check_tiers, warnings
+from candela_server.catalog.rules.price_shape import check_tiers
 from candela_server.catalog.terms_json import charge_from_json, charge_to_json
 
 from tests.helpers.builders import component, price
@@ -88,15 +88,6 @@ def test_seats_and_a_yearly_fee__are_shown_by_what_they_are_for() -> None:
 def test_tiers_with_gaps_or_overlaps__are_refused(tiers: list[Tier]) -> None:
     with pytest.raises(ValueError, match="tier"):
         check_tiers(tiers)
-
-
-@pytest.mark.spec("DSL-3")
-def test_volume_table_whose_bill_falls__is_warned_of() -> None:
-    falling = VolumeCharge(tiers=(tier("1000", "0.10"), tier(None, "0.05")))
-    rising = VolumeCharge(tiers=(tier("1000", "0.05"), tier(None, "0.10")))
-
-    assert len(warnings(component(ComponentKind.USAGE, falling))) == 1
-    assert warnings(component(ComponentKind.USAGE, rising)) == []
 
 
 @pytest.mark.spec("DSL-3")

@@ -45,7 +45,7 @@ def state(limit: int | None, behavior: LimitBehavior = LimitBehavior.HARD) -> Fe
         value=D(limit or 0),
         source=Source.PLAN,
         denial=None,
-        subscription_id="sub_1",
+        holding=0,
         metered=Metered(
             metric=COUNTED,
             window=FEBRUARY,
@@ -171,7 +171,7 @@ def test_limit_that_is_not_hard__never_refuses(behavior: LimitBehavior) -> None:
 def test_reserved__is_off_what_remains_until_it_expires() -> None:
     one = held("rsv_1", 30)
     assert one.expires_at is not None
-    shown = show_reserved({"calls": state(100)}, [one], None)["calls"]
+    shown = show_reserved([state(100)], [one], None)[0]
     assert shown.metered is not None
 
     got = [

@@ -9,14 +9,20 @@ from candela_server.catalog.price import (
     FlatCharge,
     GraduatedCharge,
     PackageCharge,
+    PercentageCharge,
     Price,
     VolumeCharge,
 )
 
 
 def is_free(price: Price) -> bool:
-    """Whether nothing in the price can ever cost anything: no amount, no tier, no fee, no minimum."""
-    return all(_costs_nothing(component.charge) for component in price.components)
+    """Whether nothing in the price can ever cost anything: no amount, no tier, no fee, no minimum, no commitment.
+
+    Charges that begin later count as well. Discounts do not: what costs nothing because of one still has a price (D18).
+    """
+    return price.minimum_commitment is None and all(
+        _costs_nothing(charge) for component in price.components for charge in component.charges
+    )
 
 
 def plan_is_free(prices: Iterable[Price]) -> bool:
@@ -35,3 +41,5 @@ def _costs_nothing(charge: Charge) -> bool:
             return all(tier.unit_price == 0 and tier.flat_fee == 0 for tier in tiers)
         case PackageCharge(package_price=package_price):
             return package_price == 0
+        case PercentageCharge(percent=percent, fee_per_event=fee):
+            return percent == 0 and not fee

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from candela_server.catalog.price import Component, ComponentKind, Tier, VolumeCharge
+from candela_server.catalog.price import (
+    Charge,
+    ComponentKind,
+    FlatCharge,
+    PercentageCharge,
+    Tier,
+)
+from candela_server.kernel.errors import FieldViolations
 
 MAX_TIERS = 100
 MAX_COMPONENTS = 50
@@ -29,22 +36,23 @@ def check_tiers(tiers: Sequence[Tier]) -> None:
             floor = tier.up_to
 
 
-def warnings(component: Component) -> list[str]:
-    """What a seller should know although nothing is wrong: bills that fall as usage rises."""
-    model = component.charge.model
-    if not isinstance(model, VolumeCharge):
-        return []
-    found = []
-    for lower, upper in zip(model.tiers, model.tiers[1:], strict=False):
-        assert lower.up_to is not None, "check_tiers lets only the last tier be open"
-        before = lower.up_to * lower.unit_price + lower.flat_fee
-        after = lower.up_to * upper.unit_price + upper.flat_fee
-        if after < before:
-            found.append(
-                f"{component.name}: just beyond {lower.up_to} units the bill falls from {before} "
-                f"to about {after}; graduated tiers never do that"
-            )
-    return found
+def check_charge_fits(kind: ComponentKind, charge: Charge) -> None:
+    """Raises InvalidInput when a component of this kind could not be charged so."""
+    with FieldViolations() as fields:
+        match kind:
+            case ComponentKind.FIXED:
+                if not isinstance(charge.model, FlatCharge):
+                    fields.add("", "must be flat: a FIXED component has no quantity")
+                if charge.free_units:
+                    fields.add("free_units", "must be 0: a FIXED component has no quantity")
+            case ComponentKind.PER_UNIT:
+                if isinstance(charge.model, PercentageCharge) and charge.model.fee_per_event:
+                    fields.add(
+                        "percentage.fee_per_event",
+                        "must be absent: only USAGE components have events",
+                    )
+            case ComponentKind.USAGE:
+                pass
 
 
 def kind_admits_metric(kind: ComponentKind, has_metric: bool) -> None:

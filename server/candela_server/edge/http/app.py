@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -23,8 +23,12 @@ def http_app(
     authenticator: Authenticator,
     render_pdf: RenderPdf | None,
     is_ready: Callable[[], Awaitable[bool]],
+    more_routes: Sequence[Route] = (),
 ) -> Starlette:
-    """The HTTP application; gRPC is beside it, not inside it. Without `render_pdf` no invoices are served."""
+    """The HTTP application; gRPC is beside it, not inside it. Without `render_pdf` no invoices are served.
+
+    `more_routes` are what other files of this folder serve.
+    """
 
     async def health(_request: Request) -> Response:
         ready = await is_ready()
@@ -40,13 +44,13 @@ def http_app(
             current_caller.set(caller)
             pdf = await render_pdf(caller, request.path_params["invoice_id"])
         except CandelaError as error:
-            return _error_response(error)
+            return error_response(error)
         return Response(pdf, media_type="application/pdf")
 
     routes = [Route("/healthz", health), Route("/metrics", metrics)]
     if render_pdf is not None:
         routes.append(Route("/v1/invoices/{invoice_id}/pdf", invoice_pdf))
-    return Starlette(routes=routes)
+    return Starlette(routes=[*routes, *more_routes])
 
 
 async def _caller_of(request: Request, authenticator: Authenticator) -> Caller:
@@ -67,7 +71,8 @@ async def _caller_of(request: Request, authenticator: Authenticator) -> Caller:
     )
 
 
-def _error_response(error: CandelaError) -> Response:
+def error_response(error: CandelaError) -> Response:
+    """The error as JSON: reason, message and wrong fields."""
     status = 400
     if isinstance(error, UnknownApiKeyError):
         status = 401

@@ -7,7 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from candela_server.catalog.model import LimitBehavior
-from candela_server.entitlement.model import Answer, Denial, FeatureState, HeldQuantity, UsageNow
+from candela_server.entitlement.model import (
+    Answer,
+    Denial,
+    FeatureState,
+    HeldQuantity,
+    Origin,
+    UsageNow,
+)
 
 ONE = Decimal(1)
 _ZERO = Decimal(0)
@@ -21,7 +28,12 @@ def reserved_at(held: Iterable[HeldQuantity], now: datetime) -> Decimal:
 
 
 def decide(
-    state: FeatureState, *, used: Decimal | None, quantity: Decimal, reserved: Decimal = _ZERO
+    state: FeatureState,
+    *,
+    used: Decimal | None,
+    quantity: Decimal,
+    origin: Origin = Origin.NONE,
+    reserved: Decimal = _ZERO,
 ) -> Answer:
     """The answer for a resolved feature.
 
@@ -36,6 +48,7 @@ def decide(
             denial=state.denial,
             usage=None,
             credits_remaining=None,
+            origin=Origin.NONE,
         )
     limit = metered.limit
     left = None if limit is None else max(limit - used - reserved, _ZERO)
@@ -65,4 +78,5 @@ def decide(
         credits_remaining=None
         if metered.credits is None
         else max(metered.credits.allowance - used, _ZERO),
+        origin=origin,
     )

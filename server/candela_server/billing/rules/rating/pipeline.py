@@ -10,6 +10,7 @@ from candela_server.catalog.price import (
     FlatCharge,
     GraduatedCharge,
     PackageCharge,
+    PercentageCharge,
     VolumeCharge,
 )
 from candela_server.kernel.money import exact
@@ -42,5 +43,7 @@ def _apply_model(charge: Charge, quantity: Decimal) -> Decimal:
             return volume_amount(quantity, tiers)
         case PackageCharge(package_size=size, package_price=price):
             return package_amount(quantity, size, price)
+        case PercentageCharge():
+            raise AssertionError("what_cannot_be_billed keeps it out of subscriptions")
         case never:
             assert_never(never)

@@ -33,8 +33,9 @@ const (
 type CreditDefinitionServiceClient interface {
 	// CreateCreditDefinition adds a definition to a plan, or to the merchant for scope MERCHANT.
 	//
-	// Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and
-	// INVALID_FIELD.
+	// A plan on sale gets it with a new version, published at once, as published ones never change (CAT-3); one that is
+	// not gets it in its latest draft. Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PLAN_NOT_SOLD
+	// for an archived plan, PRICE_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and INVALID_FIELD.
 	CreateCreditDefinition(ctx context.Context, in *CreateCreditDefinitionRequest, opts ...grpc.CallOption) (*CreateCreditDefinitionResponse, error)
 	// GetCreditDefinition returns one definition. Fails with CREDIT_DEFINITION_NOT_FOUND.
 	GetCreditDefinition(ctx context.Context, in *GetCreditDefinitionRequest, opts ...grpc.CallOption) (*GetCreditDefinitionResponse, error)
@@ -100,8 +101,9 @@ func (c *creditDefinitionServiceClient) ArchiveCreditDefinition(ctx context.Cont
 type CreditDefinitionServiceServer interface {
 	// CreateCreditDefinition adds a definition to a plan, or to the merchant for scope MERCHANT.
 	//
-	// Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and
-	// INVALID_FIELD.
+	// A plan on sale gets it with a new version, published at once, as published ones never change (CAT-3); one that is
+	// not gets it in its latest draft. Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PLAN_NOT_SOLD
+	// for an archived plan, PRICE_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and INVALID_FIELD.
 	CreateCreditDefinition(context.Context, *CreateCreditDefinitionRequest) (*CreateCreditDefinitionResponse, error)
 	// GetCreditDefinition returns one definition. Fails with CREDIT_DEFINITION_NOT_FOUND.
 	GetCreditDefinition(context.Context, *GetCreditDefinitionRequest) (*GetCreditDefinitionResponse, error)

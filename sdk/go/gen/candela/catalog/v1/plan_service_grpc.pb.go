@@ -55,15 +55,16 @@ type PlanServiceClient interface {
 	// ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND.
 	ArchivePlan(ctx context.Context, in *ArchivePlanRequest, opts ...grpc.CallOption) (*ArchivePlanResponse, error)
 	// CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
-	// PLAN_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
+	// PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
 	CreatePlanVersion(ctx context.Context, in *CreatePlanVersionRequest, opts ...grpc.CallOption) (*CreatePlanVersionResponse, error)
 	// UpdatePlanVersion replaces what a draft grants. Fails with PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED,
 	// FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
 	UpdatePlanVersion(ctx context.Context, in *UpdatePlanVersionRequest, opts ...grpc.CallOption) (*UpdatePlanVersionResponse, error)
 	// PublishPlanVersion freezes a draft and sells it from now on; running subscriptions stay on theirs. Fails with
-	// PLAN_VERSION_NOT_FOUND and PLAN_VERSION_PUBLISHED.
+	// PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
 	PublishPlanVersion(ctx context.Context, in *PublishPlanVersionRequest, opts ...grpc.CallOption) (*PublishPlanVersionResponse, error)
-	// ArchivePlanVersion takes a published version out of sale. Fails with PLAN_VERSION_NOT_FOUND.
+	// ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
+	// is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
 	ArchivePlanVersion(ctx context.Context, in *ArchivePlanVersionRequest, opts ...grpc.CallOption) (*ArchivePlanVersionResponse, error)
 	// GetPlanVersion returns one version. Fails with PLAN_VERSION_NOT_FOUND.
 	GetPlanVersion(ctx context.Context, in *GetPlanVersionRequest, opts ...grpc.CallOption) (*GetPlanVersionResponse, error)
@@ -223,15 +224,16 @@ type PlanServiceServer interface {
 	// ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND.
 	ArchivePlan(context.Context, *ArchivePlanRequest) (*ArchivePlanResponse, error)
 	// CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
-	// PLAN_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
+	// PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
 	CreatePlanVersion(context.Context, *CreatePlanVersionRequest) (*CreatePlanVersionResponse, error)
 	// UpdatePlanVersion replaces what a draft grants. Fails with PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED,
 	// FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
 	UpdatePlanVersion(context.Context, *UpdatePlanVersionRequest) (*UpdatePlanVersionResponse, error)
 	// PublishPlanVersion freezes a draft and sells it from now on; running subscriptions stay on theirs. Fails with
-	// PLAN_VERSION_NOT_FOUND and PLAN_VERSION_PUBLISHED.
+	// PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
 	PublishPlanVersion(context.Context, *PublishPlanVersionRequest) (*PublishPlanVersionResponse, error)
-	// ArchivePlanVersion takes a published version out of sale. Fails with PLAN_VERSION_NOT_FOUND.
+	// ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
+	// is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
 	ArchivePlanVersion(context.Context, *ArchivePlanVersionRequest) (*ArchivePlanVersionResponse, error)
 	// GetPlanVersion returns one version. Fails with PLAN_VERSION_NOT_FOUND.
 	GetPlanVersion(context.Context, *GetPlanVersionRequest) (*GetPlanVersionResponse, error)

@@ -28,9 +28,11 @@ type CreatePlanVersionRequest struct {
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Whose version.
 	Plan *PlanRef `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
-	// What the version grants, whole; at most 200, each feature once.
+	// What the version grants, whole; at most 200, each feature once. When empty: what the current version grants, but
+	// for archived features.
 	Features []*PlanFeatureInput `protobuf:"bytes,3,rep,name=features,proto3" json:"features,omitempty"`
-	// The credits that come with it, whole; at most 50.
+	// The credits that come with it, whole; at most 50. When empty: those of the current version, but for credits of
+	// features that the draft does not grant.
 	CreditDefinitions []*NewCreditDefinition `protobuf:"bytes,4,rep,name=credit_definitions,json=creditDefinitions,proto3" json:"credit_definitions,omitempty"`
 	// Why, in the author's words; at most 500 characters.
 	Message       string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
@@ -156,11 +158,11 @@ type UpdatePlanVersionRequest struct {
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which draft ("plv_…").
 	PlanVersionId string `protobuf:"bytes,2,opt,name=plan_version_id,json=planVersionId,proto3" json:"plan_version_id,omitempty"`
-	// What the version grants, whole; at most 200, each feature once.
+	// What the version grants, whole; at most 200, each feature once. Nothing when empty.
 	Features []*PlanFeatureInput `protobuf:"bytes,3,rep,name=features,proto3" json:"features,omitempty"`
-	// The credits that come with it, whole; at most 50.
+	// The credits that come with it, whole; at most 50. None when empty.
 	CreditDefinitions []*NewCreditDefinition `protobuf:"bytes,4,rep,name=credit_definitions,json=creditDefinitions,proto3" json:"credit_definitions,omitempty"`
-	// Why, in the author's words; at most 500 characters.
+	// Why, in the author's words; at most 500 characters. The draft's message stays when empty.
 	Message       string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -794,7 +796,8 @@ func (x *DiffPlanVersionsResponse) GetDifferences() []*PlanVersionDifference {
 // PlanVersionDifference is one thing that differs between two versions.
 type PlanVersionDifference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What differs, for example "features[advanced-analytics].value".
+	// What differs: "features[SLUG].FIELD" or "credit_definitions[NAME].FIELD", for example
+	// "features[advanced-analytics].value". A second credit of one name is "NAME#2".
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	// How it was, as text; empty when it is new.
 	Before string `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`

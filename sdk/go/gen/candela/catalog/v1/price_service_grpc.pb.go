@@ -34,13 +34,17 @@ const (
 type PriceServiceClient interface {
 	// CreatePrice adds a price to a plan; it becomes the one sold for its currency and cadence (CAT-5).
 	//
-	// Fails with PLAN_NOT_FOUND, METRIC_NOT_FOUND, CURRENCY_MISMATCH, RECURRENCE_RULE_INVALID and INVALID_FIELD.
+	// One with private_customer_id is sold to that customer alone, and an enterprise plan has no others (CAT-7). Fails
+	// with PLAN_NOT_FOUND, PLAN_NOT_SOLD, METRIC_NOT_FOUND, CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, CURRENCY_MISMATCH,
+	// RECURRENCE_RULE_INVALID and INVALID_FIELD; the violations point into the request, for example
+	// "price.components[0].recurrence_rule".
 	CreatePrice(ctx context.Context, in *CreatePriceRequest, opts ...grpc.CallOption) (*CreatePriceResponse, error)
 	// GetPrice returns one price, archived ones too. Fails with PRICE_NOT_FOUND.
 	GetPrice(ctx context.Context, in *GetPriceRequest, opts ...grpc.CallOption) (*GetPriceResponse, error)
-	// ListPrices returns a plan's prices, oldest first. Fails with PLAN_NOT_FOUND.
+	// ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND.
 	ListPrices(ctx context.Context, in *ListPricesRequest, opts ...grpc.CallOption) (*ListPricesResponse, error)
-	// ArchivePrice takes a price out of sale; those who hold it are billed on. Fails with PRICE_NOT_FOUND.
+	// ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
+	// that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
 	ArchivePrice(ctx context.Context, in *ArchivePriceRequest, opts ...grpc.CallOption) (*ArchivePriceResponse, error)
 	// PreviewRecurrence shows when a rule would bill, before a price is made of it. Fails with RECURRENCE_RULE_INVALID.
 	PreviewRecurrence(ctx context.Context, in *PreviewRecurrenceRequest, opts ...grpc.CallOption) (*PreviewRecurrenceResponse, error)
@@ -112,13 +116,17 @@ func (c *priceServiceClient) PreviewRecurrence(ctx context.Context, in *PreviewR
 type PriceServiceServer interface {
 	// CreatePrice adds a price to a plan; it becomes the one sold for its currency and cadence (CAT-5).
 	//
-	// Fails with PLAN_NOT_FOUND, METRIC_NOT_FOUND, CURRENCY_MISMATCH, RECURRENCE_RULE_INVALID and INVALID_FIELD.
+	// One with private_customer_id is sold to that customer alone, and an enterprise plan has no others (CAT-7). Fails
+	// with PLAN_NOT_FOUND, PLAN_NOT_SOLD, METRIC_NOT_FOUND, CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, CURRENCY_MISMATCH,
+	// RECURRENCE_RULE_INVALID and INVALID_FIELD; the violations point into the request, for example
+	// "price.components[0].recurrence_rule".
 	CreatePrice(context.Context, *CreatePriceRequest) (*CreatePriceResponse, error)
 	// GetPrice returns one price, archived ones too. Fails with PRICE_NOT_FOUND.
 	GetPrice(context.Context, *GetPriceRequest) (*GetPriceResponse, error)
-	// ListPrices returns a plan's prices, oldest first. Fails with PLAN_NOT_FOUND.
+	// ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND.
 	ListPrices(context.Context, *ListPricesRequest) (*ListPricesResponse, error)
-	// ArchivePrice takes a price out of sale; those who hold it are billed on. Fails with PRICE_NOT_FOUND.
+	// ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
+	// that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
 	ArchivePrice(context.Context, *ArchivePriceRequest) (*ArchivePriceResponse, error)
 	// PreviewRecurrence shows when a rule would bill, before a price is made of it. Fails with RECURRENCE_RULE_INVALID.
 	PreviewRecurrence(context.Context, *PreviewRecurrenceRequest) (*PreviewRecurrenceResponse, error)

@@ -37,13 +37,17 @@ type PricingTableServiceClient interface {
 	CreatePricingTable(ctx context.Context, in *CreatePricingTableRequest, opts ...grpc.CallOption) (*CreatePricingTableResponse, error)
 	// GetPricingTable returns one table as the merchant manages it. Fails with PRICING_TABLE_NOT_FOUND.
 	GetPricingTable(ctx context.Context, in *GetPricingTableRequest, opts ...grpc.CallOption) (*GetPricingTableResponse, error)
-	// ListPricingTables returns the tables, oldest first.
+	// ListPricingTables returns the tables, archived ones too, oldest first.
 	ListPricingTables(ctx context.Context, in *ListPricingTablesRequest, opts ...grpc.CallOption) (*ListPricingTablesResponse, error)
 	// UpdatePricingTable changes the name or replaces the rows. Fails with PRICING_TABLE_NOT_FOUND and PLAN_NOT_FOUND.
 	UpdatePricingTable(ctx context.Context, in *UpdatePricingTableRequest, opts ...grpc.CallOption) (*UpdatePricingTableResponse, error)
 	// ArchivePricingTable stops serving a table. Fails with PRICING_TABLE_NOT_FOUND.
 	ArchivePricingTable(ctx context.Context, in *ArchivePricingTableRequest, opts ...grpc.CallOption) (*ArchivePricingTableResponse, error)
 	// GetPublicPricingTable returns what a public page shows; the only catalog method a publishable key may call.
+	//
+	// Plans that nobody can buy now are left out: archived ones, ones that are no longer publicly visible, drafts, and
+	// those without a public price on sale, unless they are enterprise plans. Over HTTP it is
+	// `GET /v1/public/pricing-tables/{slug}` with the key in `X-Candela-Key`.
 	//
 	// Fails with PRICING_TABLE_NOT_FOUND.
 	GetPublicPricingTable(ctx context.Context, in *GetPublicPricingTableRequest, opts ...grpc.CallOption) (*GetPublicPricingTableResponse, error)
@@ -127,13 +131,17 @@ type PricingTableServiceServer interface {
 	CreatePricingTable(context.Context, *CreatePricingTableRequest) (*CreatePricingTableResponse, error)
 	// GetPricingTable returns one table as the merchant manages it. Fails with PRICING_TABLE_NOT_FOUND.
 	GetPricingTable(context.Context, *GetPricingTableRequest) (*GetPricingTableResponse, error)
-	// ListPricingTables returns the tables, oldest first.
+	// ListPricingTables returns the tables, archived ones too, oldest first.
 	ListPricingTables(context.Context, *ListPricingTablesRequest) (*ListPricingTablesResponse, error)
 	// UpdatePricingTable changes the name or replaces the rows. Fails with PRICING_TABLE_NOT_FOUND and PLAN_NOT_FOUND.
 	UpdatePricingTable(context.Context, *UpdatePricingTableRequest) (*UpdatePricingTableResponse, error)
 	// ArchivePricingTable stops serving a table. Fails with PRICING_TABLE_NOT_FOUND.
 	ArchivePricingTable(context.Context, *ArchivePricingTableRequest) (*ArchivePricingTableResponse, error)
 	// GetPublicPricingTable returns what a public page shows; the only catalog method a publishable key may call.
+	//
+	// Plans that nobody can buy now are left out: archived ones, ones that are no longer publicly visible, drafts, and
+	// those without a public price on sale, unless they are enterprise plans. Over HTTP it is
+	// `GET /v1/public/pricing-tables/{slug}` with the key in `X-Candela-Key`.
 	//
 	// Fails with PRICING_TABLE_NOT_FOUND.
 	GetPublicPricingTable(context.Context, *GetPublicPricingTableRequest) (*GetPublicPricingTableResponse, error)

@@ -133,7 +133,7 @@ func (UnknownEventPolicy) EnumDescriptor() ([]byte, []int) {
 type PastDueAction int32
 
 const (
-	// As PAST_DUE_ACTION_KEEP.
+	// In an update: the action stays as it is. Never sent by the server.
 	PastDueAction_PAST_DUE_ACTION_UNSPECIFIED PastDueAction = 0
 	// Access stays; only dunning goes on.
 	PastDueAction_PAST_DUE_ACTION_KEEP PastDueAction = 1
@@ -310,9 +310,11 @@ type MerchantSettings struct {
 	// How long an invoice that holds usage stays a draft so that late events still count; 0 to 30 days, 1 hour by
 	// default (INV-3).
 	InvoiceGrace *durationpb.Duration `protobuf:"bytes,4,opt,name=invoice_grace,json=invoiceGrace,proto3" json:"invoice_grace,omitempty"`
-	// What a customer may still do while an invoice is past due (ENT-10).
+	// What a customer may still do while an invoice is past due; a grace of 7 days, then PAST_DUE_ACTION_BLOCK by default
+	// (ENT-10).
 	PastDuePolicy *PastDuePolicy `protobuf:"bytes,5,opt,name=past_due_policy,json=pastDuePolicy,proto3" json:"past_due_policy,omitempty"`
-	// Put before every invoice number, for example "ACME-"; at most 20 characters; "INV-" by default (INV-4).
+	// Put before every invoice number, for example "ACME-"; at most 20 printable ASCII characters of which the last is no
+	// digit, so that two prefixes never make the same number; "INV-" by default (INV-4).
 	InvoiceNumberPrefix *string `protobuf:"bytes,6,opt,name=invoice_number_prefix,json=invoiceNumberPrefix,proto3,oneof" json:"invoice_number_prefix,omitempty"`
 	// More invoices than this for one customer on one day park the customer instead; 1 to 1000, 15 by default.
 	MaxInvoicesPerCustomerPerDay *int32 `protobuf:"varint,7,opt,name=max_invoices_per_customer_per_day,json=maxInvoicesPerCustomerPerDay,proto3,oneof" json:"max_invoices_per_customer_per_day,omitempty"`
@@ -406,7 +408,7 @@ type PastDuePolicy struct {
 	Grace *durationpb.Duration `protobuf:"bytes,1,opt,name=grace,proto3" json:"grace,omitempty"`
 	// What happens when the grace is over.
 	Then PastDueAction `protobuf:"varint,2,opt,name=then,proto3,enum=candela.merchant.v1.PastDueAction" json:"then,omitempty"`
-	// The plan whose features remain, for PAST_DUE_ACTION_DOWNGRADE; a free plan's id.
+	// The plan whose features remain: a free plan's id. Required for PAST_DUE_ACTION_DOWNGRADE, empty for other actions.
 	DowngradePlanId string `protobuf:"bytes,3,opt,name=downgrade_plan_id,json=downgradePlanId,proto3" json:"downgrade_plan_id,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -64,8 +64,9 @@ class CreditDefinitionServiceServicer:
     def CreateCreditDefinition(self, request, context):
         """CreateCreditDefinition adds a definition to a plan, or to the merchant for scope MERCHANT.
 
-        Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and
-        INVALID_FIELD.
+        A plan on sale gets it with a new version, published at once, as published ones never change (CAT-3); one that is
+        not gets it in its latest draft. Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PLAN_NOT_SOLD
+        for an archived plan, PRICE_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,8 +36,9 @@ class CreditDefinitionServiceStub:
     CreateCreditDefinition: _grpc.UnaryUnaryMultiCallable[_credit_definition_service_pb2.CreateCreditDefinitionRequest, _credit_definition_service_pb2.CreateCreditDefinitionResponse]
     """CreateCreditDefinition adds a definition to a plan, or to the merchant for scope MERCHANT.
 
-    Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and
-    INVALID_FIELD.
+    A plan on sale gets it with a new version, published at once, as published ones never change (CAT-3); one that is
+    not gets it in its latest draft. Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PLAN_NOT_SOLD
+    for an archived plan, PRICE_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and INVALID_FIELD.
     """
     GetCreditDefinition: _grpc.UnaryUnaryMultiCallable[_credit_definition_service_pb2.GetCreditDefinitionRequest, _credit_definition_service_pb2.GetCreditDefinitionResponse]
     """GetCreditDefinition returns one definition. Fails with CREDIT_DEFINITION_NOT_FOUND."""
@@ -54,8 +55,9 @@ class CreditDefinitionServiceAsyncStub(CreditDefinitionServiceStub):
     CreateCreditDefinition: _aio.UnaryUnaryMultiCallable[_credit_definition_service_pb2.CreateCreditDefinitionRequest, _credit_definition_service_pb2.CreateCreditDefinitionResponse]  # type: ignore[assignment]
     """CreateCreditDefinition adds a definition to a plan, or to the merchant for scope MERCHANT.
 
-    Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and
-    INVALID_FIELD.
+    A plan on sale gets it with a new version, published at once, as published ones never change (CAT-3); one that is
+    not gets it in its latest draft. Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PLAN_NOT_SOLD
+    for an archived plan, PRICE_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and INVALID_FIELD.
     """
     GetCreditDefinition: _aio.UnaryUnaryMultiCallable[_credit_definition_service_pb2.GetCreditDefinitionRequest, _credit_definition_service_pb2.GetCreditDefinitionResponse]  # type: ignore[assignment]
     """GetCreditDefinition returns one definition. Fails with CREDIT_DEFINITION_NOT_FOUND."""
@@ -74,8 +76,9 @@ class CreditDefinitionServiceServicer:
     ) -> _typing.Union[_credit_definition_service_pb2.CreateCreditDefinitionResponse, _abc.Awaitable[_credit_definition_service_pb2.CreateCreditDefinitionResponse]]:
         """CreateCreditDefinition adds a definition to a plan, or to the merchant for scope MERCHANT.
 
-        Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and
-        INVALID_FIELD.
+        A plan on sale gets it with a new version, published at once, as published ones never change (CAT-3); one that is
+        not gets it in its latest draft. Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PLAN_NOT_SOLD
+        for an archived plan, PRICE_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and INVALID_FIELD.
         """
 
     def GetCreditDefinition(

@@ -144,7 +144,7 @@ class PlanServiceServicer:
 
     def CreatePlanVersion(self, request, context):
         """CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
-        PLAN_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
+        PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,14 +160,15 @@ class PlanServiceServicer:
 
     def PublishPlanVersion(self, request, context):
         """PublishPlanVersion freezes a draft and sells it from now on; running subscriptions stay on theirs. Fails with
-        PLAN_VERSION_NOT_FOUND and PLAN_VERSION_PUBLISHED.
+        PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ArchivePlanVersion(self, request, context):
-        """ArchivePlanVersion takes a published version out of sale. Fails with PLAN_VERSION_NOT_FOUND.
+        """ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
+        is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,7 +52,7 @@ class PlanServiceStub:
     """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND."""
     CreatePlanVersion: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.CreatePlanVersionRequest, _plan_version_pb2.CreatePlanVersionResponse]
     """CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
-    PLAN_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
+    PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
     """
     UpdatePlanVersion: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.UpdatePlanVersionRequest, _plan_version_pb2.UpdatePlanVersionResponse]
     """UpdatePlanVersion replaces what a draft grants. Fails with PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED,
@@ -60,10 +60,12 @@ class PlanServiceStub:
     """
     PublishPlanVersion: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.PublishPlanVersionRequest, _plan_version_pb2.PublishPlanVersionResponse]
     """PublishPlanVersion freezes a draft and sells it from now on; running subscriptions stay on theirs. Fails with
-    PLAN_VERSION_NOT_FOUND and PLAN_VERSION_PUBLISHED.
+    PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
     """
     ArchivePlanVersion: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.ArchivePlanVersionRequest, _plan_version_pb2.ArchivePlanVersionResponse]
-    """ArchivePlanVersion takes a published version out of sale. Fails with PLAN_VERSION_NOT_FOUND."""
+    """ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
+    is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+    """
     GetPlanVersion: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.GetPlanVersionRequest, _plan_version_pb2.GetPlanVersionResponse]
     """GetPlanVersion returns one version. Fails with PLAN_VERSION_NOT_FOUND."""
     ListPlanVersions: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.ListPlanVersionsRequest, _plan_version_pb2.ListPlanVersionsResponse]
@@ -94,7 +96,7 @@ class PlanServiceAsyncStub(PlanServiceStub):
     """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND."""
     CreatePlanVersion: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.CreatePlanVersionRequest, _plan_version_pb2.CreatePlanVersionResponse]  # type: ignore[assignment]
     """CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
-    PLAN_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
+    PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
     """
     UpdatePlanVersion: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.UpdatePlanVersionRequest, _plan_version_pb2.UpdatePlanVersionResponse]  # type: ignore[assignment]
     """UpdatePlanVersion replaces what a draft grants. Fails with PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED,
@@ -102,10 +104,12 @@ class PlanServiceAsyncStub(PlanServiceStub):
     """
     PublishPlanVersion: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.PublishPlanVersionRequest, _plan_version_pb2.PublishPlanVersionResponse]  # type: ignore[assignment]
     """PublishPlanVersion freezes a draft and sells it from now on; running subscriptions stay on theirs. Fails with
-    PLAN_VERSION_NOT_FOUND and PLAN_VERSION_PUBLISHED.
+    PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
     """
     ArchivePlanVersion: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.ArchivePlanVersionRequest, _plan_version_pb2.ArchivePlanVersionResponse]  # type: ignore[assignment]
-    """ArchivePlanVersion takes a published version out of sale. Fails with PLAN_VERSION_NOT_FOUND."""
+    """ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
+    is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+    """
     GetPlanVersion: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.GetPlanVersionRequest, _plan_version_pb2.GetPlanVersionResponse]  # type: ignore[assignment]
     """GetPlanVersion returns one version. Fails with PLAN_VERSION_NOT_FOUND."""
     ListPlanVersions: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.ListPlanVersionsRequest, _plan_version_pb2.ListPlanVersionsResponse]  # type: ignore[assignment]
@@ -163,7 +167,7 @@ class PlanServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_plan_version_pb2.CreatePlanVersionResponse, _abc.Awaitable[_plan_version_pb2.CreatePlanVersionResponse]]:
         """CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
-        PLAN_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
+        PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
         """
 
     def UpdatePlanVersion(
@@ -181,7 +185,7 @@ class PlanServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_plan_version_pb2.PublishPlanVersionResponse, _abc.Awaitable[_plan_version_pb2.PublishPlanVersionResponse]]:
         """PublishPlanVersion freezes a draft and sells it from now on; running subscriptions stay on theirs. Fails with
-        PLAN_VERSION_NOT_FOUND and PLAN_VERSION_PUBLISHED.
+        PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
         """
 
     def ArchivePlanVersion(
@@ -189,7 +193,9 @@ class PlanServiceServicer:
         request: _plan_version_pb2.ArchivePlanVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_plan_version_pb2.ArchivePlanVersionResponse, _abc.Awaitable[_plan_version_pb2.ArchivePlanVersionResponse]]:
-        """ArchivePlanVersion takes a published version out of sale. Fails with PLAN_VERSION_NOT_FOUND."""
+        """ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
+        is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+        """
 
     def GetPlanVersion(
         self,

@@ -69,7 +69,10 @@ class PriceServiceServicer:
     def CreatePrice(self, request, context):
         """CreatePrice adds a price to a plan; it becomes the one sold for its currency and cadence (CAT-5).
 
-        Fails with PLAN_NOT_FOUND, METRIC_NOT_FOUND, CURRENCY_MISMATCH, RECURRENCE_RULE_INVALID and INVALID_FIELD.
+        One with private_customer_id is sold to that customer alone, and an enterprise plan has no others (CAT-7). Fails
+        with PLAN_NOT_FOUND, PLAN_NOT_SOLD, METRIC_NOT_FOUND, CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, CURRENCY_MISMATCH,
+        RECURRENCE_RULE_INVALID and INVALID_FIELD; the violations point into the request, for example
+        "price.components[0].recurrence_rule".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,14 +86,15 @@ class PriceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPrices(self, request, context):
-        """ListPrices returns a plan's prices, oldest first. Fails with PLAN_NOT_FOUND.
+        """ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ArchivePrice(self, request, context):
-        """ArchivePrice takes a price out of sale; those who hold it are billed on. Fails with PRICE_NOT_FOUND.
+        """ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
+        that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

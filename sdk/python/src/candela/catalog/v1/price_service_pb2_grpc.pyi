@@ -36,14 +36,19 @@ class PriceServiceStub:
     CreatePrice: _grpc.UnaryUnaryMultiCallable[_price_service_pb2.CreatePriceRequest, _price_service_pb2.CreatePriceResponse]
     """CreatePrice adds a price to a plan; it becomes the one sold for its currency and cadence (CAT-5).
 
-    Fails with PLAN_NOT_FOUND, METRIC_NOT_FOUND, CURRENCY_MISMATCH, RECURRENCE_RULE_INVALID and INVALID_FIELD.
+    One with private_customer_id is sold to that customer alone, and an enterprise plan has no others (CAT-7). Fails
+    with PLAN_NOT_FOUND, PLAN_NOT_SOLD, METRIC_NOT_FOUND, CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, CURRENCY_MISMATCH,
+    RECURRENCE_RULE_INVALID and INVALID_FIELD; the violations point into the request, for example
+    "price.components[0].recurrence_rule".
     """
     GetPrice: _grpc.UnaryUnaryMultiCallable[_price_service_pb2.GetPriceRequest, _price_service_pb2.GetPriceResponse]
     """GetPrice returns one price, archived ones too. Fails with PRICE_NOT_FOUND."""
     ListPrices: _grpc.UnaryUnaryMultiCallable[_price_service_pb2.ListPricesRequest, _price_service_pb2.ListPricesResponse]
-    """ListPrices returns a plan's prices, oldest first. Fails with PLAN_NOT_FOUND."""
+    """ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND."""
     ArchivePrice: _grpc.UnaryUnaryMultiCallable[_price_service_pb2.ArchivePriceRequest, _price_service_pb2.ArchivePriceResponse]
-    """ArchivePrice takes a price out of sale; those who hold it are billed on. Fails with PRICE_NOT_FOUND."""
+    """ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
+    that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+    """
     PreviewRecurrence: _grpc.UnaryUnaryMultiCallable[_price_service_pb2.PreviewRecurrenceRequest, _price_service_pb2.PreviewRecurrenceResponse]
     """PreviewRecurrence shows when a rule would bill, before a price is made of it. Fails with RECURRENCE_RULE_INVALID."""
 
@@ -55,14 +60,19 @@ class PriceServiceAsyncStub(PriceServiceStub):
     CreatePrice: _aio.UnaryUnaryMultiCallable[_price_service_pb2.CreatePriceRequest, _price_service_pb2.CreatePriceResponse]  # type: ignore[assignment]
     """CreatePrice adds a price to a plan; it becomes the one sold for its currency and cadence (CAT-5).
 
-    Fails with PLAN_NOT_FOUND, METRIC_NOT_FOUND, CURRENCY_MISMATCH, RECURRENCE_RULE_INVALID and INVALID_FIELD.
+    One with private_customer_id is sold to that customer alone, and an enterprise plan has no others (CAT-7). Fails
+    with PLAN_NOT_FOUND, PLAN_NOT_SOLD, METRIC_NOT_FOUND, CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, CURRENCY_MISMATCH,
+    RECURRENCE_RULE_INVALID and INVALID_FIELD; the violations point into the request, for example
+    "price.components[0].recurrence_rule".
     """
     GetPrice: _aio.UnaryUnaryMultiCallable[_price_service_pb2.GetPriceRequest, _price_service_pb2.GetPriceResponse]  # type: ignore[assignment]
     """GetPrice returns one price, archived ones too. Fails with PRICE_NOT_FOUND."""
     ListPrices: _aio.UnaryUnaryMultiCallable[_price_service_pb2.ListPricesRequest, _price_service_pb2.ListPricesResponse]  # type: ignore[assignment]
-    """ListPrices returns a plan's prices, oldest first. Fails with PLAN_NOT_FOUND."""
+    """ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND."""
     ArchivePrice: _aio.UnaryUnaryMultiCallable[_price_service_pb2.ArchivePriceRequest, _price_service_pb2.ArchivePriceResponse]  # type: ignore[assignment]
-    """ArchivePrice takes a price out of sale; those who hold it are billed on. Fails with PRICE_NOT_FOUND."""
+    """ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
+    that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+    """
     PreviewRecurrence: _aio.UnaryUnaryMultiCallable[_price_service_pb2.PreviewRecurrenceRequest, _price_service_pb2.PreviewRecurrenceResponse]  # type: ignore[assignment]
     """PreviewRecurrence shows when a rule would bill, before a price is made of it. Fails with RECURRENCE_RULE_INVALID."""
 
@@ -76,7 +86,10 @@ class PriceServiceServicer:
     ) -> _typing.Union[_price_service_pb2.CreatePriceResponse, _abc.Awaitable[_price_service_pb2.CreatePriceResponse]]:
         """CreatePrice adds a price to a plan; it becomes the one sold for its currency and cadence (CAT-5).
 
-        Fails with PLAN_NOT_FOUND, METRIC_NOT_FOUND, CURRENCY_MISMATCH, RECURRENCE_RULE_INVALID and INVALID_FIELD.
+        One with private_customer_id is sold to that customer alone, and an enterprise plan has no others (CAT-7). Fails
+        with PLAN_NOT_FOUND, PLAN_NOT_SOLD, METRIC_NOT_FOUND, CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, CURRENCY_MISMATCH,
+        RECURRENCE_RULE_INVALID and INVALID_FIELD; the violations point into the request, for example
+        "price.components[0].recurrence_rule".
         """
 
     def GetPrice(
@@ -91,14 +104,16 @@ class PriceServiceServicer:
         request: _price_service_pb2.ListPricesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_price_service_pb2.ListPricesResponse, _abc.Awaitable[_price_service_pb2.ListPricesResponse]]:
-        """ListPrices returns a plan's prices, oldest first. Fails with PLAN_NOT_FOUND."""
+        """ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND."""
 
     def ArchivePrice(
         self,
         request: _price_service_pb2.ArchivePriceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_price_service_pb2.ArchivePriceResponse, _abc.Awaitable[_price_service_pb2.ArchivePriceResponse]]:
-        """ArchivePrice takes a price out of sale; those who hold it are billed on. Fails with PRICE_NOT_FOUND."""
+        """ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
+        that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+        """
 
     def PreviewRecurrence(
         self,

@@ -86,7 +86,7 @@ class PricingTableServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPricingTables(self, request, context):
-        """ListPricingTables returns the tables, oldest first.
+        """ListPricingTables returns the tables, archived ones too, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,6 +108,10 @@ class PricingTableServiceServicer:
 
     def GetPublicPricingTable(self, request, context):
         """GetPublicPricingTable returns what a public page shows; the only catalog method a publishable key may call.
+
+        Plans that nobody can buy now are left out: archived ones, ones that are no longer publicly visible, drafts, and
+        those without a public price on sale, unless they are enterprise plans. Over HTTP it is
+        `GET /v1/public/pricing-tables/{slug}` with the key in `X-Candela-Key`.
 
         Fails with PRICING_TABLE_NOT_FOUND.
         """

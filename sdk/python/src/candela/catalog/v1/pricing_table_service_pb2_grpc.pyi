@@ -38,13 +38,17 @@ class PricingTableServiceStub:
     GetPricingTable: _grpc.UnaryUnaryMultiCallable[_pricing_table_service_pb2.GetPricingTableRequest, _pricing_table_service_pb2.GetPricingTableResponse]
     """GetPricingTable returns one table as the merchant manages it. Fails with PRICING_TABLE_NOT_FOUND."""
     ListPricingTables: _grpc.UnaryUnaryMultiCallable[_pricing_table_service_pb2.ListPricingTablesRequest, _pricing_table_service_pb2.ListPricingTablesResponse]
-    """ListPricingTables returns the tables, oldest first."""
+    """ListPricingTables returns the tables, archived ones too, oldest first."""
     UpdatePricingTable: _grpc.UnaryUnaryMultiCallable[_pricing_table_service_pb2.UpdatePricingTableRequest, _pricing_table_service_pb2.UpdatePricingTableResponse]
     """UpdatePricingTable changes the name or replaces the rows. Fails with PRICING_TABLE_NOT_FOUND and PLAN_NOT_FOUND."""
     ArchivePricingTable: _grpc.UnaryUnaryMultiCallable[_pricing_table_service_pb2.ArchivePricingTableRequest, _pricing_table_service_pb2.ArchivePricingTableResponse]
     """ArchivePricingTable stops serving a table. Fails with PRICING_TABLE_NOT_FOUND."""
     GetPublicPricingTable: _grpc.UnaryUnaryMultiCallable[_pricing_table_service_pb2.GetPublicPricingTableRequest, _pricing_table_service_pb2.GetPublicPricingTableResponse]
     """GetPublicPricingTable returns what a public page shows; the only catalog method a publishable key may call.
+
+    Plans that nobody can buy now are left out: archived ones, ones that are no longer publicly visible, drafts, and
+    those without a public price on sale, unless they are enterprise plans. Over HTTP it is
+    `GET /v1/public/pricing-tables/{slug}` with the key in `X-Candela-Key`.
 
     Fails with PRICING_TABLE_NOT_FOUND.
     """
@@ -59,13 +63,17 @@ class PricingTableServiceAsyncStub(PricingTableServiceStub):
     GetPricingTable: _aio.UnaryUnaryMultiCallable[_pricing_table_service_pb2.GetPricingTableRequest, _pricing_table_service_pb2.GetPricingTableResponse]  # type: ignore[assignment]
     """GetPricingTable returns one table as the merchant manages it. Fails with PRICING_TABLE_NOT_FOUND."""
     ListPricingTables: _aio.UnaryUnaryMultiCallable[_pricing_table_service_pb2.ListPricingTablesRequest, _pricing_table_service_pb2.ListPricingTablesResponse]  # type: ignore[assignment]
-    """ListPricingTables returns the tables, oldest first."""
+    """ListPricingTables returns the tables, archived ones too, oldest first."""
     UpdatePricingTable: _aio.UnaryUnaryMultiCallable[_pricing_table_service_pb2.UpdatePricingTableRequest, _pricing_table_service_pb2.UpdatePricingTableResponse]  # type: ignore[assignment]
     """UpdatePricingTable changes the name or replaces the rows. Fails with PRICING_TABLE_NOT_FOUND and PLAN_NOT_FOUND."""
     ArchivePricingTable: _aio.UnaryUnaryMultiCallable[_pricing_table_service_pb2.ArchivePricingTableRequest, _pricing_table_service_pb2.ArchivePricingTableResponse]  # type: ignore[assignment]
     """ArchivePricingTable stops serving a table. Fails with PRICING_TABLE_NOT_FOUND."""
     GetPublicPricingTable: _aio.UnaryUnaryMultiCallable[_pricing_table_service_pb2.GetPublicPricingTableRequest, _pricing_table_service_pb2.GetPublicPricingTableResponse]  # type: ignore[assignment]
     """GetPublicPricingTable returns what a public page shows; the only catalog method a publishable key may call.
+
+    Plans that nobody can buy now are left out: archived ones, ones that are no longer publicly visible, drafts, and
+    those without a public price on sale, unless they are enterprise plans. Over HTTP it is
+    `GET /v1/public/pricing-tables/{slug}` with the key in `X-Candela-Key`.
 
     Fails with PRICING_TABLE_NOT_FOUND.
     """
@@ -92,7 +100,7 @@ class PricingTableServiceServicer:
         request: _pricing_table_service_pb2.ListPricingTablesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_pricing_table_service_pb2.ListPricingTablesResponse, _abc.Awaitable[_pricing_table_service_pb2.ListPricingTablesResponse]]:
-        """ListPricingTables returns the tables, oldest first."""
+        """ListPricingTables returns the tables, archived ones too, oldest first."""
 
     def UpdatePricingTable(
         self,
@@ -114,6 +122,10 @@ class PricingTableServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_pricing_table_service_pb2.GetPublicPricingTableResponse, _abc.Awaitable[_pricing_table_service_pb2.GetPublicPricingTableResponse]]:
         """GetPublicPricingTable returns what a public page shows; the only catalog method a publishable key may call.
+
+        Plans that nobody can buy now are left out: archived ones, ones that are no longer publicly visible, drafts, and
+        those without a public price on sale, unless they are enterprise plans. Over HTTP it is
+        `GET /v1/public/pricing-tables/{slug}` with the key in `X-Candela-Key`.
 
         Fails with PRICING_TABLE_NOT_FOUND.
         """

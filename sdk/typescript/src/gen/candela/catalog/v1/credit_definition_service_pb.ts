@@ -249,8 +249,9 @@ export const CreditDefinitionService: GenService<{
   /**
    * CreateCreditDefinition adds a definition to a plan, or to the merchant for scope MERCHANT.
    *
-   * Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and
-   * INVALID_FIELD.
+   * A plan on sale gets it with a new version, published at once, as published ones never change (CAT-3); one that is
+   * not gets it in its latest draft. Subscriptions begun from now on get it. Fails with PLAN_NOT_FOUND, PLAN_NOT_SOLD
+   * for an archived plan, PRICE_NOT_FOUND, PRICE_NOT_OF_PLAN, FEATURE_NOT_FOUND and INVALID_FIELD.
    *
    * @generated from rpc candela.catalog.v1.CreditDefinitionService.CreateCreditDefinition
    */

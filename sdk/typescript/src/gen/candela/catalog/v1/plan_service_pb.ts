@@ -514,7 +514,7 @@ export const PlanService: GenService<{
   },
   /**
    * CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
-   * PLAN_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
+   * PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
    *
    * @generated from rpc candela.catalog.v1.PlanService.CreatePlanVersion
    */
@@ -536,7 +536,7 @@ export const PlanService: GenService<{
   },
   /**
    * PublishPlanVersion freezes a draft and sells it from now on; running subscriptions stay on theirs. Fails with
-   * PLAN_VERSION_NOT_FOUND and PLAN_VERSION_PUBLISHED.
+   * PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
    *
    * @generated from rpc candela.catalog.v1.PlanService.PublishPlanVersion
    */
@@ -546,7 +546,8 @@ export const PlanService: GenService<{
     output: typeof PublishPlanVersionResponseSchema;
   },
   /**
-   * ArchivePlanVersion takes a published version out of sale. Fails with PLAN_VERSION_NOT_FOUND.
+   * ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
+   * is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
    *
    * @generated from rpc candela.catalog.v1.PlanService.ArchivePlanVersion
    */

@@ -37,14 +37,16 @@ export type CreatePlanVersionRequest = Message<"candela.catalog.v1.CreatePlanVer
   plan?: PlanRef | undefined;
 
   /**
-   * What the version grants, whole; at most 200, each feature once.
+   * What the version grants, whole; at most 200, each feature once. When empty: what the current version grants, but
+   * for archived features.
    *
    * @generated from field: repeated candela.catalog.v1.PlanFeatureInput features = 3;
    */
   features: PlanFeatureInput[];
 
   /**
-   * The credits that come with it, whole; at most 50.
+   * The credits that come with it, whole; at most 50. When empty: those of the current version, but for credits of
+   * features that the draft does not grant.
    *
    * @generated from field: repeated candela.catalog.v1.NewCreditDefinition credit_definitions = 4;
    */
@@ -107,21 +109,21 @@ export type UpdatePlanVersionRequest = Message<"candela.catalog.v1.UpdatePlanVer
   planVersionId: string;
 
   /**
-   * What the version grants, whole; at most 200, each feature once.
+   * What the version grants, whole; at most 200, each feature once. Nothing when empty.
    *
    * @generated from field: repeated candela.catalog.v1.PlanFeatureInput features = 3;
    */
   features: PlanFeatureInput[];
 
   /**
-   * The credits that come with it, whole; at most 50.
+   * The credits that come with it, whole; at most 50. None when empty.
    *
    * @generated from field: repeated candela.catalog.v1.NewCreditDefinition credit_definitions = 4;
    */
   creditDefinitions: NewCreditDefinition[];
 
   /**
-   * Why, in the author's words; at most 500 characters.
+   * Why, in the author's words; at most 500 characters. The draft's message stays when empty.
    *
    * @generated from field: string message = 5;
    */
@@ -415,7 +417,8 @@ export const DiffPlanVersionsResponseSchema: GenMessage<DiffPlanVersionsResponse
  */
 export type PlanVersionDifference = Message<"candela.catalog.v1.PlanVersionDifference"> & {
   /**
-   * What differs, for example "features[advanced-analytics].value".
+   * What differs: "features[SLUG].FIELD" or "credit_definitions[NAME].FIELD", for example
+   * "features[advanced-analytics].value". A second credit of one name is "NAME#2".
    *
    * @generated from field: string path = 1;
    */

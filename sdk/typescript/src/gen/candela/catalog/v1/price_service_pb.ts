@@ -316,7 +316,10 @@ export const PriceService: GenService<{
   /**
    * CreatePrice adds a price to a plan; it becomes the one sold for its currency and cadence (CAT-5).
    *
-   * Fails with PLAN_NOT_FOUND, METRIC_NOT_FOUND, CURRENCY_MISMATCH, RECURRENCE_RULE_INVALID and INVALID_FIELD.
+   * One with private_customer_id is sold to that customer alone, and an enterprise plan has no others (CAT-7). Fails
+   * with PLAN_NOT_FOUND, PLAN_NOT_SOLD, METRIC_NOT_FOUND, CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, CURRENCY_MISMATCH,
+   * RECURRENCE_RULE_INVALID and INVALID_FIELD; the violations point into the request, for example
+   * "price.components[0].recurrence_rule".
    *
    * @generated from rpc candela.catalog.v1.PriceService.CreatePrice
    */
@@ -336,7 +339,7 @@ export const PriceService: GenService<{
     output: typeof GetPriceResponseSchema;
   },
   /**
-   * ListPrices returns a plan's prices, oldest first. Fails with PLAN_NOT_FOUND.
+   * ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND.
    *
    * @generated from rpc candela.catalog.v1.PriceService.ListPrices
    */
@@ -346,7 +349,8 @@ export const PriceService: GenService<{
     output: typeof ListPricesResponseSchema;
   },
   /**
-   * ArchivePrice takes a price out of sale; those who hold it are billed on. Fails with PRICE_NOT_FOUND.
+   * ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
+   * that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
    *
    * @generated from rpc candela.catalog.v1.PriceService.ArchivePrice
    */

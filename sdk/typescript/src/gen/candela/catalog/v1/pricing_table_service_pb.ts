@@ -377,7 +377,7 @@ export const PricingTableService: GenService<{
     output: typeof GetPricingTableResponseSchema;
   },
   /**
-   * ListPricingTables returns the tables, oldest first.
+   * ListPricingTables returns the tables, archived ones too, oldest first.
    *
    * @generated from rpc candela.catalog.v1.PricingTableService.ListPricingTables
    */
@@ -408,6 +408,10 @@ export const PricingTableService: GenService<{
   },
   /**
    * GetPublicPricingTable returns what a public page shows; the only catalog method a publishable key may call.
+   *
+   * Plans that nobody can buy now are left out: archived ones, ones that are no longer publicly visible, drafts, and
+   * those without a public price on sale, unless they are enterprise plans. Over HTTP it is
+   * `GET /v1/public/pricing-tables/{slug}` with the key in `X-Candela-Key`.
    *
    * Fails with PRICING_TABLE_NOT_FOUND.
    *

@@ -123,14 +123,16 @@ export type MerchantSettings = Message<"candela.merchant.v1.MerchantSettings"> &
   invoiceGrace?: Duration | undefined;
 
   /**
-   * What a customer may still do while an invoice is past due (ENT-10).
+   * What a customer may still do while an invoice is past due; a grace of 7 days, then PAST_DUE_ACTION_BLOCK by default
+   * (ENT-10).
    *
    * @generated from field: candela.merchant.v1.PastDuePolicy past_due_policy = 5;
    */
   pastDuePolicy?: PastDuePolicy | undefined;
 
   /**
-   * Put before every invoice number, for example "ACME-"; at most 20 characters; "INV-" by default (INV-4).
+   * Put before every invoice number, for example "ACME-"; at most 20 printable ASCII characters of which the last is no
+   * digit, so that two prefixes never make the same number; "INV-" by default (INV-4).
    *
    * @generated from field: optional string invoice_number_prefix = 6;
    */
@@ -172,7 +174,7 @@ export type PastDuePolicy = Message<"candela.merchant.v1.PastDuePolicy"> & {
   then: PastDueAction;
 
   /**
-   * The plan whose features remain, for PAST_DUE_ACTION_DOWNGRADE; a free plan's id.
+   * The plan whose features remain: a free plan's id. Required for PAST_DUE_ACTION_DOWNGRADE, empty for other actions.
    *
    * @generated from field: string downgrade_plan_id = 3;
    */
@@ -261,7 +263,7 @@ export const UnknownEventPolicySchema: GenEnum<UnknownEventPolicy> = /*@__PURE__
  */
 export enum PastDueAction {
   /**
-   * As PAST_DUE_ACTION_KEEP.
+   * In an update: the action stays as it is. Never sent by the server.
    *
    * @generated from enum value: PAST_DUE_ACTION_UNSPECIFIED = 0;
    */

@@ -1,0 +1,82 @@
+"""What can be defined but not billed yet: an offer that holds such a thing cannot be subscribed to.
+
+Each line of the tables goes with the work that bills it. Until then a subscription is refused, so that nothing that was
+promised is ever left out of an invoice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from candela_server.catalog.model import (
+    CreditApplicationType,
+    CreditDefinition,
+    CreditScope,
+    Offer,
+    Plan,
+)
+from candela_server.catalog.price import Component, PercentageCharge, Price
+
+_T = TypeVar("_T")
+
+
+class NotBillable(NamedTuple):
+    """What cannot be billed yet, named as its merchant knows it, and the lines of the specification it waits for."""
+
+    what: str
+    spec_ids: str
+
+
+_Lines = tuple[tuple[str, str, Callable[[_T], bool]], ...]
+"""What it is, the specification's ids, and whether a definition holds it."""
+
+_PLANS: _Lines[Plan] = (("a trial", "TRL-1, TRL-2", lambda plan: plan.trial is not None),)
+
+_PRICES: _Lines[Price] = (
+    ("discounts", "DSL-4", lambda price: bool(price.discounts)),
+    ("a minimum commitment", "DSL-10", lambda price: price.minimum_commitment is not None),
+)
+
+_COMPONENTS: _Lines[Component] = (
+    ("discounts", "DSL-4", lambda component: bool(component.discounts)),
+    ("time rules", "DSL-4", lambda component: bool(component.time_rules)),
+    (
+        "a percentage charge",
+        "DSL-3",
+        lambda component: any(
+            isinstance(charge.model, PercentageCharge) for charge in component.charges
+        ),
+    ),
+)
+
+_CREDITS: _Lines[CreditDefinition] = (
+    (
+        "money off invoices",
+        "CRD-8",
+        lambda credit: credit.application_type is CreditApplicationType.MONETARY,
+    ),
+    ("a scope other than PLAN", "CRD-2", lambda credit: credit.scope is not CreditScope.PLAN),
+    ("renewal by a rule", "CRD-5", lambda credit: credit.renewal_rule is not None),
+    ("credits that are granted once", "CRD-5", lambda credit: not credit.renew_on_billing),
+    ("an expiry of its own", "CRD-3", lambda credit: credit.expires_after is not None),
+    ("rollover", "CRD-3", lambda credit: bool(credit.rollover_cap)),
+)
+
+
+def what_cannot_be_billed(offer: Offer) -> NotBillable | None:
+    """The first thing in the offer that the billing engine cannot bill yet; None when it can bill all of it."""
+    found = _first(_PLANS, offer.plan, f"plan {offer.plan.slug!r}")
+    found = found or _first(_PRICES, offer.price, f"price {offer.price.id}")
+    for component in offer.price.components:
+        found = found or _first(_COMPONENTS, component, f"component {component.name!r}")
+    for definition in offer.credit_definitions:
+        found = found or _first(_CREDITS, definition, f"credit definition {definition.name!r}")
+    return found
+
+
+def _first(lines: _Lines[_T], value: _T, name: str) -> NotBillable | None:
+    for what, spec_ids, holds in lines:
+        if holds(value):
+            return NotBillable(f"{name} with {what}", spec_ids)
+    return None

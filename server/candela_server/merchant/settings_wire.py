@@ -1,0 +1,184 @@
+"""A merchant's update and its settings, between the contract and the model; what nothing honours yet is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from candela.merchant.v1 import merchant_pb2, merchant_service_pb2
+from google.protobuf.duration_pb2 import Duration
+
+from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.read_fields import text, time_zone, typed_id, whole_number
+
+from .model import MerchantSettings, PastDueAction, PastDuePolicy, UnknownEventPolicy
+from .settings_change import PastDueChange, SettingsChange
+from .update_merchant import UpdateMerchant
+
+MAX_PREFIX_LENGTH = 20
+
+_EVENT_POLICIES = {
+    UnknownEventPolicy.REJECT: merchant_pb2.UNKNOWN_EVENT_POLICY_REJECT,
+    UnknownEventPolicy.DEAD_LETTER: merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER,
+}
+_PAST_DUE_ACTIONS = {
+    PastDueAction.KEEP: merchant_pb2.PAST_DUE_ACTION_KEEP,
+    PastDueAction.DOWNGRADE: merchant_pb2.PAST_DUE_ACTION_DOWNGRADE,
+    PastDueAction.BLOCK: merchant_pb2.PAST_DUE_ACTION_BLOCK,
+}
+
+
+def update_merchant_from_proto(
+    request: merchant_service_pb2.UpdateMerchantRequest,
+) -> UpdateMerchant:
+    """The command; raises InvalidInput with every wrong field."""
+    if request.HasField("default_currency"):
+        raise Unserved("UpdateMerchantRequest.default_currency", "CAT-4", field="default_currency")
+    with FieldViolations() as fields:
+        return UpdateMerchant(
+            name=fields.read("name", text(1, 200), request.name)
+            if request.HasField("name")
+            else None,
+            time_zone=fields.read("time_zone", time_zone, request.time_zone)
+            if request.HasField("time_zone")
+            else None,
+            settings=fields.read("settings", _settings_from_proto, request.settings),
+            expected_version=request.expected_version
+            if request.HasField("expected_version")
+            else None,
+        )
+
+
+def settings_to_proto(settings: MerchantSettings) -> merchant_pb2.MerchantSettings:
+    """The settings as the contract shows them."""
+    return merchant_pb2.MerchantSettings(
+        event_dedupe_window=_duration(settings.event_dedupe_window),
+        event_lateness=_duration(settings.event_lateness),
+        unknown_customer_policy=_EVENT_POLICIES[settings.unknown_customer_policy],
+        invoice_grace=_duration(settings.invoice_grace),
+        past_due_policy=_policy_to_proto(settings.past_due_policy),
+        invoice_number_prefix=settings.invoice_number_prefix,
+        max_invoices_per_customer_per_day=settings.max_invoices_per_customer_per_day,
+    )
+
+
+def _settings_from_proto(settings: merchant_pb2.MerchantSettings) -> SettingsChange:
+    if settings.HasField("event_dedupe_window"):
+        field = "settings.event_dedupe_window"
+        raise Unserved("MerchantSettings.event_dedupe_window", "EVT-2", field=field)
+    if settings.unknown_customer_policy == merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER:
+        field = "settings.unknown_customer_policy"
+        raise Unserved("UNKNOWN_EVENT_POLICY_DEAD_LETTER", "EVT-11", field=field)
+    with FieldViolations() as fields:
+        return SettingsChange(
+            event_lateness=fields.read(
+                "event_lateness",
+                _span(timedelta(hours=1), timedelta(days=180)),
+                settings.event_lateness,
+            )
+            if settings.HasField("event_lateness")
+            else None,
+            unknown_customer_policy=fields.read(
+                "unknown_customer_policy", _event_policy, settings.unknown_customer_policy
+            ),
+            invoice_grace=fields.read(
+                "invoice_grace", _span(timedelta(0), timedelta(days=30)), settings.invoice_grace
+            )
+            if settings.HasField("invoice_grace")
+            else None,
+            past_due_policy=fields.read(
+                "past_due_policy", _policy_from_proto, settings.past_due_policy
+            ),
+            invoice_number_prefix=fields.read(
+                "invoice_number_prefix", _prefix, settings.invoice_number_prefix
+            )
+            if settings.HasField("invoice_number_prefix")
+            else None,
+            max_invoices_per_customer_per_day=fields.read(
+                "max_invoices_per_customer_per_day",
+                whole_number(1, 1000),
+                settings.max_invoices_per_customer_per_day,
+            )
+            if settings.HasField("max_invoices_per_customer_per_day")
+            else None,
+        )
+
+
+def _policy_from_proto(policy: merchant_pb2.PastDuePolicy) -> PastDueChange:
+    with FieldViolations() as fields:
+        return PastDueChange(
+            grace=fields.read("grace", _span(timedelta(0), timedelta(days=90)), policy.grace)
+            if policy.HasField("grace")
+            else None,
+            then=fields.read("then", _past_due_action, policy.then),
+            downgrade_plan_id=fields.read(
+                "downgrade_plan_id", typed_id("plan"), policy.downgrade_plan_id
+            )
+            if policy.downgrade_plan_id
+            else None,
+        )
+
+
+def _policy_to_proto(policy: PastDuePolicy) -> merchant_pb2.PastDuePolicy:
+    return merchant_pb2.PastDuePolicy(
+        grace=_duration(policy.grace),
+        then=_PAST_DUE_ACTIONS[policy.then],
+        downgrade_plan_id=policy.downgrade_plan_id or "",
+    )
+
+
+def _event_policy(value: int) -> UnknownEventPolicy | None:
+    for policy, number in _EVENT_POLICIES.items():
+        if number == value:
+            return policy
+    if value == merchant_pb2.UNKNOWN_EVENT_POLICY_UNSPECIFIED:
+        return None
+    raise ValueError("must be REJECT or DEAD_LETTER")
+
+
+def _past_due_action(value: int) -> PastDueAction | None:
+    for action, number in _PAST_DUE_ACTIONS.items():
+        if number == value:
+            return action
+    if value == merchant_pb2.PAST_DUE_ACTION_UNSPECIFIED:
+        return None
+    raise ValueError("must be KEEP, DOWNGRADE or BLOCK")
+
+
+def _span(least: timedelta, most: timedelta) -> Callable[[Duration], timedelta]:
+    """A reader of spans of whole seconds within bounds, both inclusive."""
+
+    second = timedelta(seconds=1)
+
+    def read_span(value: Duration) -> timedelta:
+        # Compared as seconds: a Duration holds spans that a timedelta cannot.
+        if value.nanos or not least // second <= value.seconds <= most // second:
+            raise ValueError(
+                f"must be {_words(least)} to {_words(most)}, in whole seconds, not "
+                f"{value.seconds}.{abs(value.nanos):09} s"
+            )
+        return timedelta(seconds=value.seconds)
+
+    return read_span
+
+
+def _words(span: timedelta) -> str:
+    return f"{span.days} days" if span.days or not span else f"{span // timedelta(hours=1)} hours"
+
+
+def _prefix(value: str) -> str:
+    if len(value) > MAX_PREFIX_LENGTH:
+        raise ValueError(f"must have at most {MAX_PREFIX_LENGTH} characters, not {len(value)}")
+    if not value.isascii() or not value.isprintable():
+        raise ValueError("must hold printable ASCII only")
+    if value[-1:].isdigit():
+        raise ValueError(
+            f"must not end with a digit, or numbers of two prefixes could be equal; try {value + '-'!r}"
+        )
+    return value
+
+
+def _duration(span: timedelta) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(span)
+    return duration

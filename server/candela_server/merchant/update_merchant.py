@@ -1,0 +1,79 @@
+"""Changes what a merchant is called, its zone, and its policies from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from candela_server.kernel.errors import InvalidInput
+from candela_server.storage.postgres import Tx
+
+from . import read, store
+from .model import Merchant, MerchantSettings, MerchantVersionMismatchError
+from .rules.changed_settings import changed_settings
+from .settings_change import SettingsChange
+
+DowngradePlanProblem = Callable[[Tx, str], Awaitable[str | None]]
+"""What speaks against a plan as the one that remains for past-due customers; plans are known above this room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateMerchant:
+    """What to change; None leaves it as it is."""
+
+    name: str | None
+    time_zone: str | None
+    settings: SettingsChange
+    expected_version: int | None
+
+
+async def update_merchant(
+    tx: Tx, problem_of: DowngradePlanProblem, command: UpdateMerchant
+) -> Merchant:
+    """Changes what the command names and leaves the rest; finalized invoices and customers that exist stay as they are.
+
+    Raises MerchantVersionMismatchError, and InvalidInput for settings that cannot go together.
+    """
+    before = await read.get_merchant(tx, lock=True)
+    if command.expected_version not in (None, before.version):
+        raise MerchantVersionMismatchError(command.expected_version, before.version)
+    after = replace(
+        before,
+        name=before.name if command.name is None else command.name,
+        time_zone=command.time_zone or before.time_zone,
+        settings=_settings(before, command.settings),
+        version=before.version + 1,
+    )
+    await _check_downgrade_plan(tx, problem_of, after)
+    await store.update_merchant(tx, after)
+    await tx.audit("merchant.updated", after.id, before=_trace(before), after=_trace(after))
+    # Checks depend on the past-due policy, and every process keeps the lateness bound of events.
+    await tx.entitlements_changed(None)
+    return after
+
+
+def _settings(before: Merchant, change: SettingsChange) -> MerchantSettings:
+    try:
+        return changed_settings(before.settings, change)
+    except InvalidInput as error:
+        under = [violation.under("settings") for violation in error.violations]
+        raise InvalidInput(error.message, violations=under) from error
+
+
+async def _check_downgrade_plan(tx: Tx, problem_of: DowngradePlanProblem, after: Merchant) -> None:
+    plan_id = after.settings.past_due_policy.downgrade_plan_id
+    if plan_id is None:
+        return
+    problem = await problem_of(tx, plan_id)
+    if problem is not None:
+        raise InvalidInput(problem, field="settings.past_due_policy.downgrade_plan_id")
+
+
+def _trace(merchant: Merchant) -> dict[str, Any]:
+    return {
+        "name": merchant.name,
+        "time_zone": merchant.time_zone,
+        "settings": store.settings_to_json(merchant.settings),
+        "version": merchant.version,
+    }

@@ -1,0 +1,87 @@
+"""The live counters for checks that cannot wait: one command whose bytes are ready, and the number in its answer.
+
+Data plane. Budget: 2 µs here for each reading, besides the lane's. It reads what cache.py keeps, and knows no more
+than whether a counter is good; whoever gets None asks read_counters.py, which repairs and never fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from candela_server.kernel.money import exact
+from candela_server.storage.redis_lane import LaneClosedError, RedisLane, encode
+
+from .cache import EPOCH_KEY, counter_id, customer_key
+from .model import UsageAsk
+from .read_counters import Counters
+from .rules.aggregation import adds_up, plain
+
+PREAMBLE: Final = encode("GET", EPOCH_KEY)
+
+Raw: TypeAlias = list[Any]
+"""A counter as Redis holds it: epoch, vector, whole part, fraction. Equal ones have equal values."""
+
+_PLACES: Final = 1_000_000_000_000
+
+
+class QuickCounter:
+    """One counter: the question for it, and what its answer means."""
+
+    __slots__ = ("_adds_up", "command")
+
+    def __init__(self, merchant_id: str, ask: UsageAsk) -> None:
+        """Prepares the question."""
+        counter = counter_id(ask)
+        self.command = encode(
+            "HMGET",
+            customer_key(merchant_id, ask.who.customer_id),
+            *("e", f"v{counter}", f"i{counter}", f"f{counter}"),
+        )
+        self._adds_up = adds_up(ask.metric)
+
+    def value(self, raw: Raw) -> Decimal:
+        """The number that a counter holds."""
+        _, _, whole, fraction = raw
+        if not self._adds_up:
+            return Decimal(whole.decode())
+        with exact():
+            return plain(Decimal(int(whole) * _PLACES + int(fraction)).scaleb(-12))
+
+
+class QuickCounters:
+    """Reads counters through the lane; one per process."""
+
+    def __init__(self, lane: RedisLane, counters: Counters) -> None:
+        """Takes the lane, opened with PREAMBLE, and who knows whether Redis is to be trusted."""
+        self._lane = lane
+        self._counters = counters
+
+    async def read(self, wanted: QuickCounter) -> Raw | None:
+        """The counter; None when it is missing, unsure or out of reach."""
+        if self._counters.distrusted:
+            return None
+        try:
+            epoch, raw = await self._lane.send(wanted.command)
+        except LaneClosedError:
+            return None
+        # A flush may have failed to arrive while this was being read.
+        trusted = not self._counters.distrusted
+        return raw if trusted and _is_good(raw, epoch) else None
+
+    async def read_all(self, wanted: Sequence[QuickCounter]) -> list[Raw | None]:
+        """The counters in the order asked for, in one round trip."""
+        if not wanted or self._counters.distrusted:
+            return [None] * len(wanted)
+        try:
+            epoch, raws = await self._lane.send_all([one.command for one in wanted])
+        except LaneClosedError:
+            return [None] * len(wanted)
+        trusted = not self._counters.distrusted
+        return [raw if trusted and _is_good(raw, epoch) else None for raw in raws]
+
+
+def _is_good(raw: Any, epoch: Any) -> bool:
+    """Whether a counter belongs to the present epoch and was filled; an error of Redis is no list."""
+    return type(raw) is list and epoch is not None and raw[0] == epoch and raw[1] is not None

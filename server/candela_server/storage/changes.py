@@ -1,0 +1,121 @@
+"""Read your writes across processes: a change that was answered is known to every server that answers checks.
+
+Each server process remembers what customers may do, and holds an advisory lock in PostgreSQL while it listens for
+changes. Whoever changes something sends a token after its changes, in the same transaction; each listener that reads
+the token has dropped what the changes made wrong, and says so. The changing call is answered when all holders of the
+lock have said so, normally within a few milliseconds. A holder that says nothing for `LEASE_S` may no longer trust its
+memory by then (see listen.py), so nobody waits longer than that, whatever has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+
+from .listen import LEASE_S, Listener
+from .postgres import Postgres
+from .transaction import ENTITLEMENTS_CHANNEL, TOKEN_MARK
+
+_HEARD_CHANNEL: Final = "candela_heard"
+_LOCK_CLASS: Final = 0x0CA4DE1A
+_MARGIN_S: Final = 0.05
+"""Two machines' monotonic clocks may run this much apart within one lease."""
+
+
+class Changes:
+    """One process's ear for changes, and its patience for the others'."""
+
+    def __init__(
+        self,
+        db: Postgres,
+        on_change: Callable[[str, str | None], None],
+        on_gap: Callable[[], None],
+    ) -> None:
+        """Listens from `start` on. `on_change` gets a merchant and a customer, or None for all of the merchant's."""
+        self._db = db
+        self._on_change = on_change
+        self._number = secrets.randbelow(2**31)
+        self._heard_by: dict[str, _Hearers] = {}
+        self._listener = Listener(
+            db.url,
+            {ENTITLEMENTS_CHANNEL: self._hear, _HEARD_CHANNEL: self._note},
+            on_gap,
+            membership=(_LOCK_CLASS, self._number),
+        )
+        self.is_current = self._listener.is_current
+
+    async def start(self) -> None:
+        """Begins listening; returns when it does, or when PostgreSQL cannot be reached."""
+        await self._listener.start()
+
+    async def close(self) -> None:
+        """Stops listening; nobody waits for this process any more."""
+        await self._listener.close()
+
+    def token(self) -> str:
+        """A token to send after changes; `until_heard` must be awaited or `forget` called."""
+        token = secrets.token_hex(8)
+        self._heard_by[token] = _Hearers()
+        return token
+
+    def forget(self, token: str) -> None:
+        """Gives up a token: its transaction was not committed."""
+        self._heard_by.pop(token, None)
+
+    async def until_heard(self, token: str) -> None:
+        """Returns when no server process can answer from what was before the token's transaction."""
+        hearers = self._heard_by[token]
+        patience_s = time.monotonic() + LEASE_S + _MARGIN_S
+        try:
+            async with asyncio.timeout(LEASE_S + _MARGIN_S):
+                members = await self._members()
+                while not members <= hearers.numbers:
+                    hearers.more.clear()
+                    await hearers.more.wait()
+        except Exception:
+            # Slow, or PostgreSQL has gone: by then nobody trusts what could be wrong. The change is committed, so
+            # this must not fail.
+            await asyncio.sleep(max(0.0, patience_s - time.monotonic()))
+        finally:
+            self.forget(token)
+
+    async def _members(self) -> set[int]:
+        async with self._db.system() as tx:
+            # tenant-scope: processes serve all merchants
+            rows = await tx.fetch(
+                """
+                SELECT DISTINCT objid::bigint AS number FROM pg_locks
+                WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::bigint::oid AND granted
+                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """,
+                _LOCK_CLASS,
+            )
+        return {row["number"] for row in rows}
+
+    def _hear(self, payload: str) -> None:
+        if payload.startswith(TOKEN_MARK):
+            self._listener.say(_HEARD_CHANNEL, f"{self._number}:{payload[len(TOKEN_MARK) :]}")
+            return
+        merchant_id, _, customer_id = payload.partition(":")
+        self._on_change(merchant_id, None if customer_id == "*" else customer_id)
+
+    def _note(self, payload: str) -> None:
+        for message in payload.split(","):
+            number, _, token = message.partition(":")
+            hearers = self._heard_by.get(token)
+            if hearers is not None:
+                hearers.numbers.add(int(number))
+                hearers.more.set()
+
+
+class _Hearers:
+    """The processes that have heard one token."""
+
+    __slots__ = ("more", "numbers")
+
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+        self.more = asyncio.Event()

@@ -1,0 +1,124 @@
+"""Prices over real gRPC: added, negotiated, refused by field, and not sold before they can be billed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from candela import Client, Failure, failure_of
+from candela.catalog.v1 import plan_pb2, plan_service_pb2, price_service_pb2
+from candela.catalog.v1 import price_terms_pb2 as terms
+from candela.customer.v1 import customer_pb2
+from candela.subscription.v1 import subscription_service_pb2
+
+from demo.team_plan import sign_up
+from tests.helpers.catalog import fee, usd
+from tests.helpers.servers import LiveServer
+
+
+@pytest.fixture
+def candela(live_server: LiveServer) -> Iterator[Client]:
+    with Client(live_server.address, live_server.secret_key) as client:
+        yield client
+
+
+@pytest.fixture
+def slug(candela: Client) -> str:
+    """A plan that is sold at one public price."""
+    made = f"pro-{secrets.token_hex(4)}"
+    candela.plans.CreatePlan(
+        plan_service_pb2.CreatePlanRequest(slug=made, name="Pro", prices=[fee("49")])
+    )
+    return made
+
+
+def customer(candela: Client) -> customer_pb2.Customer:
+    return sign_up(candela, f"x-{secrets.token_hex(4)}", {})
+
+
+def adding(slug: str, new: plan_pb2.NewPrice) -> price_service_pb2.CreatePriceRequest:
+    return price_service_pb2.CreatePriceRequest(plan=plan_pb2.PlanRef(slug=slug), price=new)
+
+
+def taking(
+    who: customer_pb2.Customer, slug: str, price_id: str | None = None
+) -> subscription_service_pb2.CreateSubscriptionRequest:
+    return subscription_service_pb2.CreateSubscriptionRequest(
+        customer=customer_pb2.CustomerRef(id=who.id),
+        plan=plan_pb2.PlanRef(slug=slug),
+        price_id=price_id,
+    )
+
+
+def refused(call: object, request: object) -> Failure:
+    """Why a call failed; it must fail."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request)  # type: ignore[operator]
+    return failure_of(caught.value)
+
+
+@pytest.mark.spec("CAT-2", "CAT-7")
+def test_negotiated_price__is_sold_to_its_customer_and_not_found_by_another(
+    candela: Client, slug: str
+) -> None:
+    acme, other = customer(candela), customer(candela)
+    made = candela.prices.CreatePrice(adding(slug, fee("39", customer_id=acme.id))).price
+    got = refused(candela.subscriptions.CreateSubscription, taking(other, slug, made.id))
+    held = candela.subscriptions.CreateSubscription(taking(acme, slug, made.id)).subscription
+
+    assert got.code is grpc.StatusCode.NOT_FOUND
+    assert got.reason == "ERROR_REASON_PRICE_NOT_FOUND"
+    assert held.price_id == made.id
+
+
+@pytest.mark.spec("CAT-5")
+def test_archived_price__is_not_sold(candela: Client, slug: str) -> None:
+    made = candela.prices.CreatePrice(adding(slug, fee("59"))).price
+    candela.prices.ArchivePrice(price_service_pb2.ArchivePriceRequest(price_id=made.id))
+    got = refused(
+        candela.subscriptions.CreateSubscription, taking(customer(candela), slug, made.id)
+    )
+
+    assert got.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert got.reason == "ERROR_REASON_PLAN_NOT_SOLD"
+
+
+@pytest.mark.spec("DSL-4", "DSL-10")
+def test_terms_that_cannot_be__are_refused_by_path(candela: Client, slug: str) -> None:
+    new = fee("49")
+    new.discounts.add(percent="110", duration=terms.DISCOUNT_DURATION_FOREVER)
+    new.components[0].time_rules.add(after_period_count=3, stop=True)
+    new.components[0].time_rules.add(after_period_count=3, start=True)
+    new.minimum_commitment.amount.CopyFrom(usd("-1"))
+    new.minimum_commitment.recurrence_rule = "FREQ=YEARLY"
+    got = refused(candela.prices.CreatePrice, adding(slug, new))
+
+    assert got.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert {one.field for one in got.fields} == {
+        "price.discounts[0].percent",
+        "price.components[0].time_rules[1]",
+        "price.components[0].time_rules[1].start",
+        "price.components[0].time_rules[1].after_period_count",
+        "price.minimum_commitment.amount",
+    }
+
+
+@pytest.mark.spec("DSL-4", "SUB-1")
+def test_discount_that_is_not_billed_yet__is_defined_shown_and_not_sold(
+    candela: Client, slug: str
+) -> None:
+    new = fee("49", rule="FREQ=YEARLY")
+    new.discounts.add(percent="10", duration=terms.DISCOUNT_DURATION_ONCE, name="Launch")
+    made = candela.prices.CreatePrice(adding(slug, new)).price
+    read = candela.prices.GetPrice(price_service_pb2.GetPriceRequest(price_id=made.id)).price
+    got = refused(
+        candela.subscriptions.CreateSubscription, taking(customer(candela), slug, made.id)
+    )
+
+    assert read == made
+    assert list(read.discounts) == list(new.discounts)
+    assert got.code is grpc.StatusCode.UNIMPLEMENTED
+    assert got.metadata["spec_ids"] == "DSL-4"
+    assert made.id in got.message

@@ -24,14 +24,18 @@ async def bounded_shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) 
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(bounded_shop: Shop, events: EventStore, redis: Redis) -> AsyncIterator[Desk]:
-    """A server process."""
-    async with open_desk(bounded_shop, events, redis) as opened:
+async def desk(
+    bounded_shop: Shop, events: EventStore, redis: Redis, redis_url: str
+) -> AsyncIterator[Desk]:
+    """A server process, with an empty Redis."""
+    async with open_desk(bounded_shop, events, redis_url) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def other_desk(bounded_shop: Shop, events: EventStore, redis: Redis) -> AsyncIterator[Desk]:
+async def other_desk(
+    bounded_shop: Shop, events: EventStore, redis: Redis, redis_url: str
+) -> AsyncIterator[Desk]:
     """Another server process of the same merchant."""
-    async with open_desk(bounded_shop, events, redis) as opened:
+    async with open_desk(bounded_shop, events, redis_url) as opened:
         yield opened

@@ -19,7 +19,7 @@ from candela.catalog.v1 import (
     price_pb2,
     price_terms_pb2,
 )
-from candela.entitlement.v1 import entitlement_pb2, reservation_pb2
+from candela.entitlement.v1 import entitlement_pb2, entitlement_service_pb2, reservation_pb2
 from candela.entitlement.v1 import reservation_service_pb2 as pb
 from candela.metering.v1 import event_pb2
 from google.protobuf.duration_pb2 import Duration
@@ -33,6 +33,7 @@ from candela_server.customer.model import Customer, CustomerById, User, UserById
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.model import Answer
+from candela_server.entitlement.quick_check import QuickChecks
 from candela_server.entitlement.reservation_servicer import ReservationServicer
 from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.settle_reservation import Settler
@@ -41,12 +42,14 @@ from candela_server.merchant.model import TestClockId
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.directory import Directory
 from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.quick_counters import PREAMBLE, QuickCounters
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
+from candela_server.storage.redis_lane import RedisLane
 from candela_server.subscription.create_subscription import (
     CreateSubscription,
     create_subscription,
@@ -137,6 +140,7 @@ class Desk:
     settler: Settler
     ingestor: Ingestor
     counters: Counters
+    quick: QuickChecks
     keys: Any = field(default_factory=lambda: count(1))
 
     async def reserve(
@@ -212,6 +216,13 @@ class Desk:
         snapshot = await self.checker.snapshot(self.shop.merchant_id, ref)
         return await self.checker.check(self.shop.merchant_id, snapshot, feature, ONE)
 
+    async def quick_usage(self, who: Customer) -> tuple[str, str, str]:
+        """used, reserved and remaining as the data plane of checks has them."""
+        question = entitlement_service_pb2.CheckRequest(customer_id=who.id, feature="tokens")
+        answer = await self.quick.check(self.shop.merchant_id, question.SerializeToString())
+        usage = entitlement_service_pb2.CheckResponse.FromString(answer).entitlement.usage
+        return usage.used, usage.reserved, usage.remaining
+
     async def used(self, who: Customer | User, feature: str = "tokens") -> Decimal:
         """What the metric measured, as invoices see it, and nothing held or on its way."""
         usage = (await self.check(who, feature)).usage
@@ -239,12 +250,14 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(shop: Shop, events: EventStore, redis: Redis) -> AsyncIterator[Desk]:
+async def open_desk(shop: Shop, events: EventStore, redis_url: str) -> AsyncIterator[Desk]:
     """A server process's rooms, wired as app.py wires them; it hears of changes."""
     db, clock = shop.db, shop.clock
     changes = Changes(db, lambda *changed: hear(*changed), lambda: snapshots.doubt_all())
     snapshots = SnapshotCache(changes.is_current)
+    redis = Redis(redis_url)
     counters = Counters(CounterCache(redis), events, clock)
+    lane = RedisLane(redis_url, PREAMBLE)
     directory = Directory(db, clock)
     ingestor = Ingestor(db, events, directory, counters, clock)
     settler = Settler(db, ingestor, clock, usage_events_to_proto, changes)
@@ -261,17 +274,22 @@ async def open_desk(shop: Shop, events: EventStore, redis: Redis) -> AsyncIterat
         yield Desk(
             shop=shop,
             events=events,
-            servicer=ReservationServicer(db, events, Mutations(db, clock, changes), clock, checker, settler),
+            servicer=ReservationServicer(
+                db, events, Mutations(db, clock, changes), clock, checker, settler
+            ),
             checker=checker,
             settler=settler,
             ingestor=ingestor,
             counters=counters,
+            quick=QuickChecks(checker, QuickCounters(lane, counters), clock, snapshots.is_current),
         )
     finally:
         await settler.stop()
         await ingestor.stop()
         await counters.stop()
         await changes.close()
+        await lane.close()
+        await redis.close()
 
 
 def usage_of(response: Any) -> tuple[str, str, str]:

@@ -143,7 +143,7 @@ async def test_redis_flushed_between_reserve_and_commit__loses_nothing(
 async def test_redis_gone__decides_and_records_all_the_same(desk: Desk, events: EventStore) -> None:
     customer = await desk.shop.sign_up()
 
-    async with open_desk(desk.shop, events, Redis("redis://127.0.0.1:1/0")) as deaf:
+    async with open_desk(desk.shop, events, "redis://127.0.0.1:1/0") as deaf:
         made = (await deaf.reserve(customer, "15")).reservation
         got = await deaf.commit(made, "15")
         with pytest.raises(LimitReachedError):

@@ -30,7 +30,6 @@ from candela_server.merchant.create_merchant import CreateMerchant, create_merch
 from candela_server.merchant.create_test_clock import CreateTestClock, create_test_clock
 from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import IdempotencyMismatchError
-from candela_server.storage.redis import Redis
 
 from tests.integration.entitlement.reserving import LIMIT, Desk, Shop, open_desk, usage_of
 
@@ -77,6 +76,49 @@ async def test_reserved__shows_in_checks_until_it_is_given_back(desk: Desk) -> N
     assert answer.usage.remaining == 17
 
 
+@pytest.mark.spec("ENT-9", "ENT-5")
+async def test_answers_kept_for_the_same_question__follow_what_is_reserved_and_expires(
+    desk: Desk, other_desk: Desk
+) -> None:
+    customer = await desk.shop.sign_up()
+    await desk.record(customer, "3")
+    got = [await other_desk.quick_usage(customer)]
+
+    made = (await desk.reserve(customer, "10", hold_s=60)).reservation
+    await desk.reserve(customer, "4", hold_s=120)
+    got += [await other_desk.quick_usage(customer) for _ in range(2)]
+    desk.shop.clock.advance(desk.shop.clock.now() + timedelta(seconds=60))
+    got += [await other_desk.quick_usage(customer)]
+    desk.shop.clock.advance(desk.shop.clock.now() + timedelta(seconds=60))
+    got += [await other_desk.quick_usage(customer)]
+
+    assert (await desk.get(made)).status == EXPIRED
+    assert got == [
+        ("3", "0", "17"),
+        ("3", "14", "3"),
+        ("3", "14", "3"),
+        ("3", "4", "13"),
+        ("3", "0", "17"),
+    ]
+
+
+@pytest.mark.spec("ENT-9")
+async def test_committed__is_use_and_not_reserved_in_the_next_check_of_the_other_server(
+    desk: Desk, other_desk: Desk
+) -> None:
+    customer = await desk.shop.sign_up()
+    seen = []
+    for number in range(3):
+        made = (await desk.reserve(customer, "4")).reservation
+        seen.append(await other_desk.quick_usage(customer))
+        await desk.commit(made, "3")
+        seen.append(await other_desk.quick_usage(customer))
+        assert seen[-2:] == [
+            (str(3 * number), "4", str(16 - 3 * number)),
+            (str(3 * number + 3), "0", str(17 - 3 * number)),
+        ]
+
+
 @pytest.mark.spec("ENT-9")
 async def test_more_than_is_left__is_refused_and_says_what_is(desk: Desk) -> None:
     customer = await desk.shop.sign_up()
@@ -120,14 +162,14 @@ async def test_expired__frees_by_itself_and_stays_expired(desk: Desk) -> None:
 
 @pytest.mark.spec("ENT-9")
 async def test_server_whose_clock_is_behind__cannot_commit_what_another_gave_away(
-    desk: Desk, events: EventStore, redis: Redis
+    desk: Desk, events: EventStore, redis_url: str
 ) -> None:
     shop = desk.shop
     customer = await shop.sign_up()
     first = (await desk.reserve(customer, "20", hold_s=60)).reservation
 
     ahead = FixedClock(shop.clock.now() + timedelta(seconds=60))
-    async with open_desk(Shop(shop.db, ahead, shop.merchant_id), events, redis) as other:
+    async with open_desk(Shop(shop.db, ahead, shop.merchant_id), events, redis_url) as other:
         await other.reserve(customer, "20")
 
     with pytest.raises(ReservationSettledError, match="expired"):
@@ -226,7 +268,7 @@ async def test_what_cannot_be_reserved__is_refused_with_the_reason(desk: Desk) -
 
 @pytest.mark.spec("ENT-9")
 async def test_unknown_id_and_foreign_merchants__are_not_found(
-    desk: Desk, events: EventStore, redis: Redis
+    desk: Desk, events: EventStore, redis_url: str
 ) -> None:
     shop = desk.shop
     mine = (await desk.reserve(await shop.sign_up(), "1")).reservation
@@ -235,7 +277,9 @@ async def test_unknown_id_and_foreign_merchants__are_not_found(
     )
     unknown = reservation_pb2.Reservation(id=new_id("rsv"))
 
-    async with open_desk(Shop(shop.db, shop.clock, created.merchant.id), events, redis) as foreign:
+    async with open_desk(
+        Shop(shop.db, shop.clock, created.merchant.id), events, redis_url
+    ) as foreign:
         for asked, of in ((foreign, mine), (desk, unknown)):
             for act in (asked.get, asked.commit, asked.release):
                 with pytest.raises(ReservationNotFoundError):

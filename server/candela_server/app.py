@@ -41,7 +41,10 @@ from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.quick_check import QuickChecks
+from candela_server.entitlement.reservation_servicer import ReservationServicer
+from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.servicer import EntitlementServicer
+from candela_server.entitlement.settle_reservation import Settler
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -154,7 +157,9 @@ async def _serve(settings: Settings) -> int:
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
         await changes.start()
-        rooms = _rooms(settings, storage, ingestor, snapshots, changes, clock)
+        settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, changes)
+        await settler.start()
+        rooms = _rooms(settings, storage, ingestor, settler, snapshots, changes, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -166,6 +171,7 @@ async def _serve(settings: Settings) -> int:
         http.should_exit = True
         await http_task
         noting.cancel()
+        await settler.stop()
         await ingestor.stop()
         await changes.close()
         with contextlib.suppress(Exception):
@@ -209,6 +215,7 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
+    settler: Settler,
     snapshots: SnapshotCache,
     changes: Changes,
     clock: Clock,
@@ -223,6 +230,7 @@ def _rooms(
         checker = Checker(db, storage.counters, snapshots, clock)
         quick = QuickChecks(checker, storage.quick_counters, clock, snapshots.is_current)
         rooms.append(EntitlementServicer(checker, quick))
+        rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":

@@ -30,10 +30,11 @@ from candela_server.subscription import read as subscription
 from candela_server.subscription.feature_override import FeatureOverride
 from candela_server.subscription.model import Status, Subscription, SubscriptionId
 
-from . import store
+from . import reservation_store, store
 from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
 from .rules.precedence import Access, Held, InForce, value_in_force
 from .share import table_of
+from .show_reserved import show_reserved
 
 _ACCESS = {
     Status.TRIALING: Access.FULL,
@@ -72,6 +73,8 @@ async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
     grants = await credit.list_grants(tx, holder.id, now)
     metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
     states = [_state(feature, holdings, grants, metrics, now) for feature in features]
+    open_ones = await reservation_store.list_shown(tx, holder.id, now)
+    states = show_reserved(states, open_ones, user.id if user else None)
     return Snapshot(
         customer_id=holder.id,
         user_id=user.id if user else None,

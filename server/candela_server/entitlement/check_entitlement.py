@@ -22,13 +22,15 @@ from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 from .build_snapshot import Who, build_snapshot
 from .cache import SnapshotCache
 from .model import Answer, FeatureState, Origin, RevisionUnavailableError, Snapshot
-from .rules.allowance import decide
+from .rules.allowance import decide, reserved_at
 
 BUILD_TIMEOUT_S: Final = 2.0
 """How long the database may take for one snapshot before what was known before is served."""
 
 _PAUSE_S: Final = 0.5
 """How long the database is left alone after it failed: checks are answered at once instead of waiting again."""
+
+_NOTHING: Final = Decimal(0)
 
 
 class Checker:
@@ -83,12 +85,17 @@ class Checker:
         asks = [ask_of(snapshot, state) for snapshot, state, _ in wanted if state.metered]
         readings = iter(await self._counters.read_marked(merchant_id, asks))
         answers = []
-        for _, state, quantity in wanted:
-            used, origin = None, Origin.NONE
+        for snapshot, state, quantity in wanted:
+            used, origin, reserved = None, Origin.NONE, _NOTHING
             if state.metered is not None:
                 used, live = next(readings)
                 origin = Origin.COUNTERS if live else Origin.ROLLUPS
-            answers.append(decide(state, used=used, quantity=quantity, origin=origin))
+                if state.metered.held:
+                    now = snapshot.frozen_now or self._clock.now()
+                    reserved = reserved_at(state.metered.held, now)
+            answers.append(
+                decide(state, used=used, quantity=quantity, origin=origin, reserved=reserved)
+            )
         return answers
 
     async def _build(self, merchant_id: str, who: Who) -> Snapshot:

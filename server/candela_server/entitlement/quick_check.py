@@ -24,15 +24,27 @@ from . import wire
 from .build_snapshot import Who
 from .check_entitlement import Checker, ask_of
 from .model import Answer, FeatureState, Origin, Snapshot
-from .rules.allowance import decide
+from .rules.allowance import decide, reserved_at
 
 MAX_PREPARED: Final = 20_000
+_NOTHING: Final = Decimal(0)
 
 
 class _Prepared:
     """What a question means, and its last answer. `raw` is the counter that the answer rests on, if it needed one."""
 
-    __slots__ = ("counter", "item", "quantity", "raw", "response", "snapshot", "state", "who")
+    __slots__ = (
+        "counter",
+        "held",
+        "item",
+        "quantity",
+        "raw",
+        "reserved",
+        "response",
+        "snapshot",
+        "state",
+        "who",
+    )
 
     def __init__(
         self, who: Who, snapshot: Snapshot, state: FeatureState, quantity: Decimal, merchant_id: str
@@ -47,20 +59,31 @@ class _Prepared:
             else None
         )
         self.raw: Raw | None = None
+        self.held = state.metered.held if state.metered is not None else ()
+        self.reserved = _NOTHING
         self.response = b""
         self.item = b""
         if self.counter is None:
             self._keep(decide(state, used=None, quantity=quantity))
 
-    def with_raw(self, raw: Raw) -> bytes:
-        """The response for what the counter holds: the last one, unless it has moved."""
-        if raw != self.raw:
+    def with_raw(self, raw: Raw, clock: Clock) -> bytes:
+        """The response for what the counter holds: the last one, unless it or what is reserved has moved."""
+        reserved = self.reserved
+        if self.held:
+            reserved = reserved_at(self.held, self.snapshot.frozen_now or clock.now())
+        if raw != self.raw or reserved != self.reserved:
             assert self.counter is not None, "only metered features have counters"
             used = self.counter.value(raw)
             self._keep(
-                decide(self.state, used=used, quantity=self.quantity, origin=Origin.COUNTERS)
+                decide(
+                    self.state,
+                    used=used,
+                    quantity=self.quantity,
+                    origin=Origin.COUNTERS,
+                    reserved=reserved,
+                )
             )
-            self.raw = raw
+            self.raw, self.reserved = raw, reserved
         return self.response
 
     def as_item(self) -> bytes:
@@ -103,7 +126,7 @@ class QuickChecks:
             return prepared.response
         raw = await self._counters.read(counter) if self._counters else None
         if raw is not None:
-            return prepared.with_raw(raw)
+            return prepared.with_raw(raw, self._clock)
         [answer] = await self._ask(merchant_id, [prepared])
         return wire.check_response_to_proto(answer, prepared.snapshot).SerializeToString()
 
@@ -149,7 +172,7 @@ class QuickChecks:
             assert isinstance(one, _Prepared), "results hold nothing else"
             raw = next(raws) if one.counter is not None else None
             if raw is not None:
-                one.with_raw(raw)
+                one.with_raw(raw, self._clock)
             elif one.counter is not None:
                 slow.append((len(items), one))
                 items.append(b"")

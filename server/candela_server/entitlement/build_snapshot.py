@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,12 +10,10 @@ from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
     CreditApplicationType,
     Feature,
-    FeatureId,
     LimitBehavior,
     LimitScope,
     Metric,
     MetricId,
-    Offer,
     PlanFeature,
 )
 from candela_server.credit import read as credit
@@ -26,35 +23,15 @@ from candela_server.customer.model import Customer, CustomerById, CustomerRef, U
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
-from candela_server.subscription import read as subscription
-from candela_server.subscription.feature_override import FeatureOverride
-from candela_server.subscription.model import Status, Subscription, SubscriptionId
 
 from . import reservation_store, store
+from .holdings import Holding, read_holdings
 from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
 from .rules.precedence import Access, Held, InForce, value_in_force
 from .share import table_of
 from .show_reserved import show_reserved
 
-_ACCESS = {
-    Status.TRIALING: Access.FULL,
-    Status.ACTIVE: Access.FULL,
-    # What a past-due customer keeps will be the merchant's policy (ENT-10); until then access stays.
-    Status.PAST_DUE: Access.FULL,
-    Status.PAUSED: Access.PAUSED,
-}
-
 Who = CustomerRef | UserRef
-
-
-@dataclass(frozen=True, slots=True)
-class _Holding:
-    """One subscription with what it bought, and its overrides by feature."""
-
-    subscription: Subscription
-    offer: Offer
-    access: Access
-    overrides: Mapping[FeatureId, FeatureOverride]
 
 
 async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
@@ -69,7 +46,7 @@ async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
         return _of_nobody(features, revision)
     own_clock = await customer.customer_clock(tx, clock, holder)
     now = own_clock.now()
-    holdings = await _holdings(tx, holder)
+    holdings = await read_holdings(tx, holder, now)
     grants = await credit.list_grants(tx, holder.id, now)
     metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
     states = [_state(feature, holdings, grants, metrics, now) for feature in features]
@@ -95,32 +72,9 @@ async def _resolve(tx: Tx, who: Who) -> tuple[Customer | None, User | None]:
     return await customer.get_customer(tx, CustomerById(user.customer_id)), user
 
 
-async def _holdings(tx: Tx, holder: Customer) -> list[_Holding]:
-    held = [
-        one
-        for one in await subscription.list_of_customer(tx, holder.id)
-        if one.version.status in _ACCESS
-    ]
-    offers = await catalog.get_offers(
-        tx, [(one.version.plan_version_id, one.version.price_id) for one in held]
-    )
-    overrides: dict[SubscriptionId, dict[FeatureId, FeatureOverride]] = {one.id: {} for one in held}
-    for override in await subscription.list_overrides(tx, list(overrides)):
-        overrides[override.subscription_id][override.feature_id] = override
-    return [
-        _Holding(
-            one,
-            offers[one.version.plan_version_id, one.version.price_id],
-            _ACCESS[one.version.status],
-            overrides[one.id],
-        )
-        for one in held
-    ]
-
-
 def _state(
     feature: Feature,
-    holdings: Sequence[_Holding],
+    holdings: Sequence[Holding],
     grants: Sequence[CreditGrant],
     metrics: Mapping[MetricId, Metric],
     now: datetime,
@@ -149,6 +103,7 @@ def _state(
     )
     by_credits = metered is not None and metered.credits is not None
     ends = [in_force.valid_until, metered.window.end_at if metered else None]
+    ends += [one.access_until for one in holdings]
     if metered and metered.credits:
         ends.append(metered.credits.next_expiry_at)
     return FeatureState(
@@ -163,7 +118,7 @@ def _state(
     )
 
 
-def _granted(holding: _Holding, feature: Feature) -> PlanFeature | None:
+def _granted(holding: Holding, feature: Feature) -> PlanFeature | None:
     for granted in holding.offer.version.features:
         if granted.feature_id == feature.id:
             return granted
@@ -172,7 +127,7 @@ def _granted(holding: _Holding, feature: Feature) -> PlanFeature | None:
 
 def _metered(
     feature: Feature,
-    winner: _Holding,
+    winner: Holding,
     granted: PlanFeature | None,
     grants: Sequence[CreditGrant],
     metrics: Mapping[MetricId, Metric],
@@ -190,6 +145,8 @@ def _metered(
         if grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == feature.metric_id
         and grant.subscription_id in (None, held.id)
+        # What the plan that is not paid for has granted is not used up meanwhile.
+        and (grant.subscription_id is None or winner.access is Access.FULL)
     ]
     component = offer.price.component(component_id or offer.price.components[0].id)
     window = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)

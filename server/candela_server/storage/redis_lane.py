@@ -140,7 +140,7 @@ class RedisLane(asyncio.Protocol):
             self._watch = None
 
     def _is_saturated(self) -> bool:
-        """Whether the processor was the limit lately: then calls queue anyway, and gathering them shortens the queue."""
+        """Whether the processor was the limit lately: calls queue then anyway; together they go through it faster."""
         now_s = time.monotonic()
         if now_s >= self._look_at_load_s:
             used_s = time.thread_time()

@@ -22,6 +22,7 @@ from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 from .build_snapshot import Who, build_snapshot
 from .cache import SnapshotCache
 from .model import Answer, FeatureState, Origin, RevisionUnavailableError, Snapshot
+from .remembered_catalog import RememberedCatalog
 from .rules.allowance import decide, reserved_at
 
 BUILD_TIMEOUT_S: Final = 2.0
@@ -37,13 +38,19 @@ class Checker:
     """Answers checks; one per process."""
 
     def __init__(
-        self, db: Postgres, counters: Counters, snapshots: SnapshotCache, clock: Clock
+        self,
+        db: Postgres,
+        counters: Counters,
+        snapshots: SnapshotCache,
+        clock: Clock,
+        catalog: RememberedCatalog | None = None,
     ) -> None:
         """Takes where snapshots are built from, usage is read from, and time is told by."""
         self._db = db
         self._counters = counters
         self._snapshots = snapshots
         self._clock = clock
+        self._catalog = catalog
         self._database_rests_until_s = 0.0
 
     async def snapshot(self, merchant_id: str, who: Who, min_revision: int = 0) -> Snapshot:
@@ -111,9 +118,10 @@ class Checker:
             raise
 
     async def _read(self, merchant_id: str, who: Who) -> Snapshot:
+        catalog = self._catalog.of(merchant_id) if self._catalog else None
         try:
             async with asyncio.timeout(BUILD_TIMEOUT_S), self._db.reading(merchant_id) as tx:
-                return await build_snapshot(tx, self._clock, who)
+                return await build_snapshot(tx, self._clock, who, catalog)
         except TimeoutError as error:
             raise DatabaseUnavailableError from error
 

@@ -27,6 +27,8 @@ from .model import Answer, FeatureState, Origin, Snapshot
 from .rules.allowance import decide, reserved_at
 
 MAX_PREPARED: Final = 20_000
+_TAG_1: Final = 0x0A
+_MAX_SHIFT: Final = 28
 _NOTHING: Final = Decimal(0)
 
 
@@ -130,25 +132,30 @@ class QuickChecks:
         [answer] = await self._ask(merchant_id, [prepared])
         return wire.check_response_to_proto(answer, prepared.snapshot).SerializeToString()
 
-    async def check_many(self, merchant_id: str, questions: Sequence[pb.CheckRequest]) -> bytes:
-        """The CheckManyResponse to these questions, in order; a bad one spoils no other.
+    async def check_many(self, merchant_id: str, questions: Sequence[bytes]) -> bytes:
+        """The CheckManyResponse to these CheckRequests, in order; a bad one spoils no other.
 
         All answers about one customer rest on one snapshot, so that they agree with one another.
         """
         snapshots: dict[Who, Snapshot] = {}
         results: list[_Prepared | bytes] = []
+        known = self._prepared
+        now, current = self._clock.now(), self._is_current()
         for index, question in enumerate(questions):
-            encoded = question.SerializeToString()
-            prepared = self._prepared.get((merchant_id, encoded))
-            if (
-                prepared is not None
-                and self._holds(prepared)
-                and snapshots.setdefault(prepared.who, prepared.snapshot) is prepared.snapshot
-            ):
-                results.append(prepared)
-                continue
+            prepared = known.get((merchant_id, question))
+            if prepared is not None and current:
+                snapshot = prepared.snapshot
+                if (
+                    snapshot.alive
+                    and (snapshot.valid_until is None or snapshot.is_valid_at(now))
+                    and snapshots.setdefault(prepared.who, snapshot) is snapshot
+                ):
+                    results.append(prepared)
+                    continue
             try:
-                results.append(await self._prepare(merchant_id, encoded, question, snapshots))
+                asked = pb.CheckRequest.FromString(question)
+                results.append(await self._prepare(merchant_id, question, asked, snapshots))
+                current = self._is_current()
             except CandelaError as error:
                 field = error.violations[0].field if error.violations else ""
                 problem = item_error_to_proto(index, error.reason, field, error.message)
@@ -231,3 +238,36 @@ def _field_1(message: bytes) -> bytes:
         length >>= 7
     encoded.append(length)
     return bytes(encoded) + message
+
+
+def questions_in(request: bytes) -> list[bytes]:
+    """The bytes of each CheckRequest of a CheckManyRequest. Raises DecodeError.
+
+    They are cut out instead of parsed: a question that was asked before is known by its bytes. A request with anything
+    else in it, as a later contract may have, is parsed.
+    """
+    found: list[bytes] = []
+    place, end = 0, len(request)
+    while place < end:
+        if request[place] != _TAG_1:
+            return _parsed(request)
+        length = shift = 0
+        while True:
+            place += 1
+            if place >= end or shift > _MAX_SHIFT:
+                return _parsed(request)
+            byte = request[place]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        place += 1
+        if place + length > end:
+            return _parsed(request)
+        found.append(request[place : place + length])
+        place += length
+    return found
+
+
+def _parsed(request: bytes) -> list[bytes]:
+    return [one.SerializeToString() for one in pb.CheckManyRequest.FromString(request).checks]

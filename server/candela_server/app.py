@@ -175,12 +175,18 @@ async def _serve(settings: Settings) -> int:
         await server.start()
         log.info("serving", grpc=settings.grpc_address, http=settings.http_address)
         noting = asyncio.create_task(_note_key_use(authenticator))
+        auditing = [
+            asyncio.create_task(room.quick.audit_forever())
+            for room in rooms
+            if isinstance(room, EntitlementServicer)
+        ]
         await stopping.wait()
         log.info("draining", seconds=settings.drain_s)
         await server.drain()
         http.should_exit = True
         await http_task
-        noting.cancel()
+        for task in (noting, *auditing):
+            task.cancel()
         await settler.stop()
         await ingestor.stop()
         await memory.changes.close()

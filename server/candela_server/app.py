@@ -34,6 +34,8 @@ from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.servicer import EntitlementServicer
+from candela_server.entitlement.watch_hub import WatchHub
+from candela_server.entitlement.wire import entitlement_to_proto
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -144,9 +146,12 @@ async def _serve(settings: Settings) -> int:
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
-        listener = _entitlement_listener(settings, snapshots, directory)
+        checker = Checker(storage.db, storage.counters, snapshots, clock)
+        hub = _watch_hub(settings, storage, checker, clock)
+        await hub.start()
+        listener = _entitlement_listener(settings, snapshots, directory, hub)
         await listener.start()
-        rooms = _rooms(settings, storage, ingestor, snapshots, clock)
+        rooms = _rooms(settings, storage, ingestor, EntitlementServicer(checker, hub), clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -154,6 +159,8 @@ async def _serve(settings: Settings) -> int:
         noting = asyncio.create_task(_note_key_use(authenticator))
         await stopping.wait()
         log.info("draining", seconds=settings.drain_s)
+        # Streams have no end of their own, which draining would wait for.
+        await hub.stop()
         await server.drain()
         http.should_exit = True
         await http_task
@@ -198,7 +205,7 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
-    snapshots: SnapshotCache,
+    entitlements: EntitlementServicer,
     clock: Clock,
 ) -> list[Room]:
     """Every servicer of this process, by its role."""
@@ -208,7 +215,7 @@ def _rooms(
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
-        rooms.append(EntitlementServicer(Checker(db, storage.counters, snapshots, clock)))
+        rooms.append(entitlements)
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":
@@ -232,17 +239,25 @@ def _rooms(
     return rooms
 
 
+def _watch_hub(settings: Settings, storage: Storage, checker: Checker, clock: Clock) -> WatchHub:
+    secret = settings.page_token_secret.get_secret_value().encode()
+    return WatchHub(storage.db, checker, clock, secret, entitlement_to_proto)
+
+
 def _entitlement_listener(
-    settings: Settings, snapshots: SnapshotCache, directory: Directory
+    settings: Settings, snapshots: SnapshotCache, directory: Directory, hub: WatchHub
 ) -> Listener:
     def changed(payload: str) -> None:
-        merchant_id, _, customer_id = payload.partition(":")
-        snapshots.forget(merchant_id, None if customer_id == "*" else customer_id)
+        merchant_id, _, text = payload.partition(":")
+        customer_id = None if text == "*" else text
+        snapshots.forget(merchant_id, customer_id)
         directory.forget(merchant_id)
+        hub.changed(merchant_id, customer_id)
 
     def missed() -> None:
         snapshots.forget_all()
         snapshots.listening = listener.connected
+        hub.missed()
 
     listener = Listener(
         settings.database_url.get_secret_value(), ENTITLEMENTS_CHANNEL, changed, missed

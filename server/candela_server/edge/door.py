@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
@@ -32,6 +33,7 @@ from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.model import UnknownApiKeyError
 from candela_server.storage.mutation import was_replayed
 
+from .key_guard import KeyGuard
 from .measures import MethodMeasures
 from .methods import Method
 from .status import internal_status, status_of
@@ -44,7 +46,7 @@ MAX_REQUEST_ID_BYTES = 100
 
 Context = aio.ServicerContext[Any, Any]
 Unary = Callable[[Any, Context], Awaitable[Message]]
-Stream = Callable[[Any, Context], AsyncIterator[Message]]
+Stream = Callable[[Any, Context], AsyncGenerator[Message, None]]
 
 
 class ScopeMissingError(Forbidden):
@@ -123,15 +125,23 @@ class Door:
     def _streaming(self, method: Method, behaviour: Stream) -> Stream:
         measures = MethodMeasures(method.name)
 
-        async def answer(request: Any, context: Context) -> AsyncIterator[Message]:
+        async def answer(request: Any, context: Context) -> AsyncGenerator[Message, None]:
             started = time.perf_counter()
+            guard = KeyGuard(lambda: self._admit(method, context))
             try:
                 current_caller.set(await self._admit(method, context))
-                async for response in behaviour(request, context):
-                    yield response
+                guard.begin()
+                async with aclosing(behaviour(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+            except asyncio.CancelledError:
+                if guard.refusal is None:
+                    raise
+                await _refuse(method, context, guard.refusal)
             except Exception as error:
                 await _refuse(method, context, error)
             finally:
+                guard.end()
                 measures.observe(context.code(), time.perf_counter() - started)
 
         return answer
@@ -206,7 +216,7 @@ def _unserved(method: Method) -> Unary:
 def _unserved_stream(method: Method) -> Stream:
     refuse = _unserved(method)
 
-    async def refuse_stream(request: Any, context: Context) -> AsyncIterator[Message]:
+    async def refuse_stream(request: Any, context: Context) -> AsyncGenerator[Message, None]:
         yield await refuse(request, context)
 
     return refuse_stream

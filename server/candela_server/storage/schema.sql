@@ -346,6 +346,15 @@ CREATE TABLE public.customer_user (
 
 ALTER TABLE ONLY public.customer_user FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.entitlement_change (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    changed_xid bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.entitlement_change FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.event (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     customer_id text NOT NULL COLLATE pg_catalog."C",
@@ -776,6 +785,9 @@ ALTER TABLE ONLY public.customer_user
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.entitlement_change
+    ADD CONSTRAINT entitlement_change_pkey PRIMARY KEY (merchant_id, customer_id, changed_xid);
+
 ALTER TABLE ONLY public.event_key
     ADD CONSTRAINT event_key_pkey PRIMARY KEY (key_hash, claim_month);
 
@@ -889,6 +901,10 @@ CREATE INDEX customer_by_age ON public.customer USING btree (merchant_id, create
 CREATE INDEX customer_by_test_clock ON public.customer USING btree (merchant_id, test_clock_id) WHERE (test_clock_id IS NOT NULL);
 
 CREATE INDEX customer_user_by_customer ON public.customer_user USING btree (merchant_id, customer_id, created_at, id);
+
+CREATE INDEX entitlement_change_by_age ON public.entitlement_change USING brin (changed_at);
+
+CREATE INDEX entitlement_change_by_order ON public.entitlement_change USING btree (merchant_id, changed_xid) INCLUDE (customer_id);
 
 CREATE INDEX event_by_customer ON ONLY public.event USING btree (merchant_id, customer_id, name, happened_at);
 
@@ -1076,6 +1092,12 @@ CREATE POLICY customer_user_wall ON public.customer_user TO candela_app USING ((
 
 CREATE POLICY customer_wall ON public.customer TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.entitlement_change ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY entitlement_change_system ON public.entitlement_change TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY entitlement_change_wall ON public.entitlement_change TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.feature ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY feature_wall ON public.feature TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
@@ -1210,6 +1232,9 @@ GRANT SELECT,INSERT ON TABLE public.credit_transaction TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer_user TO candela_app;
+
+GRANT SELECT,INSERT ON TABLE public.entitlement_change TO candela_app;
+GRANT SELECT,DELETE ON TABLE public.entitlement_change TO candela_system;
 
 GRANT SELECT,INSERT ON TABLE public.event TO candela_events;
 

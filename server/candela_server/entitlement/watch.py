@@ -118,6 +118,7 @@ class WatchStream:
         self._token_until_s = 0.0
         self._beat_at_s = 0.0
         self._news_since_beat = True
+        self._caught_up = False
         self._woken = asyncio.Event()
 
     @property
@@ -212,6 +213,10 @@ class WatchStream:
             self._plan()
             if self._now_s() >= self._beat_at_s:
                 yield self._beat()
+            elif not self._caught_up and self._knows_all():
+                # Whoever waits for the whole state has it now, and is told so at once.
+                self._caught_up = True
+                yield self._beat()
             asked = await self._next_asked()
             if asked:
                 async for told in self._tell_of(asked):
@@ -231,12 +236,19 @@ class WatchStream:
             for listing in self._listings:
                 listing.owed = listing.owed or listing.quiet
                 listing.quiet = False
-        elif (
+        elif not self._changed and not self._swept and not self._owes_listing():
+            self._complete_to = max(self._complete_to, self._horizon)
+
+    def _owes_listing(self) -> bool:
+        return any(listing.owed for listing in self._listings)
+
+    def _knows_all(self) -> bool:
+        """Whether nothing is left to tell but how usage moved."""
+        return (
             not self._changed
             and not self._swept
-            and not any(listing.owed for listing in self._listings)
-        ):
-            self._complete_to = max(self._complete_to, self._horizon)
+            and all(listing.quiet for listing in self._listings)
+        )
 
     async def _next_asked(self) -> dict[str, bool]:
         """The next customers to look at, and whether the watcher knows each as it is, usage aside."""
@@ -251,10 +263,7 @@ class WatchStream:
                 continue
             if not asked:
                 self._listings.popleft()
-                if not listing.owed and self._listed_to is not None:
-                    self._listed_to = None
-                    # Said at once: whoever waits for the whole state has it now.
-                    self._beat_at_s = 0.0
+                self._listed_to = None
             break
         if asked:
             return asked
@@ -312,6 +321,9 @@ class WatchStream:
                 self._boundaries.pop(one, None)
             elif (news := self._news_of(state, quiet=asked[one])) is not None:
                 self._news_since_beat = True
+                if not self._caught_up:
+                    # A beat says that the state is current, which it is not before all is told.
+                    self._beat_at_s = self._now_s() + self._heartbeat_s
                 yield Told(news, self._resume_token())
         if failed:
             # The database is away; the hub ends the stream if it stays so.

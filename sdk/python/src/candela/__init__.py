@@ -14,12 +14,18 @@ from ._aio import AsyncClient
 from ._client import Client
 from ._errors import Failure, FieldViolation, failure_of
 from ._events import StreamProgress, StreamResult
+from ._local import LocalEntitlements
+from ._local_rules import LocalAnswer, LocalUsage, Origin
 
 __all__ = [
     "AsyncClient",
     "Client",
     "Failure",
     "FieldViolation",
+    "LocalAnswer",
+    "LocalEntitlements",
+    "LocalUsage",
+    "Origin",
     "StreamProgress",
     "StreamResult",
     "failure_of",

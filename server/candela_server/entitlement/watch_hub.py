@@ -16,20 +16,16 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
-from itertools import islice
 
 import structlog
 
-from candela_server.customer.model import CustomerById, CustomerId
 from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import Postgres
 
 from . import watch_store
 from .check_entitlement import Checker
 from .load_watched import Show, WatchedCustomers
-from .model import FeatureState, Snapshot
-from .rules.allowance import ONE
+from .read_moved_usage import read_used_prints
 from .rules.resume_token import Watched, digest_of
 from .watch import WatchStream
 from .watched import Told, TooManyWatchersError, WatchedCustomer, WatchInterruptedError
@@ -42,8 +38,6 @@ LOOK_S = 1.0
 BLIND_AFTER_S = 10.0
 """Streams end when the database could not be asked for so long."""
 ASKS_PER_LOOK = 1_000
-READING_S = 0.25
-"""Time in each second in which customers are gone through for their usage; a slow database makes it fewer of them."""
 MAX_STREAMS = 1_000
 """Streams of one process: half of the calls that it takes at a time."""
 RETRY_AFTER = timedelta(seconds=1)
@@ -283,25 +277,9 @@ class WatchHub:
             merchant.turn.extend(
                 one for one, known in merchant.known.items() if known.used_print is not None
             )
-        wanted: list[tuple[Snapshot, FeatureState, Decimal]] = []
-        counts: dict[str, int] = {}
-        until_s = self._now_s() + READING_S
-        while merchant.turn and len(wanted) < asks and self._now_s() < until_s:
-            one = merchant.turn.popleft()
-            if one not in merchant.known:
-                continue
-            snapshot = await self._checker.snapshot(merchant_id, CustomerById(CustomerId(one)))
-            metered = [
-                (snapshot, state, ONE)
-                for _, state in sorted(snapshot.features.items())
-                if state.metered is not None
-            ]
-            counts[one] = len(metered)
-            wanted += metered
-        answers = iter(await self._checker.check_states(merchant_id, wanted))
-        for one, count in counts.items():
-            used = tuple(answer.usage.used for answer in islice(answers, count) if answer.usage)
+        prints = await read_used_prints(self._checker, merchant_id, merchant.turn, asks=asks)
+        for one, used_print in prints.items():
             known = merchant.known.get(one)
-            if known is not None and known.used_print != hash(used):
-                known.used_print = hash(used)
+            if known is not None and known.used_print != used_print:
+                known.used_print = used_print
                 self._mark_moved(merchant_id, merchant, one)

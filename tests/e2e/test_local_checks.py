@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,7 +11,15 @@ from pathlib import Path
 
 import grpc
 import pytest
-from candela import Client, LocalEntitlements, Origin, failure_of
+from candela import (
+    AsyncClient,
+    AsyncLocalEntitlements,
+    Client,
+    LocalEntitlements,
+    Origin,
+    failure_of,
+)
+from candela._local_follow import SILENCE_S
 
 from demo.team_plan import sign_up, subscribe
 from tests.e2e.test_refusals import fresh_plan
@@ -254,6 +263,55 @@ def test_closed__asks_the_server(candela: Client, sold: Sold) -> None:
     local.close()
 
     assert local.check(sold.analytics, user_id=sold.user).origin is Origin.SERVER
+
+
+@pytest.mark.spec("ENT-8")
+async def test_event_loop__has_the_same_local_checks(
+    live_server: LiveServer, candela: Client, sold: Sold
+) -> None:
+    sold.subscribe(candela)
+    async with (
+        AsyncClient(live_server.address, live_server.secret_key) as client,
+        client.local([sold.customer_id]) as local,
+    ):
+        assert await local.wait_until_current(CURRENT)
+        first = await local.check(sold.analytics, user_id=sold.user, quantity=3)
+        switch(candela, sold.analytics, on=False)
+        async with asyncio.timeout(FOLLOWS_WITHIN_S):
+            while await local.is_feature_entitled(sold.analytics, user_id=sold.user):
+                await asyncio.sleep(0.005)
+        with pytest.raises(grpc.RpcError) as refused:
+            await local.is_feature_entitled("no-such-thing", user_id=sold.user)
+
+    assert (first.entitled, first.origin) == (True, Origin.LOCAL)
+    assert failure_of(refused.value).reason == "ERROR_REASON_FEATURE_NOT_FOUND"
+
+
+@pytest.mark.spec("ENT-8")
+async def test_connection_gone_silent__is_given_up_and_made_anew(
+    live_server: LiveServer, candela: Client, sold: Sold, local: LocalEntitlements
+) -> None:
+    sold.subscribe(candela)
+    async with (
+        AsyncClient(live_server.address, live_server.secret_key) as client,
+        client.local([sold.customer_id]) as awaited,
+    ):
+        assert await awaited.wait_until_current(CURRENT)
+        for checks in (local, awaited):
+            # As if the last word had come long ago.
+            checks._follower._heard_at_s = -SILENCE_S - 1e9
+        await asyncio.gather(*[made_anew(checks) for checks in (local, awaited)])
+        switch(candela, sold.analytics, on=False)
+        async with asyncio.timeout(FOLLOWS_WITHIN_S * 5):
+            while await awaited.is_feature_entitled(sold.analytics, user_id=sold.user):
+                await asyncio.sleep(0.005)
+        until(lambda: not local.is_feature_entitled(sold.analytics, user_id=sold.user))
+
+
+async def made_anew(checks: LocalEntitlements | AsyncLocalEntitlements) -> None:
+    async with asyncio.timeout(10):
+        while checks._follower._heard_at_s < 0:
+            await asyncio.sleep(0.01)
 
 
 def used_of(local: LocalEntitlements, sold: Sold) -> Decimal:

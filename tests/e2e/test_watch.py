@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import grpc
 import psutil
@@ -63,7 +64,7 @@ def add_user(candela: Client, customer_id: str, external_id: str) -> None:
     )
 
 
-def watch(candela: Client, *customer_ids: str, token: str = "") -> Iterator[pb.WatchResponse]:
+def watch(candela: Client, *customer_ids: str, token: str = "") -> Any:
     return candela.entitlements.Watch(
         pb.WatchRequest(customer_ids=customer_ids, resume_token=token), timeout=STREAM_TIMEOUT_S
     )
@@ -108,6 +109,27 @@ def test_usage_that_moves__is_told_as_a_delta(candela: Client) -> None:
     assert [one.feature for one in got.delta.changed] == [premium]
     assert got.delta.changed[0].usage.used == "7"
     assert got.delta.changed[0].credit_info.remaining == "93"
+
+
+@pytest.mark.spec("ENT-8")
+def test_usage_that_moved_while_away__is_told_after_coming_back(candela: Client) -> None:
+    customer_id, users, _, premium = sold(candela)
+    stream = watch(candela, customer_id)
+    next(stream)
+    beat = next(stream)
+    stream.cancel()
+    candela.send_event(premium, value=7, user_id=users[0])
+
+    stream = watch(candela, customer_id, token=beat.resume_token)
+    got = next(
+        one
+        for message in stream
+        for one in message.snapshot.entitlements
+        if one.feature == premium and one.usage.used != "0"
+    )
+
+    assert beat.HasField("heartbeat")
+    assert got.usage.used == "7"
 
 
 @pytest.mark.spec("ENT-8")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -33,10 +33,10 @@ from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.model import UnknownApiKeyError
 from candela_server.storage.mutation import was_replayed
 
-from .key_guard import KeyGuard
 from .measures import MethodMeasures
 from .methods import Method
 from .status import internal_status, status_of
+from .stream_guard import MAX_UNREAD_S, StreamGuard
 
 log = structlog.get_logger("candela.call")
 
@@ -77,9 +77,10 @@ class PublishableKeyError(Forbidden):
 class Door:
     """Wraps handlers; one for the whole server."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
-        """Takes who knows the keys."""
+    def __init__(self, authenticator: Authenticator, *, max_unread_s: float = MAX_UNREAD_S) -> None:
+        """Takes who knows the keys, and for how long a stream may go unread."""
         self._authenticator = authenticator
+        self._max_unread_s = max_unread_s
 
     def guard(
         self, method: Method, handler: grpc.RpcMethodHandler[Any, Any], *, served: bool
@@ -127,17 +128,20 @@ class Door:
 
         async def answer(request: Any, context: Context) -> AsyncGenerator[Message, None]:
             started = time.perf_counter()
-            guard = KeyGuard(lambda: self._admit(method, context))
+            now_s = asyncio.get_running_loop().time
+            guard = StreamGuard(
+                lambda: self._admit(method, context),
+                lambda error: _end(method, context, error),
+                self._max_unread_s,
+            )
             try:
                 current_caller.set(await self._admit(method, context))
                 guard.begin()
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
+                        guard.unread_since_s = now_s()
                         yield response
-            except asyncio.CancelledError:
-                if guard.refusal is None:
-                    raise
-                await _refuse(method, context, guard.refusal)
+                        guard.unread_since_s = None
             except Exception as error:
                 await _refuse(method, context, error)
             finally:
@@ -204,6 +208,12 @@ async def _refuse(method: Method, context: Context, error: Exception) -> NoRetur
         status = internal_status(request_id)
         log.error("call_failed", method=method.name, request_id=request_id, exc_info=error)
     await context.abort_with_status(rpc_status.to_status(status))
+
+
+async def _end(method: Method, context: Context, error: CandelaError) -> None:
+    """Tells the caller of a stream that it is over; not from the handler, which may be waiting."""
+    with suppress(aio.AbortError):
+        await _refuse(method, context, error)
 
 
 def _unserved(method: Method) -> Unary:

@@ -38,6 +38,7 @@ LOOK_S = 1.0
 BLIND_AFTER_S = 10.0
 """Streams end when the database could not be asked for so long."""
 ASKS_PER_LOOK = 1_000
+MIN_ENDS = 1_000
 MAX_STREAMS = 1_000
 """Streams of one process: half of the calls that it takes at a time."""
 RETRY_AFTER = timedelta(seconds=1)
@@ -171,15 +172,18 @@ class WatchHub:
         return asyncio.get_running_loop().time()
 
     def _leave(self, merchant_id: str, merchant: _Merchant, stream: WatchStream) -> None:
+        """Forgets a stream, and what was known of customers whom nobody watches now: it is not kept current."""
         merchant.streams.discard(stream)
         if not merchant.streams:
             if self._merchants.get(merchant_id) is merchant:
                 del self._merchants[merchant_id]
-            return
-        if all(other.customer_ids for other in merchant.streams):
+                self._customers.forget(merchant_id, None)
+        elif all(other.customer_ids for other in merchant.streams):
             watched = frozenset[str]().union(*(other.customer_ids for other in merchant.streams))
-            for one in [one for one in merchant.known if one not in watched]:
-                del merchant.known[one]
+            for one in stream.customer_ids or list(merchant.known):
+                if one not in watched:
+                    merchant.known.pop(one, None)
+                    self._customers.forget(merchant_id, one)
 
     def _all_streams(self) -> list[WatchStream]:
         return [stream for merchant in self._merchants.values() for stream in merchant.streams]
@@ -194,6 +198,19 @@ class WatchHub:
         until = state.valid_until
         if until is not None and (known is None or known.valid_until != until):
             heapq.heappush(self._ends, (until, merchant_id, state.customer_id))
+            self._drop_stale_ends()
+
+    def _drop_stale_ends(self) -> None:
+        """Keeps the ends of those who are watched, once there are twice as many: watchers come and go."""
+        if len(self._ends) < MIN_ENDS + 2 * sum(len(one.known) for one in self._merchants.values()):
+            return
+        self._ends = [
+            (known.valid_until, merchant_id, customer_id)
+            for merchant_id, merchant in self._merchants.items()
+            for customer_id, known in merchant.known.items()
+            if known.valid_until is not None
+        ]
+        heapq.heapify(self._ends)
 
     async def _keep_looking(self) -> None:
         while True:

@@ -14,7 +14,7 @@ from candela_server.catalog.refs import BySlug
 from candela_server.catalog.switch_feature import SwitchFeature, switch_feature
 from candela_server.customer.create_user import CreateUser, create_user
 from candela_server.customer.model import Customer, CustomerById, CustomerNotFoundError
-from candela_server.entitlement import watch_store
+from candela_server.entitlement import watch_hub, watch_store
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.forget_changes import forget_changes
@@ -327,6 +327,25 @@ async def test_customer_that_does_not_exist__cannot_be_watched(watching: Watchin
             await next_told(stream)
 
 
+@pytest.mark.spec("ENT-8")
+async def test_watchers_that_come_and_go__leave_nothing_behind(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_hub, "MIN_ENDS", 5)
+    acme = await watching.shop.sign_up("acme")
+    await watching.shop.subscribe(acme, 1)
+    for _ in range(20):
+        async with watching.watch([acme.id]) as stream:
+            [news], _ = await until_beat(stream)
+            assert news.state.valid_until is not None
+
+    hub = watching.hub
+    assert len(hub._ends) <= 7
+    assert hub._merchants == {}
+    assert not hub._customers._ready
+    assert not hub._customers._facts
+
+
 @pytest.mark.spec("ENT-8", "OPS-1")
 async def test_server_that_stops__ends_its_streams(watching: Watching) -> None:
     async with watching.watch() as stream:
@@ -334,6 +353,37 @@ async def test_server_that_stops__ends_its_streams(watching: Watching) -> None:
         await watching.hub.stop()
         with pytest.raises(WatchInterruptedError, match="resume_token"):
             await next_told(stream)
+
+
+@pytest.mark.spec("ENT-8", "OPS-1")
+async def test_server_that_cannot_see__ends_its_streams_instead_of_saying_that_all_is_well(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_hub, "BLIND_AFTER_S", 0.5)
+    blind = Postgres(watching.shop.db.url, watching.shop.clock)
+    await blind.open()
+    hub = WatchHub(
+        blind,
+        watching.hub._checker,
+        watching.shop.clock,
+        b"secret",
+        entitlement_to_proto,
+        heartbeat_s=0.05,
+        look_s=0.05,
+    )
+    await hub.start()
+    async with aclosing(hub.watch(watching.shop.merchant_id, [], "")) as stream:
+        await until_beat(stream)
+        await blind.close()
+        with pytest.raises(WatchInterruptedError, match="cannot see"):
+            await read_to_the_end(stream)
+    await hub.stop()
+
+
+async def read_to_the_end(stream: AsyncGenerator[Told, None]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        async for _ in stream:
+            pass
 
 
 @pytest.mark.spec("ENT-8", "KEY-2")

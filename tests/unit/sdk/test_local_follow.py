@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import grpc
@@ -226,3 +228,25 @@ def test_limit_of_each_user__is_answered_for_the_customer_only() -> None:
 
     assert state.by_customer["cus_1"] == {"a": True, "each": True}
     assert state.by_user["user-of-cus_1"] == {"a": True}
+
+
+FORKED = """
+import os
+from datetime import timedelta
+from candela._local import LocalChecks
+
+local = LocalChecks(None, None, "cached", timedelta(minutes=5))
+local._by_user["ada"] = {"a": True}
+pid = os.fork()
+if pid == 0:
+    os._exit(0 if not local._by_user and local._abandoned else 1)
+assert local._by_user, "the parent goes on"
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.spec("ENT-8")
+def test_process_that_forked__forgets_what_nobody_keeps_current_there() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr

@@ -266,6 +266,18 @@ def test_closed__asks_the_server(candela: Client, sold: Sold) -> None:
 
 
 @pytest.mark.spec("ENT-8")
+def test_client_closed_first__local_checks_stop_following(
+    live_server: LiveServer, sold: Sold
+) -> None:
+    client = Client(live_server.address, live_server.secret_key)
+    with client.local([sold.customer_id]) as local:
+        assert local.wait_until_current(CURRENT)
+        client.close()
+        until(lambda: not any(thread.is_alive() for thread in local._threads[:1]))
+        assert not local._by_user
+
+
+@pytest.mark.spec("ENT-8")
 async def test_event_loop__has_the_same_local_checks(
     live_server: LiveServer, candela: Client, sold: Sold
 ) -> None:

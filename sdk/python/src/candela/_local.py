@@ -276,9 +276,12 @@ class LocalEntitlements(LocalChecks):
                         self._current.set()
                         self._away_until_s = 0.0
                         self._woken.set()
-            except (grpc.RpcError, MissedMessageError, ValueError) as error:
-                # ValueError is what a closed channel raises.
+            except (grpc.RpcError, MissedMessageError) as error:
                 problem = error
+            except ValueError:
+                # The client was closed first; there is nothing to follow any more.
+                self._abandon()
+                return
             finally:
                 if self._call is not None:
                     self._call.cancel()

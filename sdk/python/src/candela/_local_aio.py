@@ -124,21 +124,26 @@ class AsyncLocalEntitlements(LocalChecks):
     async def _follow(self) -> None:
         while True:
             problem: Exception | None = None
-            call = self._call = self._entitlements.Watch(self._follower.request(time.monotonic()))
             try:
-                async for message in call:
+                self._call = self._entitlements.Watch(self._follower.request(time.monotonic()))
+                async for message in self._call:
                     if self._follower.hear(message, time.monotonic()):
                         self._current.set()
                         self._away_until_s = 0.0
                         self._woken.set()
-            except (grpc.RpcError, MissedMessageError, aio.UsageError) as error:
+            except (grpc.RpcError, MissedMessageError) as error:
                 problem = error
+            except aio.UsageError:
+                # The client was closed first; there is nothing to follow any more.
+                self._abandon()
+                return
             except asyncio.CancelledError:
                 # Of the call, when it was silent for too long; of this task, when it is closed.
                 if cast(asyncio.Task[None], asyncio.current_task()).cancelling():
                     raise
             finally:
-                call.cancel()
+                if self._call is not None:
+                    self._call.cancel()
             await asyncio.sleep(self._follower.lose(problem))
 
     async def _tend(self) -> None:

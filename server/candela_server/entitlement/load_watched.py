@@ -252,6 +252,7 @@ class WatchedCustomers:
             answers=shown,
             sent=Sent(
                 revision=snapshot.revision,
+                told_revision=snapshot.revision,
                 people_print=facts.people_print,
                 slugs=self._shared(merchant_id, tuple(answer.state.slug for answer in answers)),
                 prints=prints_of([one.SerializeToString() for one in shown]),

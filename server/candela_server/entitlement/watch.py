@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from candela_server.customer import read as customer
@@ -233,17 +234,20 @@ class WatchStream:
         one, before = state.customer_id, self._sent.get(state.customer_id)
         self._sent[one] = state.sent
         self._progress.note(one, state.valid_until if state.used_print is None else None)
-        if (
-            before is None
-            and quiet
-            and state.used_print is None
-            and not self._progress.time_passed()
-        ):
+        is_known = quiet and state.used_print is None and not self._progress.time_passed()
+        if before is None and is_known:
+            # As an earlier stream told it, at a revision that only the watcher knows.
+            self._sent[one] = replace(state.sent, told_revision=None)
             return None
         found = difference(before, state.sent)
         if found is None or before is None:
             return Whole(state)
-        return None if found.nothing else Changes(state, before.revision, found)
+        if found.nothing:
+            self._sent[one] = replace(state.sent, told_revision=before.told_revision)
+            return None
+        if before.told_revision is None:
+            return Whole(state)
+        return Changes(state, before.told_revision, found)
 
     def _is_token_old(self) -> bool:
         """Whether a token says more now than the one that was sent with the last news.

@@ -15,7 +15,7 @@ answers = st.dictionaries(
 
 def sent(state: dict[str, bytes], *, people: int = 1, revision: int = 1) -> Sent:
     slugs = tuple(sorted(state))
-    return Sent(revision, people, slugs, prints_of([state[slug] for slug in slugs]))
+    return Sent(revision, revision, people, slugs, prints_of([state[slug] for slug in slugs]))
 
 
 @pytest.mark.spec("ENT-8")

@@ -18,9 +18,14 @@ WHOLE_FROM_COUNT = 4
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a watcher holds of one customer: its revision, the people's print, and a print of each answer by slug."""
+    """What a watcher holds of one customer: the people's print, and a print of each answer by slug.
+
+    It was so at `revision`. `told_revision` is the one that the watcher knows it by, from which a difference must be
+    told: an older one when nothing differed since, and None when an earlier stream told it.
+    """
 
     revision: int
+    told_revision: int | None
     people_print: int
     slugs: tuple[str, ...]
     prints: array[int]

@@ -46,6 +46,8 @@ from candela_server.entitlement.reservation_servicer import ReservationServicer
 from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.servicer import EntitlementServicer
 from candela_server.entitlement.settle_reservation import Settler
+from candela_server.entitlement.watch_hub import WatchHub
+from candela_server.entitlement.wire import entitlement_to_proto
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -89,11 +91,11 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one server process remembers, and its ear for changes."""
+    """Who answers from what one server process remembers, who tells watchers, and the ear for changes of both."""
 
     changes: Changes
-    snapshots: SnapshotCache
-    catalog: RememberedCatalog
+    checker: Checker
+    hub: WatchHub
 
 
 def serve(settings: Settings) -> int:
@@ -162,10 +164,11 @@ async def _serve(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         directory = Directory(storage.db, clock)
-        memory = _memory(storage.db, directory)
+        memory = _memory(settings, storage, directory, clock)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
+        await memory.hub.start()
         await memory.changes.start()
         settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, memory.changes)
         await settler.start()
@@ -182,6 +185,8 @@ async def _serve(settings: Settings) -> int:
         ]
         await stopping.wait()
         log.info("draining", seconds=settings.drain_s)
+        # Streams have no end of their own, which draining would wait for.
+        await memory.hub.stop()
         await server.drain()
         http.should_exit = True
         await http_task
@@ -242,9 +247,9 @@ def _rooms(
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
-        checker = Checker(db, storage.counters, memory.snapshots, clock, memory.catalog)
-        quick = QuickChecks(checker, storage.quick_counters, clock, memory.changes.is_current)
-        rooms.append(EntitlementServicer(checker, quick))
+        checker, is_current = memory.checker, memory.changes.is_current
+        quick = QuickChecks(checker, storage.quick_counters, clock, is_current)
+        rooms.append(EntitlementServicer(checker, quick, memory.hub))
         rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
@@ -270,7 +275,7 @@ def _rooms(
     return rooms
 
 
-def _memory(db: Postgres, directory: Directory) -> Memory:
+def _memory(settings: Settings, storage: Storage, directory: Directory, clock: Clock) -> Memory:
     """What is remembered, and what hears that it has changed."""
 
     def changed(merchant_id: str, customer_id: str | None) -> None:
@@ -278,15 +283,20 @@ def _memory(db: Postgres, directory: Directory) -> Memory:
         if customer_id is None:
             catalog.forget(merchant_id)
         directory.forget(merchant_id)
+        hub.changed(merchant_id, customer_id)
 
     def missed() -> None:
         snapshots.doubt_all()
         catalog.forget_all()
+        hub.missed()
 
-    changes = Changes(db, changed, missed)
+    changes = Changes(storage.db, changed, missed)
     snapshots = SnapshotCache(changes.is_current)
     catalog = RememberedCatalog(changes.is_current)
-    return Memory(changes, snapshots, catalog)
+    checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)
+    secret = settings.page_token_secret.get_secret_value().encode()
+    hub = WatchHub(storage.db, checker, clock, secret, entitlement_to_proto)
+    return Memory(changes, checker, hub)
 
 
 def _http(

@@ -397,6 +397,15 @@ CREATE TABLE public.customer_user (
 
 ALTER TABLE ONLY public.customer_user FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.entitlement_change (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    changed_xid bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.entitlement_change FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.entitlement_reservation (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -910,6 +919,9 @@ ALTER TABLE ONLY public.customer_user
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.entitlement_change
+    ADD CONSTRAINT entitlement_change_pkey PRIMARY KEY (merchant_id, customer_id, changed_xid);
+
 ALTER TABLE ONLY public.entitlement_reservation
     ADD CONSTRAINT entitlement_reservation_event_key UNIQUE (merchant_id, event_key);
 
@@ -1044,6 +1056,10 @@ CREATE INDEX customer_by_age ON public.customer USING btree (merchant_id, create
 CREATE INDEX customer_by_test_clock ON public.customer USING btree (merchant_id, test_clock_id) WHERE (test_clock_id IS NOT NULL);
 
 CREATE INDEX customer_user_by_customer ON public.customer_user USING btree (merchant_id, customer_id, created_at, id);
+
+CREATE INDEX entitlement_change_by_age ON public.entitlement_change USING brin (changed_at);
+
+CREATE INDEX entitlement_change_by_order ON public.entitlement_change USING btree (merchant_id, changed_xid) INCLUDE (customer_id);
 
 CREATE INDEX entitlement_reservation_open ON public.entitlement_reservation USING btree (merchant_id, customer_id, metric_id) WHERE (status = ANY (ARRAY['held'::text, 'committing'::text]));
 
@@ -1270,6 +1286,12 @@ CREATE POLICY customer_user_wall ON public.customer_user TO candela_app USING ((
 
 CREATE POLICY customer_wall ON public.customer TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.entitlement_change ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY entitlement_change_system ON public.entitlement_change TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY entitlement_change_wall ON public.entitlement_change TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.entitlement_reservation ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY entitlement_reservation_system ON public.entitlement_reservation TO candela_system USING (true) WITH CHECK (true);
@@ -1422,6 +1444,9 @@ GRANT SELECT,INSERT ON TABLE public.credit_transaction TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer_user TO candela_app;
+
+GRANT SELECT,INSERT ON TABLE public.entitlement_change TO candela_app;
+GRANT SELECT,DELETE ON TABLE public.entitlement_change TO candela_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.entitlement_reservation TO candela_app;
 GRANT SELECT ON TABLE public.entitlement_reservation TO candela_system;

@@ -16,6 +16,7 @@ import structlog
 from candela_server.billing import read as billing
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
+from candela_server.entitlement.forget_changes import forget_changes
 from candela_server.kernel.clock import Clock
 from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
@@ -109,6 +110,7 @@ class Worker:
             await metering.prepare_partitions(self.events, self.clock)
             await metering.drop_old_keys(self.events, self.clock)
             await purge_idempotency_records(self.db, self.clock.now())
+            await forget_changes(self.db, self.clock.now())
 
         @app.task(name="advance_test_clock")
         async def advance(merchant_id: str, test_clock_id: str) -> None:

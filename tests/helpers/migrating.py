@@ -39,7 +39,7 @@ from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.model import CollectionMethod, Subscription
 
 from tests.helpers.acting import acting_as
-from tests.helpers.prices import fee
+from tests.helpers.catalog import fee
 
 STARTER = plan_pb2.PlanRef(slug="starter")
 NOW = subscription_pb2.EFFECTIVE_TIME_NOW

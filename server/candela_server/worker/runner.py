@@ -35,6 +35,7 @@ from candela_server.subscription.create_subscription import BILLING_DUE
 from candela_server.subscription.migration import MigrationId, PendingWork
 
 from .advance_test_clock import advance_test_clock, bill_test_clock
+from .revive_jobs import revive_jobs
 
 log = structlog.get_logger("candela.worker")
 
@@ -60,6 +61,7 @@ class Worker:
         listener = Listener(self.db.url, {OUTBOX_CHANNEL: lambda _payload: woken.set()}, woken.set)
         async with app.open_async():
             await listener.start()
+            await self._resume(app)
             relaying = asyncio.create_task(self._relay(app, woken))
             working = asyncio.create_task(
                 app.run_worker_async(
@@ -141,12 +143,17 @@ class Worker:
             )
 
         @app.periodic(cron="* * * * *")
-        @app.task(name="resume_migrations", queueing_lock="migrate")
+        @app.task(name="resume_work", queueing_lock="resume")
         async def resume(timestamp: int) -> None:
-            for work in await subscription_tasks.list_pending_work(self.db):
-                await _defer_move(app, work)
+            await self._resume(app)
 
         return app
+
+    async def _resume(self, app: procrastinate.App) -> None:
+        """Takes up what workers left that died, or that found too much locked."""
+        await revive_jobs(app)
+        for work in await subscription_tasks.list_pending_work(self.db):
+            await _defer_move(app, work)
 
     async def _relay(self, app: procrastinate.App, woken: asyncio.Event) -> None:
         handlers: dict[str, Handler] = {

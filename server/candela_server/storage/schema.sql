@@ -1211,9 +1211,6 @@ ALTER TABLE ONLY public.metric
 ALTER TABLE ONLY public.migration_result
     ADD CONSTRAINT migration_result_merchant_id_migration_id_fkey FOREIGN KEY (merchant_id, migration_id) REFERENCES public.plan_migration(merchant_id, id);
 
-ALTER TABLE ONLY public.migration_result
-    ADD CONSTRAINT migration_result_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
-
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 

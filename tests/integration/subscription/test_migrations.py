@@ -19,7 +19,7 @@ from candela_server.customer.model import CustomerById, CustomerNotFoundError
 from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
-from candela_server.kernel.errors import InvalidInput
+from candela_server.kernel.errors import InvalidInput, Unserved
 from candela_server.kernel.page import PageTokenInvalidError
 from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
 from candela_server.storage.mutation import IdempotencyMismatchError
@@ -38,7 +38,9 @@ from tests.helpers.migrating import (
     PENDING,
     PERIOD_END,
     RUNNING,
+    STARTER,
     Migrations,
+    monthly_calls,
 )
 
 
@@ -434,3 +436,44 @@ async def test_version_that_takes_no_subscribers__is_refused(moving: Migrations)
     )
     with pytest.raises(PlanNotSoldError):
         await other.create(**other.wanted())
+
+
+@pytest.mark.spec("CAT-9", "CRD-3")
+async def test_version_that_cannot_be_billed_yet__is_refused_by_name(moving: Migrations) -> None:
+    await moving.subscriber("acme")
+    rolling = monthly_calls("250")
+    rolling.rollover_cap = "50"
+    draft = plan_version_pb2.CreatePlanVersionRequest(plan=STARTER, credit_definitions=[rolling])
+    version = (await moving.call("CreatePlanVersion", draft)).version
+    publication = plan_version_pb2.PublishPlanVersionRequest(plan_version_id=version.id)
+    moving.new = (await moving.call("PublishPlanVersion", publication)).version
+
+    for call in (
+        moving.create(**moving.wanted()),
+        moving.call("PreviewMigration", pb.PreviewMigrationRequest(**moving.wanted())),
+    ):
+        with pytest.raises(Unserved) as caught:
+            await call
+        assert caught.value.metadata["spec_ids"] == "CRD-3"
+        assert [one.field for one in caught.value.violations] == ["to_plan_version_id"]
+
+
+@pytest.mark.spec("CAT-9")
+async def test_wrong_request__names_every_wrong_field(moving: Migrations) -> None:
+    request = pb.CreateMigrationRequest(
+        from_plan_version_id="plan_x",
+        filter=migration_pb2.MigrationFilter(subscription_ids=["sub_x"], price_ids=["p"] * 101),
+        when=9,
+        proration=9,
+    )
+    with pytest.raises(InvalidInput) as caught:
+        await moving.call("CreateMigration", request)
+
+    assert {one.field for one in caught.value.violations} == {
+        "from_plan_version_id",
+        "to_plan_version_id",
+        "filter.subscription_ids[0]",
+        "filter.price_ids",
+        "when",
+        "proration",
+    }

@@ -40,8 +40,8 @@ CREATE TABLE migration_result (
     -- On the customer's clock.
     due_at          timestamptz,
     PRIMARY KEY (merchant_id, migration_id, subscription_id),
+    -- No reference to subscription: its check would lock every one that is reached, and billing would pass them by.
     FOREIGN KEY (merchant_id, migration_id) REFERENCES plan_migration,
-    FOREIGN KEY (merchant_id, subscription_id) REFERENCES subscription,
     CHECK ((outcome = 'failed') = (reason <> '')),
     CHECK (outcome <> 'scheduled' OR due_at IS NOT NULL)
 );

@@ -167,7 +167,7 @@ type Migration struct {
 	FailedCount int64 `protobuf:"varint,10,opt,name=failed_count,json=failedCount,proto3" json:"failed_count,omitempty"`
 	// When it began.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// When it ended; absent while it runs.
+	// When it ended, on the clock of whoever moved last; absent while it runs.
 	EndedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
 	// The instant, for AT, on each customer's own clock.
 	EffectiveAt   *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=effective_at,json=effectiveAt,proto3" json:"effective_at,omitempty"`

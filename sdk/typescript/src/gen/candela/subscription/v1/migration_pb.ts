@@ -103,7 +103,7 @@ export type Migration = Message<"candela.subscription.v1.Migration"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * When it ended; absent while it runs.
+   * When it ended, on the clock of whoever moved last; absent while it runs.
    *
    * @generated from field: google.protobuf.Timestamp ended_at = 12;
    */

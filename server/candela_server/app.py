@@ -68,6 +68,7 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
+from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
 
@@ -270,6 +271,7 @@ def _rooms(
             UsageServicer(db, events, clock),
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary),
+            MigrationServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),
         ]
     return rooms

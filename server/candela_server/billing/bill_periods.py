@@ -1,4 +1,4 @@
-"""Reads, as sets, all that the lines of many periods depend on, and lets the pure rules make the lines.
+"""Reads, as sets, all that the lines of many invoices depend on, and lets the pure rules make the lines.
 
 Used when a draft is made and again when it is finalized, so that both come from the same code (INV-3).
 """
@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import CreditApplicationType, MetricId, Offer
-from candela_server.catalog.price import ComponentId, ComponentKind
+from candela_server.catalog.model import (
+    Aggregation,
+    CreditApplicationType,
+    Metric,
+    MetricId,
+    Offer,
+    PlanVersionId,
+)
+from candela_server.catalog.price import BillingTiming, Component, ComponentId, ComponentKind
 from candela_server.credit import read as credit
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.customer import read as customer
@@ -28,20 +36,47 @@ from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
 
-from .model import InvoiceLine, LineId
-from .rules.invoice_lines import BilledPeriod, lines_of
+from . import billed_store
+from .model import InvoiceId, InvoiceLine, LineId
+from .rules.commitment import periods_ending
+from .rules.invoice_lines import BilledPeriod, has_event_fee
+from .rules.rate_invoice import InvoiceToRate, TrueUp, depends_on_earlier, draws_of, rate
+from .rules.time_rules import charge_in_period
 
 _ZERO = Decimal(0)
+REMEMBERED: Final = timedelta(days=800)
+"""How far back lines are read that others depend on: two yearly periods of a commitment or a discount, and more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodToBill:
-    """One component's period of one subscription."""
+    """One component's period of one subscription.
+
+    `held` is the quantity that an earlier draft charged for; None means what the subscription holds now.
+    """
 
     subscription_id: SubscriptionId
     component_id: ComponentId
     number: int
     period: Interval
+    held: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedInvoice:
+    """What falls due for one subscription at one instant.
+
+    `id` is that of the draft that is rated again, and `offer` what it was made by, when that is not in force any more.
+    """
+
+    subscription_id: SubscriptionId
+    periods: Sequence[PeriodToBill]
+    id: InvoiceId | None = None
+    offer: Offer | None = None
+
+    def offer_in(self, context: Context) -> Offer:
+        """What it is rated by."""
+        return self.offer or context.offers[self.subscription_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +88,14 @@ class Context:
     customers: Mapping[CustomerId, Customer]
     grants: Mapping[CustomerId, Sequence[CreditGrant]]
     plan_versions: Mapping[SubscriptionId, PlanVersionSteps]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a metric measured in a period, and in how many events where somebody needs to know."""
+
+    value: Decimal = _ZERO
+    event_count: Decimal = _ZERO
 
 
 async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime) -> Context:
@@ -76,93 +119,128 @@ async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime
     )
 
 
-async def lines_for(
+async def rate_invoices(
+    tx: Tx,
     events: EventStore,
-    merchant_id: str,
     context: Context,
-    periods: Sequence[PeriodToBill],
+    wanted: Sequence[WantedInvoice],
     *,
     seen_at: datetime,
-) -> dict[PeriodToBill, list[InvoiceLine]]:
-    """The lines of all these periods, in the order of subscriptions and of their prices' components.
+) -> list[list[InvoiceLine]]:
+    """The lines of all these invoices, in their order, each with its price's discounts and commitment.
 
-    A grant pays once: what one line draws is gone for the lines after it.
+    A grant pays once: what one line draws is gone for the lines after it. Rated in the order of subscriptions and
+    periods, whatever the order they are asked in, so that the same grants pay for the same lines every time.
     """
-    used = await _usage(events, merchant_id, context, periods)
+    used = await _usage(events, tx.merchant_id, context, wanted)
+    earlier = await _earlier(tx, context, wanted, seen_at)
     left: dict[GrantId, Decimal] = {
         grant.id: grant.balance for grants in context.grants.values() for grant in grants
     }
-    lines: dict[PeriodToBill, list[InvoiceLine]] = {}
-    for one in _in_order(context, periods):
-        held = context.subscriptions[one.subscription_id]
-        offer = context.offers[one.subscription_id]
-        component = offer.price.component(one.component_id)
-        made = lines_of(
-            BilledPeriod(
+    made: dict[int, list[InvoiceLine]] = {}
+    for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
+        one = wanted[index]
+        offer, held = one.offer_in(context), context.subscriptions[one.subscription_id]
+        periods = sorted(
+            one.periods,
+            key=lambda each: (
+                each.period.start_at,
+                offer.price.component(each.component_id).position,
+            ),
+        )
+        lines = rate(
+            InvoiceToRate(
                 offer=offer,
-                component=component,
-                number=one.number,
-                period=one.period,
+                anchor_at=held.anchor_at,
                 time_zone=held.time_zone,
-                held=held.version.quantities.get(component.id, _ZERO),
-                used=used.get(one, _ZERO),
-                usage_seen_at=seen_at if component.kind is ComponentKind.USAGE else None,
-                grants=[
-                    replace(grant, balance=left[grant.id])
-                    for grant in context.grants.get(held.customer_id, ())
-                    if _pays_for(grant, one, component.metric_id)
+                periods=[
+                    billed_period(
+                        held,
+                        offer,
+                        each,
+                        used.get(each, Measured()),
+                        [
+                            replace(grant, balance=left[grant.id])
+                            for grant in context.grants.get(held.customer_id, ())
+                            if pays_for(grant, each, offer)
+                        ],
+                        seen_at,
+                    )
+                    for each in periods
                 ],
-                line_id=LineId(new_id("line")),
-                credit_line_id=LineId(new_id("line")),
+                earlier=[
+                    line
+                    for invoice_id, line in earlier.get(one.subscription_id, ())
+                    if invoice_id != one.id
+                ],
+                true_ups=_true_ups(held, offer, periods),
             )
         )
-        for line in made:
-            for draw in line.draws:
-                left[draw.grant_id] -= draw.amount
-        version_id = plan_version_of_period(
-            context.plan_versions[held.id], one.period, component.timing
-        )
-        lines[one] = [replace(line, plan_version_id=version_id) for line in made]
-    return lines
+        for grant_id, amount in draws_of(lines):
+            left[grant_id] -= amount
+        made[index] = [
+            replace(line, plan_version_id=_version_of(context, held, offer, line)) for line in lines
+        ]
+    return [made[index] for index in range(len(wanted))]
 
 
-async def _usage(
-    events: EventStore, merchant_id: str, context: Context, periods: Sequence[PeriodToBill]
-) -> dict[PeriodToBill, Decimal]:
-    """What the metrics of the usage components measured, in one statement for all."""
-    keys, asks = [], []
-    for one in periods:
-        offer = context.offers[one.subscription_id]
-        component = offer.price.component(one.component_id)
-        if component.metric_id is not None:
-            keys.append(one)
-            asks.append(
-                UsageAsk(
-                    metric=offer.metrics[MetricId(component.metric_id)],
-                    who=UsageOf(customer_id=context.subscriptions[one.subscription_id].customer_id),
-                    window=one.period,
-                )
-            )
-    values = await aggregate_many(events, merchant_id, asks)
-    return dict(zip(keys, values, strict=True))
-
-
-def _in_order(context: Context, periods: Sequence[PeriodToBill]) -> list[PeriodToBill]:
-    return sorted(
-        periods,
-        key=lambda one: (
-            one.subscription_id,
-            one.period.start_at,
-            context.offers[one.subscription_id].price.component(one.component_id).position,
-        ),
+def billed_period(
+    held: Subscription,
+    offer: Offer,
+    one: PeriodToBill,
+    used: Measured,
+    grants: Sequence[CreditGrant],
+    seen_at: datetime,
+) -> BilledPeriod:
+    """What the rules need to know of one period."""
+    component = offer.price.component(one.component_id)
+    # Only a first period can be shorter than its rule says.
+    rule = component.recurrence_in(held.time_zone) if one.number == 0 else None
+    return BilledPeriod(
+        offer=offer,
+        component=component,
+        number=one.number,
+        period=one.period,
+        time_zone=held.time_zone,
+        held=held.version.quantities.get(component.id, _ZERO) if one.held is None else one.held,
+        used=used.value,
+        event_count=used.event_count,
+        usage_seen_at=seen_at if component.kind is ComponentKind.USAGE else None,
+        grants=grants,
+        line_id=LineId(new_id("line")),
+        credit_line_id=LineId(new_id("line")),
+        whole=rule.whole_period(held.anchor_at, 0) if rule else None,
     )
 
 
-def _pays_for(grant: CreditGrant, one: PeriodToBill, metric_id: str | None) -> bool:
+async def measure(
+    events: EventStore,
+    merchant_id: str,
+    asks: Sequence[tuple[CustomerId, Metric, Interval, bool]],
+) -> list[Measured]:
+    """What each metric measured for a customer in a period, and in how many events when that is asked for.
+
+    All in one snapshot, so that amounts and events fit together.
+    """
+    wanted: list[UsageAsk] = []
+    for holder, metric, window, counted in asks:
+        ask = UsageAsk(metric=metric, who=UsageOf(customer_id=holder), window=window)
+        wanted.append(ask)
+        if counted:
+            wanted.append(replace(ask, metric=replace(metric, aggregation=Aggregation.COUNT)))
+    values = iter(await aggregate_many(events, merchant_id, wanted))
+    return [
+        Measured(next(values), next(values)) if counted else Measured(next(values))
+        for _, _, _, counted in asks
+    ]
+
+
+def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer) -> bool:
     """Whether a grant can pay for a component's usage of the whole period.
 
     Usage credits of a plan belong to the subscription they came with.
     """
+    metric_id = offer.price.component(one.component_id).metric_id
     return (
         metric_id is not None
         and grant.application_type is CreditApplicationType.USAGE
@@ -171,3 +249,74 @@ def _pays_for(grant: CreditGrant, one: PeriodToBill, metric_id: str | None) -> b
         and grant.subscription_id in (None, one.subscription_id)
         and grant.covers(one.period)
     )
+
+
+async def _usage(
+    events: EventStore, merchant_id: str, context: Context, wanted: Sequence[WantedInvoice]
+) -> dict[PeriodToBill, Measured]:
+    """What the metrics of the usage components measured, in one statement for all."""
+    keys, asks = [], []
+    for one in wanted:
+        offer, held = one.offer_in(context), context.subscriptions[one.subscription_id]
+        for each in one.periods:
+            component = offer.price.component(each.component_id)
+            if component.metric_id is not None:
+                metric = offer.metrics[MetricId(component.metric_id)]
+                keys.append(each)
+                asks.append((held.customer_id, metric, each.period, counts_events(component, each)))
+    return dict(zip(keys, await measure(events, merchant_id, asks), strict=True))
+
+
+def counts_events(component: Component, one: PeriodToBill) -> bool:
+    """Whether the period's charge has a fee for each event."""
+    charge = charge_in_period(component, one.number, one.period)
+    return charge is not None and has_event_fee(charge)
+
+
+async def _earlier(
+    tx: Tx, context: Context, wanted: Sequence[WantedInvoice], seen_at: datetime
+) -> dict[SubscriptionId, list[tuple[str, InvoiceLine]]]:
+    """The other lines of those subscriptions whose prices depend on them; most do not."""
+    ids = sorted(
+        {one.subscription_id for one in wanted if depends_on_earlier(one.offer_in(context).price)}
+    )
+    return await read_billed_lines(tx, ids, seen_at) if ids else {}
+
+
+async def read_billed_lines(
+    tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime
+) -> dict[SubscriptionId, list[tuple[str, InvoiceLine]]]:
+    """What is billed of these subscriptions, drafts included, as far back as anything depends on it."""
+    found: defaultdict[SubscriptionId, list[tuple[str, InvoiceLine]]] = defaultdict(list)
+    for one_id, invoice_id, line in await billed_store.list_billed_lines(
+        tx, ids, since=seen_at - REMEMBERED
+    ):
+        found[one_id].append((invoice_id, line))
+    return found
+
+
+def _true_ups(held: Subscription, offer: Offer, periods: Sequence[PeriodToBill]) -> list[TrueUp]:
+    if offer.price.minimum_commitment is None or not periods:
+        return []
+    component = offer.price.component(periods[0].component_id)
+    period = periods[0].period
+    due_at = period.start_at if component.timing is BillingTiming.IN_ADVANCE else period.end_at
+    return [
+        TrueUp(line_id=LineId(new_id("line")), committed=committed)
+        for committed in periods_ending(offer.price, held.anchor_at, held.time_zone, due_at)
+    ]
+
+
+def _version_of(
+    context: Context, held: Subscription, offer: Offer, line: InvoiceLine
+) -> PlanVersionId:
+    timing = (
+        BillingTiming.IN_ARREARS
+        if line.component_id is None
+        else offer.price.component(line.component_id).timing
+    )
+    return plan_version_of_period(context.plan_versions[held.id], line.period, timing)
+
+
+def _order(wanted: WantedInvoice) -> tuple[str, datetime]:
+    return wanted.subscription_id, min(each.period.start_at for each in wanted.periods)

@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from candela_server.catalog import read as catalog
+from candela_server.catalog.model import Offer
+from candela_server.catalog.price import ComponentKind
 from candela_server.credit.draw_credits import draw_credits, expire_credits
 from candela_server.credit.model import CreditGrant, GrantId, LineDraw
 from candela_server.customer.model import Customer, CustomerId
@@ -18,14 +21,25 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
 from . import store
-from .bill_periods import Context, PeriodToBill, lines_for, read_context
-from .model import Invoice, InvoiceFinalizedError, InvoiceId, InvoiceStatus, LineKind
+from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices, read_context
+from .model import (
+    Invoice,
+    InvoiceFinalizedError,
+    InvoiceId,
+    InvoiceLine,
+    InvoiceStatus,
+    LineKind,
+)
 from .read import get_invoice
+from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
 
 CHUNK = 1000
 PAYMENT_TERMS = timedelta(days=30)
 """How long after finalization an invoice is to be paid."""
+
+_RATED = frozenset({LineKind.RECURRING, LineKind.USAGE})
+"""The lines that say which periods a draft bills; the others follow from them, or stay."""
 
 
 async def finalize_due(
@@ -98,7 +112,7 @@ async def _finalize(
         return []
     seller = await merchant.get_merchant(tx)
     context = await read_context(tx, sorted({draft.subscription_id for draft in drafts}), until=now)
-    rated = await _rated_again(events, tx.merchant_id, context, drafts, now)
+    rated = await _rated_again(tx, events, context, drafts, now)
     frozen = await finalized(tx, seller, context.customers, rated, now)
     await store.replace_drafts(tx, frozen)
     await draw_credits(
@@ -107,6 +121,7 @@ async def _finalize(
             LineDraw(grant_id=draw.grant_id, amount=draw.amount, invoice_line_id=line.id, at=now)
             for invoice in frozen
             for line in invoice.lines
+            if line.kind is not LineKind.ADJUSTMENT  # posted when it was made
             for draw in line.draws
         ],
     )
@@ -128,37 +143,71 @@ async def _finalize(
 
 
 async def _rated_again(
-    events: EventStore,
-    merchant_id: str,
-    context: Context,
-    drafts: Sequence[Invoice],
-    now: datetime,
+    tx: Tx, events: EventStore, context: Context, drafts: Sequence[Invoice], now: datetime
 ) -> list[Invoice]:
-    """The drafts with the lines that all events up to now make; other lines come out as they were."""
-    periods = {
-        draft.id: [
-            PeriodToBill(
-                subscription_id=draft.subscription_id,
-                component_id=line.component_id,
-                number=line.period_number,
-                period=line.period,
-            )
-            for line in draft.lines
-            if line.kind is not LineKind.USAGE_CREDIT
-        ]
-        for draft in drafts
-    }
-    lines = await lines_for(
+    """The drafts with the lines that all events up to now make; other lines come out as they were.
+
+    A draft is rated by the price and the quantities that it was made with, whatever the subscription changed to since.
+    Adjustments stay as they are: another invoice may have been made meanwhile that counts on them.
+    """
+    offers = await _offers_of(tx, context, drafts)
+    lines = await rate_invoices(
+        tx,
         events,
-        merchant_id,
         context,
-        [one for billed in periods.values() for one in billed],
+        [
+            WantedInvoice(
+                subscription_id=draft.subscription_id,
+                periods=[
+                    _period_of(draft, line, offer)
+                    for line in draft.lines
+                    if line.component_id is not None and line.kind in _RATED
+                ],
+                id=draft.id,
+                offer=offer,
+            )
+            for draft, offer in zip(drafts, offers, strict=True)
+        ],
         seen_at=now,
     )
     return [
-        replace(draft, lines=tuple(line for one in periods[draft.id] for line in lines[one]))
-        for draft in drafts
+        replace(draft, lines=(*made, *within_total(made, _adjustments(draft))))
+        for draft, made in zip(drafts, lines, strict=True)
     ]
+
+
+async def _offers_of(tx: Tx, context: Context, drafts: Sequence[Invoice]) -> list[Offer]:
+    """What each draft was made by: mostly what its subscription still holds."""
+    keys = []
+    for draft in drafts:
+        now = context.offers[draft.subscription_id]
+        made = next((line for line in draft.lines if line.kind in _RATED), None)
+        changed = made is not None and made.price_id != now.price.id
+        keys.append((made.plan_version_id, made.price_id) if made and changed else None)
+    old = await catalog.get_offers(tx, [key for key in keys if key is not None])
+    return [
+        context.offers[draft.subscription_id] if key is None else old[key]
+        for draft, key in zip(drafts, keys, strict=True)
+    ]
+
+
+def _period_of(draft: Invoice, line: InvoiceLine, offer: Offer) -> PeriodToBill:
+    assert line.component_id is not None, "selected by it"
+    component = offer.price.component(line.component_id)
+    held = None
+    if component.kind is ComponentKind.PER_UNIT:
+        held = line.quantity + (component.seats.included_seats if component.seats else 0)
+    return PeriodToBill(
+        subscription_id=draft.subscription_id,
+        component_id=line.component_id,
+        number=line.period_number,
+        period=line.period,
+        held=held,
+    )
+
+
+def _adjustments(draft: Invoice) -> list[InvoiceLine]:
+    return [line for line in draft.lines if line.kind is LineKind.ADJUSTMENT]
 
 
 def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:
@@ -170,6 +219,8 @@ def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     for invoice in invoices:
         for line in invoice.lines:
+            if line.kind is LineKind.ADJUSTMENT:
+                continue
             for draw in line.draws:
                 drawn[draw.grant_id] += draw.amount
     lapsed: dict[GrantId, CreditGrant] = {}

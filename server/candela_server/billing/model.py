@@ -38,11 +38,49 @@ class LineKind(StrEnum):
     RECURRING = "recurring"
     USAGE = "usage"
     USAGE_CREDIT = "usage_credit"
+    PRORATION = "proration"
+    TRUE_UP = "true_up"
+    ADJUSTMENT = "adjustment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedPart:
+    """What one tier or a number of blocks comes to; `up_to` None means that nothing bounds it."""
+
+    quantity: Decimal
+    unit_amount: Decimal
+    flat_fee: Decimal
+    up_to: Decimal | None
+
+    @property
+    def amount(self) -> Decimal:
+        """What it costs, exactly, in an exact() block."""
+        return self.quantity * self.unit_amount + self.flat_fee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedDiscount:
+    """What one discount took off a line: `amount` is shown, in whole minor units, and 0 or more (DSL-4).
+
+    On an adjustment it is the difference to what was taken off before, and may be negative. `position` is its place in
+    the discounts of the component, or of the price when `of_price`.
+    """
+
+    name: str
+    percent: Decimal | None
+    amount: Decimal
+    of_price: bool
+    position: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceLine:
-    """One line: a quantity of one component over one period. `rated_amount` is exact, `amount` rounded once."""
+    """One line: a quantity of one component over one period. `rated_amount` is exact, `amount` rounded once.
+
+    `amount` is net of `discounts`; what these took off was part of `rated_amount`. `component_id` is None for the
+    true-up of a price's commitment. `used_during` is the part of the period that the line is for; None for all of it.
+    `event_count` is given where each event has a fee.
+    """
 
     id: LineId
     kind: LineKind
@@ -52,7 +90,7 @@ class InvoiceLine:
     unit_amount: Decimal | None
     rated_amount: Decimal
     amount: Decimal
-    component_id: ComponentId
+    component_id: ComponentId | None
     price_id: PriceId
     plan_version_id: PlanVersionId
     metric_id: MetricId | None
@@ -61,6 +99,10 @@ class InvoiceLine:
     source_line_id: LineId | None
     draws: tuple[Draw, ...]
     usage_seen_at: datetime | None
+    used_during: Interval | None = None
+    event_count: Decimal | None = None
+    parts: tuple[RatedPart, ...] = ()
+    discounts: tuple[AppliedDiscount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

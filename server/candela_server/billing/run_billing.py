@@ -9,7 +9,7 @@ the rest due; running it again finds nothing of what is done.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,6 +22,7 @@ from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import CreditGrant, PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.ids import new_id
+from candela_server.kernel.interval import Interval
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
@@ -37,7 +38,8 @@ from candela_server.subscription.rules.schedule import (
 from candela_server.subscription.rules.seats import seats_held
 
 from . import store
-from .bill_periods import Context, PeriodToBill, lines_for, read_context
+from .bill_late_usage import bill_late_usage
+from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices, read_context
 from .finalize_invoices import finalized
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rules.tax import NO_TAX, tax_for
@@ -94,34 +96,45 @@ async def _bill_chunk(
     context = await read_context(tx, ids, until=now)
     parked = await _park_runaways(tx, seller, context, now)
     due = [one for one in due if one.subscription_id not in parked]
-    lines = await lines_for(
-        events,
-        tx.merchant_id,
-        context,
-        [
+    by_subscription: defaultdict[SubscriptionId, list[PeriodToBill]] = defaultdict(list)
+    for one in due:
+        by_subscription[one.subscription_id].append(
             PeriodToBill(
                 subscription_id=one.subscription_id,
                 component_id=one.component_id,
                 number=one.period_number,
                 period=one.period,
             )
-            for one in due
+        )
+    made = await rate_invoices(
+        tx,
+        events,
+        context,
+        [
+            WantedInvoice(subscription_id=one_id, periods=periods)
+            for one_id, periods in by_subscription.items()
         ],
         seen_at=now,
     )
-    by_subscription: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
-    for one, made in lines.items():
-        by_subscription[one.subscription_id] += made
+    lines = await bill_late_usage(
+        tx,
+        events,
+        context,
+        dict(zip(by_subscription, made, strict=True)),
+        now=now,
+        on_test_clock=test_clock_id is not None,
+    )
     drafts = [
         _draft(context, context.subscriptions[one_id], found, seller, now, test_clock_id)
-        for one_id, found in by_subscription.items()
+        for one_id, found in lines.items()
+        if found
     ]
     ready = [draft for draft in drafts if not draft.has_usage]
     numbered = iter(await finalized(tx, seller, context.customers, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
     renewals = _renewals(context, due)
-    await expire_credits(tx, _over_without_invoice(context, due), at=now)
+    await expire_credits(tx, _over_without_invoice(context, due, lines), at=now)
     await grant_for_periods(tx, renewals, at=now)
     await move_on(tx, [_following(context, one) for one in due])
     await tx.audit_many(
@@ -235,9 +248,13 @@ def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGr
     return grants
 
 
-def _over_without_invoice(context: Context, due: Sequence[ScheduledPeriod]) -> list[CreditGrant]:
+def _over_without_invoice(
+    context: Context,
+    due: Sequence[ScheduledPeriod],
+    lines: Mapping[SubscriptionId, Sequence[InvoiceLine]],
+) -> list[CreditGrant]:
     """The grants that are over as these periods fall due and that no invoice ever draws from: their usage is limited,
-    but has no price.
+    but has no price, or none in this period because a time rule says so (DSL-4).
 
     Whether the version in force still renews them does not matter: a subscriber may have moved from the one that
     granted them (CAT-9). What an invoice can draw from expires as that invoice is finalized.
@@ -245,6 +262,12 @@ def _over_without_invoice(context: Context, due: Sequence[ScheduledPeriod]) -> l
     reached: dict[SubscriptionId, datetime] = {}
     for one in due:
         reached[one.subscription_id] = max(one.due_at, reached.get(one.subscription_id, one.due_at))
+    unpriced: defaultdict[SubscriptionId, list[tuple[Interval, str | None]]] = defaultdict(list)
+    for one in due:
+        component = context.offers[one.subscription_id].price.component(one.component_id)
+        billed = {line.component_id for line in lines.get(one.subscription_id, ())}
+        if component.id not in billed:
+            unpriced[one.subscription_id].append((one.period, component.metric_id))
     return [
         grant
         for subscription_id, at in sorted(reached.items())
@@ -252,9 +275,15 @@ def _over_without_invoice(context: Context, due: Sequence[ScheduledPeriod]) -> l
         if grant.subscription_id == subscription_id
         and grant.definition_id is not None
         and grant.metric_id is not None
-        and context.offers[subscription_id].component_for_metric(grant.metric_id) is None
         and grant.expires_at is not None
         and grant.expires_at <= at
+        and (
+            context.offers[subscription_id].component_for_metric(grant.metric_id) is None
+            or any(
+                grant.expires_at == period.end_at and grant.metric_id == metric_id
+                for period, metric_id in unpriced.get(subscription_id, ())
+            )
+        )
     ]
 
 

@@ -13,12 +13,13 @@ from candela_server.kernel.money import format_decimal
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
+from .line_json import discounts_from_json, discounts_to_json, parts_from_json, parts_to_json
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
 
 _INVOICE = """id, number, customer_id, subscription_id, test_clock_id, status, currency, time_zone,
               tax_percent, tax_amount, tax_reason, amount_due, created_at, finalizes_at, finalized_at,
               due_at, ended_at, seller, buyer"""
-_LINE_COLUMNS = (
+LINE_COLUMNS = (
     "id",
     "invoice_id",
     "position",
@@ -40,6 +41,11 @@ _LINE_COLUMNS = (
     "source_line_id",
     "credit_applications",
     "usage_seen_at",
+    "used_start",
+    "used_end",
+    "event_count",
+    "parts",
+    "discounts",
 )
 
 
@@ -253,8 +259,8 @@ async def count_invoices_since(
 
 
 async def _insert_lines(tx: Tx, invoices: Sequence[Invoice]) -> None:
-    columns = ", ".join(_LINE_COLUMNS)
-    places = ", ".join(f"${number}" for number in range(2, len(_LINE_COLUMNS) + 2))
+    columns = ", ".join(LINE_COLUMNS)
+    places = ", ".join(f"${number}" for number in range(2, len(LINE_COLUMNS) + 2))
     await tx.executemany(
         f"INSERT INTO invoice_line (merchant_id, {columns}) VALUES ($1, {places})",
         [
@@ -291,6 +297,11 @@ def _line_values(invoice: Invoice, position: int, line: InvoiceLine) -> tuple[ob
             for draw in line.draws
         ],
         line.usage_seen_at,
+        line.used_during.start_at if line.used_during else None,
+        line.used_during.end_at if line.used_during else None,
+        line.event_count,
+        parts_to_json(line.parts),
+        discounts_to_json(line.discounts),
     )
 
 
@@ -299,7 +310,7 @@ async def _with_lines(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Invoice
         return []
     found = await tx.fetch(
         f"""
-        SELECT {", ".join(_LINE_COLUMNS)} FROM invoice_line
+        SELECT {", ".join(LINE_COLUMNS)} FROM invoice_line
         WHERE merchant_id = $1 AND invoice_id = ANY($2::text[])
         ORDER BY invoice_id, position
         """,
@@ -308,11 +319,12 @@ async def _with_lines(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Invoice
     )
     lines: dict[str, list[InvoiceLine]] = {}
     for row in found:
-        lines.setdefault(row["invoice_id"], []).append(_line_from_row(row))
+        lines.setdefault(row["invoice_id"], []).append(line_from_row(row))
     return [_invoice_from_row(row, lines.get(row["id"], [])) for row in rows]
 
 
-def _line_from_row(row: Mapping[str, Any]) -> InvoiceLine:
+def line_from_row(row: Mapping[str, Any]) -> InvoiceLine:
+    """A line from a row of LINE_COLUMNS."""
     return InvoiceLine(
         id=row["id"],
         kind=LineKind(row["kind"]),
@@ -334,6 +346,10 @@ def _line_from_row(row: Mapping[str, Any]) -> InvoiceLine:
             for one in row["credit_applications"]
         ),
         usage_seen_at=row["usage_seen_at"],
+        used_during=Interval(row["used_start"], row["used_end"]) if row["used_start"] else None,
+        event_count=row["event_count"],
+        parts=parts_from_json(row["parts"]),
+        discounts=discounts_from_json(row["discounts"]),
     )
 
 

@@ -16,10 +16,10 @@ from candela_server.contract.values import (
     timestamp_to_proto,
 )
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.money import Money, format_decimal
+from candela_server.kernel.money import Money, exact, format_decimal
 from candela_server.kernel.read_fields import typed_id
 
-from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
+from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind, RatedPart
 
 _STATUSES = {
     InvoiceStatus.DRAFT: invoice_pb2.INVOICE_STATUS_DRAFT,
@@ -32,6 +32,9 @@ _KINDS = {
     LineKind.RECURRING: invoice_line_pb2.LINE_KIND_RECURRING,
     LineKind.USAGE: invoice_line_pb2.LINE_KIND_USAGE,
     LineKind.USAGE_CREDIT: invoice_line_pb2.LINE_KIND_USAGE_CREDIT,
+    LineKind.PRORATION: invoice_line_pb2.LINE_KIND_PRORATION,
+    LineKind.TRUE_UP: invoice_line_pb2.LINE_KIND_TRUE_UP,
+    LineKind.ADJUSTMENT: invoice_line_pb2.LINE_KIND_ADJUSTMENT,
 }
 
 
@@ -97,9 +100,9 @@ def _line_to_proto(line: InvoiceLine, currency: str) -> invoice_line_pb2.Invoice
         unit_name=line.unit_name,
         unit_amount=None if line.unit_amount is None else format_decimal(line.unit_amount),
         rated_amount=format_decimal(line.rated_amount),
-        used_during=interval_to_proto(line.period),
+        used_during=interval_to_proto(line.used_during or line.period),
         period=interval_to_proto(line.period),
-        price_component_id=line.component_id,
+        price_component_id=line.component_id or "",
         price_id=line.price_id,
         plan_version_id=line.plan_version_id,
         metric_id=line.metric_id or "",
@@ -111,6 +114,29 @@ def _line_to_proto(line: InvoiceLine, currency: str) -> invoice_line_pb2.Invoice
             for draw in line.draws
         ],
         usage_seen_at=optional_timestamp_to_proto(line.usage_seen_at),
+        event_count=None if line.event_count is None else format_decimal(line.event_count),
+        parts=[_part_to_proto(part) for part in line.parts],
+        discounts=[
+            invoice_line_pb2.LineDiscount(
+                name=one.name,
+                percent=None if one.percent is None else format_decimal(one.percent),
+                amount=money_to_proto(Money(currency=currency, amount=one.amount)),
+                of_price=one.of_price,
+            )
+            for one in line.discounts
+        ],
+    )
+
+
+def _part_to_proto(part: RatedPart) -> invoice_line_pb2.RatedPart:
+    with exact():
+        amount = part.amount
+    return invoice_line_pb2.RatedPart(
+        quantity=format_decimal(part.quantity),
+        unit_amount=format_decimal(part.unit_amount),
+        flat_fee=format_decimal(part.flat_fee),
+        up_to=None if part.up_to is None else format_decimal(part.up_to),
+        amount=format_decimal(amount),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
@@ -61,3 +63,47 @@ async def expire_credits(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime)
                 for grant in spent
             ],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateDraw:
+    """What an adjustment of a closed period takes from a grant, as that was read; negative when it gives back."""
+
+    grant: CreditGrant
+    amount: Decimal
+    invoice_line_id: str
+
+
+async def draw_late(tx: Tx, draws: Sequence[LateDraw], *, at: datetime) -> None:
+    """Posts what late usage draws from the grants of its own time, lapsed ones too (EVT-9).
+
+    What expired unspent is restored first and drawn at once, so that the balance stays what it was. What is given back
+    can be used again only if the grant is still open: otherwise it would have lapsed with the rest.
+    """
+    transactions = []
+    for draw in draws:
+        lapsed = draw.grant.expires_at is not None and draw.grant.expires_at <= at
+        if draw.amount < 0:
+            if not lapsed:
+                transactions.append(_late(draw, TransactionKind.RESTORE, -draw.amount, at))
+            continue
+        missing = draw.amount - max(draw.grant.balance, Decimal(0)) if lapsed else Decimal(0)
+        if missing > 0:
+            transactions.append(_late(draw, TransactionKind.RESTORE, missing, at))
+        transactions.append(_late(draw, TransactionKind.DRAW, -draw.amount, at))
+    if transactions:
+        await store.insert_transactions(tx, transactions)
+
+
+def _late(
+    draw: LateDraw, kind: TransactionKind, amount: Decimal, at: datetime
+) -> CreditTransaction:
+    return CreditTransaction(
+        id=CreditTransactionId(new_id("ctx")),
+        grant_id=draw.grant.id,
+        kind=kind,
+        amount=amount,
+        invoice_line_id=draw.invoice_line_id,
+        reason="late usage of a closed period",
+        at=at,
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import CreditGrant
+from .model import CreditGrant, GrantId
 
 
 async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[CreditGrant]:
@@ -22,3 +23,8 @@ async def list_grants_of_customers(
 ) -> list[CreditGrant]:
     """The customers' grants that began before an instant, lapsed ones too, with their balances."""
     return await store.list_grants_of_customers(tx, customer_ids, until)
+
+
+async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
+    """What each grant was ever good for: granted and adjusted, less what was revoked; drawn or expired or not."""
+    return await store.sum_granted(tx, grant_ids)

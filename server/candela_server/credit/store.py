@@ -10,7 +10,7 @@ from typing import Any
 from candela_server.catalog.model import CreditApplicationType, CreditScope
 from candela_server.storage.postgres import Tx
 
-from .model import CreditGrant, CreditTransaction, Funding, TransactionKind
+from .model import CreditGrant, CreditTransaction, Funding, GrantId, TransactionKind
 
 _GRANT = """g.id, g.customer_id, g.subscription_id, g.definition_id, g.application_type, g.scope,
             g.feature_id, g.metric_id, g.component_id, g.currency, g.amount, g.effective_at,
@@ -110,6 +110,20 @@ async def list_grants_of_customers(
         until,
     )
     return [_grant_from_row(row) for row in rows]
+
+
+async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
+    """What was granted, adjusted and revoked of each grant, in all."""
+    rows = await tx.fetch(
+        """
+        SELECT grant_id, sum(amount) AS amount FROM credit_transaction
+        WHERE merchant_id = $1 AND grant_id = ANY($2::text[]) AND kind IN ('grant', 'adjust', 'revoke')
+        GROUP BY grant_id
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+    return {row["grant_id"]: row["amount"] for row in rows}
 
 
 async def page_grants(

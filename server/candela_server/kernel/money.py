@@ -22,6 +22,7 @@ from decimal import (
     Overflow,
     localcontext,
 )
+from fractions import Fraction
 
 from .currency import MINOR_DIGITS, minor_digits
 
@@ -182,6 +183,16 @@ class Money:
         amount = _ROUNDING.quantize(self.amount, unit)
         return Money(currency=self.currency, amount=amount if amount else abs(amount))
 
+    def share(self, part: int, whole: int) -> Money:
+        """`part` of `whole` equal parts of the amount, such as days, rounded once as by `rounded`.
+
+        The quotient is never written as a decimal in between, so that a tie is a tie. Raises
+        ValueError unless 0 <= part <= whole and whole is positive.
+        """
+        if not (whole > 0 and 0 <= part <= whole):
+            raise ValueError(f"{part} of {whole} parts is not a share")
+        return rounded_fraction(self.currency, Fraction(self.amount) * Fraction(part, whole))
+
     def split(self, weights: Sequence[Decimal]) -> list[Money]:
         """Parts in proportion to `weights`, in their order, that sum to this amount exactly.
 
@@ -203,6 +214,17 @@ class Money:
     def _check_same_currency(self, other: Money) -> None:
         if self.currency != other.currency:
             raise CurrencyMismatch(self.currency, other.currency)
+
+
+def rounded_fraction(currency: str, value: Fraction) -> Money:
+    """An exact fraction in whole minor units, half-up as by `Money.rounded`.
+
+    For chains of shares, whose exact value can have more digits than any decimal context keeps.
+    """
+    digits = minor_digits(currency)
+    units = (abs(value) * 10**digits + Fraction(1, 2)).__floor__()
+    amount = Decimal(units).scaleb(-digits, _EXACT)
+    return Money(currency=currency, amount=-amount if value < 0 and units else amount)
 
 
 def _whole_numbers(weights: Sequence[Decimal]) -> list[int]:

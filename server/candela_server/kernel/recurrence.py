@@ -167,6 +167,18 @@ class Recurrence:
         anchor = _Anchor.of(anchor_at, self)
         return Interval(self._begin(anchor, n), self._begin(anchor, n + 1))
 
+    def whole_period(self, anchor_at: datetime, n: int) -> Interval:
+        """Period `n` as it would be had the rule begun on one of its own dates.
+
+        It differs from `period` for period 0 only, and only when the anchor is no date of the rule:
+        then it begins at the rule's date before the anchor, and period 0 is a part of it.
+        """
+        anchor = _Anchor.of(anchor_at, self)
+        period = Interval(self._begin(anchor, n), self._begin(anchor, n + 1))
+        if n > 0:
+            return period
+        return Interval(anchor.instant(self._date(anchor.day, -anchor.skipped)), period.end_at)
+
     def period_number_at(self, anchor_at: datetime, instant: datetime) -> int:
         """The number of the period that holds `instant`. Raises ValueError before the anchor.
 

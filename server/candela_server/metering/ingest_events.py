@@ -39,6 +39,7 @@ from .model import (
     Recorded,
     Rejection,
 )
+from .note_late_usage import note_late_usage
 from .prepare_events import PreparedEvent, Preparer
 from .read_counters import Counters
 from .rules.bucket import from_microseconds
@@ -293,6 +294,7 @@ class Ingestor:
                     (event.row for events in survivors.values() for event in events),
                 )
                 await _add(connection, folded)
+                await note_late_usage(connection, folded, now)
             sequence = await store.count_flush(connection, writer.number, now)
             if sequence is None:
                 raise _WriterForgottenError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
 
@@ -102,6 +102,16 @@ class Tally:
     last_key: bytes
     last_value: Decimal | None
     distinct_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedDay:
+    """A UTC day whose usage of one metric changed long after it was over; `noted_at` is when that was last so."""
+
+    customer_id: str
+    metric_id: str
+    on_day: date
+    noted_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

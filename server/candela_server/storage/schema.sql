@@ -585,7 +585,7 @@ CREATE TABLE public.invoice_line (
     rated_amount numeric NOT NULL,
     amount numeric NOT NULL,
     subscription_id text NOT NULL COLLATE pg_catalog."C",
-    component_id text NOT NULL COLLATE pg_catalog."C",
+    component_id text COLLATE pg_catalog."C",
     price_id text NOT NULL COLLATE pg_catalog."C",
     plan_version_id text NOT NULL COLLATE pg_catalog."C",
     metric_id text COLLATE pg_catalog."C",
@@ -595,10 +595,26 @@ CREATE TABLE public.invoice_line (
     source_line_id text COLLATE pg_catalog."C",
     credit_applications jsonb DEFAULT '[]'::jsonb NOT NULL,
     usage_seen_at timestamp with time zone,
-    CONSTRAINT invoice_line_kind_check CHECK ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text])))
+    used_start timestamp with time zone,
+    used_end timestamp with time zone,
+    event_count numeric,
+    parts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT invoice_line_kind_check CHECK ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'proration'::text, 'true_up'::text, 'discount'::text, 'monetary_credit'::text, 'adjustment'::text, 'top_up'::text]))),
+    CONSTRAINT invoice_line_used_check CHECK (((used_start IS NULL) = (used_end IS NULL)))
 );
 
 ALTER TABLE ONLY public.invoice_line FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.late_usage (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    on_day date NOT NULL,
+    noted_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.late_usage FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.merchant (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -999,9 +1015,6 @@ ALTER TABLE ONLY public.invoice_counter
     ADD CONSTRAINT invoice_counter_pkey PRIMARY KEY (merchant_id);
 
 ALTER TABLE ONLY public.invoice_line
-    ADD CONSTRAINT invoice_line_once UNIQUE (merchant_id, subscription_id, component_id, period_start, kind);
-
-ALTER TABLE ONLY public.invoice_line
     ADD CONSTRAINT invoice_line_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.invoice
@@ -1009,6 +1022,9 @@ ALTER TABLE ONLY public.invoice
 
 ALTER TABLE ONLY public.invoice
     ADD CONSTRAINT invoice_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.late_usage
+    ADD CONSTRAINT late_usage_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, on_day);
 
 ALTER TABLE ONLY public.merchant
     ADD CONSTRAINT merchant_pkey PRIMARY KEY (merchant_id);
@@ -1132,7 +1148,13 @@ CREATE INDEX invoice_by_customer ON public.invoice USING btree (merchant_id, cus
 
 CREATE INDEX invoice_drafts ON public.invoice USING btree (merchant_id, test_clock_id, finalizes_at) WHERE (status = 'draft'::text);
 
+CREATE UNIQUE INDEX invoice_line_adjusts_once ON public.invoice_line USING btree (merchant_id, subscription_id, COALESCE(component_id, price_id), period_start, invoice_id) WHERE (kind = 'adjustment'::text);
+
 CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchant_id, invoice_id, "position");
+
+CREATE UNIQUE INDEX invoice_line_once ON public.invoice_line USING btree (merchant_id, subscription_id, COALESCE(component_id, price_id), period_start, kind) WHERE (kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'true_up'::text]));
+
+CREATE INDEX late_usage_by_age ON public.late_usage USING btree (noted_at);
 
 CREATE INDEX migration_result_by_due ON public.migration_result USING btree (merchant_id, test_clock_id, due_at) WHERE (outcome = 'scheduled'::text);
 
@@ -1407,6 +1429,12 @@ CREATE POLICY invoice_system ON public.invoice TO candela_system USING (true) WI
 
 CREATE POLICY invoice_wall ON public.invoice TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.late_usage ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY late_usage_events ON public.late_usage TO candela_events USING (true) WITH CHECK (true);
+
+CREATE POLICY late_usage_wall ON public.late_usage TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.merchant ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY merchant_system ON public.merchant TO candela_system USING (true) WITH CHECK (true);
@@ -1561,6 +1589,9 @@ GRANT SELECT ON TABLE public.invoice TO candela_system;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.invoice_counter TO candela_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_line TO candela_app;
+
+GRANT SELECT ON TABLE public.late_usage TO candela_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.late_usage TO candela_events;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.merchant TO candela_app;
 GRANT SELECT ON TABLE public.merchant TO candela_system;

@@ -22,6 +22,7 @@ from candela_server.kernel.clock import Clock
 from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
 from candela_server.metering import tasks as metering
+from candela_server.metering.note_late_usage import forget_late_usage
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.events import EventStore
 from candela_server.storage.listen import Listener
@@ -120,6 +121,7 @@ class Worker:
         async def housekeeping(timestamp: int) -> None:
             await metering.prepare_partitions(self.events, self.clock)
             await metering.drop_old_keys(self.events, self.clock)
+            await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
 

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
+from fractions import Fraction
 
 from candela_server.billing.model import InvoiceLine, LineId, LineKind
 from candela_server.catalog.model import MetricId, Offer
-from candela_server.catalog.price import Component, ComponentKind, FlatCharge
+from candela_server.catalog.price import (
+    Charge,
+    Component,
+    ComponentKind,
+    FlatCharge,
+    PercentageCharge,
+)
 from candela_server.credit.model import CreditGrant
 from candela_server.credit.rules.waterfall import Draws, draw
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.money import Money, format_decimal
+from candela_server.kernel.money import Money, exact, rounded_fraction
+from candela_server.kernel.time_zone import civil_days
 
-from .rating.pipeline import rate
+from .discount import Reduced, discounted
+from .rating.pipeline import Rated, rated
+from .time_rules import charge_in_period
+from .words import dates_of, number_of
 
 _ONE = Decimal(1)
 _ZERO = Decimal(0)
+_PLACES = 12
+"""A share of days is shown with as many as a unit price may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +39,9 @@ class BilledPeriod:
     """One component's period with all that its lines depend on.
 
     `held` is the quantity of a PER_UNIT component, `used` what the metric measured for a USAGE one up to
-    `usage_seen_at`; `grants` are those that can pay for usage of the whole period, with what is left of them. The two
-    ids are for the lines, made by the caller because rules draw nothing out of the air.
+    `usage_seen_at`, in `event_count` events; `grants` are those that can pay for usage of the whole period, with what
+    is left of them. `whole` is the period as it would be had the rule begun on one of its own dates, None when it did.
+    The two ids are for the lines, made by the caller because rules draw nothing out of the air.
     """
 
     offer: Offer
@@ -42,93 +55,192 @@ class BilledPeriod:
     grants: Sequence[CreditGrant]
     line_id: LineId
     credit_line_id: LineId
+    event_count: Decimal = _ZERO
+    whole: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged:
+    """The lines of one component's period before discounts, and what its discounts left of their cost."""
+
+    line: InvoiceLine
+    credit_line: InvoiceLine | None
+    cost: Reduced
+
+    @property
+    def lines(self) -> list[InvoiceLine]:
+        """The lines as they are shown: discounts are taken off the charge that they belong to.
+
+        A discount is computed on what credits left of the charge, so it never takes the two lines below zero.
+        """
+        with exact():
+            taken = sum((discount.amount for discount in self.cost.taken), _ZERO)
+            line = replace(self.line, amount=self.line.amount - taken, discounts=self.cost.taken)
+        return [line] if self.credit_line is None else [line, self.credit_line]
 
 
 def lines_of(billed: BilledPeriod) -> list[InvoiceLine]:
-    """The lines of one component's period; usage that credits cover is shown and taken off (CRD-7).
+    """The lines of one component's period with its own discounts; none while the component charges nothing."""
+    charged = charge_of(billed)
+    return charged.lines if charged else []
+
+
+def charge_of(billed: BilledPeriod) -> Charged | None:
+    """What one component's period costs; usage that credits cover is shown and taken off (CRD-7).
 
     Usage is rated gross, and the credit line is minus what the covered part costs:
     −(rate(used) − rate(used − covered)). So the sum is the rated rest, whatever the charge model, and at a plain
     unit price both lines read naturally. Credits that are not billing-visible are taken off inside the usage line.
+    None when a time rule says that nothing is charged in the period (DSL-4).
     """
+    charge = charge_in_period(billed.component, billed.number, billed.period)
+    if charge is None:
+        return None
     match billed.component.kind:
         case ComponentKind.FIXED:
-            return [_line(billed, LineKind.RECURRING, _ONE, "", billed.component.name)]
+            line, credit_line = _held_line(billed, charge, _ONE, "", billed.component.name), None
         case ComponentKind.PER_UNIT:
-            return [_per_unit_line(billed)]
+            line, credit_line = _per_unit_line(billed, charge), None
         case ComponentKind.USAGE:
-            return _usage_lines(billed)
+            line, credit_line = _usage_lines(billed, charge)
+    cost = Reduced(currency=billed.offer.price.currency, left=_cost(line, credit_line))
+    return Charged(
+        line=line,
+        credit_line=credit_line,
+        cost=discounted(cost, billed.component.discounts, billed.number),
+    )
 
 
-def _per_unit_line(billed: BilledPeriod) -> InvoiceLine:
-    component = billed.component
-    included = Decimal(component.seats.included_seats) if component.seats else _ZERO
-    charged = max(billed.held - included, _ZERO)
-    unit_name = "seats" if component.seats else ""
-    text = f"{component.name} × {_number(charged)}"
+def _cost(line: InvoiceLine, credit_line: InvoiceLine | None) -> Fraction:
+    """What discounts begin with: the exact amount of a single line, else what the two lines show together.
+
+    A share of days has no exact decimal, so such a line begins with what it shows, too.
+    """
+    if credit_line is not None:
+        return Fraction(line.amount) + Fraction(credit_line.amount)
+    return Fraction(line.rated_amount if line.used_during is None else line.amount)
+
+
+def _per_unit_line(billed: BilledPeriod, charge: Charge) -> InvoiceLine:
+    seats = billed.component.seats
+    included = Decimal(seats.included_seats) if seats else _ZERO
+    held = max(billed.held, Decimal(seats.minimum_seats)) if seats else billed.held
+    charged = max(held - included, _ZERO)
+    text = f"{billed.component.name} × {number_of(charged)}"
     if included:
-        text += f" ({_number(included)} more included)"
-    return _line(billed, LineKind.RECURRING, charged, unit_name, text)
+        text += f" ({number_of(included)} more included)"
+    return _held_line(billed, charge, charged, "seats" if seats else "", text)
 
 
-def _usage_lines(billed: BilledPeriod) -> list[InvoiceLine]:
+def _held_line(
+    billed: BilledPeriod, charge: Charge, quantity: Decimal, unit_name: str, text: str
+) -> InvoiceLine:
+    """What is due for a period because it passes; a short first period costs its share of days."""
+    whole = billed.whole or billed.period
+    line = _line(
+        billed, charge, LineKind.RECURRING, quantity, unit_name, text, rated(charge, quantity)
+    )
+    part, days = civil_days(billed.period, billed.time_zone), civil_days(whole, billed.time_zone)
+    if part == days or not days:
+        return line
+    cost = Money(currency=billed.offer.price.currency, amount=line.rated_amount)
+    with exact():
+        share = Fraction(line.rated_amount) * Fraction(part, days)
+        rounded_share = Decimal(round(share * 10**_PLACES)).scaleb(-_PLACES)
+    return replace(
+        line,
+        description=f"{line.description}, {part} of {days} days",
+        rated_amount=rounded_share,
+        amount=cost.share(part, days).amount,
+        used_during=billed.period,
+    )
+
+
+def _usage_lines(billed: BilledPeriod, charge: Charge) -> tuple[InvoiceLine, InvoiceLine | None]:
     component = billed.component
     assert component.metric_id is not None, "a usage component has a metric"
     metric = billed.offer.metrics[MetricId(component.metric_id)]
+    charge = _for_days(billed, charge)
     visible = [grant for grant in billed.grants if grant.billing_visible]
     hidden = [grant for grant in billed.grants if not grant.billing_visible]
     inside = draw(hidden, billed.used)
     shown = draw(visible, billed.used - inside.covered)
-    usage_text = f"{component.name} × {_number(billed.used)}"
+    text = f"{component.name} × {number_of(billed.used)}"
     if inside.covered:
-        usage_text += f", {_number(inside.covered)} of them included"
+        text += f", {number_of(inside.covered)} of them included"
+    # Where a cheaper volume tier begins, less usage costs more; a credit never does.
+    gross = _cheaper(_rated(billed, charge, _ZERO), _rated(billed, charge, inside.covered))
     usage = _line(
-        billed,
-        LineKind.USAGE,
-        billed.used,
-        metric.unit_name,
-        usage_text,
-        rated=rate(component.charge, billed.used - inside.covered),
-        draws=inside,
+        billed, charge, LineKind.USAGE, billed.used, metric.unit_name, text, gross, draws=inside
     )
     if not shown.covered:
-        return [usage]
-    net = rate(component.charge, billed.used - inside.covered - shown.covered)
+        return usage, None
+    net = _cheaper(gross, _rated(billed, charge, inside.covered + shown.covered))
+    with exact():
+        saved = Rated(amount=net.amount - gross.amount, parts=(), bound=None)
+    credit_text = f"{component.name}: {number_of(shown.covered)} included"
     credit = _line(
         billed,
+        charge,
         LineKind.USAGE_CREDIT,
         shown.covered,
         metric.unit_name,
-        f"{component.name}: {_number(shown.covered)} included",
-        rated=net - usage.rated_amount,
+        credit_text,
+        saved,
         draws=shown,
     )
-    return [usage, credit]
+    return usage, credit
+
+
+def _rated(billed: BilledPeriod, charge: Charge, covered: Decimal) -> Rated:
+    return rated(charge, billed.used - covered, event_count=billed.event_count)
+
+
+def _cheaper(one: Rated, other: Rated) -> Rated:
+    return other if other.amount <= one.amount else one
+
+
+def _for_days(billed: BilledPeriod, charge: Charge) -> Charge:
+    """The charge with its minimum and maximum cut to a short first period; usage itself is never cut by price."""
+    whole = billed.whole or billed.period
+    part, days = civil_days(billed.period, billed.time_zone), civil_days(whole, billed.time_zone)
+    if part == days or not days:
+        return charge
+
+    def cut(bound: Decimal | None) -> Decimal | None:
+        if bound is None:
+            return None
+        value = Fraction(bound) * Fraction(part, days)
+        return rounded_fraction(billed.offer.price.currency, value).amount
+
+    return replace(charge, minimum=cut(charge.minimum), maximum=cut(charge.maximum))
 
 
 def _line(
     billed: BilledPeriod,
+    charge: Charge,
     kind: LineKind,
     quantity: Decimal,
     unit_name: str,
     text: str,
+    cost: Rated,
     *,
-    rated: Decimal | None = None,
     draws: Draws | None = None,
 ) -> InvoiceLine:
     component, price = billed.component, billed.offer.price
-    amount = rate(component.charge, quantity) if rated is None else rated
-    model = component.charge.model
+    model = charge.model
     is_credit = kind is LineKind.USAGE_CREDIT
+    if cost.bound is not None:
+        text += f" ({cost.bound})"
     return InvoiceLine(
         id=billed.credit_line_id if is_credit else billed.line_id,
         kind=kind,
-        description=f"{text}, {_dates(billed.period, billed.time_zone)}",
+        description=f"{text}, {dates_of(billed.period, billed.time_zone)}",
         quantity=quantity,
         unit_name=unit_name,
         unit_amount=model.unit_price if isinstance(model, FlatCharge) else None,
-        rated_amount=amount,
-        amount=Money(currency=price.currency, amount=amount).rounded().amount,
+        rated_amount=cost.amount,
+        amount=Money(currency=price.currency, amount=cost.amount).rounded().amount,
         component_id=component.id,
         price_id=price.id,
         plan_version_id=billed.offer.version.id,
@@ -138,19 +250,11 @@ def _line(
         source_line_id=billed.line_id if is_credit else None,
         draws=draws.draws if draws else (),
         usage_seen_at=billed.usage_seen_at,
+        event_count=billed.event_count if has_event_fee(charge) and not is_credit else None,
+        parts=cost.parts,
     )
 
 
-def _dates(period: Interval, time_zone: str) -> str:
-    """The period's days in the subscription's zone; a period that ends at a time of day ends on that day."""
-    zone = ZoneInfo(time_zone)
-    first = period.start_at.astimezone(zone).date()
-    last = (period.end_at - timedelta(microseconds=1)).astimezone(zone).date()
-    if first == last:
-        return f"{first.day} {first:%b %Y}"
-    first_text = f"{first.day} {first:%b}" + (f" {first.year}" if first.year != last.year else "")
-    return f"{first_text} – {last.day} {last:%b %Y}"
-
-
-def _number(value: Decimal) -> str:
-    return f"{Decimal(format_decimal(value)):,}"
+def has_event_fee(charge: Charge) -> bool:
+    """Whether the charge needs to know how many events were measured."""
+    return isinstance(charge.model, PercentageCharge) and charge.model.fee_per_event is not None

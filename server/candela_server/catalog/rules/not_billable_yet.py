@@ -16,7 +16,6 @@ from candela_server.catalog.model import (
     Offer,
     Plan,
 )
-from candela_server.catalog.price import Component, PercentageCharge, Price
 
 _T = TypeVar("_T")
 
@@ -32,23 +31,6 @@ _Lines = tuple[tuple[str, str, Callable[[_T], bool]], ...]
 """What it is, the specification's ids, and whether a definition holds it."""
 
 _PLANS: _Lines[Plan] = (("a trial", "TRL-1, TRL-2", lambda plan: plan.trial is not None),)
-
-_PRICES: _Lines[Price] = (
-    ("discounts", "DSL-4", lambda price: bool(price.discounts)),
-    ("a minimum commitment", "DSL-10", lambda price: price.minimum_commitment is not None),
-)
-
-_COMPONENTS: _Lines[Component] = (
-    ("discounts", "DSL-4", lambda component: bool(component.discounts)),
-    ("time rules", "DSL-4", lambda component: bool(component.time_rules)),
-    (
-        "a percentage charge",
-        "DSL-3",
-        lambda component: any(
-            isinstance(charge.model, PercentageCharge) for charge in component.charges
-        ),
-    ),
-)
 
 _CREDITS: _Lines[CreditDefinition] = (
     (
@@ -67,9 +49,6 @@ _CREDITS: _Lines[CreditDefinition] = (
 def what_cannot_be_billed(offer: Offer) -> NotBillable | None:
     """The first thing in the offer that the billing engine cannot bill yet; None when it can bill all of it."""
     found = _first(_PLANS, offer.plan, f"plan {offer.plan.slug!r}")
-    found = found or _first(_PRICES, offer.price, f"price {offer.price.id}")
-    for component in offer.price.components:
-        found = found or _first(_COMPONENTS, component, f"component {component.name!r}")
     for definition in offer.credit_definitions:
         found = found or _first(_CREDITS, definition, f"credit definition {definition.name!r}")
     return found

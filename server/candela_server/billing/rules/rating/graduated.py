@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from candela_server.billing.model import RatedPart
 from candela_server.catalog.price import Tier
 
 _ZERO = Decimal(0)
 
 
-def graduated_amount(quantity: Decimal, tiers: Sequence[Tier]) -> Decimal:
-    """What `quantity` costs when each tier's units cost that tier's price. Not rounded.
+def graduated_parts(quantity: Decimal, tiers: Sequence[Tier]) -> tuple[RatedPart, ...]:
+    """What each touched tier costs when its units cost its price. Not rounded.
 
     A tier's upper bound belongs to it, and its flat fee is due once something falls into it; with nothing used,
     nothing is due.
     """
-    amount = floor = _ZERO
+    parts = []
+    floor = _ZERO
     for tier in tiers:
         if quantity <= floor:
-            return amount
+            break
         ceiling = quantity if tier.up_to is None else min(quantity, tier.up_to)
-        amount += (ceiling - floor) * tier.unit_price + tier.flat_fee
+        parts.append(
+            RatedPart(
+                quantity=ceiling - floor,
+                unit_amount=tier.unit_price,
+                flat_fee=tier.flat_fee,
+                up_to=tier.up_to,
+            )
+        )
         if tier.up_to is None:
-            return amount
+            break
         floor = tier.up_to
-    raise AssertionError("check_tiers guarantees that the last tier is open")
+    return tuple(parts)

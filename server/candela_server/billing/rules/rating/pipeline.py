@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import assert_never
 
+from candela_server.billing.model import RatedPart
 from candela_server.catalog.price import (
     Charge,
     FlatCharge,
@@ -16,34 +19,66 @@ from candela_server.catalog.price import (
 from candela_server.kernel.money import exact
 
 from .flat import flat_amount
-from .graduated import graduated_amount
-from .package import package_amount
-from .volume import volume_amount
+from .graduated import graduated_parts
+from .package import package_blocks
+from .percentage import percentage_amount
+from .volume import volume_parts
+
+_ZERO = Decimal(0)
 
 
-def rate(charge: Charge, quantity: Decimal) -> Decimal:
+class Bound(StrEnum):
+    """Which end of a charge decided, instead of its model."""
+
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rated:
+    """What a quantity costs, exactly, and how that came about.
+
+    `parts` are what the model's tiers or blocks come to, and empty where one price holds for every unit; their sum is
+    the amount unless `bound` says that the minimum or maximum stands instead.
+    """
+
+    amount: Decimal
+    parts: tuple[RatedPart, ...]
+    bound: Bound | None
+
+
+def rate(charge: Charge, quantity: Decimal, *, event_count: Decimal = _ZERO) -> Decimal:
     """What `quantity` costs in one period. Exact; a line is rounded once, when it is made (INV-8)."""
+    return rated(charge, quantity, event_count=event_count).amount
+
+
+def rated(charge: Charge, quantity: Decimal, *, event_count: Decimal = _ZERO) -> Rated:
+    """What `quantity` costs in one period, with its tiers and blocks; `event_count` is for fees per event."""
     with exact():
-        billable = max(quantity - charge.free_units, Decimal(0))
-        amount = _apply_model(charge, billable)
-        if charge.minimum is not None:
-            amount = max(amount, charge.minimum)
-        if charge.maximum is not None:
-            amount = min(amount, charge.maximum)
-        return amount
+        billable = max(quantity - charge.free_units, _ZERO)
+        amount, parts = _apply_model(charge, billable, event_count)
+        bound = None
+        if charge.minimum is not None and amount < charge.minimum:
+            amount, bound = charge.minimum, Bound.MINIMUM
+        if charge.maximum is not None and amount > charge.maximum:
+            amount, bound = charge.maximum, Bound.MAXIMUM
+        return Rated(amount=amount, parts=parts, bound=bound)
 
 
-def _apply_model(charge: Charge, quantity: Decimal) -> Decimal:
+def _apply_model(
+    charge: Charge, quantity: Decimal, event_count: Decimal
+) -> tuple[Decimal, tuple[RatedPart, ...]]:
     match charge.model:
         case FlatCharge(unit_price=unit_price):
-            return flat_amount(quantity, unit_price)
+            return flat_amount(quantity, unit_price), ()
         case GraduatedCharge(tiers=tiers):
-            return graduated_amount(quantity, tiers)
+            parts = graduated_parts(quantity, tiers)
         case VolumeCharge(tiers=tiers):
-            return volume_amount(quantity, tiers)
+            parts = volume_parts(quantity, tiers)
         case PackageCharge(package_size=size, package_price=price):
-            return package_amount(quantity, size, price)
-        case PercentageCharge():
-            raise AssertionError("what_cannot_be_billed keeps it out of subscriptions")
+            parts = package_blocks(quantity, size, price)
+        case PercentageCharge(percent=percent, fee_per_event=fee):
+            return percentage_amount(quantity, percent, event_count, fee), ()
         case never:
             assert_never(never)
+    return sum((part.amount for part in parts), _ZERO), parts

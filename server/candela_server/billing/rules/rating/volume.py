@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from candela_server.billing.model import RatedPart
 from candela_server.catalog.price import Tier
 
-_ZERO = Decimal(0)
 
-
-def volume_amount(quantity: Decimal, tiers: Sequence[Tier]) -> Decimal:
+def volume_parts(quantity: Decimal, tiers: Sequence[Tier]) -> tuple[RatedPart, ...]:
     """What `quantity` costs when all of it costs the price of the tier it reaches. Not rounded.
 
     A tier's upper bound belongs to it; with nothing used, nothing is due. The amount may fall where a cheaper tier
     begins.
     """
     if quantity <= 0:
-        return _ZERO
+        return ()
     for tier in tiers:
         if tier.up_to is None or quantity <= tier.up_to:
-            return quantity * tier.unit_price + tier.flat_fee
+            return (
+                RatedPart(
+                    quantity=quantity,
+                    unit_amount=tier.unit_price,
+                    flat_fee=tier.flat_fee,
+                    up_to=tier.up_to,
+                ),
+            )
     raise AssertionError("check_tiers guarantees that the last tier is open")

@@ -36,7 +36,7 @@ LINE_KIND_ADJUSTMENT: LineKind
 LINE_KIND_TOP_UP: LineKind
 
 class InvoiceLine(_message.Message):
-    __slots__ = ("id", "kind", "description", "amount", "quantity", "unit_name", "unit_amount", "rated_amount", "used_during", "period", "price_component_id", "price_id", "plan_version_id", "metric_id", "source_line_id", "credit_applications", "usage_seen_at")
+    __slots__ = ("id", "kind", "description", "amount", "quantity", "unit_name", "unit_amount", "rated_amount", "used_during", "period", "price_component_id", "price_id", "plan_version_id", "metric_id", "source_line_id", "credit_applications", "usage_seen_at", "event_count", "parts", "discounts")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,9 @@ class InvoiceLine(_message.Message):
     SOURCE_LINE_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_APPLICATIONS_FIELD_NUMBER: _ClassVar[int]
     USAGE_SEEN_AT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    DISCOUNTS_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: LineKind
     description: str
@@ -71,7 +74,36 @@ class InvoiceLine(_message.Message):
     source_line_id: str
     credit_applications: _containers.RepeatedCompositeFieldContainer[CreditApplication]
     usage_seen_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[LineKind, str]] = ..., description: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., quantity: _Optional[str] = ..., unit_name: _Optional[str] = ..., unit_amount: _Optional[str] = ..., rated_amount: _Optional[str] = ..., used_during: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., period: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., price_component_id: _Optional[str] = ..., price_id: _Optional[str] = ..., plan_version_id: _Optional[str] = ..., metric_id: _Optional[str] = ..., source_line_id: _Optional[str] = ..., credit_applications: _Optional[_Iterable[_Union[CreditApplication, _Mapping]]] = ..., usage_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    event_count: str
+    parts: _containers.RepeatedCompositeFieldContainer[RatedPart]
+    discounts: _containers.RepeatedCompositeFieldContainer[LineDiscount]
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[LineKind, str]] = ..., description: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., quantity: _Optional[str] = ..., unit_name: _Optional[str] = ..., unit_amount: _Optional[str] = ..., rated_amount: _Optional[str] = ..., used_during: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., period: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., price_component_id: _Optional[str] = ..., price_id: _Optional[str] = ..., plan_version_id: _Optional[str] = ..., metric_id: _Optional[str] = ..., source_line_id: _Optional[str] = ..., credit_applications: _Optional[_Iterable[_Union[CreditApplication, _Mapping]]] = ..., usage_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_count: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[RatedPart, _Mapping]]] = ..., discounts: _Optional[_Iterable[_Union[LineDiscount, _Mapping]]] = ...) -> None: ...
+
+class RatedPart(_message.Message):
+    __slots__ = ("quantity", "unit_amount", "flat_fee", "up_to", "amount")
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    UNIT_AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    FLAT_FEE_FIELD_NUMBER: _ClassVar[int]
+    UP_TO_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    quantity: str
+    unit_amount: str
+    flat_fee: str
+    up_to: str
+    amount: str
+    def __init__(self, quantity: _Optional[str] = ..., unit_amount: _Optional[str] = ..., flat_fee: _Optional[str] = ..., up_to: _Optional[str] = ..., amount: _Optional[str] = ...) -> None: ...
+
+class LineDiscount(_message.Message):
+    __slots__ = ("name", "percent", "amount", "of_price")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    OF_PRICE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    percent: str
+    amount: _money_pb2.Money
+    of_price: bool
+    def __init__(self, name: _Optional[str] = ..., percent: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., of_price: _Optional[bool] = ...) -> None: ...
 
 class CreditApplication(_message.Message):
     __slots__ = ("grant_id", "quantity", "amount")

@@ -1,0 +1,238 @@
+"""Adds to invoices what changed in periods that are closed: late events and corrections (EVT-9, EVT-4).
+
+Few periods are looked at: those that ingestion, or whoever corrects events, noted as changed; those that were billed
+within minutes of their end, when nothing is noted yet; and, on test clocks, all. Each is rated anew by its own terms as
+a whole, and only the difference to what all its lines say goes on the invoice that is being made. A look too many
+costs a query; it never bills anything twice.
+
+Called while the subscriptions are locked, so that two invoices of one never bill the same difference. What an
+adjustment draws from grants is posted at once, because the next look counts on it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from candela_server.catalog import read as catalog
+from candela_server.catalog.model import MetricId, Offer
+from candela_server.credit import read as credit
+from candela_server.credit.draw_credits import LateDraw, draw_late
+from candela_server.credit.model import CreditGrant, GrantId
+from candela_server.kernel.ids import new_id
+from candela_server.metering.note_late_usage import list_changed_days
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Tx
+from candela_server.subscription.model import Subscription, SubscriptionId
+
+from . import billed_store
+from .bill_periods import (
+    Context,
+    Measured,
+    PeriodToBill,
+    billed_period,
+    counts_events,
+    measure,
+    pays_for,
+    read_billed_lines,
+)
+from .billed_store import ClosedPeriod
+from .model import InvoiceLine, LineId, LineKind
+from .rules.late_true_up import true_up_adjustments
+from .rules.late_usage import LatePeriod, adjustment_of, within_total
+from .rules.rate_invoice import InvoiceToRate
+
+LOOKS_BACK: Final = timedelta(days=400)
+"""How long ago a period may have ended to be looked at: a yearly one, and some weeks."""
+
+HASTY_LOOKS_BACK: Final = timedelta(days=100)
+"""The same for periods billed within minutes of their end; longer than events may be late."""
+
+_OF_PERIOD = frozenset({LineKind.USAGE, LineKind.USAGE_CREDIT, LineKind.ADJUSTMENT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the closed periods of a chunk are rated by, read for all of them."""
+
+    context: Context
+    offers: Mapping[ClosedPeriod, Offer]
+    used: Mapping[ClosedPeriod, Measured]
+    good_for: Mapping[GrantId, Decimal]
+    now: datetime
+
+
+async def bill_late_usage(
+    tx: Tx,
+    events: EventStore,
+    context: Context,
+    lines: Mapping[SubscriptionId, list[InvoiceLine]],
+    *,
+    now: datetime,
+    on_test_clock: bool,
+) -> dict[SubscriptionId, list[InvoiceLine]]:
+    """The lines of each subscription's new invoice, with adjustments of closed periods after them.
+
+    A negative adjustment is billed as far as the invoice bears it; the next invoice finds the rest.
+    """
+    ids = sorted(lines)
+    closed = await billed_store.list_closed_periods_to_compare(
+        tx,
+        ids,
+        await list_changed_days(tx, sorted(context.customers)),
+        since=now - LOOKS_BACK,
+        hasty_since=now - HASTY_LOOKS_BACK,
+        everything=on_test_clock,
+    )
+    found = dict(lines)
+    if not closed:
+        return found
+    known = await _read(tx, events, context, closed, now)
+    billed = await read_billed_lines(tx, sorted({one.subscription_id for one in closed}), now)
+    drawn = await billed_store.sum_draws(
+        tx, {context.subscriptions[one.subscription_id].customer_id for one in closed}
+    )
+    for due in lines.values():
+        # What they draw is not free for a closed period.
+        _count_draws(drawn, due)
+    by_subscription: defaultdict[SubscriptionId, list[ClosedPeriod]] = defaultdict(list)
+    for one in closed:
+        by_subscription[one.subscription_id].append(one)
+    posted: list[InvoiceLine] = []
+    for one_id, periods in by_subscription.items():
+        before = [line for _, line in billed[one_id]]
+        held = context.subscriptions[one_id]
+        made = _adjustments(known, held, periods, before, lines[one_id], drawn)
+        kept = within_total(lines[one_id], made)
+        found[one_id] = [*lines[one_id], *kept]
+        posted += kept
+    await draw_late(tx, _draws(context, posted), at=now)
+    return found
+
+
+async def _read(
+    tx: Tx,
+    events: EventStore,
+    context: Context,
+    closed: Sequence[ClosedPeriod],
+    now: datetime,
+) -> _Known:
+    offers = await catalog.get_offers(tx, [(one.plan_version_id, one.price_id) for one in closed])
+    by_period = {one: offers[one.plan_version_id, one.price_id] for one in closed}
+    asks = []
+    for one, offer in by_period.items():
+        component = offer.price.component(one.component_id)
+        holder = context.subscriptions[one.subscription_id].customer_id
+        metric = offer.metrics[MetricId(str(component.metric_id))]
+        asks.append((holder, metric, one.period, counts_events(component, _to_bill(one))))
+    used = await measure(events, tx.merchant_id, asks)
+    holders = {context.subscriptions[one.subscription_id].customer_id for one in closed}
+    grants = [grant.id for holder in holders for grant in context.grants.get(holder, ())]
+    return _Known(
+        context=context,
+        offers=by_period,
+        used=dict(zip(by_period, used, strict=True)),
+        good_for=await credit.sum_granted(tx, grants),
+        now=now,
+    )
+
+
+def _adjustments(
+    known: _Known,
+    held: Subscription,
+    periods: Sequence[ClosedPeriod],
+    before: Sequence[InvoiceLine],
+    due: Sequence[InvoiceLine],
+    drawn: dict[str, Decimal],
+) -> list[InvoiceLine]:
+    """The adjustments of one subscription; each counts for those after it, and keeps `drawn` up to date."""
+    made: list[InvoiceLine] = []
+    for one in periods:
+        own = [line for line in before if _belongs(line, one)]
+        others = [line for line in before if not _belongs(line, one)]
+        offer, to_bill = known.offers[one], _to_bill(one)
+        invoice = InvoiceToRate(
+            offer=offer,
+            anchor_at=held.anchor_at,
+            time_zone=held.time_zone,
+            periods=[
+                billed_period(
+                    held,
+                    offer,
+                    to_bill,
+                    known.used[one],
+                    [
+                        replace(grant, balance=_available(known, grant, own, drawn))
+                        for grant in known.context.grants.get(held.customer_id, ())
+                        if pays_for(grant, to_bill, offer)
+                    ],
+                    known.now,
+                )
+            ],
+            earlier=[*others, *due, *made],
+        )
+        adjustment = adjustment_of(
+            LatePeriod(line_id=LineId(new_id("line")), invoice=invoice, billed=own)
+        )
+        if adjustment is not None:
+            made.append(adjustment)
+            _count_draws(drawn, [adjustment])
+    return [
+        *made,
+        *true_up_adjustments(
+            offers=list(known.offers[one] for one in periods),
+            anchor_at=held.anchor_at,
+            time_zone=held.time_zone,
+            before=[*before, *due],
+            made=made,
+            line_id=lambda: LineId(new_id("line")),
+        ),
+    ]
+
+
+def _available(
+    known: _Known, grant: CreditGrant, own: Sequence[InvoiceLine], drawn: Mapping[str, Decimal]
+) -> Decimal:
+    """What a grant holds for a closed period: what the period drew, and what nobody did, lapsed since or not."""
+    by_period = sum(
+        (draw.amount for line in own for draw in line.draws if draw.grant_id == grant.id),
+        Decimal(0),
+    )
+    unspent = known.good_for.get(grant.id, Decimal(0)) - drawn.get(grant.id, Decimal(0))
+    return max(unspent, Decimal(0)) + by_period
+
+
+def _count_draws(drawn: dict[str, Decimal], lines: Sequence[InvoiceLine]) -> None:
+    for line in lines:
+        for draw in line.draws:
+            drawn[draw.grant_id] = drawn.get(draw.grant_id, Decimal(0)) + draw.amount
+
+
+def _draws(context: Context, posted: Sequence[InvoiceLine]) -> list[LateDraw]:
+    grants = {grant.id: grant for some in context.grants.values() for grant in some}
+    return [
+        LateDraw(grant=grants[draw.grant_id], amount=draw.amount, invoice_line_id=line.id)
+        for line in posted
+        for draw in line.draws
+    ]
+
+
+def _belongs(line: InvoiceLine, one: ClosedPeriod) -> bool:
+    return (
+        line.component_id == one.component_id
+        and line.period == one.period
+        and line.kind in _OF_PERIOD
+    )
+
+
+def _to_bill(one: ClosedPeriod) -> PeriodToBill:
+    return PeriodToBill(
+        subscription_id=one.subscription_id,
+        component_id=one.component_id,
+        number=one.number,
+        period=one.period,
+    )

@@ -1,0 +1,132 @@
+"""Every SQL text that reads what was billed before, for what is billed now; nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from candela_server.catalog.model import PlanVersionId
+from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.kernel.interval import Interval
+from candela_server.metering.model import ChangedDay
+from candela_server.storage.postgres import Tx
+from candela_server.subscription.model import SubscriptionId
+
+from .model import InvoiceLine
+from .store import LINE_COLUMNS, line_from_row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedPeriod:
+    """A usage component's period that is on a finalized invoice, and the terms that it was billed by."""
+
+    subscription_id: SubscriptionId
+    component_id: ComponentId
+    price_id: PriceId
+    plan_version_id: PlanVersionId
+    number: int
+    period: Interval
+
+
+async def list_billed_lines(
+    tx: Tx, subscription_ids: Sequence[SubscriptionId], *, since: datetime
+) -> list[tuple[SubscriptionId, str, InvoiceLine]]:
+    """The lines of these subscriptions whose periods end after an instant, with their invoices' ids, oldest first.
+
+    Drafts count, because what is on them is billed; void invoices do not, because they never were.
+    """
+    columns = ", ".join(f"l.{column}" for column in LINE_COLUMNS)
+    rows = await tx.fetch(
+        f"""
+        SELECT {columns} FROM invoice_line l
+        JOIN invoice i ON i.merchant_id = l.merchant_id AND i.id = l.invoice_id
+        WHERE l.merchant_id = $1 AND l.subscription_id = ANY($2::text[]) AND l.period_end > $3
+          AND i.status <> 'void'
+        ORDER BY i.created_at, i.id, l.position
+        """,
+        tx.merchant_id,
+        list(subscription_ids),
+        since,
+    )
+    return [(row["subscription_id"], row["invoice_id"], line_from_row(row)) for row in rows]
+
+
+async def list_closed_periods_to_compare(
+    tx: Tx,
+    subscription_ids: Sequence[SubscriptionId],
+    days: Sequence[ChangedDay],
+    *,
+    since: datetime,
+    hasty_since: datetime,
+    everything: bool,
+) -> list[ClosedPeriod]:
+    """The closed periods of these subscriptions, ended after `since`, whose usage may not be what was billed.
+
+    Those that a changed day touches that was noted after, or just before, they were billed; those adjusted before, as
+    an invoice may not have borne all of it; those that ended after `hasty_since` and were billed so soon after their
+    end that nobody noted what came later; or all.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT l.subscription_id, l.component_id, l.price_id, l.plan_version_id, l.period_number,
+               l.period_start, l.period_end
+        FROM invoice_line l
+        JOIN invoice i ON i.merchant_id = l.merchant_id AND i.id = l.invoice_id
+        WHERE l.merchant_id = $1 AND l.subscription_id = ANY($2::text[]) AND l.kind = 'usage'
+          AND i.status IN ('finalized', 'paid', 'uncollectible') AND l.period_end > $3
+          AND ($5::boolean
+               OR (l.period_end > $4 AND l.usage_seen_at < l.period_end + interval '15 minutes')
+               OR EXISTS (
+                   SELECT FROM unnest($6::text[], $7::text[], $8::date[], $9::timestamptz[])
+                               AS day (customer_id, metric_id, on_day, noted_at)
+                   WHERE day.customer_id = i.customer_id AND day.metric_id = l.metric_id
+                     AND day.on_day BETWEEN (l.period_start AT TIME ZONE 'UTC')::date
+                                        AND (l.period_end AT TIME ZONE 'UTC')::date
+                     AND day.noted_at > l.usage_seen_at - interval '15 minutes')
+               OR EXISTS (
+                   SELECT FROM invoice_line a
+                   WHERE a.merchant_id = $1 AND a.subscription_id = l.subscription_id
+                     AND a.component_id = l.component_id AND a.period_start = l.period_start
+                     AND a.kind = 'adjustment'))
+        ORDER BY l.subscription_id, l.period_start, l.component_id
+        """,
+        tx.merchant_id,
+        list(subscription_ids),
+        since,
+        hasty_since,
+        everything,
+        [day.customer_id for day in days],
+        [day.metric_id for day in days],
+        [day.on_day for day in days],
+        [day.noted_at for day in days],
+    )
+    return [
+        ClosedPeriod(
+            subscription_id=row["subscription_id"],
+            component_id=row["component_id"],
+            price_id=row["price_id"],
+            plan_version_id=row["plan_version_id"],
+            number=row["period_number"],
+            period=Interval(row["period_start"], row["period_end"]),
+        )
+        for row in rows
+    ]
+
+
+async def sum_draws(tx: Tx, customer_ids: Collection[str]) -> dict[str, Decimal]:
+    """What these customers' lines, void invoices aside, draw from each grant in all, adjustments included."""
+    rows = await tx.fetch(
+        """
+        SELECT drawn.part ->> 'grant_id' AS grant_id, sum((drawn.part ->> 'quantity')::numeric) AS drawn
+        FROM invoice i
+        JOIN invoice_line l ON l.merchant_id = i.merchant_id AND l.invoice_id = i.id
+        CROSS JOIN LATERAL jsonb_array_elements(l.credit_applications) AS drawn (part)
+        WHERE i.merchant_id = $1 AND i.customer_id = ANY($2::text[]) AND i.status <> 'void'
+        GROUP BY 1
+        """,
+        tx.merchant_id,
+        list(customer_ids),
+    )
+    return {row["grant_id"]: row["drawn"] for row in rows}

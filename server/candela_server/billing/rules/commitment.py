@@ -1,0 +1,105 @@
+"""Minimum commitments: what is missing to the least that a period of a price costs (DSL-10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from candela_server.billing.model import InvoiceLine, LineKind
+from candela_server.catalog.price import BillingTiming, Price
+from candela_server.kernel.interval import Interval
+from candela_server.kernel.money import Money
+from candela_server.kernel.time_zone import civil_days
+
+_MICROSECOND = timedelta(microseconds=1)
+_ZERO = Decimal(0)
+
+COUNTED = frozenset({LineKind.RECURRING, LineKind.USAGE, LineKind.PRORATION, LineKind.ADJUSTMENT})
+"""What counts towards a commitment: charges net of discounts, before the credits that pay for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedPeriod:
+    """One period of a commitment; `whole` is what it would be had the rule begun on one of its own dates."""
+
+    number: int
+    period: Interval
+    whole: Interval
+
+
+def periods_ending(
+    price: Price, anchor_at: datetime, time_zone: str, due_at: datetime
+) -> list[CommittedPeriod]:
+    """The commitment's periods whose true-up belongs on what is billed at `due_at`.
+
+    These are the ones that ended since anything was billed before: the first invoice at or after a period's end is its
+    last one, whether or not something else falls due at that very instant. Evaluated there alone, never earlier.
+    """
+    commitment = price.minimum_commitment
+    if commitment is None or due_at <= anchor_at:
+        return []
+    rule = commitment.recurrence_in(time_zone)
+    since = _due_before(price, anchor_at, time_zone, due_at)
+    found = []
+    number = rule.period_number_at(anchor_at, due_at)
+    while number > 0:
+        number -= 1
+        period = rule.period(anchor_at, number)
+        if period.end_at <= since:
+            break
+        found.append(
+            CommittedPeriod(
+                number=number, period=period, whole=rule.whole_period(anchor_at, number)
+            )
+        )
+    return found[::-1]
+
+
+def committed_amount(price: Price, committed: CommittedPeriod, time_zone: str) -> Decimal:
+    """The least that the period costs; a short first one by its days."""
+    assert price.minimum_commitment is not None, "periods_ending found it"
+    amount = Money(currency=price.currency, amount=price.minimum_commitment.amount)
+    part = civil_days(committed.period, time_zone)
+    whole = civil_days(committed.whole, time_zone)
+    return (amount.rounded() if part == whole else amount.share(part, whole)).amount
+
+
+def counted_charges(price: Price, period: Interval, lines: Iterable[InvoiceLine]) -> Decimal:
+    """What the price's lines in a commitment's period come to, before credits.
+
+    A line counts where its charge falls: one in advance at the start of its period, one in arrears just before its end.
+    """
+    timings = {component.id: component.timing for component in price.components}
+    return sum(
+        (
+            line.amount
+            for line in lines
+            if line.kind in COUNTED
+            and line.price_id == price.id
+            and line.component_id in timings
+            and period.contains(_charged_at(line, timings[line.component_id]))
+        ),
+        _ZERO,
+    )
+
+
+def missing(least: Decimal, charges: Decimal) -> Decimal:
+    """What is added so that the period costs at least the committed amount."""
+    return max(least - charges, _ZERO)
+
+
+def _charged_at(line: InvoiceLine, timing: BillingTiming) -> datetime:
+    if timing is BillingTiming.IN_ADVANCE:
+        return line.period.start_at
+    return line.period.end_at - _MICROSECOND
+
+
+def _due_before(price: Price, anchor_at: datetime, time_zone: str, due_at: datetime) -> datetime:
+    """When something of the price last fell due before `due_at`; the anchor when nothing did."""
+    instants = [anchor_at]
+    for component in price.components:
+        rule = component.recurrence_in(time_zone)
+        instants.append(rule.period_containing(anchor_at, due_at - _MICROSECOND).start_at)
+    return max(instants)

@@ -1,0 +1,145 @@
+"""What a closed period owes after its events have changed: rated anew as a whole, less what was billed (EVT-9).
+
+Cumulative minus billed: the period is rated as if nothing had been billed, by its own price, number and credits, and
+only the difference is charged. So tiers do not begin anew, packages are not rounded twice, and it does not matter how
+often it is asked, in which order events came, or how many invoices bill parts of one period: what is on them is never
+charged again, and what is not on any is never lost.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from candela_server.billing.model import AppliedDiscount, InvoiceLine, LineId, LineKind
+from candela_server.catalog.price import FlatCharge
+from candela_server.credit.model import Draw, GrantId
+from candela_server.kernel.money import exact
+
+from .rate_invoice import InvoiceToRate, rate
+from .words import dates_of, number_of
+
+_ZERO = Decimal(0)
+_OF_USAGE = frozenset({LineKind.USAGE, LineKind.ADJUSTMENT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatePeriod:
+    """A closed period of a usage component, as it stands now.
+
+    `invoice` holds this one period, with the usage known now and grants that hold what this period may draw in all:
+    what its lines drew already and what was unspent at its end; and, as earlier lines, those of other periods. `billed`
+    are this period's own lines on all invoices but void ones.
+    """
+
+    line_id: LineId
+    invoice: InvoiceToRate
+    billed: Sequence[InvoiceLine]
+
+
+def adjustment_of(late: LatePeriod) -> InvoiceLine | None:
+    """The line that brings what was billed to what is owed; None when they agree.
+
+    Negative when usage became less. It says what the difference consists of: usage, discounts, and what grants pay or
+    get back.
+    """
+    [billed_period] = late.invoice.periods
+    now = rate(late.invoice)
+    if not now:
+        return None
+    with exact():
+        quantity = _quantity(now) - _quantity(late.billed)
+        amount = _amount(now) - _amount(late.billed)
+        rated = _rated(now) - _rated(late.billed)
+        draws = _draws(now, late.billed)
+        discounts = _discounts(now, late.billed)
+    if not (quantity or amount or draws):
+        return None
+    first = late.billed[0]
+    usage = now[0]
+    component = billed_period.component
+    model = component.charge.model
+    word = "Late usage" if quantity >= 0 else "Usage taken back"
+    return InvoiceLine(
+        id=late.line_id,
+        kind=LineKind.ADJUSTMENT,
+        description=(
+            f"{word}: {component.name} × {number_of(quantity)}, "
+            f"{dates_of(billed_period.period, billed_period.time_zone)}"
+        ),
+        quantity=quantity,
+        unit_name=usage.unit_name,
+        unit_amount=model.unit_price
+        if isinstance(model, FlatCharge) and not component.time_rules
+        else None,
+        rated_amount=rated,
+        amount=amount,
+        component_id=component.id,
+        price_id=usage.price_id,
+        plan_version_id=first.plan_version_id,
+        metric_id=usage.metric_id,
+        period_number=billed_period.number,
+        period=billed_period.period,
+        source_line_id=first.id,
+        draws=draws,
+        usage_seen_at=usage.usage_seen_at,
+        discounts=discounts,
+    )
+
+
+def within_total(
+    lines: Sequence[InvoiceLine], adjustments: Sequence[InvoiceLine]
+) -> list[InvoiceLine]:
+    """The adjustments as far as an invoice with these other lines can bear them: its total is never negative.
+
+    What an invoice cannot give back is owed still: it is not billed, so the next one finds it again.
+    """
+    with exact():
+        room = _amount(lines) + sum((max(one.amount, _ZERO) for one in adjustments), _ZERO)
+        kept = []
+        for line in adjustments:
+            if line.amount < 0:
+                given = max(line.amount, -max(room, _ZERO))
+                room += given
+                if given != line.amount:
+                    line = replace(line, amount=given, rated_amount=given, discounts=())
+            kept.append(line)
+    return [line for line in kept if line.quantity or line.amount or line.draws]
+
+
+def _amount(lines: Sequence[InvoiceLine]) -> Decimal:
+    return sum((line.amount for line in lines), _ZERO)
+
+
+def _rated(lines: Sequence[InvoiceLine]) -> Decimal:
+    return sum((line.rated_amount for line in lines), _ZERO)
+
+
+def _quantity(lines: Sequence[InvoiceLine]) -> Decimal:
+    return sum((line.quantity for line in lines if line.kind in _OF_USAGE), _ZERO)
+
+
+def _draws(now: Sequence[InvoiceLine], billed: Sequence[InvoiceLine]) -> tuple[Draw, ...]:
+    """What each grant pays more than before; negative when it gets something back."""
+    more: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
+    for sign, lines in ((1, now), (-1, billed)):
+        for line in lines:
+            for draw in line.draws:
+                more[draw.grant_id] += sign * draw.amount
+    return tuple(Draw(grant_id, amount) for grant_id, amount in more.items() if amount)
+
+
+def _discounts(
+    now: Sequence[InvoiceLine], billed: Sequence[InvoiceLine]
+) -> tuple[AppliedDiscount, ...]:
+    """What each discount takes more than before."""
+    found: dict[tuple[bool, int], AppliedDiscount] = {}
+    for sign, lines in ((1, now), (-1, billed)):
+        for line in lines:
+            for one in line.discounts:
+                key = one.of_price, one.position
+                before = found.get(key, replace(one, amount=_ZERO))
+                found[key] = replace(before, amount=before.amount + sign * one.amount)
+    return tuple(one for one in found.values() if one.amount)

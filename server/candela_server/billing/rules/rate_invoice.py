@@ -1,0 +1,197 @@
+"""Rating: what is due together becomes the lines of one invoice. Pure: no clock, no database, no chance.
+
+In this one order: each component's period is rated and its credits drawn (`invoice_lines`), its own discounts follow,
+then the price's (`discount`), each line is rounded once, and at last the price's commitment is looked after
+(`commitment`). Tax comes afterwards, on what these lines say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from candela_server.billing.model import InvoiceLine, LineId, LineKind
+from candela_server.catalog.model import Offer
+from candela_server.catalog.price import AmountOff, Component, PercentOff, Price
+from candela_server.credit.model import GrantId
+from candela_server.kernel.interval import Interval
+from candela_server.kernel.money import Money, exact
+from candela_server.kernel.recurrence import Recurrence
+
+from .commitment import CommittedPeriod, committed_amount, counted_charges, missing
+from .discount import applies, reduced_by, reduced_together
+from .invoice_lines import BilledPeriod, Charged, charge_of
+from .words import dates_of
+
+_ONE = Decimal(1)
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrueUp:
+    """A commitment's period that ends with what is billed, and the id of the line that may come of it."""
+
+    line_id: LineId
+    committed: CommittedPeriod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceToRate:
+    """What falls due for one subscription at one instant, and what it depends on.
+
+    `earlier` are the lines of the subscription's other invoices, void ones aside; needed only where
+    `depends_on_earlier` says so.
+    """
+
+    offer: Offer
+    anchor_at: datetime
+    time_zone: str
+    periods: Sequence[BilledPeriod]
+    earlier: Sequence[InvoiceLine] = ()
+    true_ups: Sequence[TrueUp] = ()
+
+
+def rate(invoice: InvoiceToRate) -> list[InvoiceLine]:
+    """The lines of an invoice, in the order of its periods; what one line draws from a grant is gone for the next."""
+    charges = _price_discounts(invoice, _charges(invoice.periods))
+    lines = [line for charged in charges for line in charged.lines]
+    for true_up in invoice.true_ups:
+        lines += _true_up(invoice, true_up, lines)
+    return lines
+
+
+def depends_on_earlier(price: Price) -> bool:
+    """Whether what the price costs depends on what was billed before: commitments, and amounts off a period."""
+    return price.minimum_commitment is not None or any(
+        isinstance(discount.off, AmountOff) for discount in price.discounts
+    )
+
+
+def _charges(periods: Sequence[BilledPeriod]) -> list[Charged]:
+    left = {grant.id: grant.balance for billed in periods for grant in billed.grants}
+    charges = []
+    for billed in periods:
+        grants = [replace(grant, balance=left[grant.id]) for grant in billed.grants]
+        charged = charge_of(replace(billed, grants=grants))
+        if charged is None:
+            continue
+        charges.append(charged)
+        for grant_id, amount in draws_of([charged.line, charged.credit_line]):
+            left[grant_id] -= amount
+    return charges
+
+
+def draws_of(lines: Iterable[InvoiceLine | None]) -> list[tuple[GrantId, Decimal]]:
+    """What the lines draw from which grants."""
+    return [(draw.grant_id, draw.amount) for line in lines if line for draw in line.draws]
+
+
+def _price_discounts(invoice: InvoiceToRate, charges: list[Charged]) -> list[Charged]:
+    price = invoice.offer.price
+    if not price.discounts or not charges:
+        return charges
+    rule = price_rule(price, invoice)
+    numbers = [
+        rule.period_number_at(invoice.anchor_at, one.line.period.start_at) for one in charges
+    ]
+    for position, discount in enumerate(price.discounts):
+        lasting = [index for index, number in enumerate(numbers) if applies(discount, number)]
+        match discount.off:
+            case PercentOff():
+                for index in lasting:
+                    cost = reduced_by(charges[index].cost, discount, position, of_price=True)
+                    charges[index] = replace(charges[index], cost=cost)
+            case AmountOff(amount=amount):
+                by_number: defaultdict[int, list[int]] = defaultdict(list)
+                for index in lasting:
+                    by_number[numbers[index]].append(index)
+                for number, together in by_number.items():
+                    left = amount - _taken(invoice, rule, position, number)
+                    costs = [charges[index].cost for index in together]
+                    for index, cost in zip(
+                        together, reduced_together(costs, discount, position, left), strict=True
+                    ):
+                        charges[index] = replace(charges[index], cost=cost)
+    return charges
+
+
+def price_rule(price: Price, invoice: InvoiceToRate) -> Recurrence:
+    """When the price as a whole recurs: with the component that recurs most often, the first of several.
+
+    The price's discounts count these periods; a line belongs to the one in which its own period begins.
+    """
+
+    def length(component: Component) -> tuple[float, int]:
+        period = component.recurrence_in(invoice.time_zone).period(invoice.anchor_at, 1)
+        return period.duration.total_seconds(), component.position
+
+    return min(price.components, key=length).recurrence_in(invoice.time_zone)
+
+
+def _taken(invoice: InvoiceToRate, rule: Recurrence, position: int, number: int) -> Decimal:
+    """What a price's amount off has taken from the price's period of this number already."""
+    return sum(
+        (
+            discount.amount
+            for line in invoice.earlier
+            if line.price_id == invoice.offer.price.id
+            for discount in line.discounts
+            if discount.of_price
+            and discount.position == position
+            and rule.period_number_at(invoice.anchor_at, line.period.start_at) == number
+        ),
+        _ZERO,
+    )
+
+
+def _true_up(
+    invoice: InvoiceToRate, true_up: TrueUp, lines: Sequence[InvoiceLine]
+) -> list[InvoiceLine]:
+    price, committed = invoice.offer.price, true_up.committed
+    with exact():
+        least = committed_amount(price, committed, invoice.time_zone)
+        charges = counted_charges(price, committed.period, [*invoice.earlier, *lines])
+        amount = missing(least, charges)
+    if not amount:
+        return []
+    text = (
+        f"Up to the minimum of {_text(price, least)} after charges of {_text(price, charges)}, "
+        f"{dates_of(committed.period, invoice.time_zone)}"
+    )
+    return [
+        true_up_line(
+            invoice.offer, true_up.line_id, committed.number, committed.period, amount, text
+        )
+    ]
+
+
+def true_up_line(
+    offer: Offer, line_id: LineId, number: int, period: Interval, amount: Decimal, text: str
+) -> InvoiceLine:
+    """A line that belongs to a price and a period of its commitment, not to a component."""
+    return InvoiceLine(
+        id=line_id,
+        kind=LineKind.TRUE_UP,
+        description=text,
+        quantity=_ONE,
+        unit_name="",
+        unit_amount=None,
+        rated_amount=amount,
+        amount=amount,
+        component_id=None,
+        price_id=offer.price.id,
+        plan_version_id=offer.version.id,
+        metric_id=None,
+        period_number=number,
+        period=period,
+        source_line_id=None,
+        draws=(),
+        usage_seen_at=None,
+    )
+
+
+def _text(price: Price, amount: Decimal) -> str:
+    return Money(currency=price.currency, amount=amount).text

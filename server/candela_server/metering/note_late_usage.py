@@ -1,0 +1,54 @@
+"""Notes which days' usage changed long after they were over, and tells: so that billing need not look at every closed
+period again to find the few that late events fell into (EVT-9).
+
+A day is noted when an event is LATE_AFTER behind the present of the one that takes it in. What comes sooner is in time
+for every period that is not closed within LATE_AFTER of its end; whoever closes one sooner, and customers on test
+clocks, whose present is not the system's, are compared anyway: see billing/bill_late_usage.py. Nothing is noted while
+events come as they happen, so that costs ingestion one comparison for each row that it adds to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from candela_server.storage.events import Connection, EventStore
+from candela_server.storage.postgres import Tx
+
+from . import late_usage_store
+from .model import ChangedDay
+from .rules.bucket import from_microseconds, to_microseconds
+from .rules.folding import WHOLE_CUSTOMER, Folded
+
+LATE_AFTER: Final = timedelta(minutes=10)
+"""Longer than any flush takes: what a bill did not see yet when it was made comes later than this, or is noted."""
+
+KEPT_FOR: Final = timedelta(days=500)
+"""How long a day stays noted: a yearly period's next invoice looks at it, and some time more."""
+
+
+async def note_late_usage(
+    connection: Connection, folded: Mapping[str, Folded], now: datetime
+) -> None:
+    """Notes the days of late events in the transaction that stores them."""
+    bound_us = to_microseconds(now - LATE_AFTER)
+    late = {
+        (merchant_id, customer_id, metric_id, from_microseconds(share.first_us).date())
+        for merchant_id, one in folded.items()
+        for (customer_id, metric_id, user_id, _), share in one.shares.items()
+        if share.first_us < bound_us and user_id == WHOLE_CUSTOMER
+    }
+    if late:
+        await late_usage_store.note_days(connection, sorted(late), now)
+
+
+async def list_changed_days(tx: Tx, customer_ids: Sequence[str]) -> list[ChangedDay]:
+    """The days whose usage changed late, of these customers: late events, and whatever else is noted."""
+    return await late_usage_store.list_days(tx, customer_ids)
+
+
+async def forget_late_usage(events: EventStore, now: datetime) -> None:
+    """Forgets what no invoice will look at any more."""
+    async with events.writer() as connection:
+        await late_usage_store.drop_days(connection, now - KEPT_FOR)

@@ -1,0 +1,88 @@
+"""The worked examples of tests/worked_examples, one test for each (DSL-3 to DSL-10, INV-8, SEAT-1, EVT-9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from candela_server.billing.rules.proration import (
+    Change,
+    days_left,
+    prorate,
+    proration_of,
+)
+from candela_server.kernel.money import Money
+from candela_server.kernel.time_zone import civil_days, local_date
+
+from tests.helpers.worked_examples import Ledger, period_of, shown
+
+_FOLDER = Path(__file__).parents[2] / "worked_examples"
+Example = Mapping[str, Any]
+
+
+def examples(name: str) -> list[Any]:
+    found: list[Example] = yaml.safe_load((_FOLDER / name).read_text())
+    return [pytest.param(one, id=one["name"]) for one in found]
+
+
+@pytest.mark.spec("DSL-2", "DSL-3", "DSL-4", "DSL-5", "DSL-6", "DSL-7", "DSL-10", "INV-8", "EVT-9")
+@pytest.mark.parametrize("example", examples("rating.yaml"))
+def test_invoices_of_an_example__say_what_it_says(example: Example) -> None:
+    ledger = Ledger.of(example)
+
+    for wanted in example["invoices"]:
+        due_at, lines = ledger.invoice(wanted)
+
+        if "at" in wanted:
+            assert due_at == datetime.fromisoformat(str(wanted["at"])), example["because"]
+        else:
+            assert local_date(due_at, ledger.time_zone) == wanted["due"], example["because"]
+        got = {
+            shown(line, ledger.price): Money(
+                currency=ledger.price.currency, amount=line.amount
+            ).text
+            for line in lines
+        }
+        assert got == wanted["lines"], example["because"]
+
+
+@pytest.mark.spec("SEAT-1", "SUB-6", "INV-8")
+@pytest.mark.parametrize("example", examples("proration.yaml"))
+def test_days_that_are_left__cost_their_share(example: Example) -> None:
+    zone = str(example.get("zone", "UTC"))
+    currency = str(example.get("currency", "USD"))
+    period, day = period_of(example), example["day"]
+
+    def money(text: str) -> Money:
+        return Money(currency=currency, amount=Decimal(text))
+
+    got_days = [days_left(period, day, zone), civil_days(period, zone)]
+    assert got_days == example["days"], example["because"]
+    if "share" in example:
+        share = example["share"]
+        assert prorate(money(share["of"]), period, day, zone) == money(share["is"])
+    if "change" in example:
+        change = example["change"]
+        got = proration_of(
+            Change(day=day, before=money(change["charged"]), after=money(change["after"])),
+            charged=money(change["charged"]),
+            credited=money(change.get("credited", "0")),
+            period=period,
+            time_zone=zone,
+        )
+        assert (got.credit, got.charge) == (money(change["credit"]), money(change["charge"]))
+
+
+@pytest.mark.spec("INV-8")
+def test_examples__are_at_least_sixty_and_tell_their_arithmetic() -> None:
+    every = [one.values[0] for name in ("rating.yaml", "proration.yaml") for one in examples(name)]
+
+    assert len(every) >= 60
+    assert all(len(one["because"]) > 10 for one in every)
+    assert len({one["name"] for one in every}) == len(every)

@@ -337,26 +337,11 @@ def with_trial() -> Offer:
 PERCENT = Charge(model=PercentageCharge(percent=D(1)))
 
 
-@pytest.mark.spec("DSL-3", "DSL-4", "DSL-10", "CRD-1", "CRD-2", "CRD-3", "CRD-5", "TRL-1")
+@pytest.mark.spec("CRD-1", "CRD-2", "CRD-3", "CRD-5", "TRL-1")
 @pytest.mark.parametrize(
     ("sold", "spec_ids", "named"),
     [
         (with_trial(), "TRL-1, TRL-2", "plan 'p'"),
-        (with_price(discounts=ONE_OFF), "DSL-4", "price price_1"),
-        (
-            with_price(
-                minimum_commitment=MinimumCommitment(amount=D(1), recurrence_rule="FREQ=YEARLY")
-            ),
-            "DSL-10",
-            "price price_1",
-        ),
-        (with_component(discounts=ONE_OFF), "DSL-4", "component 'Calls'"),
-        (
-            with_component(time_rules=(TimeRule(since=1, change=ChargeSwitch.STOP),)),
-            "DSL-4",
-            "component 'Calls'",
-        ),
-        (with_component(charge=PERCENT), "DSL-3", "component 'Calls'"),
         (with_credit(application_type=MONETARY), "CRD-8", "credit definition 'Included calls'"),
         (with_credit(scope=CreditScope.MERCHANT), "CRD-2", "credit definition"),
         (with_credit(renew_on_billing=False), "CRD-5", "credit definition"),
@@ -379,8 +364,19 @@ def test_offer_that_cannot_be_billed_yet__is_told_with_what_and_why(
     assert got.what.startswith(named)
 
 
-@pytest.mark.spec("DSL-3", "CRD-3")
-def test_offer_that_can_be_billed__is_let_through() -> None:
-    sold = replace(offer(a_price()), credit_definitions=(credit(),))
-
+@pytest.mark.spec("DSL-3", "DSL-4", "DSL-10", "CRD-3")
+@pytest.mark.parametrize(
+    "sold",
+    [
+        replace(offer(a_price()), credit_definitions=(credit(),)),
+        with_price(discounts=ONE_OFF),
+        with_price(
+            minimum_commitment=MinimumCommitment(amount=D(1), recurrence_rule="FREQ=YEARLY")
+        ),
+        with_component(discounts=ONE_OFF),
+        with_component(time_rules=(TimeRule(since=1, change=ChargeSwitch.STOP),)),
+        with_component(charge=PERCENT),
+    ],
+)
+def test_offer_that_can_be_billed__is_let_through(sold: Offer) -> None:
     assert what_cannot_be_billed(sold) is None

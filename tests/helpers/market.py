@@ -1,0 +1,212 @@
+"""A merchant who sells calls and seats by any price, and whose customers use them: for tests of the billing pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from itertools import count
+
+from candela.catalog.v1 import (
+    feature_pb2,
+    metric_pb2,
+    plan_pb2,
+    plan_service_pb2,
+    price_pb2,
+    price_terms_pb2,
+)
+from candela.type.v1 import money_pb2
+
+from candela_server.billing import store
+from candela_server.billing.finalize_invoices import finalize_due
+from candela_server.billing.model import Invoice
+from candela_server.billing.run_billing import run_billing
+from candela_server.catalog.create_plan import create_plan
+from candela_server.catalog.refs import BySlug
+from candela_server.catalog.wire import create_plan_from_proto
+from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.model import Customer, CustomerById
+from candela_server.kernel.clock import FixedClock
+from candela_server.merchant.model import TestClockId
+from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.model import Outcome
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres
+from candela_server.subscription.create_subscription import (
+    CreateSubscription,
+    create_subscription,
+)
+from candela_server.subscription.model import CollectionMethod, Subscription
+
+from tests.integration.metering.builders import event
+
+FIXED = price_pb2.COMPONENT_KIND_FIXED
+SEATS = price_pb2.COMPONENT_KIND_PER_UNIT
+USAGE = price_pb2.COMPONENT_KIND_USAGE
+
+
+def money(amount: str, currency: str = "USD") -> money_pb2.Money:
+    """An amount."""
+    return money_pb2.Money(currency=currency, amount=amount)
+
+
+def flat(amount: str) -> price_terms_pb2.ChargeModel:
+    """One price for every unit."""
+    return price_terms_pb2.ChargeModel(flat=price_terms_pb2.FlatCharge(unit_price=money(amount)))
+
+
+def fee(amount: str, *, name: str = "Fee", rule: str = "FREQ=MONTHLY") -> price_pb2.PriceComponent:
+    """A fixed amount."""
+    return price_pb2.PriceComponent(
+        name=name, kind=FIXED, recurrence_rule=rule, charge=flat(amount)
+    )
+
+
+def calls(
+    charge: price_terms_pb2.ChargeModel, *, rule: str = "FREQ=MONTHLY"
+) -> price_pb2.PriceComponent:
+    """Calls by what was used."""
+    return price_pb2.PriceComponent(
+        name="Calls", kind=USAGE, recurrence_rule=rule, metric="calls", charge=charge
+    )
+
+
+@dataclass(slots=True)
+class Market:
+    """Acts for one merchant at a fixed time."""
+
+    db: Postgres
+    events: EventStore
+    clock: FixedClock
+    merchant_id: str
+    ingestor: Ingestor
+    keys: count[int] = field(default_factory=count)
+
+    async def sell(
+        self,
+        *components: price_pb2.PriceComponent,
+        discounts: Sequence[price_terms_pb2.Discount] = (),
+        commitment: price_terms_pb2.MinimumCommitment | None = None,
+        request: plan_service_pb2.CreatePlanRequest | None = None,
+    ) -> None:
+        """Makes the plan "plan" with one price."""
+        request = request or plan_service_pb2.CreatePlanRequest()
+        request.slug, request.name = "plan", "Plan"
+        if any(component.metric for component in components):
+            request.metrics.append(
+                metric_pb2.NewMetric(
+                    slug="calls",
+                    name="Calls",
+                    aggregation=metric_pb2.AGGREGATION_SUM,
+                    event_names=["call"],
+                    unit_name="calls",
+                )
+            )
+            request.features.append(
+                plan_pb2.PlanFeatureInput(
+                    new_feature=feature_pb2.NewFeature(
+                        slug="calls",
+                        name="Calls",
+                        type=feature_pb2.FEATURE_TYPE_NUMBER,
+                        metric=metric_pb2.MetricRef(slug="calls"),
+                    )
+                )
+            )
+        request.prices.append(
+            plan_pb2.NewPrice(
+                currency="USD",
+                components=components,
+                discounts=discounts,
+                minimum_commitment=commitment,
+            )
+        )
+        async with self.db.writing(self.merchant_id) as tx:
+            await create_plan(tx, self.clock, create_plan_from_proto(request))
+
+    async def subscribe(
+        self, *, seats: int | None = None, test_clock_id: TestClockId | None = None
+    ) -> Customer:
+        """A new customer in UTC who takes the plan now."""
+        name = f"customer {next(self.keys)}"
+        async with self.db.writing(self.merchant_id) as tx:
+            customer = await create_customer(
+                tx,
+                self.clock,
+                CreateCustomer(
+                    name=name,
+                    external_id=name,
+                    email=None,
+                    business_name=None,
+                    tax_id=None,
+                    address=None,
+                    time_zone="UTC",
+                    metadata={},
+                    test_clock_id=test_clock_id,
+                ),
+            )
+        await self.hold(customer, seats=seats)
+        return customer
+
+    async def hold(self, customer: Customer, *, seats: int | None = None) -> Subscription:
+        """The customer takes the plan now."""
+        async with self.db.writing(self.merchant_id) as tx:
+            return await create_subscription(
+                tx,
+                self.clock,
+                CreateSubscription(
+                    customer=CustomerById(customer.id),
+                    plan=BySlug("plan"),
+                    price_id=None,
+                    currency=None,
+                    seats=None if seats is None else Decimal(seats),
+                    quantities={},
+                    start_at=None,
+                    time_zone=None,
+                    collection_method=CollectionMethod.SEND_INVOICE,
+                    allow_duplicate=True,
+                    metadata={},
+                    reason="",
+                ),
+            )
+
+    async def use(self, customer: Customer, amount: str, at: datetime) -> None:
+        """Records calls that happened at an instant."""
+        recorded = await self.ingestor.record(
+            self.merchant_id,
+            [event(f"key {next(self.keys)}", customer, amount, name="call", at=at)],
+        )
+        assert recorded.outcomes == [Outcome.ACCEPTED], recorded.rejections
+
+    async def bill(self, now: datetime) -> int:
+        """Finalizes and bills what is due at an instant; answers how many invoices are new."""
+        self.clock.advance(now)
+        await finalize_due(self.db, self.events, self.merchant_id, now=now)
+        return (await run_billing(self.db, self.events, self.merchant_id, now=now)).invoices
+
+    async def invoices(self) -> list[Invoice]:
+        """All invoices, oldest first."""
+        async with self.db.reading(self.merchant_id) as tx:
+            return await store.page_invoices(
+                tx, customer_id=None, subscription_id=None, statuses=[], limit=10_000, after=None
+            )
+
+    async def lines(self) -> list[list[tuple[str, str]]]:
+        """What every invoice says: the kind and amount of each line."""
+        return [
+            [(line.kind.value, f"{line.amount:.2f}") for line in invoice.lines]
+            for invoice in await self.invoices()
+        ]
+
+    async def balances(self) -> list[Decimal]:
+        """The balances of all grants, the earliest first."""
+        async with self.db.reading(self.merchant_id) as tx:
+            rows = await tx.fetch(
+                """
+                SELECT sum(t.amount) AS balance FROM credit_grant g
+                JOIN credit_transaction t ON t.merchant_id = g.merchant_id AND t.grant_id = g.id
+                WHERE g.merchant_id = $1 GROUP BY g.id, g.effective_at ORDER BY g.effective_at, g.id
+                """,
+                self.merchant_id,
+            )
+        return [row["balance"] for row in rows]

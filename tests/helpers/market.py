@@ -1,4 +1,4 @@
-"""A merchant who sells calls and seats by any price, and whose customers use them: for tests of the billing pipeline."""
+"""A merchant who sells by any price, and whose customers really use it: for tests of the billing pipeline."""
 
 from __future__ import annotations
 

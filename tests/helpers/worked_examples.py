@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -300,7 +300,7 @@ def _rule(written: Mapping[str, Any]) -> TimeRule:
 
 def _local(written: object) -> datetime:
     if isinstance(written, date) and not isinstance(written, datetime):
-        return datetime(written.year, written.month, written.day)
+        return datetime.combine(written, time.min)
     return datetime.fromisoformat(str(written)).replace(tzinfo=None)
 
 

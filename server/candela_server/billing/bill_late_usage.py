@@ -19,12 +19,13 @@ from decimal import Decimal
 from typing import Final
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import MetricId, Offer
+from candela_server.catalog.model import Offer
 from candela_server.credit import read as credit
 from candela_server.credit.draw_credits import LateDraw, draw_late
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.kernel.ids import new_id
-from candela_server.metering.note_late_usage import list_changed_days
+from candela_server.metering.model import KnownSpan
+from candela_server.metering.note_late_usage import customers_to_look_at, spans_changed
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import Subscription, SubscriptionId
@@ -80,22 +81,13 @@ async def bill_late_usage(
     A negative adjustment is billed as far as the invoice bears it; the next invoice finds the rest.
     """
     ids = sorted(lines)
-    closed = await billed_store.list_closed_periods_to_compare(
-        tx,
-        ids,
-        await list_changed_days(tx, sorted(context.customers)),
-        since=now - LOOKS_BACK,
-        hasty_since=now - HASTY_LOOKS_BACK,
-        everything=on_test_clock,
-    )
+    closed = await _to_compare(tx, context, ids, now, on_test_clock=on_test_clock)
     found = dict(lines)
     if not closed:
         return found
     known = await _read(tx, events, context, closed, now)
     billed = await read_billed_lines(tx, sorted({one.subscription_id for one in closed}), now)
-    drawn = await billed_store.sum_draws(
-        tx, {context.subscriptions[one.subscription_id].customer_id for one in closed}
-    )
+    drawn = await billed_store.sum_draws(tx, {one.customer_id for one in closed})
     for due in lines.values():
         # What they draw is not free for a closed period.
         _count_draws(drawn, due)
@@ -114,6 +106,38 @@ async def bill_late_usage(
     return found
 
 
+async def _to_compare(
+    tx: Tx,
+    context: Context,
+    ids: Sequence[SubscriptionId],
+    now: datetime,
+    *,
+    on_test_clock: bool,
+) -> list[ClosedPeriod]:
+    """The closed periods whose usage may not be what was billed."""
+    found = await billed_store.list_closed_periods(
+        tx,
+        ids,
+        await customers_to_look_at(tx, sorted(context.customers)),
+        since=now - LOOKS_BACK,
+        hasty_since=now - HASTY_LOOKS_BACK,
+        everything=on_test_clock,
+    )
+    changed = await spans_changed(
+        tx,
+        [
+            KnownSpan(
+                customer_id=one.customer_id,
+                metric_id=one.metric_id,
+                window=one.period,
+                seen_at=one.usage_seen_at,
+            )
+            for one in found
+        ],
+    )
+    return [one for one, is_changed in zip(found, changed, strict=True) if one.anyway or is_changed]
+
+
 async def _read(
     tx: Tx,
     events: EventStore,
@@ -126,11 +150,16 @@ async def _read(
     asks = []
     for one, offer in by_period.items():
         component = offer.price.component(one.component_id)
-        holder = context.subscriptions[one.subscription_id].customer_id
-        metric = offer.metrics[MetricId(str(component.metric_id))]
-        asks.append((holder, metric, one.period, counts_events(component, _to_bill(one))))
+        asks.append(
+            (
+                one.customer_id,
+                offer.metrics[one.metric_id],
+                one.period,
+                counts_events(component, _to_bill(one)),
+            )
+        )
     used = await measure(events, tx.merchant_id, asks)
-    holders = {context.subscriptions[one.subscription_id].customer_id for one in closed}
+    holders = {one.customer_id for one in closed}
     grants = [grant.id for holder in holders for grant in context.grants.get(holder, ())]
     return _Known(
         context=context,

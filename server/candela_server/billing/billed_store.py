@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from candela_server.catalog.model import PlanVersionId
+from candela_server.catalog.model import MetricId, PlanVersionId
 from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
-from candela_server.metering.model import ChangedDay
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
@@ -23,11 +23,15 @@ class ClosedPeriod:
     """A usage component's period that is on a finalized invoice, and the terms that it was billed by."""
 
     subscription_id: SubscriptionId
+    customer_id: CustomerId
     component_id: ComponentId
     price_id: PriceId
     plan_version_id: PlanVersionId
+    metric_id: MetricId
     number: int
     period: Interval
+    usage_seen_at: datetime
+    anyway: bool
 
 
 async def list_billed_lines(
@@ -53,63 +57,61 @@ async def list_billed_lines(
     return [(row["subscription_id"], row["invoice_id"], line_from_row(row)) for row in rows]
 
 
-async def list_closed_periods_to_compare(
+async def list_closed_periods(
     tx: Tx,
     subscription_ids: Sequence[SubscriptionId],
-    days: Sequence[ChangedDay],
+    customer_ids: Collection[str],
     *,
     since: datetime,
     hasty_since: datetime,
     everything: bool,
 ) -> list[ClosedPeriod]:
-    """The closed periods of these subscriptions, ended after `since`, whose usage may not be what was billed.
+    """Closed periods of these subscriptions, ended after `since`, that may have to be looked at again.
 
-    Those that a changed day touches that was noted after, or just before, they were billed; those adjusted before, as
+    Those of the named customers, who may have changed usage; and, to be looked at `anyway`, those adjusted before, as
     an invoice may not have borne all of it; those that ended after `hasty_since` and were billed so soon after their
     end that nobody noted what came later; or all.
     """
     rows = await tx.fetch(
         """
-        SELECT l.subscription_id, l.component_id, l.price_id, l.plan_version_id, l.period_number,
-               l.period_start, l.period_end
-        FROM invoice_line l
-        JOIN invoice i ON i.merchant_id = l.merchant_id AND i.id = l.invoice_id
-        WHERE l.merchant_id = $1 AND l.subscription_id = ANY($2::text[]) AND l.kind = 'usage'
-          AND i.status IN ('finalized', 'paid', 'uncollectible') AND l.period_end > $3
-          AND ($5::boolean
-               OR (l.period_end > $4 AND l.usage_seen_at < l.period_end + interval '15 minutes')
-               OR EXISTS (
-                   SELECT FROM unnest($6::text[], $7::text[], $8::date[], $9::timestamptz[])
-                               AS day (customer_id, metric_id, on_day, noted_at)
-                   WHERE day.customer_id = i.customer_id AND day.metric_id = l.metric_id
-                     AND day.on_day BETWEEN (l.period_start AT TIME ZONE 'UTC')::date
-                                        AND (l.period_end AT TIME ZONE 'UTC')::date
-                     AND day.noted_at > l.usage_seen_at - interval '15 minutes')
-               OR EXISTS (
-                   SELECT FROM invoice_line a
-                   WHERE a.merchant_id = $1 AND a.subscription_id = l.subscription_id
-                     AND a.component_id = l.component_id AND a.period_start = l.period_start
-                     AND a.kind = 'adjustment'))
-        ORDER BY l.subscription_id, l.period_start, l.component_id
+        WITH adjusted AS MATERIALIZED (
+            SELECT DISTINCT subscription_id, component_id, period_start FROM invoice_line
+            WHERE merchant_id = $1 AND subscription_id = ANY($2::text[]) AND kind = 'adjustment'
+              AND component_id IS NOT NULL
+        ), closed AS (
+            SELECT l.subscription_id, i.customer_id, l.component_id, l.price_id, l.plan_version_id,
+                   l.metric_id, l.period_number, l.period_start, l.period_end, l.usage_seen_at,
+                   $5::boolean
+                   OR (l.period_end > $4 AND l.usage_seen_at < l.period_end + interval '15 minutes')
+                   OR (l.subscription_id, l.component_id, l.period_start) IN (SELECT * FROM adjusted)
+                   AS anyway
+            FROM invoice_line l
+            JOIN invoice i ON i.merchant_id = l.merchant_id AND i.id = l.invoice_id
+            WHERE l.merchant_id = $1 AND l.subscription_id = ANY($2::text[]) AND l.kind = 'usage'
+              AND i.status IN ('finalized', 'paid', 'uncollectible') AND l.period_end > $3
+        )
+        SELECT * FROM closed WHERE anyway OR customer_id = ANY($6::text[])
+        ORDER BY subscription_id, period_start, component_id
         """,
         tx.merchant_id,
         list(subscription_ids),
         since,
         hasty_since,
         everything,
-        [day.customer_id for day in days],
-        [day.metric_id for day in days],
-        [day.on_day for day in days],
-        [day.noted_at for day in days],
+        list(customer_ids),
     )
     return [
         ClosedPeriod(
             subscription_id=row["subscription_id"],
+            customer_id=row["customer_id"],
             component_id=row["component_id"],
             price_id=row["price_id"],
             plan_version_id=row["plan_version_id"],
+            metric_id=row["metric_id"],
             number=row["period_number"],
             period=Interval(row["period_start"], row["period_end"]),
+            usage_seen_at=row["usage_seen_at"],
+            anyway=row["anyway"],
         )
         for row in rows
     ]

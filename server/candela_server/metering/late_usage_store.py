@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from candela_server.storage.events import Connection
 from candela_server.storage.postgres import Tx
 
-from .model import ChangedDay
+from .model import KnownSpan
 
 
 async def note_days(
@@ -28,25 +28,44 @@ async def note_days(
     )
 
 
-async def list_days(tx: Tx, customer_ids: Sequence[str]) -> list[ChangedDay]:
-    """The noted days of these customers, in no particular order."""
+async def list_noted_customers(tx: Tx, customer_ids: Sequence[str]) -> set[str]:
+    """Those of the customers of whom any day is noted."""
     rows = await tx.fetch(
         """
-        SELECT customer_id, metric_id, on_day, noted_at FROM late_usage
-        WHERE merchant_id = $1 AND customer_id = ANY($2::text[])
+        SELECT customer_id FROM unnest($2::text[]) AS asked (customer_id)
+        WHERE EXISTS (SELECT FROM late_usage l
+                      WHERE l.merchant_id = $1 AND l.customer_id = asked.customer_id)
         """,
         tx.merchant_id,
         list(customer_ids),
     )
-    return [
-        ChangedDay(
-            customer_id=row["customer_id"],
-            metric_id=row["metric_id"],
-            on_day=row["on_day"],
-            noted_at=row["noted_at"],
-        )
-        for row in rows
-    ]
+    return {row["customer_id"] for row in rows}
+
+
+async def list_changed(tx: Tx, spans: Sequence[KnownSpan], *, before_seen: timedelta) -> list[bool]:
+    """Of each span, whether one of its days was noted since it was seen, or up to `before_seen` before that."""
+    rows = await tx.fetch(
+        """
+        SELECT EXISTS (
+            SELECT FROM late_usage l
+            WHERE l.merchant_id = $1 AND l.customer_id = span.customer_id
+              AND l.metric_id = span.metric_id
+              AND l.on_day BETWEEN (span.start_at AT TIME ZONE 'UTC')::date
+                               AND (span.end_at AT TIME ZONE 'UTC')::date
+              AND l.noted_at > span.seen_at - $7::interval) AS changed
+        FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[])
+             WITH ORDINALITY AS span (customer_id, metric_id, start_at, end_at, seen_at, number)
+        ORDER BY span.number
+        """,
+        tx.merchant_id,
+        [span.customer_id for span in spans],
+        [span.metric_id for span in spans],
+        [span.window.start_at for span in spans],
+        [span.window.end_at for span in spans],
+        [span.seen_at for span in spans],
+        before_seen,
+    )
+    return [row["changed"] for row in rows]
 
 
 async def drop_days(connection: Connection, before: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
 
@@ -105,13 +105,13 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedDay:
-    """A UTC day whose usage of one metric changed long after it was over; `noted_at` is when that was last so."""
+class KnownSpan:
+    """A span of a customer's usage of one metric, as somebody knew it at `seen_at` and relies on it since."""
 
     customer_id: str
     metric_id: str
-    on_day: date
-    noted_at: datetime
+    window: Interval
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

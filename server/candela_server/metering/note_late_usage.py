@@ -17,7 +17,7 @@ from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.postgres import Tx
 
 from . import late_usage_store
-from .model import ChangedDay
+from .model import KnownSpan
 from .rules.bucket import from_microseconds, to_microseconds
 from .rules.folding import WHOLE_CUSTOMER, Folded
 
@@ -43,9 +43,16 @@ async def note_late_usage(
         await late_usage_store.note_days(connection, sorted(late), now)
 
 
-async def list_changed_days(tx: Tx, customer_ids: Sequence[str]) -> list[ChangedDay]:
-    """The days whose usage changed late, of these customers: late events, and whatever else is noted."""
-    return await late_usage_store.list_days(tx, customer_ids)
+async def customers_to_look_at(tx: Tx, customer_ids: Sequence[str]) -> set[str]:
+    """Those of the customers whose usage of any day changed late; most often nobody, and that costs nothing more."""
+    return await late_usage_store.list_noted_customers(tx, customer_ids)
+
+
+async def spans_changed(tx: Tx, spans: Sequence[KnownSpan]) -> list[bool]:
+    """Of each span, whether its usage may have changed late since somebody knew it; whole days of UTC are looked at."""
+    if not spans:
+        return []
+    return await late_usage_store.list_changed(tx, spans, before_seen=LATE_AFTER)
 
 
 async def forget_late_usage(events: EventStore, now: datetime) -> None:

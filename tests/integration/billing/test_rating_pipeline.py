@@ -49,6 +49,7 @@ async def test_discount_for_two_periods__is_on_the_first_two_invoices(market: Ma
     assert [one.total for one in got] == [D("15.00"), D("15.00"), D("30.00")]
     [line] = got[0].lines
     assert line.rated_amount == D(30)
+    assert line.description == "Fee, 31 Jan – 28 Feb 2026; Launch offer 50 %: −15.00"
     assert [(one.name, one.percent, one.amount) for one in line.discounts] == [
         ("Launch offer", D(50), D("15.00"))
     ]

@@ -26,7 +26,7 @@ from candela_server.kernel.time_zone import civil_days
 from .discount import Reduced, discounted
 from .rating.pipeline import Rated, rated
 from .time_rules import charge_in_period
-from .words import dates_of, number_of
+from .words import dates_of, number_of, words_of
 
 _ONE = Decimal(1)
 _ZERO = Decimal(0)
@@ -75,7 +75,12 @@ class Charged:
         """
         with exact():
             taken = sum((discount.amount for discount in self.cost.taken), _ZERO)
-            line = replace(self.line, amount=self.line.amount - taken, discounts=self.cost.taken)
+            line = replace(
+                self.line,
+                description=self.line.description + words_of(self.cost.currency, self.cost.taken),
+                amount=self.line.amount - taken,
+                discounts=self.cost.taken,
+            )
         return [line] if self.credit_line is None else [line, self.credit_line]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from candela_server.billing.model import InvoiceLine, LineId, LineKind
@@ -124,9 +124,9 @@ def price_rule(price: Price, invoice: InvoiceToRate) -> Recurrence:
     The price's discounts count these periods; a line belongs to the one in which its own period begins.
     """
 
-    def length(component: Component) -> tuple[float, int]:
+    def length(component: Component) -> tuple[timedelta, int]:
         period = component.recurrence_in(invoice.time_zone).period(invoice.anchor_at, 1)
-        return period.duration.total_seconds(), component.position
+        return period.duration, component.position
 
     return min(price.components, key=length).recurrence_in(invoice.time_zone)
 

@@ -113,8 +113,8 @@ type InvoiceLine struct {
 	Kind LineKind `protobuf:"varint,2,opt,name=kind,proto3,enum=candela.billing.v1.LineKind" json:"kind,omitempty"`
 	// What it is for, in words with dates.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	// What is owed for it before tax, rounded once to the currency's minor unit, half up; negative for credits and
-	// corrections.
+	// What is owed for it before tax, net of its discounts, rounded once to the currency's minor unit, half up; negative
+	// for credits and corrections.
 	Amount *v1.Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
 	// How much, a plain decimal; "1" where nothing is counted.
 	Quantity string `protobuf:"bytes,5,opt,name=quantity,proto3" json:"quantity,omitempty"`
@@ -122,13 +122,13 @@ type InvoiceLine struct {
 	UnitName string `protobuf:"bytes,6,opt,name=unit_name,json=unitName,proto3" json:"unit_name,omitempty"`
 	// The price of one unit, at most 12 places; absent where units cost differently.
 	UnitAmount *string `protobuf:"bytes,7,opt,name=unit_amount,json=unitAmount,proto3,oneof" json:"unit_amount,omitempty"`
-	// The amount before rounding, exact.
+	// The amount before discounts and rounding, exact; a share of days is given with 12 places.
 	RatedAmount string `protobuf:"bytes,8,opt,name=rated_amount,json=ratedAmount,proto3" json:"rated_amount,omitempty"`
 	// The span that was or will be used; the period, unless prorated.
 	UsedDuring *v1.Interval `protobuf:"bytes,9,opt,name=used_during,json=usedDuring,proto3" json:"used_during,omitempty"`
 	// The component's billing period.
 	Period *v1.Interval `protobuf:"bytes,10,opt,name=period,proto3" json:"period,omitempty"`
-	// The component; empty for lines of another origin.
+	// The component; empty for lines of another origin, such as a true-up, which belongs to the price.
 	PriceComponentId string `protobuf:"bytes,11,opt,name=price_component_id,json=priceComponentId,proto3" json:"price_component_id,omitempty"`
 	// The price the component belongs to.
 	PriceId string `protobuf:"bytes,12,opt,name=price_id,json=priceId,proto3" json:"price_id,omitempty"`
@@ -141,7 +141,15 @@ type InvoiceLine struct {
 	// The grants that paid, for credit lines.
 	CreditApplications []*CreditApplication `protobuf:"bytes,16,rep,name=credit_applications,json=creditApplications,proto3" json:"credit_applications,omitempty"`
 	// Up to when events had been taken in that the quantity contains; absent unless usage.
-	UsageSeenAt   *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=usage_seen_at,json=usageSeenAt,proto3" json:"usage_seen_at,omitempty"`
+	UsageSeenAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=usage_seen_at,json=usageSeenAt,proto3" json:"usage_seen_at,omitempty"`
+	// How many events were measured, a plain decimal; absent unless each of them has a fee.
+	EventCount *string `protobuf:"bytes,20,opt,name=event_count,json=eventCount,proto3,oneof" json:"event_count,omitempty"`
+	// What each tier that was touched comes to, or the blocks of a package; empty where one price holds for every unit.
+	// Their sum is rated_amount, unless the description says that a minimum or maximum stands instead.
+	Parts []*RatedPart `protobuf:"bytes,21,rep,name=parts,proto3" json:"parts,omitempty"`
+	// What discounts took off, in the order in which they were applied, each on what the one before it left (DSL-4).
+	// rated_amount, rounded, less these is amount; where credits are on a line of their own, they lowered it first.
+	Discounts     []*LineDiscount `protobuf:"bytes,22,rep,name=discounts,proto3" json:"discounts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -295,6 +303,182 @@ func (x *InvoiceLine) GetUsageSeenAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *InvoiceLine) GetEventCount() string {
+	if x != nil && x.EventCount != nil {
+		return *x.EventCount
+	}
+	return ""
+}
+
+func (x *InvoiceLine) GetParts() []*RatedPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *InvoiceLine) GetDiscounts() []*LineDiscount {
+	if x != nil {
+		return x.Discounts
+	}
+	return nil
+}
+
+// RatedPart is what one tier, or a number of blocks, comes to.
+type RatedPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many units fell into the tier, or how many blocks were begun; a plain decimal.
+	Quantity string `protobuf:"bytes,1,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// The price of one unit or block.
+	UnitAmount string `protobuf:"bytes,2,opt,name=unit_amount,json=unitAmount,proto3" json:"unit_amount,omitempty"`
+	// The tier's flat fee; "0" when it has none.
+	FlatFee string `protobuf:"bytes,3,opt,name=flat_fee,json=flatFee,proto3" json:"flat_fee,omitempty"`
+	// The last quantity that belongs to the tier; absent for the open one, and for blocks.
+	UpTo *string `protobuf:"bytes,4,opt,name=up_to,json=upTo,proto3,oneof" json:"up_to,omitempty"`
+	// quantity times unit_amount plus flat_fee, exact.
+	Amount        string `protobuf:"bytes,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RatedPart) Reset() {
+	*x = RatedPart{}
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RatedPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RatedPart) ProtoMessage() {}
+
+func (x *RatedPart) ProtoReflect() protoreflect.Message {
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RatedPart.ProtoReflect.Descriptor instead.
+func (*RatedPart) Descriptor() ([]byte, []int) {
+	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RatedPart) GetQuantity() string {
+	if x != nil {
+		return x.Quantity
+	}
+	return ""
+}
+
+func (x *RatedPart) GetUnitAmount() string {
+	if x != nil {
+		return x.UnitAmount
+	}
+	return ""
+}
+
+func (x *RatedPart) GetFlatFee() string {
+	if x != nil {
+		return x.FlatFee
+	}
+	return ""
+}
+
+func (x *RatedPart) GetUpTo() string {
+	if x != nil && x.UpTo != nil {
+		return *x.UpTo
+	}
+	return ""
+}
+
+func (x *RatedPart) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+// LineDiscount is what one discount took off a line.
+type LineDiscount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the merchant calls it; may be empty.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The share in percent, a plain decimal; absent for an amount off.
+	Percent *string `protobuf:"bytes,2,opt,name=percent,proto3,oneof" json:"percent,omitempty"`
+	// How much it took, rounded; negative on an adjustment that takes some of it back.
+	Amount *v1.Money `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	// Whether it is a discount of the whole price rather than of the component.
+	OfPrice       bool `protobuf:"varint,4,opt,name=of_price,json=ofPrice,proto3" json:"of_price,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LineDiscount) Reset() {
+	*x = LineDiscount{}
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LineDiscount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LineDiscount) ProtoMessage() {}
+
+func (x *LineDiscount) ProtoReflect() protoreflect.Message {
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LineDiscount.ProtoReflect.Descriptor instead.
+func (*LineDiscount) Descriptor() ([]byte, []int) {
+	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *LineDiscount) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LineDiscount) GetPercent() string {
+	if x != nil && x.Percent != nil {
+		return *x.Percent
+	}
+	return ""
+}
+
+func (x *LineDiscount) GetAmount() *v1.Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+func (x *LineDiscount) GetOfPrice() bool {
+	if x != nil {
+		return x.OfPrice
+	}
+	return false
+}
+
 // CreditApplication is what one grant paid.
 type CreditApplication struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -310,7 +494,7 @@ type CreditApplication struct {
 
 func (x *CreditApplication) Reset() {
 	*x = CreditApplication{}
-	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[1]
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +506,7 @@ func (x *CreditApplication) String() string {
 func (*CreditApplication) ProtoMessage() {}
 
 func (x *CreditApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[1]
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +519,7 @@ func (x *CreditApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreditApplication.ProtoReflect.Descriptor instead.
 func (*CreditApplication) Descriptor() ([]byte, []int) {
-	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{1}
+	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreditApplication) GetGrantId() string {
@@ -363,7 +547,7 @@ var File_candela_billing_v1_invoice_line_proto protoreflect.FileDescriptor
 
 const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\n" +
-	"%candela/billing/v1/invoice_line.proto\x12\x12candela.billing.v1\x1a\x1ecandela/type/v1/interval.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x05\n" +
+	"%candela/billing/v1/invoice_line.proto\x12\x12candela.billing.v1\x1a\x1ecandela/type/v1/interval.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\a\n" +
 	"\vInvoiceLine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.candela.billing.v1.LineKindR\x04kind\x12 \n" +
@@ -384,8 +568,28 @@ const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\tmetric_id\x18\x0e \x01(\tR\bmetricId\x12$\n" +
 	"\x0esource_line_id\x18\x0f \x01(\tR\fsourceLineId\x12V\n" +
 	"\x13credit_applications\x18\x10 \x03(\v2%.candela.billing.v1.CreditApplicationR\x12creditApplications\x12>\n" +
-	"\rusage_seen_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\vusageSeenAtB\x0e\n" +
-	"\f_unit_amount\"z\n" +
+	"\rusage_seen_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\vusageSeenAt\x12$\n" +
+	"\vevent_count\x18\x14 \x01(\tH\x01R\n" +
+	"eventCount\x88\x01\x01\x123\n" +
+	"\x05parts\x18\x15 \x03(\v2\x1d.candela.billing.v1.RatedPartR\x05parts\x12>\n" +
+	"\tdiscounts\x18\x16 \x03(\v2 .candela.billing.v1.LineDiscountR\tdiscountsB\x0e\n" +
+	"\f_unit_amountB\x0e\n" +
+	"\f_event_count\"\x9f\x01\n" +
+	"\tRatedPart\x12\x1a\n" +
+	"\bquantity\x18\x01 \x01(\tR\bquantity\x12\x1f\n" +
+	"\vunit_amount\x18\x02 \x01(\tR\n" +
+	"unitAmount\x12\x19\n" +
+	"\bflat_fee\x18\x03 \x01(\tR\aflatFee\x12\x18\n" +
+	"\x05up_to\x18\x04 \x01(\tH\x00R\x04upTo\x88\x01\x01\x12\x16\n" +
+	"\x06amount\x18\x05 \x01(\tR\x06amountB\b\n" +
+	"\x06_up_to\"\x98\x01\n" +
+	"\fLineDiscount\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
+	"\apercent\x18\x02 \x01(\tH\x00R\apercent\x88\x01\x01\x12.\n" +
+	"\x06amount\x18\x03 \x01(\v2\x16.candela.type.v1.MoneyR\x06amount\x12\x19\n" +
+	"\bof_price\x18\x04 \x01(\bR\aofPriceB\n" +
+	"\n" +
+	"\b_percent\"z\n" +
 	"\x11CreditApplication\x12\x19\n" +
 	"\bgrant_id\x18\x01 \x01(\tR\agrantId\x12\x1a\n" +
 	"\bquantity\x18\x02 \x01(\tR\bquantity\x12.\n" +
@@ -415,28 +619,33 @@ func file_candela_billing_v1_invoice_line_proto_rawDescGZIP() []byte {
 }
 
 var file_candela_billing_v1_invoice_line_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_candela_billing_v1_invoice_line_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_candela_billing_v1_invoice_line_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_candela_billing_v1_invoice_line_proto_goTypes = []any{
 	(LineKind)(0),                 // 0: candela.billing.v1.LineKind
 	(*InvoiceLine)(nil),           // 1: candela.billing.v1.InvoiceLine
-	(*CreditApplication)(nil),     // 2: candela.billing.v1.CreditApplication
-	(*v1.Money)(nil),              // 3: candela.type.v1.Money
-	(*v1.Interval)(nil),           // 4: candela.type.v1.Interval
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*RatedPart)(nil),             // 2: candela.billing.v1.RatedPart
+	(*LineDiscount)(nil),          // 3: candela.billing.v1.LineDiscount
+	(*CreditApplication)(nil),     // 4: candela.billing.v1.CreditApplication
+	(*v1.Money)(nil),              // 5: candela.type.v1.Money
+	(*v1.Interval)(nil),           // 6: candela.type.v1.Interval
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_candela_billing_v1_invoice_line_proto_depIdxs = []int32{
-	0, // 0: candela.billing.v1.InvoiceLine.kind:type_name -> candela.billing.v1.LineKind
-	3, // 1: candela.billing.v1.InvoiceLine.amount:type_name -> candela.type.v1.Money
-	4, // 2: candela.billing.v1.InvoiceLine.used_during:type_name -> candela.type.v1.Interval
-	4, // 3: candela.billing.v1.InvoiceLine.period:type_name -> candela.type.v1.Interval
-	2, // 4: candela.billing.v1.InvoiceLine.credit_applications:type_name -> candela.billing.v1.CreditApplication
-	5, // 5: candela.billing.v1.InvoiceLine.usage_seen_at:type_name -> google.protobuf.Timestamp
-	3, // 6: candela.billing.v1.CreditApplication.amount:type_name -> candela.type.v1.Money
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: candela.billing.v1.InvoiceLine.kind:type_name -> candela.billing.v1.LineKind
+	5,  // 1: candela.billing.v1.InvoiceLine.amount:type_name -> candela.type.v1.Money
+	6,  // 2: candela.billing.v1.InvoiceLine.used_during:type_name -> candela.type.v1.Interval
+	6,  // 3: candela.billing.v1.InvoiceLine.period:type_name -> candela.type.v1.Interval
+	4,  // 4: candela.billing.v1.InvoiceLine.credit_applications:type_name -> candela.billing.v1.CreditApplication
+	7,  // 5: candela.billing.v1.InvoiceLine.usage_seen_at:type_name -> google.protobuf.Timestamp
+	2,  // 6: candela.billing.v1.InvoiceLine.parts:type_name -> candela.billing.v1.RatedPart
+	3,  // 7: candela.billing.v1.InvoiceLine.discounts:type_name -> candela.billing.v1.LineDiscount
+	5,  // 8: candela.billing.v1.LineDiscount.amount:type_name -> candela.type.v1.Money
+	5,  // 9: candela.billing.v1.CreditApplication.amount:type_name -> candela.type.v1.Money
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_invoice_line_proto_init() }
@@ -445,13 +654,15 @@ func file_candela_billing_v1_invoice_line_proto_init() {
 		return
 	}
 	file_candela_billing_v1_invoice_line_proto_msgTypes[0].OneofWrappers = []any{}
+	file_candela_billing_v1_invoice_line_proto_msgTypes[1].OneofWrappers = []any{}
+	file_candela_billing_v1_invoice_line_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_candela_billing_v1_invoice_line_proto_rawDesc), len(file_candela_billing_v1_invoice_line_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

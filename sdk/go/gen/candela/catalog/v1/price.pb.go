@@ -293,7 +293,9 @@ type PriceComponent struct {
 	// When it recurs: an iCalendar RRULE, for example "FREQ=MONTHLY" (DSL-2, DSL-5).
 	//
 	// FREQ is DAILY, WEEKLY, MONTHLY or YEARLY with an optional INTERVAL; days 29 to 31 fall on a shorter month's last
-	// day and return to the anchor day afterwards. A TZID inside the rule is honoured and moved to time_zone.
+	// day and return to the anchor day afterwards. A TZID inside the rule is honoured and moved to time_zone. Where the
+	// rule names another day than the subscription begins on, the first period is short: fixed and per-unit charges cost
+	// their share of its days, usage what was used in it, with its minimum and maximum cut by days.
 	RecurrenceRule string `protobuf:"bytes,4,opt,name=recurrence_rule,json=recurrenceRule,proto3" json:"recurrence_rule,omitempty"`
 	// The IANA zone whose calendar counts; the subscription's own when empty.
 	TimeZone string `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`

@@ -561,6 +561,11 @@ func (x *PercentageCharge) GetFeePerEvent() *v1.Money {
 }
 
 // Discount lowers what a component or a whole price costs (DSL-4).
+//
+// Those of one list follow on one another, a component's before its price's, each on what the one before it left; none
+// takes more than there is. A component's discount counts the component's periods. A price's counts the periods of the
+// component that recurs most often; a line belongs to the one in which its own period begins, and an amount off is
+// taken once from all lines of such a period together.
 type Discount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How much is taken off; exactly one must be set.
@@ -795,7 +800,7 @@ type TimeRule_AfterPeriodCount struct {
 }
 
 type TimeRule_At struct {
-	// From the period that contains this instant.
+	// From the period that contains this instant, the whole of it.
 	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3,oneof"`
 }
 
@@ -829,6 +834,10 @@ func (*TimeRule_Stop) isTimeRule_Change() {}
 func (*TimeRule_Start) isTimeRule_Change() {}
 
 // MinimumCommitment is the least that a period of a price costs (DSL-10).
+//
+// What its lines cost counts after discounts and before credits: one in advance at its period's start, one in arrears
+// just before its end. What is missing is a line on the first invoice at or after the period's end. A first period that
+// is short costs its share of days.
 type MinimumCommitment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The least, before credits and tax.

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/billing/v1/invoice_line.proto.
  */
 export const file_candela_billing_v1_invoice_line: GenFile = /*@__PURE__*/
-  fileDesc("CiVjYW5kZWxhL2JpbGxpbmcvdjEvaW52b2ljZV9saW5lLnByb3RvEhJjYW5kZWxhLmJpbGxpbmcudjEiqwQKC0ludm9pY2VMaW5lEgoKAmlkGAEgASgJEioKBGtpbmQYAiABKA4yHC5jYW5kZWxhLmJpbGxpbmcudjEuTGluZUtpbmQSEwoLZGVzY3JpcHRpb24YAyABKAkSJgoGYW1vdW50GAQgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EhAKCHF1YW50aXR5GAUgASgJEhEKCXVuaXRfbmFtZRgGIAEoCRIYCgt1bml0X2Ftb3VudBgHIAEoCUgAiAEBEhQKDHJhdGVkX2Ftb3VudBgIIAEoCRIuCgt1c2VkX2R1cmluZxgJIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIpCgZwZXJpb2QYCiABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSGgoScHJpY2VfY29tcG9uZW50X2lkGAsgASgJEhAKCHByaWNlX2lkGAwgASgJEhcKD3BsYW5fdmVyc2lvbl9pZBgNIAEoCRIRCgltZXRyaWNfaWQYDiABKAkSFgoOc291cmNlX2xpbmVfaWQYDyABKAkSQgoTY3JlZGl0X2FwcGxpY2F0aW9ucxgQIAMoCzIlLmNhbmRlbGEuYmlsbGluZy52MS5DcmVkaXRBcHBsaWNhdGlvbhIxCg11c2FnZV9zZWVuX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIOCgxfdW5pdF9hbW91bnQiXwoRQ3JlZGl0QXBwbGljYXRpb24SEAoIZ3JhbnRfaWQYASABKAkSEAoIcXVhbnRpdHkYAiABKAkSJgoGYW1vdW50GAMgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5KoYCCghMaW5lS2luZBIZChVMSU5FX0tJTkRfVU5TUEVDSUZJRUQQABIXChNMSU5FX0tJTkRfUkVDVVJSSU5HEAESEwoPTElORV9LSU5EX1VTQUdFEAISGgoWTElORV9LSU5EX1VTQUdFX0NSRURJVBADEhcKE0xJTkVfS0lORF9QUk9SQVRJT04QBBIVChFMSU5FX0tJTkRfVFJVRV9VUBAFEhYKEkxJTkVfS0lORF9ESVNDT1VOVBAGEh0KGUxJTkVfS0lORF9NT05FVEFSWV9DUkVESVQQBxIYChRMSU5FX0tJTkRfQURKVVNUTUVOVBAIEhQKEExJTkVfS0lORF9UT1BfVVAQCUJMWkpnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9iaWxsaW5nL3YxO2JpbGxpbmd2MWIGcHJvdG8z", [file_candela_type_v1_interval, file_candela_type_v1_money, file_google_protobuf_timestamp]);
+  fileDesc("CiVjYW5kZWxhL2JpbGxpbmcvdjEvaW52b2ljZV9saW5lLnByb3RvEhJjYW5kZWxhLmJpbGxpbmcudjEiuAUKC0ludm9pY2VMaW5lEgoKAmlkGAEgASgJEioKBGtpbmQYAiABKA4yHC5jYW5kZWxhLmJpbGxpbmcudjEuTGluZUtpbmQSEwoLZGVzY3JpcHRpb24YAyABKAkSJgoGYW1vdW50GAQgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EhAKCHF1YW50aXR5GAUgASgJEhEKCXVuaXRfbmFtZRgGIAEoCRIYCgt1bml0X2Ftb3VudBgHIAEoCUgAiAEBEhQKDHJhdGVkX2Ftb3VudBgIIAEoCRIuCgt1c2VkX2R1cmluZxgJIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIpCgZwZXJpb2QYCiABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSGgoScHJpY2VfY29tcG9uZW50X2lkGAsgASgJEhAKCHByaWNlX2lkGAwgASgJEhcKD3BsYW5fdmVyc2lvbl9pZBgNIAEoCRIRCgltZXRyaWNfaWQYDiABKAkSFgoOc291cmNlX2xpbmVfaWQYDyABKAkSQgoTY3JlZGl0X2FwcGxpY2F0aW9ucxgQIAMoCzIlLmNhbmRlbGEuYmlsbGluZy52MS5DcmVkaXRBcHBsaWNhdGlvbhIxCg11c2FnZV9zZWVuX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgtldmVudF9jb3VudBgUIAEoCUgBiAEBEiwKBXBhcnRzGBUgAygLMh0uY2FuZGVsYS5iaWxsaW5nLnYxLlJhdGVkUGFydBIzCglkaXNjb3VudHMYFiADKAsyIC5jYW5kZWxhLmJpbGxpbmcudjEuTGluZURpc2NvdW50Qg4KDF91bml0X2Ftb3VudEIOCgxfZXZlbnRfY291bnQicgoJUmF0ZWRQYXJ0EhAKCHF1YW50aXR5GAEgASgJEhMKC3VuaXRfYW1vdW50GAIgASgJEhAKCGZsYXRfZmVlGAMgASgJEhIKBXVwX3RvGAQgASgJSACIAQESDgoGYW1vdW50GAUgASgJQggKBl91cF90byJ4CgxMaW5lRGlzY291bnQSDAoEbmFtZRgBIAEoCRIUCgdwZXJjZW50GAIgASgJSACIAQESJgoGYW1vdW50GAMgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EhAKCG9mX3ByaWNlGAQgASgIQgoKCF9wZXJjZW50Il8KEUNyZWRpdEFwcGxpY2F0aW9uEhAKCGdyYW50X2lkGAEgASgJEhAKCHF1YW50aXR5GAIgASgJEiYKBmFtb3VudBgDIAEoCzIWLmNhbmRlbGEudHlwZS52MS5Nb25leSqGAgoITGluZUtpbmQSGQoVTElORV9LSU5EX1VOU1BFQ0lGSUVEEAASFwoTTElORV9LSU5EX1JFQ1VSUklORxABEhMKD0xJTkVfS0lORF9VU0FHRRACEhoKFkxJTkVfS0lORF9VU0FHRV9DUkVESVQQAxIXChNMSU5FX0tJTkRfUFJPUkFUSU9OEAQSFQoRTElORV9LSU5EX1RSVUVfVVAQBRIWChJMSU5FX0tJTkRfRElTQ09VTlQQBhIdChlMSU5FX0tJTkRfTU9ORVRBUllfQ1JFRElUEAcSGAoUTElORV9LSU5EX0FESlVTVE1FTlQQCBIUChBMSU5FX0tJTkRfVE9QX1VQEAlCTFpKZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvYmlsbGluZy92MTtiaWxsaW5ndjFiBnByb3RvMw", [file_candela_type_v1_interval, file_candela_type_v1_money, file_google_protobuf_timestamp]);
 
 /**
  * InvoiceLine is one line of an invoice: a quantity of one component over one span.
@@ -46,8 +46,8 @@ export type InvoiceLine = Message<"candela.billing.v1.InvoiceLine"> & {
   description: string;
 
   /**
-   * What is owed for it before tax, rounded once to the currency's minor unit, half up; negative for credits and
-   * corrections.
+   * What is owed for it before tax, net of its discounts, rounded once to the currency's minor unit, half up; negative
+   * for credits and corrections.
    *
    * @generated from field: candela.type.v1.Money amount = 4;
    */
@@ -75,7 +75,7 @@ export type InvoiceLine = Message<"candela.billing.v1.InvoiceLine"> & {
   unitAmount?: string | undefined;
 
   /**
-   * The amount before rounding, exact.
+   * The amount before discounts and rounding, exact; a share of days is given with 12 places.
    *
    * @generated from field: string rated_amount = 8;
    */
@@ -96,7 +96,7 @@ export type InvoiceLine = Message<"candela.billing.v1.InvoiceLine"> & {
   period?: Interval | undefined;
 
   /**
-   * The component; empty for lines of another origin.
+   * The component; empty for lines of another origin, such as a true-up, which belongs to the price.
    *
    * @generated from field: string price_component_id = 11;
    */
@@ -143,6 +143,29 @@ export type InvoiceLine = Message<"candela.billing.v1.InvoiceLine"> & {
    * @generated from field: google.protobuf.Timestamp usage_seen_at = 17;
    */
   usageSeenAt?: Timestamp | undefined;
+
+  /**
+   * How many events were measured, a plain decimal; absent unless each of them has a fee.
+   *
+   * @generated from field: optional string event_count = 20;
+   */
+  eventCount?: string | undefined;
+
+  /**
+   * What each tier that was touched comes to, or the blocks of a package; empty where one price holds for every unit.
+   * Their sum is rated_amount, unless the description says that a minimum or maximum stands instead.
+   *
+   * @generated from field: repeated candela.billing.v1.RatedPart parts = 21;
+   */
+  parts: RatedPart[];
+
+  /**
+   * What discounts took off, in the order in which they were applied, each on what the one before it left (DSL-4).
+   * rated_amount, rounded, less these is amount; where credits are on a line of their own, they lowered it first.
+   *
+   * @generated from field: repeated candela.billing.v1.LineDiscount discounts = 22;
+   */
+  discounts: LineDiscount[];
 };
 
 /**
@@ -151,6 +174,97 @@ export type InvoiceLine = Message<"candela.billing.v1.InvoiceLine"> & {
  */
 export const InvoiceLineSchema: GenMessage<InvoiceLine> = /*@__PURE__*/
   messageDesc(file_candela_billing_v1_invoice_line, 0);
+
+/**
+ * RatedPart is what one tier, or a number of blocks, comes to.
+ *
+ * @generated from message candela.billing.v1.RatedPart
+ */
+export type RatedPart = Message<"candela.billing.v1.RatedPart"> & {
+  /**
+   * How many units fell into the tier, or how many blocks were begun; a plain decimal.
+   *
+   * @generated from field: string quantity = 1;
+   */
+  quantity: string;
+
+  /**
+   * The price of one unit or block.
+   *
+   * @generated from field: string unit_amount = 2;
+   */
+  unitAmount: string;
+
+  /**
+   * The tier's flat fee; "0" when it has none.
+   *
+   * @generated from field: string flat_fee = 3;
+   */
+  flatFee: string;
+
+  /**
+   * The last quantity that belongs to the tier; absent for the open one, and for blocks.
+   *
+   * @generated from field: optional string up_to = 4;
+   */
+  upTo?: string | undefined;
+
+  /**
+   * quantity times unit_amount plus flat_fee, exact.
+   *
+   * @generated from field: string amount = 5;
+   */
+  amount: string;
+};
+
+/**
+ * Describes the message candela.billing.v1.RatedPart.
+ * Use `create(RatedPartSchema)` to create a new message.
+ */
+export const RatedPartSchema: GenMessage<RatedPart> = /*@__PURE__*/
+  messageDesc(file_candela_billing_v1_invoice_line, 1);
+
+/**
+ * LineDiscount is what one discount took off a line.
+ *
+ * @generated from message candela.billing.v1.LineDiscount
+ */
+export type LineDiscount = Message<"candela.billing.v1.LineDiscount"> & {
+  /**
+   * What the merchant calls it; may be empty.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The share in percent, a plain decimal; absent for an amount off.
+   *
+   * @generated from field: optional string percent = 2;
+   */
+  percent?: string | undefined;
+
+  /**
+   * How much it took, rounded; negative on an adjustment that takes some of it back.
+   *
+   * @generated from field: candela.type.v1.Money amount = 3;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * Whether it is a discount of the whole price rather than of the component.
+   *
+   * @generated from field: bool of_price = 4;
+   */
+  ofPrice: boolean;
+};
+
+/**
+ * Describes the message candela.billing.v1.LineDiscount.
+ * Use `create(LineDiscountSchema)` to create a new message.
+ */
+export const LineDiscountSchema: GenMessage<LineDiscount> = /*@__PURE__*/
+  messageDesc(file_candela_billing_v1_invoice_line, 2);
 
 /**
  * CreditApplication is what one grant paid.
@@ -185,7 +299,7 @@ export type CreditApplication = Message<"candela.billing.v1.CreditApplication"> 
  * Use `create(CreditApplicationSchema)` to create a new message.
  */
 export const CreditApplicationSchema: GenMessage<CreditApplication> = /*@__PURE__*/
-  messageDesc(file_candela_billing_v1_invoice_line, 1);
+  messageDesc(file_candela_billing_v1_invoice_line, 3);
 
 /**
  * LineKind is why a line exists.

@@ -150,7 +150,9 @@ export type PriceComponent = Message<"candela.catalog.v1.PriceComponent"> & {
    * When it recurs: an iCalendar RRULE, for example "FREQ=MONTHLY" (DSL-2, DSL-5).
    *
    * FREQ is DAILY, WEEKLY, MONTHLY or YEARLY with an optional INTERVAL; days 29 to 31 fall on a shorter month's last
-   * day and return to the anchor day afterwards. A TZID inside the rule is honoured and moved to time_zone.
+   * day and return to the anchor day afterwards. A TZID inside the rule is honoured and moved to time_zone. Where the
+   * rule names another day than the subscription begins on, the first period is short: fixed and per-unit charges cost
+   * their share of its days, usage what was used in it, with its minimum and maximum cut by days.
    *
    * @generated from field: string recurrence_rule = 4;
    */

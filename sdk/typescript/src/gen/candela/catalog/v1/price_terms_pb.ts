@@ -258,6 +258,11 @@ export const PercentageChargeSchema: GenMessage<PercentageCharge> = /*@__PURE__*
 /**
  * Discount lowers what a component or a whole price costs (DSL-4).
  *
+ * Those of one list follow on one another, a component's before its price's, each on what the one before it left; none
+ * takes more than there is. A component's discount counts the component's periods. A price's counts the periods of the
+ * component that recurs most often; a line belongs to the one in which its own period begins, and an amount off is
+ * taken once from all lines of such a period together.
+ *
  * @generated from message candela.catalog.v1.Discount
  */
 export type Discount = Message<"candela.catalog.v1.Discount"> & {
@@ -334,7 +339,7 @@ export type TimeRule = Message<"candela.catalog.v1.TimeRule"> & {
     case: "afterPeriodCount";
   } | {
     /**
-     * From the period that contains this instant.
+     * From the period that contains this instant, the whole of it.
      *
      * @generated from field: google.protobuf.Timestamp at = 2;
      */
@@ -383,6 +388,10 @@ export const TimeRuleSchema: GenMessage<TimeRule> = /*@__PURE__*/
 
 /**
  * MinimumCommitment is the least that a period of a price costs (DSL-10).
+ *
+ * What its lines cost counts after discounts and before credits: one in advance at its period's start, one in arrears
+ * just before its end. What is missing is a line on the first invoice at or after the period's end. A first period that
+ * is short costs its share of days.
  *
  * @generated from message candela.catalog.v1.MinimumCommitment
  */

@@ -41,7 +41,7 @@ from .bill_periods import (
     pays_for,
     read_billed_lines,
 )
-from .billed_store import ClosedPeriod
+from .billed_store import BilledLine, ClosedPeriod
 from .model import InvoiceLine, LineId, LineKind
 from .rules.late_true_up import true_up_adjustments
 from .rules.late_usage import LatePeriod, adjustment_of, within_total
@@ -96,9 +96,8 @@ async def bill_late_usage(
         by_subscription[one.subscription_id].append(one)
     posted: list[InvoiceLine] = []
     for one_id, periods in by_subscription.items():
-        before = [line for _, line in billed[one_id]]
         held = context.subscriptions[one_id]
-        made = _adjustments(known, held, periods, before, lines[one_id], drawn)
+        made = _adjustments(known, held, periods, billed[one_id], lines[one_id], drawn)
         kept = within_total(lines[one_id], made)
         found[one_id] = [*lines[one_id], *kept]
         posted += kept
@@ -174,12 +173,13 @@ def _adjustments(
     known: _Known,
     held: Subscription,
     periods: Sequence[ClosedPeriod],
-    before: Sequence[InvoiceLine],
+    billed: Sequence[BilledLine],
     due: Sequence[InvoiceLine],
     drawn: dict[str, Decimal],
 ) -> list[InvoiceLine]:
     """The adjustments of one subscription; each counts for those after it, and keeps `drawn` up to date."""
     made: list[InvoiceLine] = []
+    before = [one.line for one in billed]
     for one in periods:
         own = [line for line in before if _belongs(line, one)]
         others = [line for line in before if not _belongs(line, one)]
@@ -213,10 +213,12 @@ def _adjustments(
     return [
         *made,
         *true_up_adjustments(
-            offers=list(known.offers[one] for one in periods),
+            offers=[known.offers[one] for one in periods],
             anchor_at=held.anchor_at,
             time_zone=held.time_zone,
             before=[*before, *due],
+            # A draft's true-up is made anew when it is finalized, and counts these adjustments then.
+            final={one.line.id for one in billed if not one.is_draft},
             made=made,
             line_id=lambda: LineId(new_id("line")),
         ),

@@ -37,6 +37,7 @@ from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
 
 from . import billed_store
+from .billed_store import BilledLine
 from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import periods_ending
 from .rules.invoice_lines import BilledPeriod, has_event_fee
@@ -169,9 +170,9 @@ async def rate_invoices(
                     for each in periods
                 ],
                 earlier=[
-                    line
-                    for invoice_id, line in earlier.get(one.subscription_id, ())
-                    if invoice_id != one.id
+                    other.line
+                    for other in earlier.get(one.subscription_id, ())
+                    if other.invoice_id != one.id
                 ],
                 true_ups=_true_ups(held, offer, periods),
             )
@@ -275,7 +276,7 @@ def counts_events(component: Component, one: PeriodToBill) -> bool:
 
 async def _earlier(
     tx: Tx, context: Context, wanted: Sequence[WantedInvoice], seen_at: datetime
-) -> dict[SubscriptionId, list[tuple[str, InvoiceLine]]]:
+) -> dict[SubscriptionId, list[BilledLine]]:
     """The other lines of those subscriptions whose prices depend on them; most do not."""
     ids = sorted(
         {one.subscription_id for one in wanted if depends_on_earlier(one.offer_in(context).price)}
@@ -285,13 +286,11 @@ async def _earlier(
 
 async def read_billed_lines(
     tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime
-) -> dict[SubscriptionId, list[tuple[str, InvoiceLine]]]:
+) -> dict[SubscriptionId, list[BilledLine]]:
     """What is billed of these subscriptions, drafts included, as far back as anything depends on it."""
-    found: defaultdict[SubscriptionId, list[tuple[str, InvoiceLine]]] = defaultdict(list)
-    for one_id, invoice_id, line in await billed_store.list_billed_lines(
-        tx, ids, since=seen_at - REMEMBERED
-    ):
-        found[one_id].append((invoice_id, line))
+    found: defaultdict[SubscriptionId, list[BilledLine]] = defaultdict(list)
+    for one in await billed_store.list_billed_lines(tx, ids, since=seen_at - REMEMBERED):
+        found[one.subscription_id].append(one)
     return found
 
 

@@ -14,7 +14,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
-from .model import InvoiceLine
+from .model import InvoiceId, InvoiceLine, InvoiceStatus
 from .store import LINE_COLUMNS, line_from_row
 
 
@@ -34,17 +34,27 @@ class ClosedPeriod:
     anyway: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledLine:
+    """A line of some invoice of a subscription; on a draft it may still change."""
+
+    subscription_id: SubscriptionId
+    invoice_id: InvoiceId
+    is_draft: bool
+    line: InvoiceLine
+
+
 async def list_billed_lines(
     tx: Tx, subscription_ids: Sequence[SubscriptionId], *, since: datetime
-) -> list[tuple[SubscriptionId, str, InvoiceLine]]:
-    """The lines of these subscriptions whose periods end after an instant, with their invoices' ids, oldest first.
+) -> list[BilledLine]:
+    """The lines of these subscriptions whose periods end after an instant, oldest first.
 
     Drafts count, because what is on them is billed; void invoices do not, because they never were.
     """
     columns = ", ".join(f"l.{column}" for column in LINE_COLUMNS)
     rows = await tx.fetch(
         f"""
-        SELECT {columns} FROM invoice_line l
+        SELECT {columns}, i.status FROM invoice_line l
         JOIN invoice i ON i.merchant_id = l.merchant_id AND i.id = l.invoice_id
         WHERE l.merchant_id = $1 AND l.subscription_id = ANY($2::text[]) AND l.period_end > $3
           AND i.status <> 'void'
@@ -54,7 +64,15 @@ async def list_billed_lines(
         list(subscription_ids),
         since,
     )
-    return [(row["subscription_id"], row["invoice_id"], line_from_row(row)) for row in rows]
+    return [
+        BilledLine(
+            subscription_id=row["subscription_id"],
+            invoice_id=row["invoice_id"],
+            is_draft=row["status"] == InvoiceStatus.DRAFT,
+            line=line_from_row(row),
+        )
+        for row in rows
+    ]
 
 
 async def list_closed_periods(

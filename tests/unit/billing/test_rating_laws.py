@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candela_server.billing.model import InvoiceLine, LineId, LineKind
-from candela_server.billing.rules.commitment import counted_charges
+from candela_server.billing.rules.commitment import counted_charges, periods_ending
 from candela_server.billing.rules.invoice_lines import BilledPeriod
+from candela_server.billing.rules.late_true_up import true_up_adjustments
 from candela_server.billing.rules.late_usage import LatePeriod, adjustment_of, within_total
 from candela_server.billing.rules.proration import (
     Change,
@@ -25,13 +26,14 @@ from candela_server.billing.rules.proration import (
     prorate,
     proration_of,
 )
-from candela_server.billing.rules.rate_invoice import InvoiceToRate, rate
+from candela_server.billing.rules.rate_invoice import InvoiceToRate, TrueUp, rate
 from candela_server.catalog.price import (
     Charge,
     Component,
     ComponentKind,
     FlatCharge,
     GraduatedCharge,
+    MinimumCommitment,
     Price,
     Tier,
 )
@@ -339,3 +341,35 @@ def test_lines_of_a_committed_period__count_once_and_credits_do_not(
     assert (
         counted_charges(price, period, lines) == Money(currency="USD", amount=used).rounded().amount
     )
+
+
+@pytest.mark.spec("DSL-10", "EVT-9")
+def test_true_up_of_a_draft__is_left_to_the_draft_and_a_final_one_is_adjusted() -> None:
+    price = replace(
+        price_of(component(ComponentKind.USAGE, "1")),
+        minimum_commitment=MinimumCommitment(amount=D(100), recurrence_rule="FREQ=MONTHLY"),
+    )
+    invoice = to_rate(price, 0, D(80), D(0))
+    [committed] = periods_ending(price, EPOCH, "UTC", invoice.periods[0].period.end_at)
+    billed_lines = rate(
+        replace(invoice, true_ups=[TrueUp(line_id=LineId("line_up"), committed=committed)])
+    )
+    late = replace(billed_lines[0], id=LineId("late"), kind=LineKind.ADJUSTMENT, amount=D(50))
+
+    def adjusted(final: set[LineId]) -> list[Decimal]:
+        return [
+            line.amount
+            for line in true_up_adjustments(
+                offers=[offer(price)],
+                anchor_at=EPOCH,
+                time_zone="UTC",
+                before=billed_lines,
+                final=final,
+                made=[late],
+                line_id=lambda: LineId("new"),
+            )
+        ]
+
+    assert [line.amount for line in billed_lines] == [D(80), D(20)]
+    assert adjusted(set()) == []
+    assert adjusted({LineId("line_up")}) == [D(-20)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,19 +22,21 @@ def true_up_adjustments(
     anchor_at: datetime,
     time_zone: str,
     before: Sequence[InvoiceLine],
+    final: Set[LineId],
     made: Sequence[InvoiceLine],
     line_id: Callable[[], LineId],
 ) -> list[InvoiceLine]:
     """The lines that bring billed true-ups to what they would be with these adjustments; mostly none.
 
-    A period of a commitment without a true-up line cost its minimum already. Should a correction take so much back
-    that it no longer does, the contract's promise stands on what was billed when the period was closed.
+    `before` are the lines of all invoices, and `final` those that cannot change any more. A period of a commitment
+    without a true-up line cost its minimum already. Should a correction take so much back that it no longer does, the
+    contract's promise stands on what was billed when the period was closed.
     """
     by_price = {offer.price.id: offer for offer in offers}
     found = []
     for line in before:
         offer = by_price.get(line.price_id)
-        if line.kind is not LineKind.TRUE_UP or offer is None:
+        if line.kind is not LineKind.TRUE_UP or line.id not in final or offer is None:
             continue
         assert offer.price.minimum_commitment is not None, "it made the line"
         rule = offer.price.minimum_commitment.recurrence_in(time_zone)

@@ -1,13 +1,15 @@
-"""Prices over real gRPC: added, negotiated, refused by field, and not sold before they can be billed."""
+"""Prices over real gRPC: added, negotiated, refused by field, and billed with what they take off."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from decimal import Decimal
 
 import grpc
 import pytest
 from candela import Client, Failure, failure_of
+from candela.billing.v1 import invoice_pb2, invoice_service_pb2
 from candela.catalog.v1 import plan_pb2, plan_service_pb2, price_service_pb2
 from candela.catalog.v1 import price_terms_pb2 as terms
 from candela.customer.v1 import customer_pb2
@@ -16,6 +18,7 @@ from candela.subscription.v1 import subscription_service_pb2
 from demo.team_plan import sign_up
 from tests.helpers.catalog import fee, usd
 from tests.helpers.servers import LiveServer
+from tests.helpers.waiting import until
 
 
 @pytest.fixture
@@ -105,20 +108,23 @@ def test_terms_that_cannot_be__are_refused_by_path(candela: Client, slug: str) -
     }
 
 
-@pytest.mark.spec("DSL-4", "SUB-1")
-def test_discount_that_is_not_billed_yet__is_defined_shown_and_not_sold(
-    candela: Client, slug: str
-) -> None:
+@pytest.mark.spec("DSL-4", "INV-1")
+def test_discount_of_a_price__is_on_the_first_invoice(candela: Client, slug: str) -> None:
     new = fee("49", rule="FREQ=YEARLY")
     new.discounts.add(percent="10", duration=terms.DISCOUNT_DURATION_ONCE, name="Launch")
     made = candela.prices.CreatePrice(adding(slug, new)).price
-    read = candela.prices.GetPrice(price_service_pb2.GetPriceRequest(price_id=made.id)).price
-    got = refused(
-        candela.subscriptions.CreateSubscription, taking(customer(candela), slug, made.id)
-    )
+    buyer = customer(candela)
+    candela.subscriptions.CreateSubscription(taking(buyer, slug, made.id))
 
-    assert read == made
-    assert list(read.discounts) == list(new.discounts)
-    assert got.code is grpc.StatusCode.UNIMPLEMENTED
-    assert got.metadata["spec_ids"] == "DSL-4"
-    assert made.id in got.message
+    def invoices() -> list[invoice_pb2.Invoice]:
+        request = invoice_service_pb2.ListInvoicesRequest(
+            customer=customer_pb2.CustomerRef(id=buyer.id)
+        )
+        return list(candela.invoices.ListInvoices(request).invoices)
+
+    until(lambda: bool(invoices()))
+    [line] = invoices()[0].lines
+    [discount] = line.discounts
+    assert Decimal(line.amount.amount) == Decimal("44.10")  # 49.00 − 10 %
+    assert (discount.name, discount.percent, discount.of_price) == ("Launch", "10", True)
+    assert Decimal(discount.amount.amount) == Decimal("4.90")

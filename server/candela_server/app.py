@@ -41,7 +41,11 @@ from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.quick_check import QuickChecks
+from candela_server.entitlement.remembered_catalog import RememberedCatalog
+from candela_server.entitlement.reservation_servicer import ReservationServicer
+from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.servicer import EntitlementServicer
+from candela_server.entitlement.settle_reservation import Settler
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -81,6 +85,15 @@ class Storage:
     events: EventStore
     counters: Counters
     quick_counters: QuickCounters | None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one server process remembers, and its ear for changes."""
+
+    changes: Changes
+    snapshots: SnapshotCache
+    catalog: RememberedCatalog
 
 
 def serve(settings: Settings) -> int:
@@ -149,12 +162,14 @@ async def _serve(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         directory = Directory(storage.db, clock)
-        changes, snapshots = _changes(storage.db, directory)
+        memory = _memory(storage.db, directory)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
-        await changes.start()
-        rooms = _rooms(settings, storage, ingestor, snapshots, changes, clock)
+        await memory.changes.start()
+        settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, memory.changes)
+        await settler.start()
+        rooms = _rooms(settings, storage, ingestor, settler, memory, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -166,8 +181,9 @@ async def _serve(settings: Settings) -> int:
         http.should_exit = True
         await http_task
         noting.cancel()
+        await settler.stop()
         await ingestor.stop()
-        await changes.close()
+        await memory.changes.close()
         with contextlib.suppress(Exception):
             await authenticator.note_use()
     return 0
@@ -209,20 +225,21 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
-    snapshots: SnapshotCache,
-    changes: Changes,
+    settler: Settler,
+    memory: Memory,
     clock: Clock,
 ) -> list[Room]:
     """Every servicer of this process, by its role."""
     db, events = storage.db, storage.events
-    mutations = Mutations(db, clock, changes)
+    mutations = Mutations(db, clock, memory.changes)
     secret = settings.page_token_secret.get_secret_value().encode()
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
-        checker = Checker(db, storage.counters, snapshots, clock)
-        quick = QuickChecks(checker, storage.quick_counters, clock, snapshots.is_current)
+        checker = Checker(db, storage.counters, memory.snapshots, clock, memory.catalog)
+        quick = QuickChecks(checker, storage.quick_counters, clock, memory.changes.is_current)
         rooms.append(EntitlementServicer(checker, quick))
+        rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":
@@ -247,16 +264,23 @@ def _rooms(
     return rooms
 
 
-def _changes(db: Postgres, directory: Directory) -> tuple[Changes, SnapshotCache]:
-    """What hears of changes, and what is remembered in between."""
+def _memory(db: Postgres, directory: Directory) -> Memory:
+    """What is remembered, and what hears that it has changed."""
 
     def changed(merchant_id: str, customer_id: str | None) -> None:
         snapshots.forget(merchant_id, customer_id)
+        if customer_id is None:
+            catalog.forget(merchant_id)
         directory.forget(merchant_id)
 
-    changes = Changes(db, changed, lambda: snapshots.doubt_all())
+    def missed() -> None:
+        snapshots.doubt_all()
+        catalog.forget_all()
+
+    changes = Changes(db, changed, missed)
     snapshots = SnapshotCache(changes.is_current)
-    return changes, snapshots
+    catalog = RememberedCatalog(changes.is_current)
+    return Memory(changes, snapshots, catalog)
 
 
 def _http(

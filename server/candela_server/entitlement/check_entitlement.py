@@ -22,7 +22,8 @@ from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 from .build_snapshot import Who, build_snapshot
 from .cache import SnapshotCache
 from .model import Answer, FeatureState, Origin, RevisionUnavailableError, Snapshot
-from .rules.allowance import decide
+from .remembered_catalog import RememberedCatalog
+from .rules.allowance import decide, reserved_at
 
 BUILD_TIMEOUT_S: Final = 2.0
 """How long the database may take for one snapshot before what was known before is served."""
@@ -30,18 +31,26 @@ BUILD_TIMEOUT_S: Final = 2.0
 _PAUSE_S: Final = 0.5
 """How long the database is left alone after it failed: checks are answered at once instead of waiting again."""
 
+_NOTHING: Final = Decimal(0)
+
 
 class Checker:
     """Answers checks; one per process."""
 
     def __init__(
-        self, db: Postgres, counters: Counters, snapshots: SnapshotCache, clock: Clock
+        self,
+        db: Postgres,
+        counters: Counters,
+        snapshots: SnapshotCache,
+        clock: Clock,
+        catalog: RememberedCatalog | None = None,
     ) -> None:
         """Takes where snapshots are built from, usage is read from, and time is told by."""
         self._db = db
         self._counters = counters
         self._snapshots = snapshots
         self._clock = clock
+        self._catalog = catalog
         self._database_rests_until_s = 0.0
 
     async def snapshot(self, merchant_id: str, who: Who, min_revision: int = 0) -> Snapshot:
@@ -83,12 +92,17 @@ class Checker:
         asks = [ask_of(snapshot, state) for snapshot, state, _ in wanted if state.metered]
         readings = iter(await self._counters.read_marked(merchant_id, asks))
         answers = []
-        for _, state, quantity in wanted:
-            used, origin = None, Origin.NONE
+        for snapshot, state, quantity in wanted:
+            used, origin, reserved = None, Origin.NONE, _NOTHING
             if state.metered is not None:
                 used, live = next(readings)
                 origin = Origin.COUNTERS if live else Origin.ROLLUPS
-            answers.append(decide(state, used=used, quantity=quantity, origin=origin))
+                if state.metered.held:
+                    now = snapshot.frozen_now or self._clock.now()
+                    reserved = reserved_at(state.metered.held, now)
+            answers.append(
+                decide(state, used=used, quantity=quantity, origin=origin, reserved=reserved)
+            )
         return answers
 
     async def _build(self, merchant_id: str, who: Who) -> Snapshot:
@@ -104,9 +118,10 @@ class Checker:
             raise
 
     async def _read(self, merchant_id: str, who: Who) -> Snapshot:
+        catalog = self._catalog.of(merchant_id) if self._catalog else None
         try:
             async with asyncio.timeout(BUILD_TIMEOUT_S), self._db.reading(merchant_id) as tx:
-                return await build_snapshot(tx, self._clock, who)
+                return await build_snapshot(tx, self._clock, who, catalog)
         except TimeoutError as error:
             raise DatabaseUnavailableError from error
 

@@ -21,7 +21,7 @@ from . import wire
 from .build_snapshot import Who
 from .check_entitlement import Checker
 from .model import FeatureState, Snapshot
-from .quick_check import QuickChecks
+from .quick_check import QuickChecks, questions_in
 
 MAX_CHECKS = 1000
 
@@ -63,7 +63,7 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
         return pb.CheckManyResponse.FromString(answer)
 
     async def _check_many(self, merchant_id: str, request: bytes) -> bytes:
-        questions = pb.CheckManyRequest.FromString(request).checks
+        questions = questions_in(request)
         if not 1 <= len(questions) <= MAX_CHECKS:
             raise TooManyChecksError(len(questions))
         return await self._quick.check_many(merchant_id, questions)

@@ -150,7 +150,7 @@ def _usage_to_proto(answer: Answer) -> entitlement_pb2.Usage | None:
         resets_at=timestamp_to_proto(usage.resets_at),
         limit_behavior=limit_behavior_to_proto(usage.behavior),
         overage=format_decimal(usage.overage),
-        reserved="0",
+        reserved=format_decimal(usage.reserved),
         scope=entitlement_pb2.USAGE_SCOPE_USER
         if usage.per_user
         else entitlement_pb2.USAGE_SCOPE_CUSTOMER,

@@ -7,7 +7,7 @@ the answer or not, never half.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -21,6 +21,8 @@ from . import usage_store
 from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
 from .rules.aggregation import EMPTY, measured, merge
 from .rules.bucket import cut, split
+from .rules.dedupe import claim_months
+from .rules.event_key import hash_of_key
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import event_sql
 from .usage_store import Part
@@ -56,6 +58,22 @@ async def aggregate_with_vector(
     async with store.reader() as connection:
         vector = await usage_store.read_vector(connection, now - WRITER_MEMORY)
         return await _measure(connection, merchant_id, asks), vector
+
+
+async def aggregate_beside_keys(
+    store: EventStore, merchant_id: str, ask: UsageAsk, keys: Collection[str], *, now: datetime
+) -> tuple[Decimal, set[str]]:
+    """The usage, and which of these idempotency keys have durable events, both as of one instant.
+
+    Whoever knows of events that are on their way adds exactly those that are not in the usage yet.
+    """
+    async with store.reader() as connection:
+        [value] = await _measure(connection, merchant_id, [ask])
+        by_hash = {hash_of_key(merchant_id, key): key for key in keys}
+        found = await usage_store.list_recorded_keys(
+            connection, list(by_hash), claim_months(now).oldest
+        )
+    return value, {by_hash[one] for one in found}
 
 
 async def query_buckets(

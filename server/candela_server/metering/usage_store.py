@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, LiteralString
+from uuid import UUID
 
 from candela_server.storage.events import Connection
 
@@ -134,6 +135,23 @@ async def count_distinct(
     )
     counts: dict[int, int] = {row[0]: row[1] for row in await cursor.fetchall()}
     return [counts.get(number, 0) for number in range(len(parts))]
+
+
+async def list_recorded_keys(
+    connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
+) -> list[bytes]:
+    """Those of the keys whose events are durable."""
+    if not key_hashes:
+        return []
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        """
+        SELECT uuid_send(key_hash) FROM event_key
+        WHERE key_hash = ANY(%s) AND claim_month >= %s
+        """,
+        [[UUID(bytes=one) for one in key_hashes], oldest_month],
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def read_vector(connection: Connection, since: datetime) -> str:

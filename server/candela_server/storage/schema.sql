@@ -397,6 +397,37 @@ CREATE TABLE public.customer_user (
 
 ALTER TABLE ONLY public.customer_user FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.entitlement_reservation (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text COLLATE pg_catalog."C",
+    feature text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    event_name text NOT NULL,
+    event_key text NOT NULL COLLATE pg_catalog."C",
+    quantity numeric NOT NULL,
+    counts_events boolean NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    settled_at timestamp with time zone,
+    committed_quantity numeric,
+    properties_json bytea DEFAULT '\x'::bytea NOT NULL,
+    decided_at timestamp with time zone,
+    failure text,
+    failure_message text,
+    CONSTRAINT entitlement_reservation_check CHECK ((expires_at > created_at)),
+    CONSTRAINT entitlement_reservation_check1 CHECK (((status = 'held'::text) = (settled_at IS NULL))),
+    CONSTRAINT entitlement_reservation_check2 CHECK (((status = ANY (ARRAY['committing'::text, 'committed'::text])) = (committed_quantity IS NOT NULL))),
+    CONSTRAINT entitlement_reservation_check3 CHECK (((status <> 'committing'::text) OR (decided_at IS NOT NULL))),
+    CONSTRAINT entitlement_reservation_committed_quantity_check CHECK ((committed_quantity >= (0)::numeric)),
+    CONSTRAINT entitlement_reservation_quantity_check CHECK ((quantity > (0)::numeric)),
+    CONSTRAINT entitlement_reservation_status_check CHECK ((status = ANY (ARRAY['held'::text, 'committing'::text, 'committed'::text, 'released'::text, 'expired'::text])))
+);
+
+ALTER TABLE ONLY public.entitlement_reservation FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.event (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     customer_id text NOT NULL COLLATE pg_catalog."C",
@@ -879,6 +910,12 @@ ALTER TABLE ONLY public.customer_user
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.entitlement_reservation
+    ADD CONSTRAINT entitlement_reservation_event_key UNIQUE (merchant_id, event_key);
+
+ALTER TABLE ONLY public.entitlement_reservation
+    ADD CONSTRAINT entitlement_reservation_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.event_key
     ADD CONSTRAINT event_key_pkey PRIMARY KEY (key_hash, claim_month);
 
@@ -1008,6 +1045,10 @@ CREATE INDEX customer_by_test_clock ON public.customer USING btree (merchant_id,
 
 CREATE INDEX customer_user_by_customer ON public.customer_user USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX entitlement_reservation_open ON public.entitlement_reservation USING btree (merchant_id, customer_id, metric_id) WHERE (status = ANY (ARRAY['held'::text, 'committing'::text]));
+
+CREATE INDEX entitlement_reservation_unfinished ON public.entitlement_reservation USING btree (decided_at) WHERE (status = 'committing'::text);
+
 CREATE INDEX event_by_customer ON ONLY public.event USING btree (merchant_id, customer_id, name, happened_at);
 
 CREATE UNIQUE INDEX feature_override_in_force ON public.feature_override USING btree (merchant_id, subscription_id, feature_id) WHERE (removed_at IS NULL);
@@ -1105,6 +1146,9 @@ ALTER TABLE ONLY public.customer
 
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.entitlement_reservation
+    ADD CONSTRAINT entitlement_reservation_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
 ALTER TABLE ONLY public.feature
     ADD CONSTRAINT feature_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
@@ -1225,6 +1269,12 @@ ALTER TABLE public.customer_user ENABLE ROW LEVEL SECURITY;
 CREATE POLICY customer_user_wall ON public.customer_user TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 CREATE POLICY customer_wall ON public.customer TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.entitlement_reservation ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY entitlement_reservation_system ON public.entitlement_reservation TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY entitlement_reservation_wall ON public.entitlement_reservation TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.feature ENABLE ROW LEVEL SECURITY;
 
@@ -1372,6 +1422,9 @@ GRANT SELECT,INSERT ON TABLE public.credit_transaction TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer_user TO candela_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.entitlement_reservation TO candela_app;
+GRANT SELECT ON TABLE public.entitlement_reservation TO candela_system;
 
 GRANT SELECT,INSERT ON TABLE public.event TO candela_events;
 

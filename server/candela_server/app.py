@@ -162,7 +162,8 @@ async def _serve(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         directory = Directory(storage.db, clock)
-        memory = _memory(storage.db, directory)
+        memory = _memory(storage, directory)
+        storage.counters.join(memory.changes.is_current, memory.changes.warn_of_counters)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
@@ -202,7 +203,7 @@ async def _work(settings: Settings) -> int:
 async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[Storage]:
     url = settings.database_url.get_secret_value()
     db = Postgres(url, clock, pool_size=settings.pool_size)
-    events = EventStore(url, readers=max(2, settings.pool_size - 2))
+    events = EventStore(url, readers=max(2, settings.pool_size - 2), outage=db.outage)
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     redis = Redis(redis_url)
     counters = Counters(CounterCache(redis) if redis_url else None, events, clock)
@@ -264,7 +265,7 @@ def _rooms(
     return rooms
 
 
-def _memory(db: Postgres, directory: Directory) -> Memory:
+def _memory(storage: Storage, directory: Directory) -> Memory:
     """What is remembered, and what hears that it has changed."""
 
     def changed(merchant_id: str, customer_id: str | None) -> None:
@@ -276,8 +277,10 @@ def _memory(db: Postgres, directory: Directory) -> Memory:
     def missed() -> None:
         snapshots.doubt_all()
         catalog.forget_all()
+        directory.forget_all()
+        storage.counters.doubt()
 
-    changes = Changes(db, changed, missed)
+    changes = Changes(storage.db, changed, missed, storage.counters.distrust)
     snapshots = SnapshotCache(changes.is_current)
     catalog = RememberedCatalog(changes.is_current)
     return Memory(changes, snapshots, catalog)

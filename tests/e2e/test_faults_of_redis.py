@@ -163,9 +163,11 @@ def test_flushes_while_events_flow__nobodys_remaining_balance_ever_rises(
                 one.send(node.client, "0.25")
                 sent[one.customer.id] += Decimal("0.25")
 
-    def watch(node: Node, one: Holder) -> int:
+    def watch(one: Holder) -> int:
         least, looks = Decimal(INCLUDED), 0
         while time.monotonic() < until_s:
+            # Now from one server, now from the other: what one has told, the other must not take back.
+            node = (cluster.first, cluster.second)[looks % 2]
             acknowledged = sent[one.customer.id]
             usage = node.check(one.metered()).entitlement.usage
             left = INCLUDED - Decimal(usage.used)
@@ -189,17 +191,13 @@ def test_flushes_while_events_flow__nobodys_remaining_balance_ever_rises(
             pool.submit(send, cluster.first, everybody[:2]),
             pool.submit(send, cluster.second, everybody[2:]),
         ]
-        watching = [
-            pool.submit(watch, node, one)
-            for one in everybody
-            for node in (cluster.first, cluster.second)
-        ]
+        watching = [pool.submit(watch, one) for one in everybody * 2]
         flushing = pool.submit(flush)
         looks = [one.result() for one in watching]
         for one in sending:
             one.result()
-        assert flushing.result() > 50
-    assert min(looks) > 50
+        assert flushing.result() > 20
+    assert min(looks) > 10
     for one in everybody:
         for node in (cluster.first, cluster.second):
             assert used(node, one) == sent[one.customer.id]

@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
+import psycopg
 from candela import Client, Failure, failure_of
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 from candela.entitlement.v1 import entitlement_service_pb2_grpc
 
-from candela_server.storage.embedded_postgres import create_database
-from candela_server.storage.embedded_process import Running
 from candela_server.storage.migrate import migrate
 
 from tests.helpers.own_stores import OwnStores
@@ -31,7 +30,7 @@ from tests.helpers.servers import (
     wait_until_serving,
 )
 
-DATABASE = "cluster"
+DATABASE: Final = "cluster"
 POLL_S = 0.01
 
 _T = TypeVar("_T")
@@ -112,7 +111,10 @@ class Cluster:
 @contextmanager
 def running_cluster(stores: OwnStores, folder: Path) -> Iterator[Cluster]:
     """Starts the servers on a new database of `stores`."""
-    create_database(Running(stores.postgres_url, 0), DATABASE)
+    with psycopg.connect(stores.postgres_url, autocommit=True) as connection:
+        # An earlier session's, perhaps with an earlier schema.
+        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {DATABASE}")
     database_url = f"{stores.postgres_url.rpartition('/')[0]}/{DATABASE}"
     migrate(database_url)
     with ExitStack() as stack:

@@ -166,6 +166,7 @@ async def _serve(settings: Settings) -> int:
     async with _storage(settings, clock) as storage:
         directory = Directory(storage.db, clock)
         memory = _memory(settings, storage, directory, clock)
+        storage.counters.join(memory.changes.is_current, memory.changes.warn_of_counters)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
@@ -214,7 +215,7 @@ async def _work(settings: Settings) -> int:
 async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[Storage]:
     url = settings.database_url.get_secret_value()
     db = Postgres(url, clock, pool_size=settings.pool_size)
-    events = EventStore(url, readers=max(2, settings.pool_size - 2))
+    events = EventStore(url, readers=max(2, settings.pool_size - 2), outage=db.outage)
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     redis = Redis(redis_url)
     counters = Counters(CounterCache(redis) if redis_url else None, events, clock)
@@ -291,8 +292,10 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         snapshots.doubt_all()
         catalog.forget_all()
         hub.missed()
+        directory.forget_all()
+        storage.counters.doubt()
 
-    changes = Changes(storage.db, changed, missed)
+    changes = Changes(storage.db, changed, missed, storage.counters.distrust)
     snapshots = SnapshotCache(changes.is_current)
     catalog = RememberedCatalog(changes.is_current)
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)

@@ -296,7 +296,7 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         storage.counters.doubt()
 
     changes = Changes(storage.db, changed, missed, storage.counters.distrust)
-    snapshots = SnapshotCache(changes.is_current)
+    snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)
     secret = settings.page_token_secret.get_secret_value().encode()

@@ -218,7 +218,7 @@ class Counters:
 
     async def audit(self, asks: Sequence[tuple[str, UsageAsk]]) -> list[Drift]:
         """Which of these counters do not hold what they stand for; they are made anew (audit_counters.py)."""
-        if self._cache is None or not self._redis_answers():
+        if self._cache is None or not self.trusted() or not self._redis_answers():
             return []
         return await audit_counters(self._cache, self._events, asks)
 

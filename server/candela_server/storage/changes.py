@@ -52,6 +52,7 @@ class Changes:
             membership=(_LOCK_CLASS, self._number),
         )
         self.is_current = self._listener.is_current
+        self.catch_up = self._listener.catch_up
 
     async def start(self) -> None:
         """Begins listening; returns when it does, or when PostgreSQL cannot be reached."""

@@ -60,6 +60,7 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._to_say: dict[str, list[str]] = {}
+        self._catching_up: list[asyncio.Future[None]] = []
         self.current_until_s = 0.0
 
     def is_current(self) -> bool:
@@ -70,6 +71,19 @@ class Listener:
         """Sends a message soon; those of one moment travel together, separated by commas."""
         self._to_say.setdefault(channel, []).append(message)
         self._wake.set()
+
+    async def catch_up(self) -> None:
+        """Returns when all that was committed before the call has been heard, or when the listener is not current."""
+        if not self.is_current():
+            return
+        caught_up = asyncio.get_running_loop().create_future()
+        self._catching_up.append(caught_up)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(LEASE_S):
+                await caught_up
+        except TimeoutError:
+            self.current_until_s = 0.0
 
     async def start(self) -> None:
         """Begins listening; returns when the first connection listens or has failed."""
@@ -120,6 +134,7 @@ class Listener:
 
     async def _probe(self, connection: Any) -> None:
         said, self._to_say = self._to_say, {}
+        catching_up, self._catching_up = self._catching_up, []
         self._wake.clear()
         sent_s = time.monotonic()
         if said:
@@ -132,6 +147,9 @@ class Listener:
         else:
             await connection.execute("SELECT 1", timeout=LEASE_S)
         self.current_until_s = sent_s + LEASE_S
+        for caught_up in catching_up:
+            if not caught_up.done():
+                caught_up.set_result(None)
 
     async def _sleep(self) -> None:
         try:

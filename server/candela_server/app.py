@@ -46,6 +46,8 @@ from candela_server.entitlement.reservation_servicer import ReservationServicer
 from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.servicer import EntitlementServicer
 from candela_server.entitlement.settle_reservation import Settler
+from candela_server.entitlement.watch_hub import WatchHub
+from candela_server.entitlement.wire import entitlement_to_proto
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -66,6 +68,7 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
+from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
 
@@ -89,11 +92,11 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one server process remembers, and its ear for changes."""
+    """Who answers from what one server process remembers, who tells watchers, and the ear for changes of both."""
 
     changes: Changes
-    snapshots: SnapshotCache
-    catalog: RememberedCatalog
+    checker: Checker
+    hub: WatchHub
 
 
 def serve(settings: Settings) -> int:
@@ -162,11 +165,12 @@ async def _serve(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         directory = Directory(storage.db, clock)
-        memory = _memory(storage, directory)
+        memory = _memory(settings, storage, directory, clock)
         storage.counters.join(memory.changes.is_current, memory.changes.warn_of_counters)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
+        await memory.hub.start()
         await memory.changes.start()
         settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, memory.changes)
         await settler.start()
@@ -176,12 +180,20 @@ async def _serve(settings: Settings) -> int:
         await server.start()
         log.info("serving", grpc=settings.grpc_address, http=settings.http_address)
         noting = asyncio.create_task(_note_key_use(authenticator))
+        auditing = [
+            asyncio.create_task(room.quick.audit_forever())
+            for room in rooms
+            if isinstance(room, EntitlementServicer)
+        ]
         await stopping.wait()
         log.info("draining", seconds=settings.drain_s)
+        # Streams have no end of their own, which draining would wait for.
+        await memory.hub.stop()
         await server.drain()
         http.should_exit = True
         await http_task
-        noting.cancel()
+        for task in (noting, *auditing):
+            task.cancel()
         await settler.stop()
         await ingestor.stop()
         await memory.changes.close()
@@ -237,9 +249,9 @@ def _rooms(
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
-        checker = Checker(db, storage.counters, memory.snapshots, clock, memory.catalog)
-        quick = QuickChecks(checker, storage.quick_counters, clock, memory.changes.is_current)
-        rooms.append(EntitlementServicer(checker, quick))
+        checker, is_current = memory.checker, memory.changes.is_current
+        quick = QuickChecks(checker, storage.quick_counters, clock, is_current)
+        rooms.append(EntitlementServicer(checker, quick, memory.hub))
         rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
@@ -260,12 +272,13 @@ def _rooms(
             UsageServicer(db, events, clock),
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary),
+            MigrationServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),
         ]
     return rooms
 
 
-def _memory(storage: Storage, directory: Directory) -> Memory:
+def _memory(settings: Settings, storage: Storage, directory: Directory, clock: Clock) -> Memory:
     """What is remembered, and what hears that it has changed."""
 
     def changed(merchant_id: str, customer_id: str | None) -> None:
@@ -273,17 +286,22 @@ def _memory(storage: Storage, directory: Directory) -> Memory:
         if customer_id is None:
             catalog.forget(merchant_id)
         directory.forget(merchant_id)
+        hub.changed(merchant_id, customer_id)
 
     def missed() -> None:
         snapshots.doubt_all()
         catalog.forget_all()
+        hub.missed()
         directory.forget_all()
         storage.counters.doubt()
 
     changes = Changes(storage.db, changed, missed, storage.counters.distrust)
     snapshots = SnapshotCache(changes.is_current)
     catalog = RememberedCatalog(changes.is_current)
-    return Memory(changes, snapshots, catalog)
+    checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)
+    secret = settings.page_token_secret.get_secret_value().encode()
+    hub = WatchHub(storage.db, checker, clock, secret, entitlement_to_proto)
+    return Memory(changes, checker, hub)
 
 
 def _http(

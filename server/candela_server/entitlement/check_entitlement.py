@@ -109,6 +109,10 @@ class Checker:
             )
         return answers
 
+    async def audit(self, asks: Sequence[tuple[str, UsageAsk]]) -> None:
+        """Compares the counters of these with the rollups; what differs is logged and made anew."""
+        await self._counters.audit(asks)
+
     async def _build(self, merchant_id: str, who: Who) -> Snapshot:
         if self._db.outage.active:
             raise DatabaseUnavailableError

@@ -8,10 +8,13 @@ one of the last time. Everything else goes the whole way through check_entitleme
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
+import structlog
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
 from candela_server.catalog.errors import FeatureNotFoundError
@@ -26,7 +29,11 @@ from .check_entitlement import Checker, ask_of
 from .model import Answer, FeatureState, Origin, Snapshot
 from .rules.allowance import decide, reserved_at
 
+log = structlog.get_logger()
+
 MAX_PREPARED: Final = 20_000
+AUDIT_EVERY_S: Final = 30.0
+AUDITED: Final = 50
 MAX_PREPARED_BYTES: Final = 1_024
 """Longer questions, which hold what the contract does not know, are not remembered: they would fill the memory."""
 
@@ -197,6 +204,20 @@ class QuickChecks:
             response = wire.check_response_to_proto(answer, one.snapshot).SerializeToString()
             items[place] = _field_1(_field_1(response))
         return items
+
+    async def audit_forever(self) -> None:
+        """Compares some of the counters in use with the rollups, again and again, until cancelled (ENT-4)."""
+        while True:
+            await asyncio.sleep(AUDIT_EVERY_S)
+            in_use = [
+                (key[0], ask_of(one.snapshot, one.state))
+                for key, one in self._prepared.items()
+                if one.counter is not None and one.snapshot.alive
+            ]
+            try:
+                await self._checker.audit(random.sample(in_use, min(AUDITED, len(in_use))))
+            except Exception as error:  # Redis or the database is away; the next time will tell
+                log.info("counters_not_audited", error=str(error))
 
     def _holds(self, prepared: _Prepared) -> bool:
         snapshot = prepared.snapshot

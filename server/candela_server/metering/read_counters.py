@@ -28,6 +28,7 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage, store
+from .audit_counters import Drift, audit_counters
 from .cache import Bump, CounterCache, CounterError, Expectation, counter_id
 from .model import CountersUnsureError, UsageAsk
 from .rules.bucket import to_microseconds
@@ -214,6 +215,12 @@ class Counters:
             known = {number for number, _, _ in writers}
             await self._cache.forget([number for number in applied if number not in known])
         return bool(lost)
+
+    async def audit(self, asks: Sequence[tuple[str, UsageAsk]]) -> list[Drift]:
+        """Which of these counters do not hold what they stand for; they are made anew (audit_counters.py)."""
+        if self._cache is None or not self._redis_answers():
+            return []
+        return await audit_counters(self._cache, self._events, asks)
 
     def _redis_answers(self) -> bool:
         return (

@@ -144,10 +144,21 @@ class Tx:
     async def entitlements_changed(self, customer_id: str | None) -> None:
         """Makes every server process forget what this customer may do; None means all of the merchant's.
 
-        Sent by PostgreSQL itself at commit, and only if the transaction commits.
+        Sent by PostgreSQL itself at commit, and only if the transaction commits. The row says the same to whoever
+        did not listen then (ENT-8).
         """
         await self._connection.execute(
-            "SELECT pg_notify($1, $2)",
+            """
+            WITH noted AS (
+                INSERT INTO entitlement_change (merchant_id, customer_id, changed_xid, changed_at)
+                VALUES ($1, $2, pg_current_xact_id()::text::bigint, $3)
+                ON CONFLICT DO NOTHING
+            )
+            SELECT pg_notify($4, $5)
+            """,
+            self.merchant_id,
+            customer_id or "",
+            self._clock.now(),
             ENTITLEMENTS_CHANNEL,
             f"{self.merchant_id}:{customer_id or '*'}",
         )

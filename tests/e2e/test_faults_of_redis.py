@@ -202,3 +202,25 @@ def test_flushes_while_events_flow__nobodys_remaining_balance_ever_rises(
         for node in (cluster.first, cluster.second):
             assert used(node, one) == sent[one.customer.id]
     client.close()
+
+
+@pytest.mark.spec("ENT-4", "EVT-2")
+def test_redis_restarted_with_what_it_held_before__nothing_of_it_is_believed(
+    cluster: Cluster, holder: Holder
+) -> None:
+    client = redis_py.Redis.from_url(cluster.stores.redis_url)
+    client.save()
+    client.close()
+    # Only one server takes events, and none after the restart that would find a gap.
+    holder.send(cluster.first.client, "1", "1")
+    assert used(cluster.second, holder) == 5
+
+    cluster.stores.stop_valkey()
+    cluster.stores.start_valkey()
+    for _ in range(30):
+        for node in (cluster.first, cluster.second):
+            assert used(node, holder) == 5
+    for node in (cluster.first, cluster.second):
+        until_live(node, holder)
+        assert used(node, holder) == 5
+    (cluster.stores.folder / "valkey" / "dump.rdb").unlink()

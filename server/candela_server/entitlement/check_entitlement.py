@@ -28,7 +28,7 @@ from .rules.allowance import decide, reserved_at
 BUILD_TIMEOUT_S: Final = 1.5
 """How long the database may take for one snapshot before it counts as failed."""
 
-PATIENCE_S: Final = 2.0
+PATIENCE_S: Final = 3.0
 """How long a check waits for its snapshot, its turn included, before what was known before is served."""
 
 _NOTHING: Final = Decimal(0)

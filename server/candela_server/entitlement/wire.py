@@ -59,6 +59,7 @@ _ORIGINS = {
     Origin.DOUBTFUL_COUNTERS: entitlement_pb2.USAGE_ORIGIN_COUNTERS,
     Origin.NONE: entitlement_pb2.USAGE_ORIGIN_UNSPECIFIED,
 }
+MAX_EXTERNAL_ID_LENGTH = 255
 _read_quantity = decimal(least=Decimal(0))
 
 
@@ -172,4 +173,6 @@ def _credit_info_to_proto(answer: Answer) -> entitlement_pb2.CreditInfo | None:
 def _present(value: str) -> str:
     if not value:
         raise ValueError("must not be empty")
+    if len(value) > MAX_EXTERNAL_ID_LENGTH:
+        raise ValueError(f"must have at most {MAX_EXTERNAL_ID_LENGTH} characters, as every id has")
     return value

@@ -177,10 +177,11 @@ async def _read_back(
     )
     start_at = max(step_start(crowded_at, fill.filled_from_at, window.start_at), window.start_at)
     span = Interval(start_at, fill.filled_from_at)
+    distinct = metric.aggregation is Aggregation.UNIQUE
     read_count = await fill_step_store.fill_rollups(
-        connection, merchant_id, metric.id, reading, span
+        connection, merchant_id, metric.id, reading, span, distinct=distinct
     )
-    if metric.aggregation is Aggregation.UNIQUE:
+    if distinct:
         await fill_step_store.fill_distinct_values(
             connection, merchant_id, metric.id, reading, span
         )

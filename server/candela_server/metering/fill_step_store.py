@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from candela_server.catalog.model import MetricId
 from candela_server.kernel.interval import Interval
@@ -194,12 +194,19 @@ async def estimate_events(connection: Connection, merchant_id: str, reading: Eve
 
 
 async def fill_rollups(
-    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql, span: Interval
+    connection: Connection,
+    merchant_id: str,
+    metric_id: str,
+    reading: EventSql,
+    span: Interval,
+    *,
+    distinct: bool,
 ) -> int:
     """Makes a metric's rollups of a span of whole quarter-hours anew from its events; answers how many events.
 
-    What flushes added there meanwhile is written over: it is in the events, too.
+    A metric that tells values apart reads no event without one. What flushes added there meanwhile is written over: it is in the events, too.
     """
+    has_value: LiteralString = f"AND ({reading.distinct}) IS NOT NULL" if distinct else ""
     cursor = await connection.execute(
         f"""
         WITH made AS (
@@ -214,7 +221,7 @@ async def fill_rollups(
             FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
             WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
               AND happened_at >= %(start_at)s AND happened_at < %(end_at)s
-              AND whose.user_id IS NOT NULL AND {reading.condition}
+              AND whose.user_id IS NOT NULL AND {reading.condition} {has_value}
             GROUP BY event.customer_id, whose.user_id, date_bin('15 minutes', happened_at, 'epoch')
             ON CONFLICT (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at) DO UPDATE SET
                 event_count = excluded.event_count,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from candela.catalog.v1 import metric_pb2
@@ -334,7 +335,7 @@ def test_a_window__is_divided_without_gap_or_overlap_wherever_the_fill_stands(
 
     assert parts[0].start_at == window.start_at
     assert parts[-1].end_at == window.end_at
-    assert all(one.end_at == other.start_at for one, other in zip(parts, parts[1:], strict=False))
+    assert all(one.end_at == other.start_at for one, other in pairwise(parts))
     if got.whole is not None:
         assert got.whole.start_at >= _NOON + bucket * BUCKET
         assert split(got.whole).whole == got.whole

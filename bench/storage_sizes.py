@@ -1,4 +1,4 @@
-"""`scripts/storage_sizes`: bytes per event, per key and per rollup row, tables and indexes apart, after a month of events."""
+"""`scripts/storage_sizes`: bytes per event, per key and per rollup row, tables and indexes apart."""
 
 from __future__ import annotations
 

@@ -204,7 +204,8 @@ async def fill_rollups(
 ) -> int:
     """Makes a metric's rollups of a span of whole quarter-hours anew from its events; answers how many events.
 
-    A metric that tells values apart reads no event without one. What flushes added there meanwhile is written over: it is in the events, too.
+    A metric that tells values apart reads no event without one. What flushes added there meanwhile is written over: it
+    is in the events, too.
     """
     has_value: LiteralString = f"AND ({reading.distinct}) IS NOT NULL" if distinct else ""
     cursor = await connection.execute(

@@ -33,7 +33,7 @@ async def read_rollups(
           ON kept.merchant_id = %(merchant_id)s AND kept.customer_id = whose.customer_id
          AND kept.metric_id = %(metric_id)s AND kept.user_id = '' AND kept.dimension = ''
          AND kept.bucket_at >= %(first_at)s AND kept.bucket_at < %(last_at)s
-        {_NUMBERED.format(instant="kept.bucket_at")}
+        {_NUMBERED.format(instant="kept.bucket_at", prefix="")}
         GROUP BY numbered.number
         """,
         {"merchant_id": merchant_id, "metric_id": metric_id, **_spans(spans)},
@@ -50,8 +50,8 @@ async def read_events(
         SELECT numbered.number, count(*), sum(value), min(value), max(value), max(happened_at),
                (array_agg(uuid_send(key_hash) ORDER BY happened_at DESC, key_hash DESC))[1],
                (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
-        FROM {_EVENTS}
-        {_NUMBERED.format(instant="event.happened_at")}
+        FROM {_EVENTS.format(prefix="")}
+        {_NUMBERED.format(instant="event.happened_at", prefix="")}
         WHERE {reading.condition}
         GROUP BY numbered.number
         """,
@@ -72,44 +72,36 @@ async def count_distinct(
     cut off; both ascending."""
     whole = [(number, span) for number, span in enumerate(spans) if span is not None]
     cut = [(number, edge) for number, some in enumerate(edges) for edge in some]
-    seen: list[set[str]] = [set() for _ in spans]
-    if whole:
-        cursor = await connection.execute(
-            f"""
-            {_CUSTOMERS.format(table="usage_distinct")}
-            SELECT DISTINCT numbered.number, kept.value
+    cursor = await connection.execute(
+        f"""
+        {_CUSTOMERS.format(table="usage_distinct")}, seen AS (
+            SELECT (%(whole_numbers)s::integer[])[numbered.number] AS number, kept.value
             FROM whose
             JOIN usage_distinct AS kept
               ON kept.merchant_id = %(merchant_id)s AND kept.customer_id = whose.customer_id
              AND kept.metric_id = %(metric_id)s AND kept.user_id = '' AND kept.dimension = ''
-             AND kept.bucket_at >= %(first_at)s AND kept.bucket_at < %(last_at)s
-            {_NUMBERED.format(instant="kept.bucket_at")}
-            """,
-            {
-                "merchant_id": merchant_id,
-                "metric_id": metric_id,
-                **_spans([span for _, span in whole]),
-            },
-        )
-        for number, value in await cursor.fetchall():
-            seen[whole[number - 1][0]].add(value)
-    if cut:
-        cursor = await connection.execute(
-            f"""
-            SELECT DISTINCT numbered.number, {reading.distinct}
-            FROM {_EVENTS}
-            {_NUMBERED.format(instant="event.happened_at")}
+             AND kept.bucket_at >= %(whole_first_at)s AND kept.bucket_at < %(whole_last_at)s
+            {_NUMBERED.format(instant="kept.bucket_at", prefix="whole_")}
+            UNION
+            SELECT (%(cut_numbers)s::integer[])[numbered.number], {reading.distinct}
+            FROM {_EVENTS.format(prefix="cut_")}
+            {_NUMBERED.format(instant="event.happened_at", prefix="cut_")}
             WHERE {reading.condition} AND ({reading.distinct}) IS NOT NULL
-            """,
-            {
-                "merchant_id": merchant_id,
-                **_reading(reading),
-                **_spans([edge for _, edge in cut]),
-            },
         )
-        for number, value in await cursor.fetchall():
-            seen[cut[number - 1][0]].add(value)
-    return [len(values) for values in seen]
+        SELECT number, count(*) FROM seen GROUP BY number
+        """,
+        {
+            "merchant_id": merchant_id,
+            "metric_id": metric_id,
+            **_reading(reading),
+            **_spans([span for _, span in whole], "whole_"),
+            **_spans([edge for _, edge in cut], "cut_"),
+            "whole_numbers": [number for number, _ in whole],
+            "cut_numbers": [number for number, _ in cut],
+        },
+    )
+    counts: dict[int, int] = {row[0]: row[1] for row in await cursor.fetchall()}
+    return [counts.get(number, 0) for number in range(len(spans))]
 
 
 # Each step is one walk down the index to the next customer, instead of through all rows of this one.
@@ -126,23 +118,24 @@ _CUSTOMERS: LiteralString = """
 
 # Which span an instant lies in, counted from 1; instants in the gaps between spans are in none.
 _NUMBERED: LiteralString = """
-    JOIN LATERAL (SELECT width_bucket({instant}, %(starts)s::timestamptz[]) AS number) AS numbered
-      ON {instant} < (%(ends)s::timestamptz[])[numbered.number]
+    JOIN LATERAL (SELECT width_bucket({instant}, %({prefix}starts)s::timestamptz[]) AS number) AS numbered
+      ON {instant} < (%({prefix}ends)s::timestamptz[])[numbered.number]
 """
 
 _EVENTS: LiteralString = """
     (SELECT * FROM event
      WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-       AND happened_at >= %(first_at)s AND happened_at < %(last_at)s) AS event
+       AND happened_at >= %({prefix}first_at)s AND happened_at < %({prefix}last_at)s) AS event
 """
 
 
-def _spans(spans: Sequence[Interval]) -> dict[str, Any]:
+def _spans(spans: Sequence[Interval], prefix: str = "") -> dict[str, Any]:
     return {
-        "starts": [span.start_at for span in spans],
-        "ends": [span.end_at for span in spans],
-        "first_at": spans[0].start_at,
-        "last_at": spans[-1].end_at,
+        f"{prefix}starts": [span.start_at for span in spans],
+        f"{prefix}ends": [span.end_at for span in spans],
+        # Without spans nothing is read.
+        f"{prefix}first_at": spans[0].start_at if spans else None,
+        f"{prefix}last_at": spans[-1].end_at if spans else None,
     }
 
 

@@ -43,7 +43,7 @@ async def fill_history(
     db: Postgres, events: EventStore, counters: Counters, clock: Clock, merchant_id: str
 ) -> int:
     """Fills every metric of the merchant that needs it, to the end; answers how many were completed."""
-    metrics = await _start_missing_fills(db, clock, merchant_id)
+    metrics, filled_before = await _start_missing_fills(db, clock, merchant_id)
     async with events.reader() as connection:
         running = await fill_step_store.list_running_fills(connection, merchant_id)
     completed = 0
@@ -54,8 +54,8 @@ async def fill_history(
         ended = await _fill(events, clock, merchant_id, metric, fill.id)
         if ended is not None:
             completed += 1
-            if ended.read_count:
-                # A fill may have repaired what a counter was made of.
+            if metric.id in filled_before:
+                # It may have repaired what a counter was made of.
                 counters.distrust()
     return completed
 
@@ -70,22 +70,25 @@ async def start_fill(tx: Tx, clock: Clock, metric: Metric) -> MetricFill:
     return latest
 
 
-async def _start_missing_fills(db: Postgres, clock: Clock, merchant_id: str) -> dict[str, Metric]:
-    """Starts a fill of each metric that never had one; answers all metrics. One that failed waits for FillMetric."""
+async def _start_missing_fills(
+    db: Postgres, clock: Clock, merchant_id: str
+) -> tuple[dict[str, Metric], set[str]]:
+    """Starts a fill of each metric that never had one; one that failed waits for FillMetric.
+
+    Answers all metrics, and which of them hold all history already.
+    """
     async with db.reading(merchant_id) as tx:
         metrics: dict[str, Metric] = {
             one.id: one for one in await catalog.list_metrics(tx) if is_rolled_up(one)
         }
-        known = (
-            await store.list_filled_metrics(tx)
-            | (await fill_step_store.list_fill_statuses(tx)).keys()
-        )
+        filled = await store.list_filled_metrics(tx)
+        known = filled | (await fill_step_store.list_fill_statuses(tx)).keys()
     for metric in metrics.values():
         if metric.id not in known:
             async with db.writing(merchant_id) as tx:
                 locked = await catalog.get_metric(tx, ById(metric.id), lock=True)
                 await start_fill(tx, clock, locked)
-    return metrics
+    return metrics, filled
 
 
 async def _fill(

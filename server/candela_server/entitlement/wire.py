@@ -56,6 +56,7 @@ _DENIALS = {
 _ORIGINS = {
     Origin.ROLLUPS: entitlement_pb2.USAGE_ORIGIN_ROLLUPS,
     Origin.COUNTERS: entitlement_pb2.USAGE_ORIGIN_COUNTERS,
+    Origin.DOUBTFUL_COUNTERS: entitlement_pb2.USAGE_ORIGIN_COUNTERS,
     Origin.NONE: entitlement_pb2.USAGE_ORIGIN_UNSPECIFIED,
 }
 _read_quantity = decimal(least=Decimal(0))
@@ -132,7 +133,7 @@ def freshness_to_proto(snapshot: Snapshot, answers: Sequence[Answer]) -> entitle
     origins = {answer.origin for answer in answers}
     return entitlement_pb2.Freshness(
         revision=snapshot.revision,
-        stale=snapshot.stale,
+        stale=snapshot.stale or Origin.DOUBTFUL_COUNTERS in origins,
         usage_origin=next(_ORIGINS[origin] for origin in _ORIGINS if origin in origins)
         if origins
         else entitlement_pb2.USAGE_ORIGIN_UNSPECIFIED,

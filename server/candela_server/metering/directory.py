@@ -103,6 +103,10 @@ class Directory:
         """Drops a merchant's book, because something in it has changed."""
         self._books.pop(merchant_id, None)
 
+    def forget_all(self) -> None:
+        """Drops every book, because something may have been missed."""
+        self._books.clear()
+
     async def book(self, merchant_id: str) -> Book:
         """The merchant's book, read now if there is none or it is old."""
         book = self._books.get(merchant_id)

@@ -33,6 +33,7 @@ from .directory import Directory
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
+    CountersUnsureError,
     IngestionUnavailableError,
     Outcome,
     Recorded,
@@ -230,7 +231,13 @@ class Ingestor:
             _fail(batches[0], error)
             return
         assert writer.number is not None
-        await self._counters.bump(writer.number, flushed.sequence, flushed.bumps)
+        try:
+            await self._counters.bump(writer.number, flushed.sequence, flushed.bumps)
+        except CountersUnsureError:
+            # Durable, but some server might not count them yet: sent again, they are found to be there.
+            for batch in batches:
+                _fail(batch, IngestionUnavailableError())
+            return
         _tell(batches, flushed)
 
     async def _flush_patiently(self, writer: _Writer, batches: Sequence[_Batch]) -> _Flushed:

@@ -156,6 +156,15 @@ class IngestionUnavailableError(Unavailable):
         super().__init__("events cannot be stored now; send the same batch again")
 
 
+class CountersUnsureError(Unavailable):
+    """Neither could the live counters be brought up to date, nor could other servers be told not to read them."""
+
+    reason = Reason.UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__("live counters may lack events of this flush; it must not be acknowledged")
+
+
 class EventRefusedError(InvalidInput):
     """One event, sent alone, is wrong by itself; the reason is the event's own (EVT-3)."""
 

@@ -53,10 +53,15 @@ async def aggregate_many(
 
 
 async def aggregate_with_vector(
-    store: EventStore, merchant_id: str, asks: Sequence[UsageAsk], *, now: datetime
+    store: EventStore,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    *,
+    now: datetime,
+    within_s: float | None = None,
 ) -> tuple[list[Decimal], str]:
     """The usage of each ask, and up to which flush of each writer it contains events."""
-    async with store.reader() as connection:
+    async with store.reader(within_s=within_s) as connection:
         vector = await usage_store.read_vector(connection, now - WRITER_MEMORY)
         return await _measure(connection, merchant_id, asks), vector
 

@@ -24,6 +24,8 @@ LEASE_S: Final = 1.0
 PROBE_INTERVAL_S: Final = 0.25
 
 _CONNECT_TIMEOUT_S = 5.0
+_MESSAGES_AT_ONCE = 100
+"""PostgreSQL takes payloads of less than 8,000 bytes, and ours are some 30 each."""
 _FIRST_PAUSE_S = 0.1
 _MAX_PAUSE_S = 2.0
 # A peer that vanished without a word must not be waited for longer than about ten seconds.
@@ -89,7 +91,8 @@ class Listener:
                     self._url, timeout=_CONNECT_TIMEOUT_S, server_settings=_SERVER_SETTINGS
                 )
                 try:
-                    await self._begin(connection)
+                    async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                        await self._begin(connection)
                     first_try.set()
                     pause_s = _FIRST_PAUSE_S
                     while not connection.is_closed():
@@ -98,8 +101,9 @@ class Listener:
                 finally:
                     self.current_until_s = 0.0
                     connection.terminate()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("listener_lost", channels=list(self._channels), error=str(error))
+            except Exception as error:
+                # Whatever it is, the next connection may do better; a listener that ended would never hear again.
+                log.warning("listener_lost", channels=list(self._channels), error=repr(error))
             self._on_gap()
             first_try.set()
             await asyncio.sleep(pause_s)
@@ -120,9 +124,11 @@ class Listener:
         sent_s = time.monotonic()
         if said:
             for channel, messages in said.items():
-                await connection.execute(
-                    "SELECT pg_notify($1, $2)", channel, ",".join(messages), timeout=LEASE_S
-                )
+                for start in range(0, len(messages), _MESSAGES_AT_ONCE):
+                    some = messages[start : start + _MESSAGES_AT_ONCE]
+                    await connection.execute(
+                        "SELECT pg_notify($1, $2)", channel, ",".join(some), timeout=LEASE_S
+                    )
         else:
             await connection.execute("SELECT 1", timeout=LEASE_S)
         self.current_until_s = sent_s + LEASE_S

@@ -111,6 +111,16 @@ BEGIN
     RETURN COALESCE(NEW, OLD);
 END $$;
 
+CREATE FUNCTION public.candela_freeze_migration_result() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.outcome IN ('moved', 'failed') THEN
+        RAISE EXCEPTION 'the result of % in migration % never changes', OLD.subscription_id, OLD.migration_id;
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION public.candela_freeze_plan_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -420,6 +430,15 @@ CREATE TABLE public.customer_user (
 
 ALTER TABLE ONLY public.customer_user FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.entitlement_change (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    changed_xid bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.entitlement_change FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.entitlement_reservation (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -684,6 +703,22 @@ CREATE TABLE public.metric_version (
 
 ALTER TABLE ONLY public.metric_version FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.migration_result (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    migration_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    test_clock_id text COLLATE pg_catalog."C",
+    currency text NOT NULL,
+    outcome text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    due_at timestamp with time zone,
+    CONSTRAINT migration_result_check CHECK (((outcome = 'failed'::text) = (reason <> ''::text))),
+    CONSTRAINT migration_result_check1 CHECK (((outcome <> 'scheduled'::text) OR (due_at IS NOT NULL))),
+    CONSTRAINT migration_result_outcome_check CHECK ((outcome = ANY (ARRAY['pending'::text, 'scheduled'::text, 'moved'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.migration_result FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -728,6 +763,29 @@ CREATE TABLE public.plan (
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.plan_migration (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    plan_id text NOT NULL COLLATE pg_catalog."C",
+    from_plan_version_id text NOT NULL COLLATE pg_catalog."C",
+    to_plan_version_id text NOT NULL COLLATE pg_catalog."C",
+    filter jsonb NOT NULL,
+    timing text NOT NULL,
+    effective_at timestamp with time zone,
+    proration text NOT NULL,
+    actor text NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT plan_migration_check CHECK (((timing = 'at'::text) = (effective_at IS NOT NULL))),
+    CONSTRAINT plan_migration_check1 CHECK (((status = 'running'::text) = (ended_at IS NULL))),
+    CONSTRAINT plan_migration_proration_check CHECK ((proration = ANY (ARRAY['next_invoice'::text, 'invoice_now'::text, 'none'::text]))),
+    CONSTRAINT plan_migration_status_check CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'canceled'::text]))),
+    CONSTRAINT plan_migration_timing_check CHECK ((timing = ANY (ARRAY['now'::text, 'period_end'::text, 'at'::text])))
+);
+
+ALTER TABLE ONLY public.plan_migration FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.plan_version (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -959,6 +1017,9 @@ ALTER TABLE ONLY public.customer_user
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.entitlement_change
+    ADD CONSTRAINT entitlement_change_pkey PRIMARY KEY (merchant_id, customer_id, changed_xid);
+
 ALTER TABLE ONLY public.entitlement_reservation
     ADD CONSTRAINT entitlement_reservation_event_key UNIQUE (merchant_id, event_key);
 
@@ -1019,8 +1080,14 @@ ALTER TABLE ONLY public.metric
 ALTER TABLE ONLY public.metric_version
     ADD CONSTRAINT metric_version_pkey PRIMARY KEY (merchant_id);
 
+ALTER TABLE ONLY public.migration_result
+    ADD CONSTRAINT migration_result_pkey PRIMARY KEY (merchant_id, migration_id, subscription_id);
+
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.plan_migration
+    ADD CONSTRAINT plan_migration_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_pkey PRIMARY KEY (merchant_id, id);
@@ -1100,6 +1167,10 @@ CREATE INDEX customer_by_test_clock ON public.customer USING btree (merchant_id,
 
 CREATE INDEX customer_user_by_customer ON public.customer_user USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX entitlement_change_by_age ON public.entitlement_change USING brin (changed_at);
+
+CREATE INDEX entitlement_change_by_order ON public.entitlement_change USING btree (merchant_id, changed_xid) INCLUDE (customer_id);
+
 CREATE INDEX entitlement_reservation_open ON public.entitlement_reservation USING btree (merchant_id, customer_id, metric_id) WHERE (status = ANY (ARRAY['held'::text, 'committing'::text]));
 
 CREATE INDEX entitlement_reservation_unfinished ON public.entitlement_reservation USING btree (decided_at) WHERE (status = 'committing'::text);
@@ -1124,7 +1195,17 @@ CREATE INDEX metric_fill_latest ON public.metric_fill USING btree (merchant_id, 
 
 CREATE UNIQUE INDEX metric_fill_running ON public.metric_fill USING btree (merchant_id, metric_id) WHERE (finished_at IS NULL);
 
+CREATE INDEX migration_result_by_due ON public.migration_result USING btree (merchant_id, test_clock_id, due_at) WHERE (outcome = 'scheduled'::text);
+
+CREATE INDEX migration_result_due_in_real_time ON public.migration_result USING btree (due_at, merchant_id) WHERE ((outcome = 'scheduled'::text) AND (test_clock_id IS NULL));
+
+CREATE UNIQUE INDEX migration_result_one_scheduled ON public.migration_result USING btree (merchant_id, subscription_id) WHERE (outcome = 'scheduled'::text);
+
+CREATE INDEX migration_result_waiting ON public.migration_result USING btree (merchant_id, migration_id, outcome, subscription_id) WHERE (outcome = ANY (ARRAY['pending'::text, 'scheduled'::text]));
+
 CREATE INDEX outbox_by_order ON public.outbox USING btree (merchant_id, key, id);
+
+CREATE INDEX plan_migration_by_age ON public.plan_migration USING btree (merchant_id, created_at, id);
 
 CREATE UNIQUE INDEX plan_version_by_publication ON public.plan_version USING btree (merchant_id, plan_id, published_at) WHERE (published_at IS NOT NULL);
 
@@ -1135,6 +1216,8 @@ CREATE INDEX pricing_table_by_age ON public.pricing_table USING btree (merchant_
 CREATE INDEX subscription_by_age ON public.subscription USING btree (merchant_id, created_at, id);
 
 CREATE INDEX subscription_by_customer ON public.subscription USING btree (merchant_id, customer_id, created_at, id);
+
+CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscription_version USING btree (merchant_id, plan_version_id, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
 
@@ -1147,6 +1230,8 @@ CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECU
 CREATE TRIGGER invoice_line_frozen BEFORE DELETE OR UPDATE ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
 
 CREATE TRIGGER metric_counts_version AFTER INSERT OR UPDATE ON public.metric FOR EACH ROW EXECUTE FUNCTION public.candela_count_metric_version();
+
+CREATE TRIGGER migration_result_frozen BEFORE UPDATE ON public.migration_result FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_migration_result();
 
 CREATE TRIGGER plan_version_begins_as_draft BEFORE INSERT ON public.plan_version FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version();
 
@@ -1247,11 +1332,23 @@ ALTER TABLE ONLY public.metric_history
 ALTER TABLE ONLY public.metric
     ADD CONSTRAINT metric_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
+ALTER TABLE ONLY public.migration_result
+    ADD CONSTRAINT migration_result_merchant_id_migration_id_fkey FOREIGN KEY (merchant_id, migration_id) REFERENCES public.plan_migration(merchant_id, id);
+
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_trial_parent_plan_id_fkey FOREIGN KEY (merchant_id, trial_parent_plan_id) REFERENCES public.plan(merchant_id, id);
+
+ALTER TABLE ONLY public.plan_migration
+    ADD CONSTRAINT plan_migration_merchant_id_from_plan_version_id_fkey FOREIGN KEY (merchant_id, from_plan_version_id) REFERENCES public.plan_version(merchant_id, id);
+
+ALTER TABLE ONLY public.plan_migration
+    ADD CONSTRAINT plan_migration_merchant_id_plan_id_fkey FOREIGN KEY (merchant_id, plan_id) REFERENCES public.plan(merchant_id, id);
+
+ALTER TABLE ONLY public.plan_migration
+    ADD CONSTRAINT plan_migration_merchant_id_to_plan_version_id_fkey FOREIGN KEY (merchant_id, to_plan_version_id) REFERENCES public.plan_version(merchant_id, id);
 
 ALTER TABLE ONLY public.plan_version_feature
     ADD CONSTRAINT plan_version_feature_merchant_id_feature_id_fkey FOREIGN KEY (merchant_id, feature_id) REFERENCES public.feature(merchant_id, id);
@@ -1334,6 +1431,12 @@ CREATE POLICY customer_user_wall ON public.customer_user TO candela_app USING ((
 
 CREATE POLICY customer_wall ON public.customer TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.entitlement_change ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY entitlement_change_system ON public.entitlement_change TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY entitlement_change_wall ON public.entitlement_change TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.entitlement_reservation ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY entitlement_reservation_system ON public.entitlement_reservation TO candela_system USING (true) WITH CHECK (true);
@@ -1396,6 +1499,12 @@ CREATE POLICY metric_version_wall ON public.metric_version TO candela_app USING 
 
 CREATE POLICY metric_wall ON public.metric TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.migration_result ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY migration_result_system ON public.migration_result TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY migration_result_wall ON public.migration_result TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY outbox_system ON public.outbox TO candela_system USING (true) WITH CHECK (true);
@@ -1403,6 +1512,10 @@ CREATE POLICY outbox_system ON public.outbox TO candela_system USING (true) WITH
 CREATE POLICY outbox_wall ON public.outbox TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.plan ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.plan_migration ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY plan_migration_wall ON public.plan_migration TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.plan_version ENABLE ROW LEVEL SECURITY;
 
@@ -1499,6 +1612,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer_user TO candela_app;
 
+GRANT SELECT,INSERT ON TABLE public.entitlement_change TO candela_app;
+GRANT SELECT,DELETE ON TABLE public.entitlement_change TO candela_system;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.entitlement_reservation TO candela_app;
 GRANT SELECT ON TABLE public.entitlement_reservation TO candela_system;
 
@@ -1539,10 +1655,15 @@ GRANT SELECT,INSERT ON TABLE public.metric_history TO candela_events;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.metric_version TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.metric_version TO candela_events;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.migration_result TO candela_app;
+GRANT SELECT ON TABLE public.migration_result TO candela_system;
+
 GRANT INSERT ON TABLE public.outbox TO candela_app;
 GRANT SELECT,DELETE,UPDATE ON TABLE public.outbox TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.plan TO candela_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.plan_migration TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.plan_version TO candela_app;
 

@@ -207,7 +207,13 @@ async def _work(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         log.info("working")
-        await Worker(storage.db, storage.events, storage.counters, clock).run(stopping)
+        await Worker(
+            storage.db,
+            storage.events,
+            storage.counters,
+            clock,
+            event_retention=settings.event_retention,
+        ).run(stopping)
     return 0
 
 
@@ -269,7 +275,7 @@ def _rooms(
             PriceServicer(*ordinary),
             CreditDefinitionServicer(*ordinary),
             PricingTableServicer(*ordinary),
-            UsageServicer(db, events, clock),
+            UsageServicer(db, events, clock, secret, mutations),
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary),
             MigrationServicer(*ordinary),

@@ -17,6 +17,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.candela_compress_events(older_than interval) RETURNS boolean
+    LANGUAGE sql
+    AS $$ SELECT false $$;
+
 CREATE FUNCTION public.candela_count_metric_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -43,6 +47,25 @@ BEGIN
         dropped := dropped + 1;
     END LOOP;
     RETURN dropped;
+END $$;
+
+CREATE FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+DECLARE
+    old_partition record;
+BEGIN
+    dropped := 0;
+    kept_since := date_trunc('month', before_instant);
+    FOR old_partition IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'public.event'::regclass AND c.relname < 'event_' || to_char(kept_since, 'YYYYMM')
+    LOOP
+        EXECUTE format('DROP TABLE %I', old_partition.relname);
+        dropped := dropped + 1;
+    END LOOP;
 END $$;
 
 CREATE FUNCTION public.candela_freeze_credit_definition() RETURNS trigger
@@ -468,6 +491,12 @@ CREATE TABLE public.event_key (
 )
 PARTITION BY RANGE (claim_month);
 
+CREATE TABLE public.event_retention (
+    one boolean DEFAULT true NOT NULL,
+    kept_since timestamp with time zone NOT NULL,
+    CONSTRAINT event_retention_one_check CHECK (one)
+);
+
 CREATE TABLE public.event_writer (
     number bigint NOT NULL,
     sequence bigint NOT NULL,
@@ -637,6 +666,26 @@ CREATE TABLE public.metric (
 );
 
 ALTER TABLE ONLY public.metric FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.metric_fill (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    status text NOT NULL,
+    start_at timestamp with time zone,
+    end_at timestamp with time zone,
+    filled_from_at timestamp with time zone NOT NULL,
+    read_count bigint DEFAULT 0 NOT NULL,
+    estimated_count bigint DEFAULT 0 NOT NULL,
+    failure text,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT metric_fill_check CHECK (((status = 'filling'::text) = (finished_at IS NULL))),
+    CONSTRAINT metric_fill_filled_from_at_check CHECK ((date_bin('00:15:00'::interval, filled_from_at, '1970-01-01 00:00:00+00'::timestamp with time zone) = filled_from_at)),
+    CONSTRAINT metric_fill_status_check CHECK ((status = ANY (ARRAY['filling'::text, 'complete'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.metric_fill FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.metric_history (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -980,6 +1029,9 @@ ALTER TABLE ONLY public.entitlement_reservation
 ALTER TABLE ONLY public.event_key
     ADD CONSTRAINT event_key_pkey PRIMARY KEY (key_hash, claim_month);
 
+ALTER TABLE ONLY public.event_retention
+    ADD CONSTRAINT event_retention_pkey PRIMARY KEY (one);
+
 ALTER TABLE ONLY public.event_writer
     ADD CONSTRAINT event_writer_pkey PRIMARY KEY (number);
 
@@ -1012,6 +1064,9 @@ ALTER TABLE ONLY public.invoice
 
 ALTER TABLE ONLY public.merchant
     ADD CONSTRAINT merchant_pkey PRIMARY KEY (merchant_id);
+
+ALTER TABLE ONLY public.metric_fill
+    ADD CONSTRAINT metric_fill_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.metric_history
     ADD CONSTRAINT metric_history_pkey PRIMARY KEY (merchant_id, metric_id);
@@ -1122,6 +1177,8 @@ CREATE INDEX entitlement_reservation_unfinished ON public.entitlement_reservatio
 
 CREATE INDEX event_by_customer ON ONLY public.event USING btree (merchant_id, customer_id, name, happened_at);
 
+CREATE INDEX event_by_time ON ONLY public.event USING btree (merchant_id, happened_at);
+
 CREATE UNIQUE INDEX feature_override_in_force ON public.feature_override USING btree (merchant_id, subscription_id, feature_id) WHERE (removed_at IS NULL);
 
 CREATE INDEX idempotency_record_by_age ON public.idempotency_record USING btree (created_at);
@@ -1133,6 +1190,10 @@ CREATE INDEX invoice_by_customer ON public.invoice USING btree (merchant_id, cus
 CREATE INDEX invoice_drafts ON public.invoice USING btree (merchant_id, test_clock_id, finalizes_at) WHERE (status = 'draft'::text);
 
 CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchant_id, invoice_id, "position");
+
+CREATE INDEX metric_fill_latest ON public.metric_fill USING btree (merchant_id, metric_id, started_at, id);
+
+CREATE UNIQUE INDEX metric_fill_running ON public.metric_fill USING btree (merchant_id, metric_id) WHERE (finished_at IS NULL);
 
 CREATE INDEX migration_result_by_due ON public.migration_result USING btree (merchant_id, test_clock_id, due_at) WHERE (outcome = 'scheduled'::text);
 
@@ -1261,6 +1322,9 @@ ALTER TABLE ONLY public.invoice
 
 ALTER TABLE ONLY public.invoice
     ADD CONSTRAINT invoice_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
+
+ALTER TABLE ONLY public.metric_fill
+    ADD CONSTRAINT metric_fill_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE ONLY public.metric_history
     ADD CONSTRAINT metric_history_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
@@ -1415,6 +1479,12 @@ CREATE POLICY merchant_wall ON public.merchant TO candela_app USING ((merchant_i
 
 ALTER TABLE public.metric ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.metric_fill ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY metric_fill_events ON public.metric_fill TO candela_events USING (true) WITH CHECK (true);
+
+CREATE POLICY metric_fill_wall ON public.metric_fill TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.metric_history ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY metric_history_events ON public.metric_history TO candela_events USING (true) WITH CHECK (true);
@@ -1505,8 +1575,14 @@ CREATE POLICY usage_rollup_events ON public.usage_rollup TO candela_events USING
 
 CREATE POLICY usage_rollup_wall ON public.usage_rollup TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+REVOKE ALL ON FUNCTION public.candela_compress_events(older_than interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_compress_events(older_than interval) TO candela_events;
+
 REVOKE ALL ON FUNCTION public.candela_drop_event_keys(before_month date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_drop_event_keys(before_month date) TO candela_events;
+
+REVOKE ALL ON FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) TO candela_events;
 
 REVOKE ALL ON FUNCTION public.candela_prepare_event_keys(of_month date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_prepare_event_keys(of_month date) TO candela_events;
@@ -1546,6 +1622,9 @@ GRANT SELECT,INSERT ON TABLE public.event TO candela_events;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.event_key TO candela_events;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.event_retention TO candela_events;
+GRANT SELECT ON TABLE public.event_retention TO candela_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.event_writer TO candela_events;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.feature TO candela_app;
@@ -1566,6 +1645,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.merchant TO candela_app;
 GRANT SELECT ON TABLE public.merchant TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.metric TO candela_app;
+
+GRANT SELECT,INSERT ON TABLE public.metric_fill TO candela_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.metric_fill TO candela_events;
 
 GRANT SELECT ON TABLE public.metric_history TO candela_app;
 GRANT SELECT,INSERT ON TABLE public.metric_history TO candela_events;

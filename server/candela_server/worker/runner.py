@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import procrastinate
@@ -22,6 +24,7 @@ from candela_server.kernel.clock import Clock
 from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
 from candela_server.metering import tasks as metering
+from candela_server.metering.fill_metric import METRIC_FILL_STARTED
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.events import EventStore
 from candela_server.storage.listen import Listener
@@ -54,6 +57,8 @@ class Worker:
     events: EventStore
     counters: Counters
     clock: Clock
+    # How long raw events are kept; None for good.
+    event_retention: timedelta | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Works until told to stop; jobs in progress are finished first."""
@@ -110,16 +115,22 @@ class Worker:
         async def bill(timestamp: int) -> None:
             await self.bill_everything_due()
 
+        filling = asyncio.Lock()
+
+        # No lock among workers: a fill's steps lock each other out, and who is killed holds up nobody.
         @app.periodic(cron="* * * * *")
-        @app.task(name="fill_metrics", queueing_lock="fill", lock="fill")
+        @app.task(name="fill_metrics", queueing_lock="fill")
         async def fill(timestamp: int) -> None:
-            await metering.fill_metrics(self.db, self.events, self.counters, self.clock)
+            if not filling.locked():
+                async with filling:
+                    await metering.fill_metrics(self.db, self.events, self.counters, self.clock)
 
         @app.periodic(cron="7 * * * *")
         @app.task(name="housekeeping", queueing_lock="housekeeping", lock="housekeeping")
         async def housekeeping(timestamp: int) -> None:
             await metering.prepare_partitions(self.events, self.clock)
             await metering.drop_old_keys(self.events, self.clock)
+            await metering.age_events(self.events, self.clock, self.event_retention)
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
 
@@ -161,6 +172,7 @@ class Worker:
         handlers: dict[str, Handler] = {
             TEST_CLOCK_ADVANCING: _deferring(app, "advance_test_clock", _clock_of),
             BILLING_DUE: _deferring(app, "bill_now", _clock_of),
+            METRIC_FILL_STARTED: _filling_now(app),
             MIGRATION_BEGUN: _moving(app),
         }
         while True:
@@ -175,6 +187,16 @@ class Worker:
                     pass
             except Exception as error:  # the database may be away for a while
                 log.warning("relay_failed", exc_info=error)
+
+
+def _filling_now(app: procrastinate.App) -> Handler:
+    """A handler that does not wait for the minute; when the job waits in the queue already, that is as good."""
+
+    async def defer(announcement: Announcement) -> None:
+        with suppress(procrastinate.exceptions.AlreadyEnqueued):
+            await app.configure_task("fill_metrics").defer_async(timestamp=0)
+
+    return defer
 
 
 def _clock_of(announcement: Announcement) -> dict[str, Any]:

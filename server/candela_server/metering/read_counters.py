@@ -96,6 +96,8 @@ class Counters:
         self._changing: asyncio.Task[None] | None = None
         self._unsure = False
         self._gaps = 0
+        # Flushes that never reached Redis, and need not once the epoch has changed.
+        self._owed: dict[int, int] = {}
         self._epoch_changes = 0
         self._is_current: Callable[[], bool] = lambda: True
         self._warn: Callable[[], Awaitable[None]] | None = None
@@ -170,6 +172,7 @@ class Counters:
                 return
             except (CounterError, TimeoutError):
                 log.warning("counters_not_bumped", writer=writer, sequence=sequence, exc_info=True)
+        self._owed[writer] = sequence
         # Also when the epoch is about to be changed already: that may happen before this flush.
         change = self.distrust()
         assert change is not None, "there is a cache"
@@ -425,8 +428,16 @@ class Counters:
             self._pause_redis()
 
     async def _change_epoch(self, cache: CounterCache) -> None:
-        await cache.change_epoch()
+        owed, self._owed = self._owed, {}
+        try:
+            await cache.change_epoch()
+        except BaseException:
+            self._owed = owed | self._owed
+            raise
         self._epoch_changes += 1
+        for writer, sequence in owed.items():
+            # Else the next comparison would find a gap, and change the epoch once more.
+            await cache.note(writer, sequence)
 
     async def _change_epoch_patiently(self, cache: CounterCache) -> None:
         while self.distrusted:

@@ -22,8 +22,6 @@ from candela_server.storage import copy_binary
 from candela_server.storage.events import Connection, EventStoreUnavailableError
 from candela_server.storage.postgres import Tx
 
-from .rules.metric_reading import EventSql
-
 TRANSIENT: Final = (EventStoreUnavailableError, LockNotAvailable, QueryCanceled)
 """What may go well when it is done again."""
 
@@ -374,87 +372,6 @@ async def hold_flushes(connection: Connection, merchant_id: str) -> None:
     )
     await connection.execute(
         "SELECT FROM metric_version WHERE merchant_id = %s FOR UPDATE", [merchant_id]
-    )
-
-
-async def count_history(
-    connection: Connection, merchant_id: str, reading: EventSql, limit: int
-) -> int:
-    """How many events the metric reads, counted up to `limit`."""
-    cursor = await connection.execute(
-        f"""
-        SELECT count(*) FROM (
-            SELECT FROM event
-            WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s) AND {reading.condition}
-            LIMIT %(limit)s
-        ) AS read
-        """,
-        {
-            "merchant_id": merchant_id,
-            "event_names": list(reading.event_names),
-            "limit": limit,
-            **reading.parameters,
-        },
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-async def fill_rollups(
-    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql
-) -> None:
-    """Makes a metric's rollups anew from all events."""
-    parameters = {
-        "merchant_id": merchant_id,
-        "metric_id": metric_id,
-        "event_names": list(reading.event_names),
-        **reading.parameters,
-    }
-    await connection.execute(
-        "DELETE FROM usage_rollup WHERE merchant_id = %(merchant_id)s AND metric_id = %(metric_id)s",
-        parameters,
-    )
-    await connection.execute(
-        f"""
-        INSERT INTO usage_rollup
-            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-             event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
-               date_bin('15 minutes', happened_at, 'epoch'),
-               count(*), sum(value), min(value), max(value), max(happened_at),
-               (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
-               (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-        WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-          AND whose.user_id IS NOT NULL AND {reading.condition}
-        GROUP BY event.customer_id, whose.user_id, date_bin('15 minutes', happened_at, 'epoch')
-        """,
-        parameters,
-    )
-
-
-async def fill_distinct_values(
-    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql
-) -> None:
-    """Adds the distinct values of all events; those that are there stay."""
-    await connection.execute(
-        f"""
-        INSERT INTO usage_distinct
-            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT DISTINCT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
-               date_bin('15 minutes', happened_at, 'epoch'), {reading.distinct}
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-        WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-          AND whose.user_id IS NOT NULL AND {reading.condition} AND ({reading.distinct}) IS NOT NULL
-        ON CONFLICT DO NOTHING
-        """,
-        {
-            "merchant_id": merchant_id,
-            "metric_id": metric_id,
-            "event_names": list(reading.event_names),
-            **reading.parameters,
-        },
     )
 
 

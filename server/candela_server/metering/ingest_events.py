@@ -371,6 +371,7 @@ async def _claim(
             connection,
             key_hashes=won,
             payload_hashes=[first[key][1].payload_hash for key in won],
+            happened_us=[first[key][1].happened_us for key in won],
             month=month,
             # In the second month a look at the first would find our own claims of a moment ago.
             oldest_month=oldest if number == 0 else month,

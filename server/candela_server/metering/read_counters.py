@@ -12,7 +12,7 @@ from counters that lack the event for at most RECONCILE_S + GRACE, until the com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -125,6 +125,28 @@ class Counters:
             if change is not None:
                 # The callers are told after this: where Redis works again, no other server reads the old counters.
                 await asyncio.wait([change], timeout=_REDIS_TIMEOUT_S)
+
+    async def forget(self, merchant_id: str, customer_ids: Collection[str] | None) -> bool:
+        """Makes the counters of these customers, or of all for None, read as missing, because usage has changed
+        without a flush. False when Redis could not be told: then this process reads no counter until it could."""
+        if self._cache is None:
+            return True
+        if self.distrusted:
+            self._doubts += 1
+            return False
+        try:
+            async with asyncio.timeout(_REDIS_TIMEOUT_S):
+                if customer_ids is None:
+                    await self._cache.change_epoch()
+                else:
+                    await self._cache.drop(merchant_id, customer_ids)
+        except (CounterError, TimeoutError):
+            log.warning("counters_not_forgotten", merchant_id=merchant_id, exc_info=True)
+            change = self.distrust()
+            if change is not None:
+                await asyncio.wait([change], timeout=_REDIS_TIMEOUT_S)
+            return False
+        return True
 
     def distrust(self) -> asyncio.Task[None] | None:
         """Answers from the database until the epoch has changed, so that no counter of before is read again."""

@@ -205,6 +205,7 @@ async def claim_keys(
     *,
     key_hashes: Sequence[bytes],
     payload_hashes: Sequence[int],
+    happened_us: Sequence[int],
     month: date,
     oldest_month: date,
 ) -> list[bytes] | None:
@@ -220,9 +221,10 @@ async def claim_keys(
             SELECT key_hash FROM event_key
             WHERE key_hash = ANY(%(keys)s) AND claim_month >= %(oldest)s AND claim_month < %(month)s
         ), taken AS (
-            INSERT INTO event_key (key_hash, claim_month, payload_hash)
-            SELECT key_hash, %(month)s, payload_hash
-            FROM unnest(%(keys)s, %(payloads)s) AS incoming (key_hash, payload_hash)
+            INSERT INTO event_key (key_hash, claim_month, payload_hash, happened_at)
+            SELECT key_hash, %(month)s, payload_hash, happened_at
+            FROM unnest(%(keys)s, %(payloads)s, %(instants)s)
+                 AS incoming (key_hash, payload_hash, happened_at)
             WHERE NOT EXISTS (SELECT FROM older WHERE older.key_hash = incoming.key_hash)
             ORDER BY incoming.key_hash
             ON CONFLICT DO NOTHING
@@ -233,6 +235,7 @@ async def claim_keys(
         {
             "keys": UuidArray(key_hashes),
             "payloads": Int8Array(payload_hashes),
+            "instants": InstantArray(happened_us),
             "month": month,
             "oldest": oldest_month,
             "count": len(key_hashes),
@@ -384,7 +387,7 @@ async def count_history(
     cursor = await connection.execute(
         f"""
         SELECT count(*) FROM (
-            SELECT FROM event
+            SELECT FROM counted_event AS event
             WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s) AND {reading.condition}
             LIMIT %(limit)s
         ) AS read
@@ -425,7 +428,7 @@ async def fill_rollups(
                count(*), sum(value), min(value), max(value), max(happened_at),
                (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
                (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+        FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
         WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
           AND whose.user_id IS NOT NULL AND {reading.condition}
         GROUP BY event.customer_id, whose.user_id, date_bin('15 minutes', happened_at, 'epoch')
@@ -444,7 +447,7 @@ async def fill_distinct_values(
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
         SELECT DISTINCT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
                date_bin('15 minutes', happened_at, 'epoch'), {reading.distinct}
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+        FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
         WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
           AND whose.user_id IS NOT NULL AND {reading.condition} AND ({reading.distinct}) IS NOT NULL
         ON CONFLICT DO NOTHING

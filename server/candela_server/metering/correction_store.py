@@ -1,0 +1,484 @@
+"""Every SQL text of corrections and backfills; nothing here decides (EVT-4).
+
+Corrections run in the mutation's own transaction, so that the fact, its audit entry and the rollups are one; raw
+events are another role's, which `as_events` takes for some statements. What a preview runs as well is written for
+both drivers: `Statements` is a transaction of either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, LiteralString, Protocol, TypeAlias
+from uuid import UUID
+
+from candela_server.kernel.interval import Interval
+from candela_server.storage.events import Connection
+from candela_server.storage.postgres import Tx
+
+from .correction import (
+    ByFilter,
+    ChosenEvent,
+    CorrectedUsage,
+    Correction,
+    StoredEvent,
+)
+from .rules.correction import Scope
+from .rules.metric_reading import EventSql
+
+Values: TypeAlias = tuple[Any, ...]
+
+
+class Statements(Protocol):
+    """A transaction that may read events; parameters are named, as %(name)s."""
+
+    async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> list[Values]:
+        """The rows."""
+        ...
+
+
+class ReadingStatements:
+    """Statements of the event store's own connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Takes the connection, in a transaction."""
+        self._connection = connection
+
+    async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> list[Values]:
+        """The rows."""
+        cursor = await self._connection.execute(sql, parameters)  # type: ignore[arg-type]
+        return await cursor.fetchall()
+
+
+class WritingStatements:
+    """Statements of a merchant's transaction, as candela_events for a while."""
+
+    def __init__(self, tx: Tx) -> None:
+        """Made by `as_events` only."""
+        self._tx = tx
+        self.merchant_id = tx.merchant_id
+
+    async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> list[Values]:
+        """The rows."""
+        text, names = _numbered(sql)
+        rows = await self._tx.fetch(text, *[parameters[name] for name in names])
+        return [tuple(row.values()) for row in rows]
+
+    async def execute(self, sql: str, parameters: Mapping[str, Any]) -> int:
+        """Runs a statement and returns how many rows it touched."""
+        text, names = _numbered(sql)
+        return await self._tx.execute(text, *[parameters[name] for name in names])
+
+
+@asynccontextmanager
+async def as_events(tx: Tx) -> AsyncIterator[WritingStatements]:
+    """The transaction as candela_events, which alone may touch raw events and which no wall holds back.
+
+    An error ends the transaction, and the role with it.
+    """
+    await tx.execute("SET LOCAL ROLE candela_events")
+    yield WritingStatements(tx)
+    await tx.execute("SET LOCAL ROLE candela_app")
+
+
+async def hold_flushes(tx: Tx) -> None:
+    """Keeps flushes of the merchant from running until the transaction ends, after those that run have ended.
+
+    So what is read afterwards is all there is, and what is made of it stays true. Taken before anything else of
+    metering, as flushes do.
+    """
+    await tx.execute(
+        """
+        INSERT INTO metric_version (merchant_id, version) VALUES ($1, 0)
+        ON CONFLICT (merchant_id) DO NOTHING
+        """,
+        tx.merchant_id,
+    )
+    await tx.fetch("SELECT FROM metric_version WHERE merchant_id = $1 FOR UPDATE", tx.merchant_id)
+
+
+async def list_key_places(
+    statements: Statements, key_hashes: Sequence[UUID], oldest_month: date
+) -> list[tuple[UUID, date, datetime | None]]:
+    """For each key that is remembered: the month of its claim and when its event happened, if that was kept."""
+    return await statements.fetch(  # type: ignore[return-value]
+        """
+        SELECT key_hash, claim_month, happened_at FROM event_key
+        WHERE key_hash = ANY(%(keys)s::uuid[]) AND claim_month >= %(oldest)s::date
+        """,
+        {"keys": list(key_hashes), "oldest": oldest_month},
+    )
+
+
+async def list_events_at(
+    statements: Statements,
+    merchant_id: str,
+    key_hashes: Sequence[UUID],
+    instants: Sequence[datetime],
+) -> list[StoredEvent]:
+    """The events under these keys at these instants."""
+    return await _list_stored(
+        statements,
+        "event.happened_at = ANY(%(instants)s::timestamptz[])",
+        {"merchant_id": merchant_id, "keys": list(key_hashes), "instants": list(instants)},
+    )
+
+
+async def list_events_between(
+    statements: Statements,
+    merchant_id: str,
+    key_hashes: Sequence[UUID],
+    window: Interval,
+) -> list[StoredEvent]:
+    """The events under these keys in a window: a search through all of the merchant's, for keys of an older release."""
+    return await _list_stored(
+        statements,
+        "event.happened_at >= %(start_at)s::timestamptz AND event.happened_at < %(end_at)s::timestamptz",
+        {
+            "merchant_id": merchant_id,
+            "keys": list(key_hashes),
+            "start_at": window.start_at,
+            "end_at": window.end_at,
+        },
+    )
+
+
+async def _list_stored(
+    statements: Statements, where: LiteralString, parameters: Mapping[str, Any]
+) -> list[StoredEvent]:
+    rows = await statements.fetch(
+        f"""
+        SELECT event.key_hash, event.idempotency_key, event.name, event.customer_id, event.user_id, event.value,
+               event.happened_at, coalesce(event.properties::text, ''), event.received_at,
+               coalesce(event.backfill_id, ''),
+               EXISTS (SELECT FROM counted_event AS counted
+                       WHERE counted.merchant_id = event.merchant_id AND counted.happened_at = event.happened_at
+                         AND counted.key_hash = event.key_hash
+                         AND counted.backfill_id IS NOT DISTINCT FROM event.backfill_id),
+               void.voided_at, void.replaced_by_key
+        FROM event
+        LEFT JOIN LATERAL (
+            SELECT voided_at, replaced_by_key FROM event_void
+            WHERE event_void.merchant_id = event.merchant_id AND event_void.key_hash = event.key_hash
+              AND event_void.happened_at = event.happened_at
+              AND event_void.came_with = coalesce(event.backfill_id, '')
+            ORDER BY event_void.backfill_id IS NULL DESC, voided_at DESC LIMIT 1
+        ) AS void ON true
+        WHERE event.merchant_id = %(merchant_id)s AND event.key_hash = ANY(%(keys)s::uuid[]) AND {where}
+        ORDER BY event.received_at, event.key_hash
+        """,
+        parameters,
+    )
+    return [_stored_from_values(row) for row in rows]
+
+
+async def list_counted_events(
+    statements: Statements, merchant_id: str, chosen: ByFilter, limit: int
+) -> list[ChosenEvent]:
+    """The events that count and match, at most `limit`."""
+    conditions: list[LiteralString] = []
+    parameters: dict[str, Any] = {
+        "merchant_id": merchant_id,
+        "start_at": chosen.window.start_at,
+        "end_at": chosen.window.end_at,
+        "limit": limit,
+    }
+    if chosen.customer_id is not None:
+        conditions.append("AND event.customer_id = %(customer_id)s")
+        parameters["customer_id"] = chosen.customer_id
+    if chosen.names:
+        conditions.append("AND event.name = ANY(%(names)s::text[])")
+        parameters["names"] = list(chosen.names)
+    rows = await statements.fetch(
+        f"""
+        SELECT event.key_hash, event.happened_at, coalesce(event.backfill_id, ''), event.customer_id,
+               coalesce(event.user_id, ''), event.name
+        FROM counted_event AS event
+        WHERE event.merchant_id = %(merchant_id)s AND event.happened_at >= %(start_at)s::timestamptz
+          AND event.happened_at < %(end_at)s::timestamptz {" ".join(conditions)}
+        LIMIT %(limit)s::integer
+        """,
+        parameters,
+    )
+    return [chosen_from_values(row) for row in rows]
+
+
+async def insert_correction(tx: Tx, correction: Correction) -> None:
+    """Stores a correction."""
+    await tx.execute(
+        """
+        INSERT INTO usage_correction (merchant_id, id, kind, backfill_id, event_count, reason, actor, corrected_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        tx.merchant_id,
+        correction.id,
+        correction.kind,
+        correction.backfill_id,
+        correction.event_count,
+        correction.reason,
+        correction.actor,
+        correction.corrected_at,
+    )
+
+
+async def insert_corrected_usage(
+    tx: Tx, correction: Correction, spans: Sequence[tuple[str, str, Interval]]
+) -> None:
+    """Notes whose usage changed: customer, metric, and from when to when."""
+    await tx.execute(
+        """
+        INSERT INTO corrected_usage
+            (merchant_id, correction_id, customer_id, metric_id, start_at, end_at, corrected_at)
+        SELECT $1::text, $2::text, customer_id, metric_id, start_at, end_at, $3::timestamptz
+        FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+             AS changed (customer_id, metric_id, start_at, end_at)
+        """,
+        tx.merchant_id,
+        correction.id,
+        correction.corrected_at,
+        [customer_id for customer_id, _, _ in spans],
+        [metric_id for _, metric_id, _ in spans],
+        [window.start_at for _, _, window in spans],
+        [window.end_at for _, _, window in spans],
+    )
+
+
+async def list_corrected_usage(
+    tx: Tx, *, since: datetime, customer_id: str | None, limit: int
+) -> list[CorrectedUsage]:
+    """What was corrected at or after an instant, oldest first; of one customer when one is named."""
+    rows = await tx.fetch(
+        """
+        SELECT correction_id, customer_id, metric_id, start_at, end_at, corrected_at FROM corrected_usage
+        WHERE merchant_id = $1 AND corrected_at >= $2 AND ($3::text IS NULL OR customer_id = $3)
+        ORDER BY corrected_at, correction_id, customer_id, metric_id LIMIT $4
+        """,
+        tx.merchant_id,
+        since,
+        customer_id,
+        limit,
+    )
+    return [
+        CorrectedUsage(
+            correction_id=row["correction_id"],
+            customer_id=row["customer_id"],
+            metric_id=row["metric_id"],
+            window=Interval(row["start_at"], row["end_at"]),
+            corrected_at=row["corrected_at"],
+        )
+        for row in rows
+    ]
+
+
+async def insert_voids(
+    statements: WritingStatements,
+    correction: Correction,
+    events: Sequence[ChosenEvent],
+    *,
+    replaced_by_key: str | None = None,
+) -> None:
+    """Notes that these events count no longer."""
+    await statements.execute(
+        """
+        INSERT INTO event_void (merchant_id, key_hash, happened_at, came_with, correction_id, customer_id, user_id,
+                                name, backfill_id, replaced_by_key, voided_at)
+        SELECT %(merchant_id)s::text, key_hash, happened_at, came_with, %(correction_id)s::text, customer_id, user_id, name,
+               %(backfill_id)s::text, %(replaced_by_key)s::text, %(voided_at)s::timestamptz
+        FROM unnest(%(keys)s::uuid[], %(instants)s::timestamptz[], %(came_with)s::text[], %(customers)s::text[],
+                    %(users)s::text[], %(names)s::text[])
+             AS voided (key_hash, happened_at, came_with, customer_id, user_id, name)
+        """,
+        {
+            "merchant_id": statements.merchant_id,
+            "correction_id": correction.id,
+            "backfill_id": correction.backfill_id,
+            "replaced_by_key": replaced_by_key,
+            "voided_at": correction.corrected_at,
+            "keys": [event.key_hash for event in events],
+            "instants": [event.happened_at for event in events],
+            "came_with": [event.came_with for event in events],
+            "customers": [event.customer_id for event in events],
+            "users": [event.user_id for event in events],
+            "names": [event.name for event in events],
+        },
+    )
+
+
+async def recount_rollups(
+    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
+) -> None:
+    """Makes these rollups of a metric anew from the events that count."""
+    parameters = _recount_parameters(statements, metric_id, scopes, reading)
+    await statements.execute(
+        """
+        DELETE FROM usage_rollup AS known
+        USING unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
+              AS touched (customer_id, user_id, bucket_at)
+        WHERE known.merchant_id = %(merchant_id)s AND known.metric_id = %(metric_id)s
+          AND known.customer_id = touched.customer_id AND known.user_id = touched.user_id
+          AND known.bucket_at = touched.bucket_at
+        """,
+        parameters,
+    )
+    await statements.execute(
+        f"""
+        INSERT INTO usage_rollup
+            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
+             event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
+        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, touched.user_id, '', touched.bucket_at, found.*
+        FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
+             AS touched (customer_id, user_id, bucket_at)
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS event_count, sum(value), min(value), max(value), max(happened_at),
+                   (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
+                   (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
+            FROM counted_event AS event
+            WHERE merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
+              AND name = ANY(%(event_names)s::text[])
+              AND happened_at >= touched.bucket_at AND happened_at < touched.bucket_at + interval '15 minutes'
+              AND (touched.user_id = '' OR event.user_id = touched.user_id)
+              AND {reading.condition}
+        ) AS found
+        WHERE found.event_count > 0
+        """,
+        parameters,
+    )
+
+
+async def recount_distinct_values(
+    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
+) -> None:
+    """Makes the distinct values of a metric in these quarter-hours anew from the events that count."""
+    parameters = _recount_parameters(statements, metric_id, scopes, reading)
+    await statements.execute(
+        """
+        DELETE FROM usage_distinct AS known
+        USING unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
+              AS touched (customer_id, user_id, bucket_at)
+        WHERE known.merchant_id = %(merchant_id)s AND known.metric_id = %(metric_id)s
+          AND known.customer_id = touched.customer_id AND known.user_id = touched.user_id
+          AND known.bucket_at = touched.bucket_at
+        """,
+        parameters,
+    )
+    await statements.execute(
+        f"""
+        INSERT INTO usage_distinct
+            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
+        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, touched.user_id, '', touched.bucket_at,
+               found.value
+        FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
+             AS touched (customer_id, user_id, bucket_at)
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT {reading.distinct} AS value
+            FROM counted_event AS event
+            WHERE merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
+              AND name = ANY(%(event_names)s::text[])
+              AND happened_at >= touched.bucket_at AND happened_at < touched.bucket_at + interval '15 minutes'
+              AND (touched.user_id = '' OR event.user_id = touched.user_id)
+              AND {reading.condition}
+        ) AS found
+        WHERE found.value IS NOT NULL
+        """,
+        parameters,
+    )
+
+
+async def register_correction(statements: WritingStatements, now: datetime) -> int:
+    """The number under which the live counters are awaited: a writer with one flush, so that a process that dies
+    before it tells them is noticed as one that dies after a flush is."""
+    [(number,)] = await statements.fetch(
+        """
+        INSERT INTO event_writer (sequence, flushed_at) VALUES (1, %(now)s::timestamptz) RETURNING number
+        """,
+        {"now": now},
+    )
+    return int(number)
+
+
+async def forget_correction(connection: Connection, number: int) -> None:
+    """The live counters have heard of the correction."""
+    await connection.execute("DELETE FROM event_writer WHERE number = %s", [number])
+
+
+def chosen_from_values(row: Values) -> ChosenEvent:
+    """A chosen event from its columns, in order."""
+    key_hash, happened_at, came_with, customer_id, user_id, name = row
+    return ChosenEvent(
+        key_hash=key_hash,
+        happened_at=happened_at,
+        came_with=came_with,
+        customer_id=customer_id,
+        user_id=user_id,
+        name=name,
+    )
+
+
+def _stored_from_values(row: Values) -> StoredEvent:
+    (
+        key_hash,
+        idempotency_key,
+        name,
+        customer_id,
+        user_id,
+        value,
+        happened_at,
+        properties_json,
+        received_at,
+        came_with,
+        counts,
+        voided_at,
+        replaced_by_key,
+    ) = row
+    return StoredEvent(
+        key_hash=key_hash,
+        idempotency_key=idempotency_key,
+        name=name,
+        customer_id=customer_id,
+        user_id=user_id,
+        value=value,
+        happened_at=happened_at,
+        properties_json=properties_json,
+        received_at=received_at,
+        came_with=came_with,
+        counts=counts,
+        # A backfill that was reverted gives back what it had replaced.
+        voided_at=None if counts else voided_at,
+        replaced_by_key=None if counts else replaced_by_key,
+    )
+
+
+def _recount_parameters(
+    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
+) -> dict[str, Any]:
+    return {
+        "merchant_id": statements.merchant_id,
+        "metric_id": metric_id,
+        "customers": [customer_id for customer_id, _, _ in scopes],
+        "users": [user_id for _, user_id, _ in scopes],
+        "buckets": [bucket_at for _, _, bucket_at in scopes],
+        "event_names": list(reading.event_names),
+        **reading.parameters,
+    }
+
+
+_NAME = re.compile(r"%\((\w+)\)s")
+
+
+@lru_cache(maxsize=1000)
+def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """A statement with numbered parameters in place of named ones, and the names in order."""
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return _NAME.sub(number, sql), tuple(names)
+
+

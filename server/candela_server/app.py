@@ -49,10 +49,13 @@ from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.create_merchant import CreateMerchant
 from candela_server.merchant.create_merchant import create_merchant as add_merchant
 from candela_server.metering.cache import CounterCache
+from candela_server.metering.correction_servicer import CorrectionDesk
 from candela_server.metering.directory import Directory
 from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.prepare_events import Preparer
 from candela_server.metering.quick_counters import PREAMBLE, QuickCounters
 from candela_server.metering.read_counters import Counters
+from candela_server.metering.record_backfill import BackfillRecorder
 from candela_server.metering.servicer import IngestionServicer, UsageServicer
 from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
@@ -154,7 +157,7 @@ async def _serve(settings: Settings) -> int:
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
         await changes.start()
-        rooms = _rooms(settings, storage, ingestor, snapshots, changes, clock)
+        rooms = _rooms(settings, storage, ingestor, directory, snapshots, changes, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -209,6 +212,7 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
+    directory: Directory,
     snapshots: SnapshotCache,
     changes: Changes,
     clock: Clock,
@@ -224,7 +228,7 @@ def _rooms(
         quick = QuickChecks(checker, storage.quick_counters, clock, snapshots.is_current)
         rooms.append(EntitlementServicer(checker, quick))
     if settings.role in ("all", "ingest"):
-        rooms.append(IngestionServicer(ingestor))
+        rooms.append(IngestionServicer(ingestor, _desk(storage, mutations, directory, clock)))
     if settings.role == "all":
         rooms += [
             merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
@@ -245,6 +249,22 @@ def _rooms(
             InvoiceServicer(db, events, mutations, clock, secret),
         ]
     return rooms
+
+
+def _desk(
+    storage: Storage, mutations: Mutations, directory: Directory, clock: Clock
+) -> CorrectionDesk:
+    """What corrections work with."""
+    preparer = Preparer(directory, clock)
+    return CorrectionDesk(
+        db=storage.db,
+        events=storage.events,
+        mutations=mutations,
+        counters=storage.counters,
+        preparer=preparer,
+        recorder=BackfillRecorder(storage.events, preparer, clock),
+        clock=clock,
+    )
 
 
 def _changes(db: Postgres, directory: Directory) -> tuple[Changes, SnapshotCache]:

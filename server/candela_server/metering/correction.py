@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import Final, NewType, TypeAlias
 from uuid import UUID
 
-from candela_server.kernel.errors import InvalidInput, NotFound, Reason, Refused
+from candela_server.kernel.errors import InvalidInput, NotFound, Reason
 from candela_server.kernel.interval import Interval
 
 MAX_VOIDED_KEYS: Final = 1000
@@ -201,7 +201,7 @@ class BackfillNotFoundError(NotFound):
         )
 
 
-class BackfillStateError(Refused):
+class BackfillStateError(InvalidInput):
     """The backfill is beyond what is asked of it."""
 
     reason = Reason.INVALID_FIELD
@@ -214,7 +214,7 @@ class BackfillStateError(Refused):
         )
 
 
-class BackfillOverlapError(Refused):
+class BackfillOverlapError(InvalidInput):
     """Another backfill that is not finished concerns the same customer at the same time."""
 
     reason = Reason.INVALID_FIELD
@@ -228,8 +228,8 @@ class BackfillOverlapError(Refused):
         )
 
 
-class EventNotCountedError(Refused):
-    """An event that does not count cannot be corrected."""
+class EventNotCountedError(NotFound):
+    """An event that does not count cannot be corrected: to usage it is not there."""
 
     reason = Reason.EVENT_NOT_FOUND
 

@@ -49,7 +49,7 @@ class ReadingStatements:
 
     async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> list[Values]:
         """The rows."""
-        cursor = await self._connection.execute(sql, parameters)  # type: ignore[arg-type]
+        cursor = await self._connection.execute(sql, parameters)
         return await cursor.fetchall()
 
 
@@ -104,7 +104,7 @@ async def list_key_places(
     statements: Statements, key_hashes: Sequence[UUID], oldest_month: date
 ) -> list[tuple[UUID, date, datetime | None]]:
     """For each key that is remembered: the month of its claim and when its event happened, if that was kept."""
-    return await statements.fetch(  # type: ignore[return-value]
+    return await statements.fetch(
         """
         SELECT key_hash, claim_month, happened_at FROM event_key
         WHERE key_hash = ANY(%(keys)s::uuid[]) AND claim_month >= %(oldest)s::date
@@ -307,6 +307,54 @@ async def insert_voids(
     )
 
 
+async def insert_key(
+    statements: WritingStatements,
+    key_hash: UUID,
+    payload_hash: int,
+    happened_at: datetime,
+    months: Sequence[date],
+) -> None:
+    """Takes one key that is free; no flush of the merchant may be running."""
+    await statements.execute(
+        """
+        INSERT INTO event_key (key_hash, claim_month, payload_hash, happened_at)
+        SELECT %(key)s::uuid, month, %(payload)s::bigint, %(happened_at)s::timestamptz
+        FROM unnest(%(months)s::date[]) AS claimed (month)
+        """,
+        {
+            "key": key_hash,
+            "payload": payload_hash,
+            "happened_at": happened_at,
+            "months": list(months),
+        },
+    )
+
+
+async def insert_event(statements: WritingStatements, event: StoredEvent) -> None:
+    """Stores one event."""
+    await statements.execute(
+        """
+        INSERT INTO event (merchant_id, customer_id, user_id, name, value, happened_at, key_hash,
+                           idempotency_key, properties, received_at, backfill_id)
+        VALUES (%(merchant_id)s, %(customer_id)s, %(user_id)s, %(name)s, %(value)s, %(happened_at)s, %(key_hash)s,
+                %(idempotency_key)s, %(properties)s::text::jsonb, %(received_at)s, %(backfill_id)s)
+        """,
+        {
+            "merchant_id": statements.merchant_id,
+            "customer_id": event.customer_id,
+            "user_id": event.user_id,
+            "name": event.name,
+            "value": event.value,
+            "happened_at": event.happened_at,
+            "key_hash": event.key_hash,
+            "idempotency_key": event.idempotency_key,
+            "properties": event.properties_json or None,
+            "received_at": event.received_at,
+            "backfill_id": event.came_with or None,
+        },
+    )
+
+
 async def recount_rollups(
     statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
 ) -> None:
@@ -480,5 +528,3 @@ def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
         return f"${names.index(name) + 1}"
 
     return _NAME.sub(number, sql), tuple(names)
-
-

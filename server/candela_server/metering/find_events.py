@@ -14,9 +14,9 @@ from . import correction_store
 from .correction import EventNotFoundError, StoredEvent
 from .correction_store import Statements
 from .rules.dedupe import BORDER, claim_months
-from .rules.lateness import DEFAULT_LATENESS
 
 _MONTH: Final = timedelta(days=31)
+_LONGEST_LATENESS: Final = timedelta(days=100)
 
 
 def key_hash(merchant_id: str, key: str) -> UUID:
@@ -65,6 +65,6 @@ def _around(months: Iterable[date]) -> Interval:
     """When the events of keys that were taken in these months can have happened, in the ordinary flow."""
     listed = sorted(months)
     return Interval(
-        datetime.combine(listed[0], time(), UTC) - DEFAULT_LATENESS - BORDER,
+        datetime.combine(listed[0], time(), UTC) - _LONGEST_LATENESS - BORDER,
         datetime.combine(listed[-1], time(), UTC) + _MONTH + _MONTH,
     )

@@ -125,7 +125,7 @@ async def preview_void(
 async def choose(
     statements: Statements, merchant_id: str, selection: Selection, clock: Clock
 ) -> list[ChosenEvent]:
-    """The events that a selection means and that count, each once: the one way to choose, for a void and its preview."""
+    """The events that a selection means and that count: the one way to choose, for a void and its preview."""
     match selection:
         case ByKeys(keys):
             found = await find_events(statements, merchant_id, keys, clock.now(), field=_KEYS_FIELD)
@@ -146,9 +146,7 @@ async def _resolve(tx: Tx, target: ByKeys | Filter) -> Selection:
     if isinstance(target, ByKeys):
         return target
     who = await customer.get_customer(tx, target.customer) if target.customer else None
-    return ByFilter(
-        customer_id=who.id if who else None, names=target.names, window=target.window
-    )
+    return ByFilter(customer_id=who.id if who else None, names=target.names, window=target.window)
 
 
 async def _changes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Protocol, TypeAlias
 
 from candela_server.catalog.model import Metric
@@ -81,9 +82,7 @@ def span_of(buckets: Sequence[datetime]) -> Interval:
 def gaps(buckets: Sequence[datetime]) -> list[Interval]:
     """What lies between these ascending quarter-hours; together with them it is their span."""
     return [
-        Interval(one + BUCKET, other)
-        for one, other in zip(buckets, buckets[1:], strict=False)
-        if one + BUCKET < other
+        Interval(one + BUCKET, other) for one, other in pairwise(buckets) if one + BUCKET < other
     ]
 
 

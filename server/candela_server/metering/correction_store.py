@@ -285,8 +285,8 @@ async def insert_voids(
         """
         INSERT INTO event_void (merchant_id, key_hash, happened_at, came_with, correction_id, customer_id, user_id,
                                 name, backfill_id, replaced_by_key, voided_at)
-        SELECT %(merchant_id)s::text, key_hash, happened_at, came_with, %(correction_id)s::text, customer_id, user_id, name,
-               %(backfill_id)s::text, %(replaced_by_key)s::text, %(voided_at)s::timestamptz
+        SELECT %(merchant_id)s::text, key_hash, happened_at, came_with, %(correction_id)s::text, customer_id, user_id,
+               name, %(backfill_id)s::text, %(replaced_by_key)s::text, %(voided_at)s::timestamptz
         FROM unnest(%(keys)s::uuid[], %(instants)s::timestamptz[], %(came_with)s::text[], %(customers)s::text[],
                     %(users)s::text[], %(names)s::text[])
              AS voided (key_hash, happened_at, came_with, customer_id, user_id, name)
@@ -376,7 +376,8 @@ async def recount_rollups(
         INSERT INTO usage_rollup
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
              event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, touched.user_id, '', touched.bucket_at, found.*
+        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, touched.user_id, '', touched.bucket_at,
+               found.*
         FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
              AS touched (customer_id, user_id, bucket_at)
         CROSS JOIN LATERAL (

@@ -28,6 +28,7 @@ from .correction import (
 )
 from .rules.correction import Scope
 from .rules.metric_reading import EventSql
+from .store import FLUSH_TURN
 
 Values: TypeAlias = tuple[Any, ...]
 
@@ -88,8 +89,9 @@ async def hold_flushes(tx: Tx) -> None:
     """Keeps flushes of the merchant from running until the transaction ends, after those that run have ended.
 
     So what is read afterwards is all there is, and what is made of it stays true. Taken before anything else of
-    metering, as flushes do.
+    metering, as flushes do, after a turn in the same queue.
     """
+    await tx.fetch("SELECT pg_advisory_xact_lock($1, hashtext($2))", FLUSH_TURN, tx.merchant_id)
     await tx.execute(
         """
         INSERT INTO metric_version (merchant_id, version) VALUES ($1, 0)

@@ -27,6 +27,10 @@ from .rules.metric_reading import EventSql
 TRANSIENT: Final = (EventStoreUnavailableError, LockNotAvailable, QueryCanceled)
 """What may go well when it is done again."""
 
+FLUSH_TURN: Final = 0x0CA4DE10
+"""Advisory locks, by merchant, in front of its row of metric_version. A row that flushes share is shared by the next
+one without a queue, so who wants it alone might wait for ever; advisory locks are given in order."""
+
 MissingPartitionError = CheckViolation
 """An event or key has no partition to be in; the only check that a flush can violate."""
 
@@ -192,10 +196,15 @@ async def _hold_metric_versions(
 ) -> dict[str, int]:
     cursor = await connection.execute(
         """
-        SELECT merchant_id, version FROM metric_version WHERE merchant_id = ANY(%s)
+        WITH turn AS MATERIALIZED (
+            SELECT pg_advisory_xact_lock_shared(%(turn)s, hashtext(merchant_id))
+            FROM unnest(%(merchant_ids)s::text[]) AS held (merchant_id)
+        )
+        SELECT merchant_id, version FROM metric_version
+        WHERE merchant_id = ANY(%(merchant_ids)s) AND (SELECT count(*) FROM turn) > 0
         ORDER BY merchant_id FOR SHARE
         """,
-        [list(merchant_ids)],
+        {"turn": FLUSH_TURN, "merchant_ids": list(merchant_ids)},
     )
     return {row[0]: row[1] for row in await cursor.fetchall()}
 
@@ -368,6 +377,9 @@ async def add_unmatched_names(connection: Connection, rows: Sequence[UnmatchedRo
 
 async def hold_flushes(connection: Connection, merchant_id: str) -> None:
     """Keeps flushes of the merchant from running until the transaction ends, after those that run have ended."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [FLUSH_TURN, merchant_id]
+    )
     await connection.execute(
         """
         INSERT INTO metric_version (merchant_id, version) VALUES (%s, 0)

@@ -22,6 +22,8 @@ from candela_server.metering.find_events import key_hash
 from candela_server.metering.model import UsageAsk
 from candela_server.metering.query_usage import aggregate_many
 from candela_server.metering.rules.aggregation import EMPTY, average, measured
+from candela_server.metering.rules.bucket import BUCKET
+from candela_server.metering.rules.correction import bucket_of
 from candela_server.metering.rules.metric_reading import event_sql
 
 from tests.integration.metering import correcting
@@ -179,24 +181,38 @@ class _Book:
         target = correcting.by_filter(window, customer=self.acme, names=names)
         want = sum(map(matches, self.facts))
         told = await correcting.preview(self.metering, **target)
-        asks = [
-            UsageAsk(metric=metric, who=usage_of(self.acme), window=_span(told, metric) or window)
-            for metric in self.metrics
-        ]
+        asks = []
+        for metric in self.metrics:
+            at = [
+                bucket_of(fact.at)
+                for fact in self.facts
+                if matches(fact) and fact.name in metric.event_names
+            ]
+            if at:
+                span = Interval(min(at), max(at) + BUCKET)
+                asks.append(UsageAsk(metric=metric, who=usage_of(self.acme), window=span))
         before = [self.want(ask, None) for ask in asks]
         got = await correcting.void(self.metering, **target)
         self._void(matches)
         after = [self.want(ask, None) for ask in asks]
         assert told.event_count == got == want
-        changes = {
-            row.metric_id: (Decimal(row.value_before), Decimal(row.value_after))
+        changes = [
+            (
+                row.metric_id,
+                Interval(row.window.start_at.ToDatetime(UTC), row.window.end_at.ToDatetime(UTC)),
+                Decimal(row.value_before),
+                Decimal(row.value_after),
+            )
             for row in told.changes
-        }
-        assert changes == {
-            ask.metric.id: (old, new)
-            for ask, old, new in zip(asks, before, after, strict=True)
-            if ask.metric.id in changes or old != new
-        }
+        ]
+        assert sorted(changes, key=str) == sorted(
+            [
+                (ask.metric.id, ask.window, old, new)
+                for ask, old, new in zip(asks, before, after, strict=True)
+                if old != new
+            ],
+            key=str,
+        )
 
     async def replace(self, pick: int, fact: Fact) -> None:
         counted = [one for one in self.facts if self._counts(one)]
@@ -341,14 +357,6 @@ class _Book:
             at=fact.at,
             properties=None if fact.model is None else {"model": fact.model},
         )
-
-
-def _span(told: Any, metric: Metric) -> Interval | None:
-    """The window that a preview looked at for a metric."""
-    for row in told.changes:
-        if row.metric_id == metric.id:
-            return Interval(row.window.start_at.ToDatetime(UTC), row.window.end_at.ToDatetime(UTC))
-    return None
 
 
 async def _metrics(metering: Metering) -> list[Metric]:

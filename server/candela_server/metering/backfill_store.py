@@ -216,6 +216,7 @@ async def free_keys(
     statements: WritingStatements, backfill: Backfill, start_at: datetime, end_at: datetime
 ) -> None:
     """Makes the keys of the backfill's events free again, so that the same events can be sent anew."""
+    # stored-events: the keys of all that came with the backfill
     await statements.execute(
         """
         DELETE FROM event_key USING event
@@ -227,6 +228,7 @@ async def free_keys(
     )
 
 
+# stored-events: what comes with an open backfill does not count yet
 _OWN: Final[LiteralString] = """
     SELECT key_hash, happened_at, coalesce(backfill_id, ''), customer_id, coalesce(user_id, ''), name
     FROM event
@@ -245,6 +247,7 @@ def _replaced(backfill: Backfill) -> LiteralString:
     of_customer: LiteralString = (
         "" if backfill.customer_id is None else "AND event.customer_id = %(customer_id)s"
     )
+    # stored-events: what another backfill has replaced is replaced by this one as well
     return f"""
         SELECT event.key_hash, event.happened_at, coalesce(event.backfill_id, ''), event.customer_id,
                coalesce(event.user_id, ''), event.name

@@ -151,6 +151,7 @@ async def list_events_between(
 async def _list_stored(
     statements: Statements, where: LiteralString, parameters: Mapping[str, Any]
 ) -> list[StoredEvent]:
+    # stored-events: what is shown and found by its key may be voided
     rows = await statements.fetch(
         f"""
         SELECT event.key_hash, event.idempotency_key, event.name, event.customer_id, event.user_id, event.value,

@@ -33,7 +33,7 @@ from .correction import (
 from .rules.correction import step_end
 
 STEP_EVENTS: Final = 20_000
-"""Events that one step counts: a second or so, in which the merchant's ingestion waits."""
+"""Events that one step counts: some seconds, in which the merchant's ingestion waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from candela_server.kernel.interval import Interval
 MAX_VOIDED_KEYS: Final = 1000
 """Keys in one call."""
 
-MAX_VOIDED_EVENTS: Final = 50_000
+MAX_VOIDED_EVENTS: Final = 20_000
 """Events that one call voids: some seconds, in which the merchant's ingestion waits."""
 
 MAX_FILTER_WINDOW: Final = timedelta(days=92)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, LiteralString, Protocol, TypeAlias
+from typing import Any, Final, LiteralString, Protocol, TypeAlias
 from uuid import UUID
 
 from candela_server.kernel.interval import Interval
@@ -379,22 +379,23 @@ async def recount_rollups(
         INSERT INTO usage_rollup
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
              event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, touched.user_id, '', touched.bucket_at,
-               found.*
-        FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
-             AS touched (customer_id, user_id, bucket_at)
+        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, found.user_id, '', touched.bucket_at,
+               found.event_count, found.value_sum, found.value_min, found.value_max, found.last_at,
+               found.last_key, found.last_value
+        FROM ({_TOUCHED}) AS touched
         CROSS JOIN LATERAL (
-            SELECT count(*) AS event_count, sum(value), min(value), max(value), max(happened_at),
-                   (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
-                   (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
-            FROM counted_event AS event
+            SELECT whose.user_id, count(*) AS event_count, sum(value) AS value_sum, min(value) AS value_min,
+                   max(value) AS value_max, max(happened_at) AS last_at,
+                   (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1] AS last_key,
+                   (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1] AS last_value
+            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
             WHERE merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
               AND name = ANY(%(event_names)s::text[])
               AND happened_at >= touched.bucket_at AND happened_at < touched.bucket_at + interval '15 minutes'
-              AND (touched.user_id = '' OR event.user_id = touched.user_id)
-              AND {reading.condition}
+              AND whose.user_id IS NOT NULL AND {reading.condition}
+            GROUP BY whose.user_id
         ) AS found
-        WHERE found.event_count > 0
+        WHERE found.user_id = ANY(touched.user_ids)
         """,
         parameters,
     )
@@ -420,23 +421,30 @@ async def recount_distinct_values(
         f"""
         INSERT INTO usage_distinct
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, touched.user_id, '', touched.bucket_at,
+        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, found.user_id, '', touched.bucket_at,
                found.value
-        FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
-             AS touched (customer_id, user_id, bucket_at)
+        FROM ({_TOUCHED}) AS touched
         CROSS JOIN LATERAL (
-            SELECT DISTINCT {reading.distinct} AS value
-            FROM counted_event AS event
+            SELECT DISTINCT whose.user_id, {reading.distinct} AS value
+            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
             WHERE merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
               AND name = ANY(%(event_names)s::text[])
               AND happened_at >= touched.bucket_at AND happened_at < touched.bucket_at + interval '15 minutes'
-              AND (touched.user_id = '' OR event.user_id = touched.user_id)
-              AND {reading.condition}
+              AND whose.user_id IS NOT NULL AND {reading.condition}
         ) AS found
-        WHERE found.value IS NOT NULL
+        WHERE found.value IS NOT NULL AND found.user_id = ANY(touched.user_ids)
         """,
         parameters,
     )
+
+
+# Quarter-hours by customer, so that each is read once, and which users' rollups of it are made anew.
+_TOUCHED: Final[LiteralString] = """
+    SELECT customer_id, bucket_at, array_agg(user_id) AS user_ids
+    FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
+         AS scope (customer_id, user_id, bucket_at)
+    GROUP BY customer_id, bucket_at
+"""
 
 
 async def register_correction(statements: WritingStatements, now: datetime) -> int:

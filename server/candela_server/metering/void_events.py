@@ -33,8 +33,7 @@ from .correction import (
 from .correction_store import ReadingStatements, Statements
 from .find_events import find_events
 from .rules.aggregation import EMPTY, measured, merge
-from .rules.bucket import BUCKET
-from .rules.correction import gaps, span_of, touched_buckets
+from .rules.correction import gaps, runs, span_of, touched_buckets
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import EventSql, event_sql, is_rolled_up
 from .usage_store import Part
@@ -174,10 +173,7 @@ async def _changes(
             merchant_id,
             metric,
             without,
-            [
-                (one, gaps(buckets), [Interval(bucket, bucket + BUCKET) for bucket in buckets])
-                for one, buckets in some
-            ],
+            [(one, gaps(buckets), runs(buckets)) for one, buckets in some],
         )
         changes += [
             UsageChange(

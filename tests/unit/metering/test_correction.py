@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candela_server.catalog.model import Aggregation, Metric, MetricId
-from candela_server.kernel.interval import Interval
 from candela_server.metering.rules.bucket import BUCKET
 from candela_server.metering.rules.correction import (
     bucket_of,
     gaps,
+    runs,
     span_of,
     step_end,
     touched_buckets,
@@ -68,13 +68,15 @@ def test_touched_quarter_hours_and_the_gaps_between__are_their_whole_span(
 ) -> None:
     buckets = [NINE + number * BUCKET for number in numbers]
     parts = sorted(
-        [*gaps(buckets), *[Interval(one, one + BUCKET) for one in buckets]],
+        [*gaps(buckets), *runs(buckets)],
         key=lambda part: part.start_at,
     )
 
     span = span_of(buckets)
 
     assert (parts[0].start_at, parts[-1].end_at) == (span.start_at, span.end_at)
+    assert all(any(run.contains(bucket) for run in runs(buckets)) for bucket in buckets)
+    assert sum(run.duration // BUCKET for run in runs(buckets)) == len(buckets)
     assert all(one.end_at == other.start_at for one, other in pairwise(parts))
 
 

@@ -79,11 +79,20 @@ def span_of(buckets: Sequence[datetime]) -> Interval:
     return Interval(buckets[0], buckets[-1] + BUCKET)
 
 
+def runs(buckets: Sequence[datetime]) -> list[Interval]:
+    """These ascending quarter-hours, those that touch joined into one span."""
+    found: list[Interval] = []
+    for bucket_at in buckets:
+        if found and found[-1].end_at == bucket_at:
+            found[-1] = Interval(found[-1].start_at, bucket_at + BUCKET)
+        else:
+            found.append(Interval(bucket_at, bucket_at + BUCKET))
+    return found
+
+
 def gaps(buckets: Sequence[datetime]) -> list[Interval]:
     """What lies between these ascending quarter-hours; together with them it is their span."""
-    return [
-        Interval(one + BUCKET, other) for one, other in pairwise(buckets) if one + BUCKET < other
-    ]
+    return [Interval(one.end_at, other.start_at) for one, other in pairwise(runs(buckets))]
 
 
 def step_end(start_at: datetime, end_at: datetime, crowded_at: datetime | None) -> datetime:

@@ -65,7 +65,7 @@ type IngestionServiceClient interface {
 	//
 	// The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
 	// is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
-	// not applied, and with INVALID_FIELD for a filter that matches more than 50000 events; then nothing is voided.
+	// not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
 	VoidEvents(ctx context.Context, in *VoidEventsRequest, opts ...grpc.CallOption) (*VoidEventsResponse, error)
 	// ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 	//
@@ -256,7 +256,7 @@ type IngestionServiceServer interface {
 	//
 	// The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
 	// is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
-	// not applied, and with INVALID_FIELD for a filter that matches more than 50000 events; then nothing is voided.
+	// not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
 	VoidEvents(context.Context, *VoidEventsRequest) (*VoidEventsResponse, error)
 	// ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 	//

@@ -64,7 +64,7 @@ class IngestionServiceStub:
 
     The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
     is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
-    not applied, and with INVALID_FIELD for a filter that matches more than 50000 events; then nothing is voided.
+    not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
     """
     ReplaceEvent: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplaceEventRequest, _ingestion_service_pb2.ReplaceEventResponse]
     """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
@@ -132,7 +132,7 @@ class IngestionServiceAsyncStub(IngestionServiceStub):
 
     The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
     is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
-    not applied, and with INVALID_FIELD for a filter that matches more than 50000 events; then nothing is voided.
+    not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
     """
     ReplaceEvent: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplaceEventRequest, _ingestion_service_pb2.ReplaceEventResponse]  # type: ignore[assignment]
     """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
@@ -222,7 +222,7 @@ class IngestionServiceServicer:
 
         The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
         is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
-        not applied, and with INVALID_FIELD for a filter that matches more than 50000 events; then nothing is voided.
+        not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
         """
 
     def ReplaceEvent(

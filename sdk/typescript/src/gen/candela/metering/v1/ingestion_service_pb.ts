@@ -969,7 +969,7 @@ export const IngestionService: GenService<{
    *
    * The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
    * is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
-   * not applied, and with INVALID_FIELD for a filter that matches more than 50000 events; then nothing is voided.
+   * not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
    *
    * @generated from rpc candela.metering.v1.IngestionService.VoidEvents
    */

@@ -12,7 +12,8 @@ from candela_server.storage.events import Connection
 from candela_server.storage.postgres import Row, Tx
 
 from .correction import Backfill, BackfillId, ChosenEvent
-from .correction_store import WritingStatements, chosen_from_values
+from .correction_store import chosen_from_values
+from .event_statements import WritingStatements
 from .store import UuidArray
 
 _COLUMNS: Final[LiteralString] = """

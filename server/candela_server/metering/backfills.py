@@ -30,6 +30,7 @@ from .correction import (
     ChosenEvent,
     CorrectionKind,
 )
+from .event_statements import as_events
 from .rules.correction import step_end
 
 STEP_EVENTS: Final = 20_000
@@ -151,7 +152,7 @@ async def _step(
     """Moves the border on as far as one transaction should, and makes usage anew there."""
     reverting = backfill.reverted_at is not None
     start_at = backfill.counted_from_at if reverting else backfill.counted_until_at
-    async with correction_store.as_events(tx) as statements:
+    async with as_events(tx) as statements:
         crowded_at = await backfill_store.find_crowded(statements, backfill, start_at, step_events)
         end_at = step_end(start_at, backfill.window.end_at, crowded_at)
         span = (statements, backfill, start_at, end_at)
@@ -176,7 +177,7 @@ async def _step(
     if touched:
         await correction_store.insert_correction(tx, correction)
     if replaced:
-        async with correction_store.as_events(tx) as statements:
+        async with as_events(tx) as statements:
             await correction_store.insert_voids(statements, correction, replaced)
     # Now they count, or no longer do.
     moved = (

@@ -18,8 +18,9 @@ from candela_server.kernel.ids import new_id
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 
-from . import correction_store, store
+from . import correction_store, recount_store, store
 from .correction import BackfillId, ChosenEvent, Correction, CorrectionKind
+from .event_statements import as_events
 from .read_counters import Counters
 from .rules.correction import span_of, touched_buckets, touched_scopes
 from .rules.metric_reading import event_sql, is_rolled_up
@@ -74,17 +75,15 @@ async def correct_usage(
         for customer_id, buckets in touched_buckets(metric, touched).items()
     ]
     await correction_store.insert_corrected_usage(tx, correction, spans)
-    async with correction_store.as_events(tx) as statements:
+    async with as_events(tx) as statements:
         for metric in metrics:
             scopes = touched_scopes(metric, touched)
             if not scopes or not is_rolled_up(metric):
                 continue
             reading = event_sql(metric)
-            await correction_store.recount_rollups(statements, metric.id, scopes, reading)
+            await recount_store.recount_rollups(statements, metric.id, scopes, reading)
             if metric.aggregation is Aggregation.UNIQUE:
-                await correction_store.recount_distinct_values(
-                    statements, metric.id, scopes, reading
-                )
+                await recount_store.recount_distinct_values(statements, metric.id, scopes, reading)
         number = await correction_store.register_correction(statements, correction.corrected_at)
     customer_ids = frozenset(event.customer_id for event in touched)
     told: Collection[str | None] = customer_ids if len(customer_ids) <= _MAX_TOLD else (None,)

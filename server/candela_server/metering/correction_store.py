@@ -1,18 +1,10 @@
-"""Every SQL text of corrections and backfills; nothing here decides (EVT-4).
-
-Corrections run in the mutation's own transaction, so that the fact, its audit entry and the rollups are one; raw
-events are another role's, which `as_events` takes for some statements. What a preview runs as well is written for
-both drivers: `Statements` is a transaction of either.
-"""
+"""Every SQL text of corrections but what makes rollups anew; nothing here decides (EVT-4)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import lru_cache
-from typing import Any, Final, LiteralString, Protocol, TypeAlias
+from typing import Any, LiteralString
 from uuid import UUID
 
 from candela_server.kernel.interval import Interval
@@ -26,63 +18,8 @@ from .correction import (
     Correction,
     StoredEvent,
 )
-from .rules.correction import Scope
-from .rules.metric_reading import EventSql
+from .event_statements import Statements, Values, WritingStatements
 from .store import FLUSH_TURN
-
-Values: TypeAlias = tuple[Any, ...]
-
-
-class Statements(Protocol):
-    """A transaction that may read events; parameters are named, as %(name)s."""
-
-    async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> list[Values]:
-        """The rows."""
-        ...
-
-
-class ReadingStatements:
-    """Statements of the event store's own connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Takes the connection, in a transaction."""
-        self._connection = connection
-
-    async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> list[Values]:
-        """The rows."""
-        cursor = await self._connection.execute(sql, parameters)
-        return await cursor.fetchall()
-
-
-class WritingStatements:
-    """Statements of a merchant's transaction, as candela_events for a while."""
-
-    def __init__(self, tx: Tx) -> None:
-        """Made by `as_events` only."""
-        self._tx = tx
-        self.merchant_id = tx.merchant_id
-
-    async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> list[Values]:
-        """The rows."""
-        text, names = _numbered(sql)
-        rows = await self._tx.fetch(text, *[parameters[name] for name in names])
-        return [tuple(row.values()) for row in rows]
-
-    async def execute(self, sql: str, parameters: Mapping[str, Any]) -> int:
-        """Runs a statement and returns how many rows it touched."""
-        text, names = _numbered(sql)
-        return await self._tx.execute(text, *[parameters[name] for name in names])
-
-
-@asynccontextmanager
-async def as_events(tx: Tx) -> AsyncIterator[WritingStatements]:
-    """The transaction as candela_events, which alone may touch raw events and which no wall holds back.
-
-    An error ends the transaction, and the role with it.
-    """
-    await tx.execute("SET LOCAL ROLE candela_events")
-    yield WritingStatements(tx)
-    await tx.execute("SET LOCAL ROLE candela_app")
 
 
 async def hold_flushes(tx: Tx) -> None:
@@ -358,95 +295,6 @@ async def insert_event(statements: WritingStatements, event: StoredEvent) -> Non
     )
 
 
-async def recount_rollups(
-    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
-) -> None:
-    """Makes these rollups of a metric anew from the events that count."""
-    parameters = _recount_parameters(statements, metric_id, scopes, reading)
-    await statements.execute(
-        """
-        DELETE FROM usage_rollup AS known
-        USING unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
-              AS touched (customer_id, user_id, bucket_at)
-        WHERE known.merchant_id = %(merchant_id)s AND known.metric_id = %(metric_id)s
-          AND known.customer_id = touched.customer_id AND known.user_id = touched.user_id
-          AND known.bucket_at = touched.bucket_at
-        """,
-        parameters,
-    )
-    await statements.execute(
-        f"""
-        INSERT INTO usage_rollup
-            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-             event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, found.user_id, '', touched.bucket_at,
-               found.event_count, found.value_sum, found.value_min, found.value_max, found.last_at,
-               found.last_key, found.last_value
-        FROM ({_TOUCHED}) AS touched
-        CROSS JOIN LATERAL (
-            SELECT whose.user_id, count(*) AS event_count, sum(value) AS value_sum, min(value) AS value_min,
-                   max(value) AS value_max, max(happened_at) AS last_at,
-                   (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1] AS last_key,
-                   (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1] AS last_value
-            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-            WHERE merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
-              AND name = ANY(%(event_names)s::text[])
-              AND happened_at >= touched.bucket_at AND happened_at < touched.bucket_at + interval '15 minutes'
-              AND whose.user_id IS NOT NULL AND {reading.condition}
-            GROUP BY whose.user_id
-        ) AS found
-        WHERE found.user_id = ANY(touched.user_ids)
-        """,
-        parameters,
-    )
-
-
-async def recount_distinct_values(
-    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
-) -> None:
-    """Makes the distinct values of a metric in these quarter-hours anew from the events that count."""
-    parameters = _recount_parameters(statements, metric_id, scopes, reading)
-    await statements.execute(
-        """
-        DELETE FROM usage_distinct AS known
-        USING unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
-              AS touched (customer_id, user_id, bucket_at)
-        WHERE known.merchant_id = %(merchant_id)s AND known.metric_id = %(metric_id)s
-          AND known.customer_id = touched.customer_id AND known.user_id = touched.user_id
-          AND known.bucket_at = touched.bucket_at
-        """,
-        parameters,
-    )
-    await statements.execute(
-        f"""
-        INSERT INTO usage_distinct
-            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, found.user_id, '', touched.bucket_at,
-               found.value
-        FROM ({_TOUCHED}) AS touched
-        CROSS JOIN LATERAL (
-            SELECT DISTINCT whose.user_id, {reading.distinct} AS value
-            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-            WHERE merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
-              AND name = ANY(%(event_names)s::text[])
-              AND happened_at >= touched.bucket_at AND happened_at < touched.bucket_at + interval '15 minutes'
-              AND whose.user_id IS NOT NULL AND {reading.condition}
-        ) AS found
-        WHERE found.value IS NOT NULL AND found.user_id = ANY(touched.user_ids)
-        """,
-        parameters,
-    )
-
-
-# Quarter-hours by customer, so that each is read once, and which users' rollups of it are made anew.
-_TOUCHED: Final[LiteralString] = """
-    SELECT customer_id, bucket_at, array_agg(user_id) AS user_ids
-    FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
-         AS scope (customer_id, user_id, bucket_at)
-    GROUP BY customer_id, bucket_at
-"""
-
-
 async def register_correction(statements: WritingStatements, now: datetime) -> int:
     """The number under which the live counters are awaited: a writer with one flush, so that a process that dies
     before it tells them is noticed as one that dies after a flush is."""
@@ -509,34 +357,3 @@ def _stored_from_values(row: Values) -> StoredEvent:
         voided_at=None if counts else voided_at,
         replaced_by_key=None if counts else replaced_by_key,
     )
-
-
-def _recount_parameters(
-    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
-) -> dict[str, Any]:
-    return {
-        "merchant_id": statements.merchant_id,
-        "metric_id": metric_id,
-        "customers": [customer_id for customer_id, _, _ in scopes],
-        "users": [user_id for _, user_id, _ in scopes],
-        "buckets": [bucket_at for _, _, bucket_at in scopes],
-        "event_names": list(reading.event_names),
-        **reading.parameters,
-    }
-
-
-_NAME = re.compile(r"%\((\w+)\)s")
-
-
-@lru_cache(maxsize=1000)
-def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
-    """A statement with numbered parameters in place of named ones, and the names in order."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in names:
-            names.append(name)
-        return f"${names.index(name) + 1}"
-
-    return _NAME.sub(number, sql), tuple(names)

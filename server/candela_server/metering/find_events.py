@@ -12,7 +12,7 @@ from candela_server.kernel.interval import Interval
 
 from . import correction_store
 from .correction import EventNotFoundError, StoredEvent
-from .correction_store import Statements
+from .event_statements import Statements
 from .rules.dedupe import BORDER, claim_months
 
 _MONTH: Final = timedelta(days=31)

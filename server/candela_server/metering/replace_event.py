@@ -20,7 +20,7 @@ from candela_server.storage.postgres import Tx
 from . import correction_store, store
 from .correct_usage import Corrected, correct_usage, new_correction
 from .correction import ChosenEvent, CorrectionKind, EventNotCountedError, StoredEvent
-from .correction_store import ReadingStatements
+from .event_statements import ReadingStatements, as_events
 from .find_events import find_events
 from .model import EventConflictError, Rejection, refusal
 from .prepare_events import PreparedEvent, Preparer
@@ -134,7 +134,7 @@ async def replace_event(
     event = replacement.event
     now = clock.now()
     await correction_store.hold_flushes(tx)
-    async with correction_store.as_events(tx) as statements:
+    async with as_events(tx) as statements:
         [old] = await find_events(
             statements, tx.merchant_id, [command.replaced_key], now, field=_REPLACED
         )
@@ -167,7 +167,7 @@ async def replace_event(
         tx, clock, CorrectionKind.REPLACE, event_count=1, reason=command.reason
     )
     await correction_store.insert_correction(tx, correction)
-    async with correction_store.as_events(tx) as statements:
+    async with as_events(tx) as statements:
         await correction_store.insert_voids(
             statements, correction, [old.chosen], replaced_by_key=new.idempotency_key
         )

@@ -30,7 +30,7 @@ from .correction import (
     TooManyVoidedError,
     UsageChange,
 )
-from .correction_store import ReadingStatements, Statements
+from .event_statements import ReadingStatements, Statements, as_events
 from .find_events import find_events
 from .rules.aggregation import EMPTY, measured, merge
 from .rules.correction import gaps, runs, span_of, touched_buckets
@@ -83,7 +83,7 @@ async def void_events(tx: Tx, clock: Clock, command: VoidEvents) -> Voided:
     """
     selection = await _resolve(tx, command.target)
     await correction_store.hold_flushes(tx)
-    async with correction_store.as_events(tx) as statements:
+    async with as_events(tx) as statements:
         chosen = await choose(statements, tx.merchant_id, selection, clock)
     correction = new_correction(
         tx, clock, CorrectionKind.VOID, event_count=len(chosen), reason=command.reason
@@ -91,7 +91,7 @@ async def void_events(tx: Tx, clock: Clock, command: VoidEvents) -> Voided:
     corrected = None
     if chosen:
         await correction_store.insert_correction(tx, correction)
-        async with correction_store.as_events(tx) as statements:
+        async with as_events(tx) as statements:
             await correction_store.insert_voids(statements, correction, chosen)
         corrected = await correct_usage(tx, correction, chosen)
     await tx.audit(

@@ -372,7 +372,8 @@ CREATE VIEW public.counted_event WITH (security_invoker='true') AS
           WHERE ((backfill.merchant_id = event.merchant_id) AND (backfill.id = event.backfill_id) AND (backfill.counted_from_at <= event.happened_at) AND (event.happened_at < backfill.counted_until_at))))) AND (NOT (EXISTS ( SELECT
            FROM (public.event_void void
              LEFT JOIN public.backfill ON (((backfill.merchant_id = void.merchant_id) AND (backfill.id = void.backfill_id))))
-          WHERE ((void.merchant_id = event.merchant_id) AND (void.key_hash = event.key_hash) AND (void.happened_at = event.happened_at) AND (void.came_with = COALESCE(event.backfill_id, ''::text)) AND ((void.backfill_id IS NULL) OR ((backfill.counted_from_at <= void.happened_at) AND (void.happened_at < backfill.counted_until_at))))))));
+          WHERE ((void.merchant_id = event.merchant_id) AND (void.key_hash = event.key_hash) AND (void.happened_at = event.happened_at) AND (void.came_with = COALESCE(event.backfill_id, ''::text)) AND ((void.backfill_id IS NULL) OR ((backfill.counted_from_at <= void.happened_at) AND (void.happened_at < backfill.counted_until_at))))
+         OFFSET 0))));
 
 CREATE TABLE public.credit_definition (
     merchant_id text NOT NULL COLLATE pg_catalog."C",

@@ -55,10 +55,13 @@ from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.create_merchant import CreateMerchant
 from candela_server.merchant.create_merchant import create_merchant as add_merchant
 from candela_server.metering.cache import CounterCache
+from candela_server.metering.correction_servicer import CorrectionDesk
 from candela_server.metering.directory import Directory
 from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.prepare_events import Preparer
 from candela_server.metering.quick_counters import PREAMBLE, QuickCounters
 from candela_server.metering.read_counters import Counters
+from candela_server.metering.record_backfill import BackfillRecorder
 from candela_server.metering.servicer import IngestionServicer, UsageServicer
 from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
@@ -174,7 +177,7 @@ async def _serve(settings: Settings) -> int:
         await memory.changes.start()
         settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, memory.changes)
         await settler.start()
-        rooms = _rooms(settings, storage, ingestor, settler, memory, clock)
+        rooms = _rooms(settings, storage, ingestor, directory, settler, memory, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -244,6 +247,7 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
+    directory: Directory,
     settler: Settler,
     memory: Memory,
     clock: Clock,
@@ -260,7 +264,7 @@ def _rooms(
         rooms.append(EntitlementServicer(checker, quick, memory.hub))
         rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
-        rooms.append(IngestionServicer(ingestor))
+        rooms.append(IngestionServicer(ingestor, _desk(storage, mutations, directory, clock)))
     if settings.role == "all":
         rooms += [
             merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
@@ -282,6 +286,22 @@ def _rooms(
             InvoiceServicer(db, events, mutations, clock, secret),
         ]
     return rooms
+
+
+def _desk(
+    storage: Storage, mutations: Mutations, directory: Directory, clock: Clock
+) -> CorrectionDesk:
+    """What corrections work with."""
+    preparer = Preparer(directory, clock)
+    return CorrectionDesk(
+        db=storage.db,
+        events=storage.events,
+        mutations=mutations,
+        counters=storage.counters,
+        preparer=preparer,
+        recorder=BackfillRecorder(storage.events, preparer, clock),
+        clock=clock,
+    )
 
 
 def _memory(settings: Settings, storage: Storage, directory: Directory, clock: Clock) -> Memory:

@@ -19,6 +19,7 @@ async def find_event_span(
     connection: Connection, merchant_id: str
 ) -> tuple[datetime, datetime] | None:
     """The instants of the merchant's first and last event; None when there is none."""
+    # stored-events: quarter-hours in which nothing counts any more are made anew as well
     cursor = await connection.execute(
         """
         SELECT (SELECT happened_at FROM event WHERE merchant_id = %(merchant_id)s
@@ -37,6 +38,7 @@ async def find_crowded_instant(
     connection: Connection, merchant_id: str, before_at: datetime, limit: int
 ) -> datetime | None:
     """The instant of the event that is `limit` events before an instant; None when there are fewer."""
+    # stored-events: a step is bounded by what it has to look through
     cursor = await connection.execute(
         """
         SELECT happened_at FROM event WHERE merchant_id = %s AND happened_at < %s
@@ -50,6 +52,7 @@ async def find_crowded_instant(
 
 async def estimate_events(connection: Connection, merchant_id: str, reading: EventSql) -> int:
     """How many events the metric reads, as the planner believes."""
+    # stored-events: an estimate
     cursor = await connection.execute(
         f"""
         EXPLAIN (FORMAT JSON) SELECT FROM event
@@ -88,7 +91,7 @@ async def fill_rollups(
                    count(*), sum(value), min(value), max(value), max(happened_at),
                    (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
                    (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
-            FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
             WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
               AND happened_at >= %(start_at)s AND happened_at < %(end_at)s
               AND whose.user_id IS NOT NULL AND {reading.condition} {has_value}
@@ -126,7 +129,7 @@ async def fill_distinct_values(
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
         SELECT DISTINCT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
                date_bin('15 minutes', happened_at, 'epoch'), {reading.distinct}
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+        FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
         WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
           AND happened_at >= %(start_at)s AND happened_at < %(end_at)s
           AND whose.user_id IS NOT NULL AND {reading.condition} AND ({reading.distinct}) IS NOT NULL

@@ -298,6 +298,36 @@ CREATE TABLE public.audit_entry (
 
 ALTER TABLE ONLY public.audit_entry FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.backfill (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    window_start_at timestamp with time zone NOT NULL,
+    window_end_at timestamp with time zone NOT NULL,
+    customer_id text COLLATE pg_catalog."C",
+    replaces_existing boolean NOT NULL,
+    reason text NOT NULL,
+    event_count bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    reverted_at timestamp with time zone,
+    counted_from_at timestamp with time zone NOT NULL,
+    counted_until_at timestamp with time zone NOT NULL,
+    CONSTRAINT backfill_check CHECK (((window_start_at < window_end_at) AND ((window_end_at - window_start_at) <= '31 days'::interval))),
+    CONSTRAINT backfill_check1 CHECK (((counted_from_at >= window_start_at) AND (counted_from_at <= window_end_at))),
+    CONSTRAINT backfill_check2 CHECK (((counted_until_at >= window_start_at) AND (counted_until_at <= window_end_at))),
+    CONSTRAINT backfill_event_count_check CHECK ((event_count >= 0))
+);
+
+ALTER TABLE ONLY public.backfill FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.backfill_kept_event (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    backfill_id text NOT NULL COLLATE pg_catalog."C",
+    key_hash uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.backfill_kept_event FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.component_schedule (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     subscription_id text NOT NULL COLLATE pg_catalog."C",
@@ -313,6 +343,70 @@ CREATE TABLE public.component_schedule (
 );
 
 ALTER TABLE ONLY public.component_schedule FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.corrected_usage (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    correction_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone NOT NULL,
+    corrected_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.corrected_usage FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.event (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    happened_at timestamp with time zone NOT NULL,
+    value numeric NOT NULL,
+    user_id text COLLATE pg_catalog."C",
+    key_hash uuid NOT NULL,
+    idempotency_key text NOT NULL COLLATE pg_catalog."C",
+    properties jsonb,
+    received_at timestamp with time zone NOT NULL,
+    backfill_id text COLLATE pg_catalog."C"
+)
+PARTITION BY RANGE (happened_at);
+
+CREATE TABLE public.event_void (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    key_hash uuid NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    came_with text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    correction_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    backfill_id text COLLATE pg_catalog."C",
+    replaced_by_key text COLLATE pg_catalog."C",
+    voided_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.event_void FORCE ROW LEVEL SECURITY;
+
+CREATE VIEW public.counted_event WITH (security_invoker='true') AS
+ SELECT merchant_id,
+    customer_id,
+    name,
+    happened_at,
+    value,
+    user_id,
+    key_hash,
+    idempotency_key,
+    properties,
+    received_at,
+    backfill_id
+   FROM public.event
+  WHERE (((backfill_id IS NULL) OR (EXISTS ( SELECT
+           FROM public.backfill
+          WHERE ((backfill.merchant_id = event.merchant_id) AND (backfill.id = event.backfill_id) AND (backfill.counted_from_at <= event.happened_at) AND (event.happened_at < backfill.counted_until_at))))) AND (NOT (EXISTS ( SELECT
+           FROM (public.event_void void
+             LEFT JOIN public.backfill ON (((backfill.merchant_id = void.merchant_id) AND (backfill.id = void.backfill_id))))
+          WHERE ((void.merchant_id = event.merchant_id) AND (void.key_hash = event.key_hash) AND (void.happened_at = event.happened_at) AND (void.came_with = COALESCE(event.backfill_id, ''::text)) AND ((void.backfill_id IS NULL) OR ((backfill.counted_from_at <= void.happened_at) AND (void.happened_at < backfill.counted_until_at))))
+         OFFSET 0))));
 
 CREATE TABLE public.credit_definition (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -470,24 +564,11 @@ CREATE TABLE public.entitlement_reservation (
 
 ALTER TABLE ONLY public.entitlement_reservation FORCE ROW LEVEL SECURITY;
 
-CREATE TABLE public.event (
-    merchant_id text NOT NULL COLLATE pg_catalog."C",
-    customer_id text NOT NULL COLLATE pg_catalog."C",
-    name text NOT NULL COLLATE pg_catalog."C",
-    happened_at timestamp with time zone NOT NULL,
-    value numeric NOT NULL,
-    user_id text COLLATE pg_catalog."C",
-    key_hash uuid NOT NULL,
-    idempotency_key text NOT NULL COLLATE pg_catalog."C",
-    properties jsonb,
-    received_at timestamp with time zone NOT NULL
-)
-PARTITION BY RANGE (happened_at);
-
 CREATE TABLE public.event_key (
     key_hash uuid NOT NULL,
     claim_month date NOT NULL,
-    payload_hash bigint NOT NULL
+    payload_hash bigint NOT NULL,
+    happened_at timestamp with time zone
 )
 PARTITION BY RANGE (claim_month);
 
@@ -945,6 +1026,20 @@ CREATE TABLE public.unmatched_event_name (
 
 ALTER TABLE ONLY public.unmatched_event_name FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.usage_correction (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    backfill_id text COLLATE pg_catalog."C",
+    event_count bigint NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    corrected_at timestamp with time zone NOT NULL,
+    CONSTRAINT usage_correction_kind_check CHECK ((kind = ANY (ARRAY['void'::text, 'replace'::text, 'apply_backfill'::text, 'revert_backfill'::text])))
+);
+
+ALTER TABLE ONLY public.usage_correction FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.usage_distinct (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     customer_id text NOT NULL COLLATE pg_catalog."C",
@@ -987,8 +1082,17 @@ ALTER TABLE ONLY public.api_key
 ALTER TABLE ONLY public.audit_entry
     ADD CONSTRAINT audit_entry_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.backfill_kept_event
+    ADD CONSTRAINT backfill_kept_event_pkey PRIMARY KEY (merchant_id, backfill_id, key_hash);
+
+ALTER TABLE ONLY public.backfill
+    ADD CONSTRAINT backfill_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.component_schedule
     ADD CONSTRAINT component_schedule_pkey PRIMARY KEY (merchant_id, subscription_id, component_id);
+
+ALTER TABLE ONLY public.corrected_usage
+    ADD CONSTRAINT corrected_usage_pkey PRIMARY KEY (merchant_id, correction_id, customer_id, metric_id);
 
 ALTER TABLE ONLY public.credit_definition
     ADD CONSTRAINT credit_definition_pkey PRIMARY KEY (merchant_id, id);
@@ -1031,6 +1135,9 @@ ALTER TABLE ONLY public.event_key
 
 ALTER TABLE ONLY public.event_retention
     ADD CONSTRAINT event_retention_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY public.event_void
+    ADD CONSTRAINT event_void_pkey PRIMARY KEY (merchant_id, key_hash, happened_at, came_with, correction_id);
 
 ALTER TABLE ONLY public.event_writer
     ADD CONSTRAINT event_writer_pkey PRIMARY KEY (number);
@@ -1137,6 +1244,9 @@ ALTER TABLE ONLY public.test_clock
 ALTER TABLE ONLY public.unmatched_event_name
     ADD CONSTRAINT unmatched_event_name_pkey PRIMARY KEY (merchant_id, name);
 
+ALTER TABLE ONLY public.usage_correction
+    ADD CONSTRAINT usage_correction_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.usage_distinct
     ADD CONSTRAINT usage_distinct_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value);
 
@@ -1147,9 +1257,15 @@ CREATE INDEX audit_entry_by_subject ON public.audit_entry USING btree (merchant_
 
 CREATE INDEX audit_entry_by_time ON public.audit_entry USING btree (merchant_id, at, id);
 
+CREATE INDEX backfill_unfinished ON public.backfill USING btree (merchant_id, window_start_at) WHERE (((reverted_at IS NULL) AND (counted_until_at < window_end_at)) OR ((reverted_at IS NOT NULL) AND (counted_from_at < window_end_at)));
+
 CREATE INDEX component_schedule_by_due ON public.component_schedule USING btree (merchant_id, test_clock_id, due_at) WHERE (parked_at IS NULL);
 
 CREATE INDEX component_schedule_due_in_real_time ON public.component_schedule USING btree (due_at, merchant_id) WHERE ((test_clock_id IS NULL) AND (parked_at IS NULL));
+
+CREATE INDEX corrected_usage_by_customer ON public.corrected_usage USING btree (merchant_id, customer_id, metric_id, corrected_at);
+
+CREATE INDEX corrected_usage_by_time ON public.corrected_usage USING btree (merchant_id, corrected_at);
 
 CREATE INDEX credit_definition_by_version ON public.credit_definition USING btree (merchant_id, plan_version_id);
 
@@ -1175,9 +1291,13 @@ CREATE INDEX entitlement_reservation_open ON public.entitlement_reservation USIN
 
 CREATE INDEX entitlement_reservation_unfinished ON public.entitlement_reservation USING btree (decided_at) WHERE (status = 'committing'::text);
 
+CREATE INDEX event_by_backfill ON ONLY public.event USING btree (merchant_id, backfill_id, happened_at) WHERE (backfill_id IS NOT NULL);
+
 CREATE INDEX event_by_customer ON ONLY public.event USING btree (merchant_id, customer_id, name, happened_at);
 
 CREATE INDEX event_by_time ON ONLY public.event USING btree (merchant_id, happened_at);
+
+CREATE INDEX event_void_by_backfill ON public.event_void USING btree (merchant_id, backfill_id, happened_at) WHERE (backfill_id IS NOT NULL);
 
 CREATE UNIQUE INDEX feature_override_in_force ON public.feature_override USING btree (merchant_id, subscription_id, feature_id) WHERE (removed_at IS NULL);
 
@@ -1248,11 +1368,20 @@ CREATE TRIGGER subscription_version_frozen BEFORE UPDATE ON public.subscription_
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
+ALTER TABLE ONLY public.backfill
+    ADD CONSTRAINT backfill_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.backfill
+    ADD CONSTRAINT backfill_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
 ALTER TABLE ONLY public.component_schedule
     ADD CONSTRAINT component_schedule_merchant_id_component_id_fkey FOREIGN KEY (merchant_id, component_id) REFERENCES public.price_component(merchant_id, id);
 
 ALTER TABLE ONLY public.component_schedule
     ADD CONSTRAINT component_schedule_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
+
+ALTER TABLE ONLY public.corrected_usage
+    ADD CONSTRAINT corrected_usage_merchant_id_correction_id_fkey FOREIGN KEY (merchant_id, correction_id) REFERENCES public.usage_correction(merchant_id, id);
 
 ALTER TABLE ONLY public.credit_definition
     ADD CONSTRAINT credit_definition_merchant_id_component_id_fkey FOREIGN KEY (merchant_id, component_id) REFERENCES public.price_component(merchant_id, id);
@@ -1395,6 +1524,9 @@ ALTER TABLE ONLY public.subscription_version
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
+ALTER TABLE ONLY public.usage_correction
+    ADD CONSTRAINT usage_correction_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
 ALTER TABLE public.api_key ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY api_key_system ON public.api_key TO candela_system USING (true) WITH CHECK (true);
@@ -1405,11 +1537,29 @@ ALTER TABLE public.audit_entry ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY audit_entry_wall ON public.audit_entry TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.backfill ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY backfill_events ON public.backfill TO candela_events USING (true) WITH CHECK (true);
+
+ALTER TABLE public.backfill_kept_event ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY backfill_kept_event_events ON public.backfill_kept_event TO candela_events USING (true) WITH CHECK (true);
+
+CREATE POLICY backfill_kept_event_wall ON public.backfill_kept_event TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+CREATE POLICY backfill_system ON public.backfill TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY backfill_wall ON public.backfill TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.component_schedule ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY component_schedule_system ON public.component_schedule TO candela_system USING (true) WITH CHECK (true);
 
 CREATE POLICY component_schedule_wall ON public.component_schedule TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.corrected_usage ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY corrected_usage_wall ON public.corrected_usage TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.credit_definition ENABLE ROW LEVEL SECURITY;
 
@@ -1442,6 +1592,12 @@ ALTER TABLE public.entitlement_reservation ENABLE ROW LEVEL SECURITY;
 CREATE POLICY entitlement_reservation_system ON public.entitlement_reservation TO candela_system USING (true) WITH CHECK (true);
 
 CREATE POLICY entitlement_reservation_wall ON public.entitlement_reservation TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.event_void ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY event_void_events ON public.event_void TO candela_events USING (true) WITH CHECK (true);
+
+CREATE POLICY event_void_wall ON public.event_void TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.feature ENABLE ROW LEVEL SECURITY;
 
@@ -1563,6 +1719,10 @@ CREATE POLICY unmatched_event_name_events ON public.unmatched_event_name TO cand
 
 CREATE POLICY unmatched_event_name_wall ON public.unmatched_event_name TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.usage_correction ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY usage_correction_wall ON public.usage_correction TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.usage_distinct ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY usage_distinct_events ON public.usage_distinct TO candela_events USING (true) WITH CHECK (true);
@@ -1599,8 +1759,24 @@ GRANT SELECT,UPDATE ON TABLE public.api_key TO candela_system;
 
 GRANT SELECT,INSERT ON TABLE public.audit_entry TO candela_app;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.backfill TO candela_app;
+GRANT SELECT ON TABLE public.backfill TO candela_system;
+GRANT SELECT,UPDATE ON TABLE public.backfill TO candela_events;
+
+GRANT SELECT ON TABLE public.backfill_kept_event TO candela_app;
+GRANT SELECT,INSERT ON TABLE public.backfill_kept_event TO candela_events;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.component_schedule TO candela_app;
 GRANT SELECT ON TABLE public.component_schedule TO candela_system;
+
+GRANT SELECT,INSERT ON TABLE public.corrected_usage TO candela_app;
+
+GRANT SELECT,INSERT ON TABLE public.event TO candela_events;
+
+GRANT SELECT ON TABLE public.event_void TO candela_app;
+GRANT SELECT,INSERT ON TABLE public.event_void TO candela_events;
+
+GRANT SELECT ON TABLE public.counted_event TO candela_events;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_definition TO candela_app;
 
@@ -1617,8 +1793,6 @@ GRANT SELECT,DELETE ON TABLE public.entitlement_change TO candela_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.entitlement_reservation TO candela_app;
 GRANT SELECT ON TABLE public.entitlement_reservation TO candela_system;
-
-GRANT SELECT,INSERT ON TABLE public.event TO candela_events;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.event_key TO candela_events;
 
@@ -1687,8 +1861,10 @@ GRANT SELECT ON TABLE public.test_clock TO candela_system;
 GRANT SELECT ON TABLE public.unmatched_event_name TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.unmatched_event_name TO candela_events;
 
+GRANT SELECT,INSERT ON TABLE public.usage_correction TO candela_app;
+
 GRANT SELECT ON TABLE public.usage_distinct TO candela_app;
-GRANT SELECT,INSERT ON TABLE public.usage_distinct TO candela_events;
+GRANT SELECT,INSERT,DELETE ON TABLE public.usage_distinct TO candela_events;
 
 GRANT SELECT ON TABLE public.usage_rollup TO candela_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rollup TO candela_events;

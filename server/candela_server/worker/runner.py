@@ -125,6 +125,11 @@ class Worker:
                 async with filling:
                     await metering.fill_metrics(self.db, self.events, self.counters, self.clock)
 
+        @app.periodic(cron="* * * * *")
+        @app.task(name="continue_backfills", queueing_lock="backfill", lock="backfill")
+        async def backfill(timestamp: int) -> None:
+            await metering.continue_backfills(self.db, self.events, self.counters, self.clock)
+
         @app.periodic(cron="7 * * * *")
         @app.task(name="housekeeping", queueing_lock="housekeeping", lock="housekeeping")
         async def housekeeping(timestamp: int) -> None:

@@ -19,7 +19,8 @@ import typst
 from candela_server.kernel.currency import minor_digits
 from candela_server.kernel.money import Money, format_decimal
 
-from .model import Invoice, InvoiceStatus, InvoiceTransitionRefusedError
+from .model import Invoice
+from .rules.invoice_states import InvoiceAct, after
 from .rules.tax import B2C_NOT_SUPPORTED, NOT_CONFIGURED
 
 _NOTES = {
@@ -34,8 +35,8 @@ def render_pdf(invoice: Invoice) -> bytes:
 
     Takes some ten milliseconds of processor time: call it in a thread.
     """
-    if invoice.status is InvoiceStatus.DRAFT or invoice.finalized_at is None:
-        raise InvoiceTransitionRefusedError(invoice.id, invoice.status, "rendered")
+    after(invoice, InvoiceAct.RENDER)
+    assert invoice.finalized_at is not None, "only drafts have no instant of finalization"
     template = resources.files(__package__).joinpath("invoice.typ").read_bytes()
     return typst.compile(
         template,

@@ -23,6 +23,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from candela_server.billing.billing_run_servicer import BillingRunServicer
 from candela_server.billing.credit_note_servicer import CreditNoteServicer
+from candela_server.billing.credit_note_wire import credit_note_id_from_proto
 from candela_server.billing.preview_servicer import PreviewServicer
 from candela_server.billing.release_parked import release_parked
 from candela_server.billing.servicer import InvoiceServicer
@@ -40,7 +41,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.customer.servicer import CustomerServicer, UserServicer
 from candela_server.edge.door import Door
 from candela_server.edge.grpc_server import GrpcServer
-from candela_server.edge.http.app import http_app
+from candela_server.edge.http.app import RenderPdf, http_app
 from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
@@ -80,6 +81,7 @@ from candela_server.worker.runner import Worker
 
 log = structlog.get_logger("candela.app")
 _T = TypeVar("_T")
+_Id = TypeVar("_Id", bound=str)
 
 HEALTH_TIMEOUT_S = 3.0
 NOTE_KEY_USE_EVERY_S = 60.0
@@ -347,13 +349,13 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
 def _http(
     settings: Settings, storage: Storage, authenticator: Authenticator, rooms: list[Room]
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
-    invoices = next((room for room in rooms if isinstance(room, InvoiceServicer)), None)
-
+    documents: dict[str, RenderPdf] = {}
+    for room in rooms:
+        if isinstance(room, InvoiceServicer):
+            documents["invoices"] = _drawing(room.pdf_of, invoice_id_from_proto)
+        if isinstance(room, CreditNoteServicer):
+            documents["credit-notes"] = _drawing(room.pdf_of, credit_note_id_from_proto)
     tables = next((room for room in rooms if isinstance(room, PricingTableServicer)), None)
-
-    async def render_pdf(caller: Caller, invoice_id: str) -> bytes:
-        assert invoices is not None, "routed for the role that serves invoices only"
-        return await invoices.pdf_of(caller.merchant_id, invoice_id_from_proto(invoice_id))
 
     async def is_ready() -> bool:
         try:
@@ -367,7 +369,7 @@ def _http(
         uvicorn.Config(
             http_app(
                 authenticator,
-                render_pdf if invoices else None,
+                documents,
                 is_ready,
                 pricing_table_routes(authenticator, tables.show) if tables else (),
             ),
@@ -379,6 +381,17 @@ def _http(
     )
     sockets = [_shared_socket(host.strip("[]"), int(port))]
     return server, asyncio.create_task(server.serve(sockets=sockets))
+
+
+def _drawing(
+    draw: Callable[[str, _Id], Awaitable[bytes]], read_id: Callable[[str], _Id]
+) -> RenderPdf:
+    """How HTTP gets a document of the caller's by the id in its path."""
+
+    async def render_pdf(caller: Caller, document_id: str) -> bytes:
+        return await draw(caller.merchant_id, read_id(document_id))
+
+    return render_pdf
 
 
 class _HttpServer(uvicorn.Server):

@@ -147,6 +147,19 @@ async def list_account_draws(tx: Tx, invoice_id: InvoiceId) -> list[Draw]:
     return [Draw(row["grant_id"], row["amount"]) for row in rows]
 
 
+async def sum_first_draws(tx: Tx, invoice_id: InvoiceId) -> Decimal:
+    """What credit on account paid of an invoice when it was finalized, whatever was given back since."""
+    total: Decimal = await tx.fetchval(
+        """
+        SELECT COALESCE(sum(amount), 0) FROM account_draw
+        WHERE merchant_id = $1 AND invoice_id = $2 AND amount > 0
+        """,
+        tx.merchant_id,
+        invoice_id,
+    )
+    return total
+
+
 async def list_account_grants(tx: Tx, customer_ids: Sequence[str]) -> dict[str, list[GrantId]]:
     """The grants that hold credit on account, by customer, in the order of their ids."""
     rows = await tx.fetch(

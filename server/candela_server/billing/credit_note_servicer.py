@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from candela.billing.v1 import credit_note_service_pb2 as pb
@@ -13,10 +14,11 @@ from candela_server.kernel.page import TokenScope, make_page, read_page_request
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import credit_note_store, credit_note_wire, wire
+from . import credit_note_store, credit_note_wire, read, wire
 from .create_credit_note import create_credit_note
-from .credit_note import CreditNoteNotFoundError
+from .credit_note import CreditNoteId, CreditNoteNotFoundError
 from .draw_up_credit_note import draw_up_credit_note
+from .render_pdf import render_credit_note_pdf
 
 
 class CreditNoteServicer(credit_note_service_pb2_grpc.CreditNoteServiceServicer):
@@ -92,3 +94,12 @@ class CreditNoteServicer(credit_note_service_pb2_grpc.CreditNoteServiceServicer)
             credit_notes=[credit_note_wire.credit_note_to_proto(note) for note in page.items],
             next_page_token=page.next_token,
         )
+
+    async def pdf_of(self, merchant_id: str, note_id: CreditNoteId) -> bytes:
+        """The PDF of one of the merchant's notes, for HTTP."""
+        async with self._db.reading(merchant_id) as tx:
+            note = await credit_note_store.find_credit_note(tx, note_id)
+            if note is None:
+                raise CreditNoteNotFoundError(note_id)
+            invoice = await read.get_invoice(tx, note.invoice_id)
+        return await asyncio.to_thread(render_credit_note_pdf, note, invoice)

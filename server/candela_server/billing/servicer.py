@@ -20,7 +20,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import read, store, wire
+from . import correction_store, read, store, wire
 from .finalize_invoices import finalize_invoice
 from .mark_invoice_paid import mark_invoice_paid
 from .model import InvoiceId
@@ -170,4 +170,5 @@ class InvoiceServicer(invoice_service_pb2_grpc.InvoiceServiceServicer):
         """The PDF of one of the merchant's invoices; also what HTTP serves."""
         async with self._db.reading(merchant_id) as tx:
             invoice = await read.get_invoice(tx, invoice_id)
-        return await asyncio.to_thread(render_pdf, invoice)
+            paid = await correction_store.sum_first_draws(tx, invoice_id)
+        return await asyncio.to_thread(render_pdf, invoice, from_account=paid)

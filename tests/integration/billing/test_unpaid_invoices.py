@@ -285,10 +285,10 @@ async def test_finalized_invoice__is_not_changed_by_any_sql_of_the_servers_role(
     books: Books, statement: str
 ) -> None:
     before = await seats_invoice(books)
+    arguments = [books.shop.merchant_id] if "$1" in statement else []
 
     with pytest.raises(Exception, match=r"invoice|permission denied|must be owner"):
         async with books.shop.db.writing(books.shop.merchant_id) as tx:
-            arguments = [books.shop.merchant_id] if "$1" in statement else []
             await tx.execute(statement, *arguments)
 
     assert await books.invoices() == [before]

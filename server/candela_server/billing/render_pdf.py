@@ -59,7 +59,8 @@ def render_credit_note_pdf(note: CreditNote, invoice: Invoice) -> bytes:
 
 def render_pages(texts: Mapping[str, Any], invoice: Invoice) -> list[bytes]:
     """The document's pages as PNG, for whoever edits the template."""
-    drawn = typst.compile(
+    # One page comes as its bytes alone, several as a list, whatever the stubs say.
+    drawn: Any = typst.compile(
         _template(),
         format="png",
         ppi=_SAMPLE_PPI,

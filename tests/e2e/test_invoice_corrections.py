@@ -118,6 +118,7 @@ def test_unpaid_invoice__is_corrected_paid_voided_and_reissued(
             reason=credit_note_pb2.CREDIT_NOTE_REASON_OTHER,
         )
     ).credit_note
+    entitled = candela.is_feature_entitled("premium-messages", customer_id=customer.id)
     second = invoice_of(candela, subscribe(candela, customer, "3"))
     reissued = candela.invoices.ReissueInvoice(
         invoice_service_pb2.ReissueInvoiceRequest(invoice_id=second.id, reason="wrong address")
@@ -135,6 +136,7 @@ def test_unpaid_invoice__is_corrected_paid_voided_and_reissued(
         credit_service_pb2.ListGrantsRequest(customer=customer_pb2.CustomerRef(id=customer.id))
     ).grants
 
+    assert entitled  # money on account is no allowance, and does not disturb one
     assert (shown.id, shown.total) == ("", note.total)
     assert (note.number, note.total.amount, on_account.number) == ("CN-000001", "75", "CN-000002")
     assert (paid.status, paid.amount_due.amount) == (invoice_pb2.INVOICE_STATUS_PAID, "0")

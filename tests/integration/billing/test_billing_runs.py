@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -88,6 +93,36 @@ async def test_parked_customer__is_seen_and_billed_again_once_released(books: Bo
     assert len(await books.invoices()) == 23  # and 8 more do not reach the bound of 15
     assert left == []
     assert (await books.audited(held.id))[-2:] == ["subscription.parked", "subscription.released"]
+
+
+@pytest.mark.spec("INV-1")
+async def test_operator__sees_and_releases_parked_customers_by_command(
+    books: Books, postgres_dsn: str
+) -> None:
+    shop = books.shop
+    customer = await shop.sign_up("acme")
+    held = await shop.subscribe(customer, 1)
+    await books.bill_at(datetime(2027, 12, 1, tzinfo=UTC))
+
+    async def candela(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "candela_server", "parked", *arguments],
+            env={**os.environ, "CANDELA_DATABASE_URL": postgres_dsn},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    listed = await candela("list", "--json")
+    released = await candela("release", shop.merchant_id, customer.id, "--reason", "it is fine")
+    again = await candela("release", shop.merchant_id, customer.id, "--reason", "it is fine")
+
+    own = [one for one in json.loads(listed.stdout) if one["merchant_id"] == shop.merchant_id]
+    assert [(one["customer_id"], one["subscription_id"]) for one in own] == [(customer.id, held.id)]
+    assert (released.returncode, released.stdout) == (0, f"{held.id} is billed again\n")
+    assert (again.returncode, again.stderr) == (1, f"candela: nothing of {customer.id} is parked\n")
 
 
 @pytest.mark.spec("INV-1")

@@ -60,7 +60,7 @@ AWAITED_SPEC_IDS = {
     "candela.entitlement.v1.EntitlementService": "ENT-8",
     "candela.entitlement.v1.ReservationService": "ENT-9",
     "candela.billing.v1.InvoiceService": "INV-6, INV-7",
-    "candela.billing.v1.PreviewService": "INV-5, SUB-6",
+    "candela.billing.v1.PreviewService": "SUB-6",
     "candela.billing.v1.CreditNoteService": "INV-6",
     "candela.billing.v1.BillingRunService": "INV-1",
     "candela.billing.v1.TaxService": "TAX-2",

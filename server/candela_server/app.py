@@ -224,7 +224,7 @@ def _rooms(
         quick = QuickChecks(checker, storage.quick_counters, clock, snapshots.is_current)
         rooms.append(EntitlementServicer(checker, quick))
     if settings.role in ("all", "ingest"):
-        rooms.append(IngestionServicer(ingestor))
+        rooms.append(IngestionServicer(ingestor, db, mutations, clock, secret))
     if settings.role == "all":
         rooms += [
             merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
@@ -239,7 +239,7 @@ def _rooms(
             PriceServicer(*ordinary),
             CreditDefinitionServicer(*ordinary),
             PricingTableServicer(*ordinary),
-            UsageServicer(db, events, clock),
+            UsageServicer(db, events, clock, secret),
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),

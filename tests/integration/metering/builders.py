@@ -26,7 +26,9 @@ from candela_server.metering.ingest_events import Ingestor
 from candela_server.metering.model import Recorded, UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate
 from candela_server.metering.read_counters import Counters
+from candela_server.metering.servicer import IngestionServicer, UsageServicer
 from candela_server.storage.events import EventStore
+from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
@@ -185,3 +187,14 @@ async def start_metering(
         directory=directory,
         ingestor=ingestor,
     )
+
+
+def ingestion_of(metering: Metering) -> IngestionServicer:
+    """IngestionService on this process's metering."""
+    mutations = Mutations(metering.db, metering.clock)
+    return IngestionServicer(metering.ingestor, metering.db, mutations, metering.clock, b"secret")
+
+
+def usage_of_merchant(metering: Metering) -> UsageServicer:
+    """UsageService on this process's metering."""
+    return UsageServicer(metering.db, metering.events, metering.clock, b"secret")

@@ -96,7 +96,7 @@ class Strangers:
         return outcomes
 
     async def refuse_unread(self, merchant_id: str, prepared: Prepared) -> list[Rejection]:
-        """Why those of the prepared events are refused whose name no metric reads; none if the merchant accepts them."""
+        """Why those of the prepared events are refused whose name no metric reads; none if the merchant takes them."""
         book = await self._directory.book(merchant_id)
         if book.name_policy is UnmatchedNamePolicy.ACCEPT:
             return []

@@ -15,7 +15,7 @@ KEPT_FOR: Final = timedelta(days=30)
 of an event that was sent again and counted is still remembered when its letter is replayed: never counted twice."""
 
 MAX_KEPT: Final = 100_000
-"""Dead letters of one merchant, at most some 10 kB each. The oldest replayed ones make room; then events are refused."""
+"""Dead letters of one merchant, of at most 10 kB each. The oldest replayed ones make room; then events are refused."""
 
 MAX_REPLAY_IDS: Final = 1000
 """Dead letters that one request may name."""

@@ -39,7 +39,7 @@ def claim_months(now: datetime, window: timedelta = DEFAULT_WINDOW) -> Months:
 
 
 def oldest_month(now: datetime, window: timedelta) -> date:
-    """The first month whose keys are remembered by a merchant with this window; so keys are forgotten month by month."""
+    """The first month whose keys a merchant with this window remembers; so keys are forgotten month by month."""
     return _month(now - window)
 
 

@@ -168,7 +168,7 @@ class Ingestor:
     async def record_again(
         self, merchant_id: str, events: Sequence[Any], came_us: Sequence[int]
     ) -> Recorded:
-        """As `record`, for events that first came at these instants and were kept apart; none is kept again (EVT-11)."""
+        """As `record`, for events that were kept apart and first came at these instants; none is kept again."""
         prepared = await self._preparer.prepare(merchant_id, events, came_us)
         unread = await self._strangers.refuse_unread(merchant_id, prepared)
         for rejection in unread:

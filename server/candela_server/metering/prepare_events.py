@@ -27,6 +27,7 @@ from .rules.event_value import (
     Properties,
     check_key,
     check_name,
+    check_reference,
     parse_properties,
     parse_value,
 )
@@ -184,7 +185,13 @@ class Preparer:
     def _prepare(self, batch: _Batch, event: Any) -> PreparedEvent:
         key: str = event.idempotency_key
         key_bytes = key.encode()
-        if not 0 < len(key_bytes) <= 255 or "\x00" in key:
+        key_size = len(key_bytes)
+        # A key that begins with a digit and is as short as a card number is looked at more closely.
+        if (
+            not 0 < key_size <= 255
+            or "\x00" in key
+            or (13 < key_size < 24 and key_bytes[0] < _AFTER_DIGITS)
+        ):
             check_key(key, key_bytes)
         name: str = event.name
         name_field = self._names.get(name)
@@ -432,6 +439,8 @@ def check_unaddressed(event: Any, index: int, book: Book, now_us: int) -> Reject
     What could never be counted is refused now and not kept for a replay. Its key and name are right already.
     """
     try:
+        for field in ("customer_id", "external_customer_id", "user_id", "external_user_id"):
+            check_reference(field, getattr(event, field))
         if event.HasField("value"):
             parse_value(event.value)
         if event.HasField("timestamp"):
@@ -458,4 +467,5 @@ def _make_room(kept: dict[Any, Any]) -> None:
         kept.clear()
 
 
+_AFTER_DIGITS: Final = ord("9") + 1
 _ONE: Final = (Decimal(1), copy_binary.numeric_field("1"), b"1")

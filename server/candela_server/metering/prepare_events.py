@@ -351,7 +351,7 @@ def _user(batch: _Batch, event: Any) -> KnownUser | None:
     if user_id:
         user = batch.book.users.get(user_id)
         if user is None:
-            if batch.looked_up or not user_id.startswith("usr_"):
+            if batch.looked_up or not user_id.startswith("usr_") or "\x00" in user_id:
                 raise _NobodyError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
             batch.wanted.user_ids.add(user_id)
             raise _UnknownError
@@ -361,7 +361,8 @@ def _user(batch: _Batch, event: Any) -> KnownUser | None:
             return None
         user = batch.book.external_users.get(external_id)
         if user is None:
-            if batch.looked_up:
+            # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole batch.
+            if batch.looked_up or "\x00" in external_id:
                 raise _NobodyError(
                     Reason.USER_NOT_FOUND,
                     "external_user_id",
@@ -379,7 +380,7 @@ def _customer(batch: _Batch, event: Any, user: KnownUser | None) -> KnownCustome
     if customer_id:
         customer = batch.book.customers.get(customer_id)
         if customer is None:
-            if batch.looked_up or not customer_id.startswith("cus_"):
+            if batch.looked_up or not customer_id.startswith("cus_") or "\x00" in customer_id:
                 raise _NobodyError(
                     Reason.CUSTOMER_NOT_FOUND,
                     "customer_id",
@@ -392,7 +393,7 @@ def _customer(batch: _Batch, event: Any, user: KnownUser | None) -> KnownCustome
         if external_id:
             customer = batch.book.external_customers.get(external_id)
             if customer is None:
-                if batch.looked_up:
+                if batch.looked_up or "\x00" in external_id:
                     raise _NobodyError(
                         Reason.CUSTOMER_NOT_FOUND,
                         "external_customer_id",

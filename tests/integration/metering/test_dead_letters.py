@@ -135,6 +135,34 @@ async def test_strangers__are_held_while_their_neighbours_count(metering: Meteri
     assert await metering.usage(calls, acme) == 1
 
 
+@pytest.mark.spec("EVT-11", "EVT-1")
+async def test_stranger_that_could_never_count__is_refused_and_not_kept(metering: Metering) -> None:
+    await choose(metering)
+    ahead = of("nobody", "ahead")
+    ahead.timestamp.FromDatetime(metering.clock.now() + timedelta(minutes=6))
+
+    got = await metering.record(
+        of("nobody", "value", "1e5"),
+        of("nobody", "properties", properties_json=b"[1]"),
+        of("4111 1111 1111 1111", "card"),
+        of("no\0body", "nul"),
+        ahead,
+        of("nobody", ""),
+        of("nobody", "right"),
+    )
+
+    assert got.outcomes == [Outcome.REJECTED] * 6 + [Outcome.HELD]
+    assert [one.field for one in got.rejections] == [
+        "value",
+        "properties_json",
+        "external_customer_id",
+        "external_customer_id",
+        "timestamp",
+        "idempotency_key",
+        "external_customer_id",
+    ]
+
+
 @pytest.mark.spec("EVT-11")
 async def test_merchant_that_chose_nothing__has_strangers_rejected(metering: Metering) -> None:
     got = await metering.record(of("nobody", "b"))

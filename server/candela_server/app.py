@@ -42,6 +42,8 @@ from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.quick_check import QuickChecks
 from candela_server.entitlement.servicer import EntitlementServicer
+from candela_server.importing.model import ImportOptions
+from candela_server.importing.report import run_import
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -130,6 +132,21 @@ def create_merchant(
         }
 
     return asyncio.run(add())
+
+
+def import_events(
+    *,
+    server: str,
+    api_key: str,
+    tls: bool | None,
+    options: ImportOptions,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Imports a usage file into a running server: 0 when every row is decided and none was rejected (EVT-1)."""
+    return run_import(
+        server=server, api_key=api_key, tls=tls, options=options, quiet=quiet, as_json=as_json
+    )
 
 
 def health(address: str) -> int:

@@ -1,9 +1,10 @@
-"""The command `candela`: serve · worker · migrate · merchant · health · config. Parses, calls app, nothing else."""
+"""The command `candela`: serve · worker · migrate · merchant · events · health · config. Parses, calls app."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from candela_server import app
 from candela_server.config import Settings
+from candela_server.importing.arguments import add_import_command, import_options
 from candela_server.kernel.errors import CandelaError
 from candela_server.kernel.read_fields import currency_code, time_zone
 
@@ -68,6 +70,21 @@ def _create_merchant(settings: Settings, options: argparse.Namespace) -> int:
 
 def _health(settings: Settings, options: argparse.Namespace) -> int:
     return app.health(settings.grpc_address)
+
+
+def _import_events(settings: Settings, options: argparse.Namespace) -> int:
+    api_key = options.api_key or os.environ.get("CANDELA_API_KEY", "")
+    if not api_key:
+        print("candela: no API key; set CANDELA_API_KEY, or give --api-key", file=sys.stderr)
+        return 2
+    return app.import_events(
+        server=options.server or os.environ.get("CANDELA_SERVER") or settings.grpc_address,
+        api_key=api_key,
+        tls=options.tls,
+        options=import_options(options),
+        quiet=options.quiet,
+        as_json=options.json,
+    )
 
 
 def _config(settings: Settings, options: argparse.Namespace) -> int:
@@ -129,6 +146,9 @@ def parser() -> argparse.ArgumentParser:
     )
     create.add_argument("--json", action="store_true", help="print one JSON object")
     create.set_defaults(command=_create_merchant)
+    events = commands.add_parser("events", help="manage usage events")
+    events_commands = events.add_subparsers(required=True, metavar="COMMAND")
+    add_import_command(events_commands, flags).set_defaults(command=_import_events)
     return parser
 
 
@@ -147,7 +167,7 @@ def _checked(read: Callable[[str], str]) -> Callable[[str], str]:
 def _settings(options: argparse.Namespace) -> Settings:
     named = {name.replace("-", "_") for name in _FLAGS}
     given = {name: value for name, value in vars(options).items() if name in named}
-    if options.command is _health:
-        # Asking a server for its health needs no database.
+    if options.command in (_health, _import_events):
+        # Calling a server needs no database.
         given.setdefault("database_url", "postgresql://unused")
     return Settings(**given)

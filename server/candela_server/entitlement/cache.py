@@ -39,9 +39,17 @@ class _Building:
 class SnapshotCache:
     """Remembered snapshots, the oldest of which go first; concurrent misses of one key share one building."""
 
-    def __init__(self, is_current: Callable[[], bool]) -> None:
-        """Begins empty. `is_current` says whether every change so far has been heard."""
+    def __init__(
+        self,
+        is_current: Callable[[], bool],
+        catch_up: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Begins empty. `is_current` says whether every change that was answered has been heard.
+
+        `catch_up` waits until every change that was committed has been, for callers who have seen one elsewhere.
+        """
         self.is_current = is_current
+        self._catch_up = catch_up
         self._snapshots: dict[Key, Snapshot] = {}
         # Mostly one key, rarely several: a customer is asked about by id, by external id, by each user.
         self._keys_of: dict[str, tuple[Key, ...]] = {}
@@ -59,6 +67,11 @@ class SnapshotCache:
         """The remembered snapshot if nothing has changed since; the caller compares `valid_until`."""
         snapshot = self._snapshots.get((merchant_id, who))
         return snapshot if snapshot is not None and snapshot.alive and self.is_current() else None
+
+    async def catch_up(self) -> None:
+        """Returns when no remembered snapshot is served any more that lacks something committed before the call."""
+        if self._catch_up is not None:
+            await self._catch_up()
 
     def last_known(self, merchant_id: str, who: Hashable) -> Snapshot | None:
         """The remembered snapshot, which something may have changed since."""

@@ -63,6 +63,9 @@ class Checker:
         When the database cannot answer it is what was known before, marked as stale. Raises RevisionUnavailableError
         when this server cannot see that far, and Unavailable when nothing is known.
         """
+        if min_revision:
+            # Whoever names a revision has seen that state, and with it what no call has waited for us to hear.
+            await self._snapshots.catch_up()
         known = self._snapshots.get(merchant_id, who)
         if known is not None and known.revision >= min_revision and self._is_valid(known):
             return known

@@ -245,7 +245,7 @@ class QuickChecks:
         if state is None:
             raise FeatureNotFoundError(question.feature)
         prepared = _Prepared(who, snapshot, state, quantity, merchant_id)
-        if snapshot.alive and len(encoded) <= MAX_PREPARED_BYTES:
+        if not question.min_revision and snapshot.alive and len(encoded) <= MAX_PREPARED_BYTES:
             if len(self._prepared) >= MAX_PREPARED:
                 del self._prepared[next(iter(self._prepared))]
             self._prepared[merchant_id, encoded] = prepared

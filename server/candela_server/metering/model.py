@@ -19,6 +19,8 @@ from candela_server.kernel.errors import (
 )
 from candela_server.kernel.interval import Interval
 
+from .metric_fill import FillStatus
+
 MAX_BATCH_EVENTS = 10_000
 """Events in one batch or chunk: about 2 MB, and one flush of the group commit (EVT-1)."""
 
@@ -56,6 +58,10 @@ class UsageOf:
 
     customer_id: CustomerId
     user_id: UserId | None = None
+
+
+EVERYONE = UsageOf(customer_id=CustomerId(""))
+"""All customers of the merchant together (EVT-8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +112,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredUsage:
-    """What one metric measured; `filled` when events from before the metric are in it (EVT-10)."""
+    """What one metric measured, and how far its rollups have read history (EVT-10)."""
 
     metric: Metric
     value: Decimal
-    filled: bool
+    fill_status: FillStatus
 
 
 class BatchTooLargeError(InvalidInput):

@@ -15,7 +15,7 @@ comparison that each server makes every RECONCILE_S finds that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -178,6 +178,26 @@ class Counters:
         assert change is not None, "there is a cache"
         await self._until_nobody_trusts(change)
 
+    async def forget(self, merchant_id: str, customer_ids: Collection[str] | None) -> bool:
+        """Makes the counters of these customers, or of all for None, read as missing, because usage has changed
+        without a flush. False when Redis could not be told: then this process reads no counter until it could."""
+        if self._cache is None:
+            return True
+        if not self.distrusted:
+            try:
+                async with asyncio.timeout(_REDIS_TIMEOUT_S):
+                    if customer_ids is None:
+                        await self._cache.change_epoch()
+                    else:
+                        await self._cache.drop(merchant_id, customer_ids)
+                return True
+            except (CounterError, TimeoutError):
+                log.warning("counters_not_forgotten", merchant_id=merchant_id, exc_info=True)
+        change = self.distrust()
+        assert change is not None, "there is a cache"
+        await self._until_nobody_trusts(change)
+        return False
+
     def distrust(self) -> asyncio.Task[None] | None:
         """Answers from the database until the epoch has changed, so that no counter of before is read again."""
         self._doubts += 1
@@ -221,7 +241,7 @@ class Counters:
 
     async def audit(self, asks: Sequence[tuple[str, UsageAsk]]) -> list[Drift]:
         """Which of these counters do not hold what they stand for; they are made anew (audit_counters.py)."""
-        if self._cache is None or not self._redis_answers():
+        if self._cache is None or not self.trusted() or not self._redis_answers():
             return []
         return await audit_counters(self._cache, self._events, asks)
 

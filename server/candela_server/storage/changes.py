@@ -62,6 +62,7 @@ class Changes:
         self._members: dict[int, float] = {}
         self._left: set[int] = set()
         self.is_current = self._listener.is_current
+        self.catch_up = self._listener.catch_up
 
     async def start(self) -> None:
         """Begins listening; returns when it does, or when PostgreSQL cannot be reached."""

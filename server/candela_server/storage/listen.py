@@ -82,6 +82,7 @@ class Listener:
         self._wake = asyncio.Event()
         self._probed = asyncio.Event()
         self._to_say: dict[str, list[str]] = {}
+        self._catching_up: list[asyncio.Future[None]] = []
         self.current_until_s = 0.0
 
     def is_current(self) -> bool:
@@ -92,6 +93,19 @@ class Listener:
         """Sends a message soon; those of one moment travel together, separated by commas."""
         self._to_say.setdefault(channel, []).append(message)
         self._wake.set()
+
+    async def catch_up(self) -> None:
+        """Returns when all that was committed before the call has been heard, or when the listener is not current."""
+        if not self.is_current():
+            return
+        caught_up = asyncio.get_running_loop().create_future()
+        self._catching_up.append(caught_up)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(LEASE_S):
+                await caught_up
+        except TimeoutError:
+            self.current_until_s = 0.0
 
     async def start(self) -> None:
         """Begins listening; returns when the first connection listens or has failed."""
@@ -156,6 +170,7 @@ class Listener:
 
     async def _probe(self, connection: Any) -> None:
         said, self._to_say = self._to_say, {}
+        catching_up, self._catching_up = self._catching_up, []
         self._wake.clear()
         sent_s = time.monotonic()
         if said:
@@ -175,6 +190,9 @@ class Listener:
         if settled and not self._leaving:
             self.current_until_s = sent_s + LEASE_S
         self._probed.set()
+        for caught_up in catching_up:
+            if not caught_up.done():
+                caught_up.set_result(None)
 
     async def _sleep(self) -> None:
         with suppress(TimeoutError):

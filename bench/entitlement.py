@@ -12,7 +12,7 @@ from statistics import median
 from candela import Client
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
-from . import cold_checks, snapshot_memory
+from . import cold_checks, local_checks, snapshot_memory
 from .ghz import Ghz, Report
 from .harness import (
     SERVER_CORE,
@@ -74,6 +74,7 @@ def rows(stage: Stage, *, rounds: int, seconds: float) -> list[Row]:
         echo = _Target(ghz, address, pid, CHECK, question)
         found = _unary(check, echo, rounds, seconds)
     found.append(_batches(stage, check, rounds, seconds))
+    found += local_checks.rows(stage, rounds=rounds)
     found += cold_checks.rows(stage)
     found += snapshot_memory.rows(stage)
     return found

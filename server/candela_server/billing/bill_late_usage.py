@@ -5,8 +5,8 @@ within minutes of their end, when nothing is noted yet; and, on test clocks, all
 a whole, and only the difference to what all its lines say goes on the invoice that is being made. A look too many
 costs a query; it never bills anything twice.
 
-Called while the subscriptions are locked, so that two invoices of one never bill the same difference. What an
-adjustment draws from grants is posted at once, because the next look counts on it.
+Whoever stores what is found holds the subscriptions' locks, so that two invoices of one never bill the same
+difference, and posts with it at once what adjustments draw from grants, because the next look counts on it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Offer
 from candela_server.credit import read as credit
-from candela_server.credit.draw_credits import LateDraw, draw_late
+from candela_server.credit.draw_credits import LateDraw
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.kernel.ids import new_id
 from candela_server.metering.model import KnownSpan
@@ -67,26 +67,33 @@ class _Known:
     now: datetime
 
 
-async def bill_late_usage(
+@dataclass(frozen=True, slots=True)
+class WithLateUsage:
+    """The lines of each subscription's new invoice, adjustments of closed periods after the others, and what the
+    adjustments draw."""
+
+    lines: Mapping[SubscriptionId, list[InvoiceLine]]
+    draws: Sequence[LateDraw] = ()
+
+
+async def with_late_usage(
     tx: Tx,
     events: EventStore,
     context: Context,
     lines: Mapping[SubscriptionId, list[InvoiceLine]],
     *,
-    now: datetime,
+    seen_at: datetime,
     on_test_clock: bool,
-) -> dict[SubscriptionId, list[InvoiceLine]]:
-    """The lines of each subscription's new invoice, with adjustments of closed periods after them.
+) -> WithLateUsage:
+    """Adds adjustments to the lines of each subscription's new invoice; writes nothing.
 
     A negative adjustment is billed as far as the invoice bears it; the next invoice finds the rest.
     """
-    ids = sorted(lines)
-    closed = await _to_compare(tx, context, ids, now, on_test_clock=on_test_clock)
-    found = dict(lines)
+    closed = await _to_compare(tx, context, sorted(lines), seen_at, on_test_clock=on_test_clock)
     if not closed:
-        return found
-    known = await _read(tx, events, context, closed, now)
-    billed = await read_billed_lines(tx, sorted({one.subscription_id for one in closed}), now)
+        return WithLateUsage(lines)
+    known = await _read(tx, events, context, closed, seen_at)
+    billed = await read_billed_lines(tx, sorted({one.subscription_id for one in closed}), seen_at)
     drawn = await billed_store.sum_draws(tx, {one.customer_id for one in closed})
     for due in lines.values():
         # What they draw is not free for a closed period.
@@ -94,15 +101,15 @@ async def bill_late_usage(
     by_subscription: defaultdict[SubscriptionId, list[ClosedPeriod]] = defaultdict(list)
     for one in closed:
         by_subscription[one.subscription_id].append(one)
-    posted: list[InvoiceLine] = []
+    found = dict(lines)
+    draws: list[LateDraw] = []
     for one_id, periods in by_subscription.items():
         held = context.subscriptions[one_id]
         made = _adjustments(known, held, periods, billed[one_id], lines[one_id], drawn)
         kept = within_total(lines[one_id], made)
         found[one_id] = [*lines[one_id], *kept]
-        posted += kept
-    await draw_late(tx, _draws(context, posted), at=now)
-    return found
+        draws += _draws(context, kept)
+    return WithLateUsage(found, draws)
 
 
 async def _to_compare(

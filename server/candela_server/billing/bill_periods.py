@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -68,12 +68,14 @@ class WantedInvoice:
     """What falls due for one subscription at one instant.
 
     `id` is that of the draft that is rated again, and `offer` what it was made by, when that is not in force any more.
+    `true_up_at` is when the commitment's period ended that its true-up is for: needed when it bills nothing besides.
     """
 
     subscription_id: SubscriptionId
     periods: Sequence[PeriodToBill]
     id: InvoiceId | None = None
     offer: Offer | None = None
+    true_up_at: datetime | None = None
 
     def offer_in(self, context: Context) -> Offer:
         """What it is rated by."""
@@ -174,7 +176,7 @@ async def rate_invoices(
                     for other in earlier.get(one.subscription_id, ())
                     if other.invoice_id != one.id
                 ],
-                true_ups=_true_ups(held, offer, periods),
+                true_ups=_true_ups(held, offer, one, periods),
             )
         )
         for grant_id, amount in draws_of(lines):
@@ -294,12 +296,16 @@ async def read_billed_lines(
     return found
 
 
-def _true_ups(held: Subscription, offer: Offer, periods: Sequence[PeriodToBill]) -> list[TrueUp]:
-    if offer.price.minimum_commitment is None or not periods:
+def _true_ups(
+    held: Subscription, offer: Offer, one: WantedInvoice, periods: Sequence[PeriodToBill]
+) -> list[TrueUp]:
+    due_at = one.true_up_at
+    if periods:
+        component, period = offer.price.component(periods[0].component_id), periods[0].period
+        in_advance = component.timing is BillingTiming.IN_ADVANCE
+        due_at = period.start_at if in_advance else period.end_at
+    if offer.price.minimum_commitment is None or due_at is None:
         return []
-    component = offer.price.component(periods[0].component_id)
-    period = periods[0].period
-    due_at = period.start_at if component.timing is BillingTiming.IN_ADVANCE else period.end_at
     return [
         TrueUp(line_id=LineId(new_id("line")), committed=committed)
         for committed in periods_ending(offer.price, held.anchor_at, held.time_zone, due_at)
@@ -318,4 +324,5 @@ def _version_of(
 
 
 def _order(wanted: WantedInvoice) -> tuple[str, datetime]:
-    return wanted.subscription_id, min(each.period.start_at for each in wanted.periods)
+    starts = [each.period.start_at for each in wanted.periods]
+    return wanted.subscription_id, min(starts, default=datetime.max.replace(tzinfo=UTC))

@@ -9,9 +9,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from candela_server.catalog import read as catalog
-from candela_server.catalog.model import Offer
-from candela_server.catalog.price import ComponentKind
 from candela_server.credit.draw_credits import draw_credits, expire_credits
 from candela_server.credit.model import CreditGrant, GrantId, LineDraw
 from candela_server.customer.model import Customer, CustomerId
@@ -21,7 +18,8 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
 from . import store
-from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices, read_context
+from .account import pay_from_accounts
+from .bill_periods import Context, rate_invoices, read_context
 from .model import (
     Invoice,
     InvoiceFinalizedError,
@@ -33,13 +31,11 @@ from .model import (
 from .read import get_invoice
 from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
+from .wanted_drafts import wanted_of
 
 CHUNK = 1000
 PAYMENT_TERMS = timedelta(days=30)
 """How long after finalization an invoice is to be paid."""
-
-_RATED = frozenset({LineKind.RECURRING, LineKind.USAGE})
-"""The lines that say which periods a draft bills; the others follow from them, or stay."""
 
 
 async def finalize_due(
@@ -82,22 +78,24 @@ async def finalized(
 ) -> list[Invoice]:
     """The drafts with their numbers, frozen, in the same order; the numbers are taken from now on.
 
-    One on which nothing is due is paid at once (SUB-2).
+    Credit on the customer's account pays first. One on which nothing is due is paid at once (SUB-2).
     """
     if not drafts:
         return []
+    # Before the numbers: their row is locked by whoever takes them, and should be for as short as possible.
+    due = await pay_from_accounts(tx, drafts, now)
     ordinals = await store.take_numbers(tx, len(drafts))
     prefix = seller.settings.invoice_number_prefix
     return [
         replace(
             draft,
             number=invoice_number(prefix, ordinal),
-            status=InvoiceStatus.FINALIZED if draft.total else InvoiceStatus.PAID,
-            amount_due=draft.total,
+            status=InvoiceStatus.FINALIZED if due[draft.id] else InvoiceStatus.PAID,
+            amount_due=due[draft.id],
             finalizes_at=None,
             finalized_at=now,
             due_at=now + PAYMENT_TERMS,
-            ended_at=None if draft.total else now,
+            ended_at=None if due[draft.id] else now,
             seller={"name": seller.name},
             buyer=_party(customers[draft.customer_id]),
         )
@@ -150,60 +148,13 @@ async def _rated_again(
     A draft is rated by the price and the quantities that it was made with, whatever the subscription changed to since.
     Adjustments stay as they are: another invoice may have been made meanwhile that counts on them.
     """
-    offers = await _offers_of(tx, context, drafts)
     lines = await rate_invoices(
-        tx,
-        events,
-        context,
-        [
-            WantedInvoice(
-                subscription_id=draft.subscription_id,
-                periods=[
-                    _period_of(draft, line, offer)
-                    for line in draft.lines
-                    if line.component_id is not None and line.kind in _RATED
-                ],
-                id=draft.id,
-                offer=offer,
-            )
-            for draft, offer in zip(drafts, offers, strict=True)
-        ],
-        seen_at=now,
+        tx, events, context, await wanted_of(tx, context, drafts), seen_at=now
     )
     return [
         replace(draft, lines=(*made, *within_total(made, _adjustments(draft))))
         for draft, made in zip(drafts, lines, strict=True)
     ]
-
-
-async def _offers_of(tx: Tx, context: Context, drafts: Sequence[Invoice]) -> list[Offer]:
-    """What each draft was made by: mostly what its subscription still holds."""
-    keys = []
-    for draft in drafts:
-        now = context.offers[draft.subscription_id]
-        made = next((line for line in draft.lines if line.kind in _RATED), None)
-        changed = made is not None and made.price_id != now.price.id
-        keys.append((made.plan_version_id, made.price_id) if made and changed else None)
-    old = await catalog.get_offers(tx, [key for key in keys if key is not None])
-    return [
-        context.offers[draft.subscription_id] if key is None else old[key]
-        for draft, key in zip(drafts, keys, strict=True)
-    ]
-
-
-def _period_of(draft: Invoice, line: InvoiceLine, offer: Offer) -> PeriodToBill:
-    assert line.component_id is not None, "selected by it"
-    component = offer.price.component(line.component_id)
-    held = None
-    if component.kind is ComponentKind.PER_UNIT:
-        held = line.quantity + (component.seats.included_seats if component.seats else 0)
-    return PeriodToBill(
-        subscription_id=draft.subscription_id,
-        component_id=line.component_id,
-        number=line.period_number,
-        period=line.period,
-        held=held,
-    )
 
 
 def _adjustments(draft: Invoice) -> list[InvoiceLine]:

@@ -9,7 +9,7 @@ the rest due; running it again finds nothing of what is done.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,18 +17,17 @@ import structlog
 
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import BillingTiming
-from candela_server.credit.draw_credits import expire_credits
+from candela_server.credit.draw_credits import draw_late, expire_credits
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import CreditGrant, PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
-from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription.claim_due import claim_due, move_on, park
-from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
 from candela_server.subscription.move_subscribers import move_due
 from candela_server.subscription.rules.schedule import (
     credit_component,
@@ -38,11 +37,10 @@ from candela_server.subscription.rules.schedule import (
 from candela_server.subscription.rules.seats import seats_held
 
 from . import store
-from .bill_late_usage import bill_late_usage
-from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices, read_context
+from .bill_periods import Context, read_context
+from .draft_invoices import draft_invoices
 from .finalize_invoices import finalized
-from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
-from .rules.tax import NO_TAX, tax_for
+from .model import Invoice
 
 log = structlog.get_logger("candela.billing")
 
@@ -96,45 +94,17 @@ async def _bill_chunk(
     context = await read_context(tx, ids, until=now)
     parked = await _park_runaways(tx, seller, context, now)
     due = [one for one in due if one.subscription_id not in parked]
-    by_subscription: defaultdict[SubscriptionId, list[PeriodToBill]] = defaultdict(list)
-    for one in due:
-        by_subscription[one.subscription_id].append(
-            PeriodToBill(
-                subscription_id=one.subscription_id,
-                component_id=one.component_id,
-                number=one.period_number,
-                period=one.period,
-            )
-        )
-    made = await rate_invoices(
-        tx,
-        events,
-        context,
-        [
-            WantedInvoice(subscription_id=one_id, periods=periods)
-            for one_id, periods in by_subscription.items()
-        ],
-        seen_at=now,
+    made = await draft_invoices(
+        tx, events, context, seller, due, now=now, seen_at=now, test_clock_id=test_clock_id
     )
-    lines = await bill_late_usage(
-        tx,
-        events,
-        context,
-        dict(zip(by_subscription, made, strict=True)),
-        now=now,
-        on_test_clock=test_clock_id is not None,
-    )
-    drafts = [
-        _draft(context, context.subscriptions[one_id], found, seller, now, test_clock_id)
-        for one_id, found in lines.items()
-        if found
-    ]
+    await draw_late(tx, made.late_draws, at=now)
+    drafts = made.billing_something
     ready = [draft for draft in drafts if not draft.has_usage]
     numbered = iter(await finalized(tx, seller, context.customers, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
     renewals = _renewals(context, due)
-    await expire_credits(tx, _over_without_invoice(context, due, lines), at=now)
+    await expire_credits(tx, _over_without_invoice(context, due, drafts), at=now)
     await grant_for_periods(tx, renewals, at=now)
     await move_on(tx, [_following(context, one) for one in due])
     await tx.audit_many(
@@ -173,39 +143,6 @@ async def _park_runaways(
 
 def _start_of_day(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _draft(
-    context: Context,
-    held: Subscription,
-    lines: Sequence[InvoiceLine],
-    seller: Merchant,
-    now: datetime,
-    test_clock_id: TestClockId | None,
-) -> Invoice:
-    tax = tax_for(context.customers[held.customer_id])
-    return Invoice(
-        id=InvoiceId(new_id("inv")),
-        number=None,
-        customer_id=held.customer_id,
-        subscription_id=held.id,
-        test_clock_id=test_clock_id,
-        status=InvoiceStatus.DRAFT,
-        currency=held.currency,
-        time_zone=held.time_zone,
-        lines=tuple(lines),
-        tax_percent=tax.percent,
-        tax_amount=NO_TAX,
-        tax_reason=tax.reason,
-        amount_due=sum((line.amount for line in lines), NO_TAX),
-        created_at=now,
-        finalizes_at=now + seller.settings.invoice_grace,
-        finalized_at=None,
-        due_at=None,
-        ended_at=None,
-        seller=None,
-        buyer=None,
-    )
 
 
 def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGrant]:
@@ -251,7 +188,7 @@ def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGr
 def _over_without_invoice(
     context: Context,
     due: Sequence[ScheduledPeriod],
-    lines: Mapping[SubscriptionId, Sequence[InvoiceLine]],
+    drafts: Sequence[Invoice],
 ) -> list[CreditGrant]:
     """The grants that are over as these periods fall due and that no invoice ever draws from: their usage is limited,
     but has no price, or none in this period because a time rule says so (DSL-4).
@@ -262,11 +199,11 @@ def _over_without_invoice(
     reached: dict[SubscriptionId, datetime] = {}
     for one in due:
         reached[one.subscription_id] = max(one.due_at, reached.get(one.subscription_id, one.due_at))
+    billed = {(one.subscription_id, line.component_id) for one in drafts for line in one.lines}
     unpriced: defaultdict[SubscriptionId, list[tuple[Interval, str | None]]] = defaultdict(list)
     for one in due:
         component = context.offers[one.subscription_id].price.component(one.component_id)
-        billed = {line.component_id for line in lines.get(one.subscription_id, ())}
-        if component.id not in billed:
+        if (one.subscription_id, component.id) not in billed:
             unpriced[one.subscription_id].append((one.period, component.metric_id))
     return [
         grant

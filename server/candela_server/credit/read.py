@@ -28,3 +28,11 @@ async def list_grants_of_customers(
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What each grant was ever good for: granted and adjusted, less what was revoked; drawn or expired or not."""
     return await store.sum_granted(tx, grant_ids)
+
+
+async def get_grants(tx: Tx, ids: Sequence[GrantId], *, lock: bool = False) -> list[CreditGrant]:
+    """The grants with these ids and their balances, by id; with `lock` no other transaction draws from them until
+    commit."""
+    if lock:
+        await store.lock_grants(tx, sorted(ids))
+    return await store.list_grants_by_id(tx, ids)

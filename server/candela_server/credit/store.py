@@ -126,6 +126,48 @@ async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Dec
     return {row["grant_id"]: row["amount"] for row in rows}
 
 
+async def sum_moved_by_lines(
+    tx: Tx, grant_ids: Sequence[GrantId], line_ids: Sequence[str]
+) -> dict[GrantId, Decimal]:
+    """What these invoice lines together moved in each of these grants; those that come out even are absent."""
+    rows = await tx.fetch(
+        """
+        SELECT grant_id, sum(amount) AS amount FROM credit_transaction
+        WHERE merchant_id = $1 AND grant_id = ANY($2::text[]) AND invoice_line_id = ANY($3::text[])
+        GROUP BY grant_id HAVING sum(amount) <> 0
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+        list(line_ids),
+    )
+    return {row["grant_id"]: row["amount"] for row in rows}
+
+
+async def lock_grants(tx: Tx, ids: Sequence[str]) -> None:
+    """Waits until nobody else draws from these grants; the lock is that of candela_check_grant_balance."""
+    await tx.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended($1 || wanted.id, 0))
+        FROM unnest($2::text[]) WITH ORDINALITY AS wanted (id, place) ORDER BY wanted.place
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+
+
+async def list_grants_by_id(tx: Tx, ids: Sequence[str]) -> list[CreditGrant]:
+    """The grants with these ids, by id."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.id = ANY($2::text[]) ORDER BY g.id
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
 async def page_grants(
     tx: Tx,
     customer_id: str,

@@ -159,11 +159,11 @@ class Door:
         async def answer(request: bytes, context: Context) -> bytes:
             started = perf_counter()
             try:
-                holder = None
+                holder, named = None, False
                 for name, value in context.invocation_metadata() or ():
-                    if name == "authorization":
-                        holder = known(value) if holder is None else None
-                    elif name in _OTHER_METADATA:
+                    if name == "authorization" and not named:
+                        holder, named = known(value), True
+                    elif name == "authorization" or name in _OTHER_METADATA:
                         holder = None
                         break
                 if holder is None or Scope.READ not in holder.scopes:

@@ -43,7 +43,7 @@ async def build_snapshot(
     """
     catalog = catalog or ReadCatalog()
     holder, user = await _resolve(tx, who)
-    features = await catalog.features(tx)
+    features, metrics = await catalog.basis(tx)
     revision = await store.current_revision(tx)
     if holder is None:
         return _of_nobody(features, revision)
@@ -51,7 +51,6 @@ async def build_snapshot(
     now = own_clock.now()
     holdings = await read_holdings(tx, holder, now, catalog)
     grants = await credit.list_grants(tx, holder.id, now)
-    metrics = await catalog.metrics(tx)
     states = [_state(feature, holdings, grants, metrics, now) for feature in features]
     open_ones = await reservation_store.list_shown(tx, holder.id, now)
     states = show_reserved(states, open_ones, user.id if user else None)

@@ -20,7 +20,7 @@ from candela.entitlement.v1 import entitlement_service_pb2 as pb
 from candela_server.catalog.errors import FeatureNotFoundError
 from candela_server.contract.values import item_error_to_proto
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import CandelaError
+from candela_server.kernel.errors import CandelaError, Unavailable
 from candela_server.metering.quick_counters import QuickCounter, QuickCounters, Raw
 
 from . import wire
@@ -34,6 +34,9 @@ log = structlog.get_logger()
 MAX_PREPARED: Final = 20_000
 AUDIT_EVERY_S: Final = 30.0
 AUDITED: Final = 50
+MAX_PREPARED_BYTES: Final = 1_024
+"""Longer questions, which hold what the contract does not know, are not remembered: they would fill the memory."""
+
 _TAG_1: Final = 0x0A
 _MAX_SHIFT: Final = 28
 _NOTHING: Final = Decimal(0)
@@ -164,9 +167,7 @@ class QuickChecks:
                 results.append(await self._prepare(merchant_id, question, asked, snapshots))
                 current = self._is_current()
             except CandelaError as error:
-                field = error.violations[0].field if error.violations else ""
-                problem = item_error_to_proto(index, error.reason, field, error.message)
-                results.append(_field_1(pb.CheckManyResult(error=problem).SerializeToString()))
+                results.append(_problem(index, error))
         return b"".join(await self._items(merchant_id, results))
 
     async def _items(self, merchant_id: str, results: Sequence[_Prepared | bytes]) -> list[bytes]:
@@ -192,7 +193,13 @@ class QuickChecks:
                 items.append(b"")
                 continue
             items.append(one.as_item())
-        answers = await self._ask(merchant_id, [one for _, one in slow])
+        try:
+            answers = await self._ask(merchant_id, [one for _, one in slow])
+        except Unavailable as error:
+            # Nobody knows the usage now; what needs none is answered all the same.
+            for place, _ in slow:
+                items[place] = _problem(place, error)
+            return items
         for (place, one), answer in zip(slow, answers, strict=True):
             response = wire.check_response_to_proto(answer, one.snapshot).SerializeToString()
             items[place] = _field_1(_field_1(response))
@@ -238,7 +245,7 @@ class QuickChecks:
         if state is None:
             raise FeatureNotFoundError(question.feature)
         prepared = _Prepared(who, snapshot, state, quantity, merchant_id)
-        if snapshot.alive:
+        if not question.min_revision and snapshot.alive and len(encoded) <= MAX_PREPARED_BYTES:
             if len(self._prepared) >= MAX_PREPARED:
                 del self._prepared[next(iter(self._prepared))]
             self._prepared[merchant_id, encoded] = prepared
@@ -249,6 +256,13 @@ class QuickChecks:
         return await self._checker.check_states(
             merchant_id, [(one.snapshot, one.state, one.quantity) for one in wanted]
         )
+
+
+def _problem(index: int, error: CandelaError) -> bytes:
+    """An element of a CheckManyResponse that says why there is no answer."""
+    field = error.violations[0].field if error.violations else ""
+    problem = item_error_to_proto(index, error.reason, field, error.message)
+    return _field_1(pb.CheckManyResult(error=problem).SerializeToString())
 
 
 def _field_1(message: bytes) -> bytes:

@@ -6,7 +6,7 @@ have heard of all changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from candela_server.catalog import read
@@ -19,15 +19,15 @@ OfferKey = tuple[PlanVersionId, PriceId]
 MAX_OFFERS = 1_000
 
 
+Basis = tuple[Sequence[Feature], Mapping[MetricId, Metric]]
+"""All features by slug and all metrics, as of one transaction, so that each feature's metric is among them."""
+
+
 class Catalog(Protocol):
     """What a snapshot needs of the catalog."""
 
-    async def features(self, tx: Tx) -> Sequence[Feature]:
-        """All features, by slug."""
-        ...
-
-    async def metrics(self, tx: Tx) -> dict[MetricId, Metric]:
-        """All metrics."""
+    async def basis(self, tx: Tx) -> Basis:
+        """All features and metrics."""
         ...
 
     async def offers(self, tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
@@ -38,13 +38,10 @@ class Catalog(Protocol):
 class ReadCatalog:
     """The catalog as the database has it."""
 
-    async def features(self, tx: Tx) -> Sequence[Feature]:
-        """All features, by slug."""
-        return await read.list_features(tx)
-
-    async def metrics(self, tx: Tx) -> dict[MetricId, Metric]:
-        """All metrics."""
-        return {metric.id: metric for metric in await read.list_metrics(tx)}
+    async def basis(self, tx: Tx) -> Basis:
+        """All features and metrics."""
+        features = await read.list_features(tx)
+        return features, {metric.id: metric for metric in await read.list_metrics(tx)}
 
     async def offers(self, tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
         """These offers."""
@@ -57,25 +54,19 @@ class Shelf:
     A shelf that is dropped meanwhile is filled for nobody: what is read into it may be from before the change.
     """
 
-    __slots__ = ("_features", "_metrics", "_offers")
+    __slots__ = ("_basis", "_offers")
 
     def __init__(self) -> None:
         """Begins empty."""
-        self._features: Sequence[Feature] | None = None
-        self._metrics: dict[MetricId, Metric] | None = None
+        self._basis: Basis | None = None
         self._offers: dict[OfferKey, Offer] = {}
 
-    async def features(self, tx: Tx) -> Sequence[Feature]:
-        """All features, by slug."""
-        if self._features is None:
-            self._features = await _DATABASE.features(tx)
-        return self._features
-
-    async def metrics(self, tx: Tx) -> dict[MetricId, Metric]:
-        """All metrics."""
-        if self._metrics is None:
-            self._metrics = await _DATABASE.metrics(tx)
-        return self._metrics
+    async def basis(self, tx: Tx) -> Basis:
+        """All features and metrics."""
+        basis = self._basis
+        if basis is None:
+            basis = self._basis = await _DATABASE.basis(tx)
+        return basis
 
     async def offers(self, tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
         """These offers."""

@@ -1,4 +1,5 @@
-"""Every SQL text over the days whose usage changed long after they were over; nothing here decides."""
+"""Every SQL text over usage that changed long after it happened: noted days, and what was corrected; nothing here
+decides."""
 
 from __future__ import annotations
 
@@ -29,12 +30,14 @@ async def note_days(
 
 
 async def list_noted_customers(tx: Tx, customer_ids: Sequence[str]) -> set[str]:
-    """Those of the customers of whom any day is noted."""
+    """Those of the customers of whom any day is noted, or any usage was corrected."""
     rows = await tx.fetch(
         """
         SELECT customer_id FROM unnest($2::text[]) AS asked (customer_id)
         WHERE EXISTS (SELECT FROM late_usage l
                       WHERE l.merchant_id = $1 AND l.customer_id = asked.customer_id)
+           OR EXISTS (SELECT FROM corrected_usage c
+                      WHERE c.merchant_id = $1 AND c.customer_id = asked.customer_id)
         """,
         tx.merchant_id,
         list(customer_ids),
@@ -43,7 +46,8 @@ async def list_noted_customers(tx: Tx, customer_ids: Sequence[str]) -> set[str]:
 
 
 async def list_changed(tx: Tx, spans: Sequence[KnownSpan], *, before_seen: timedelta) -> list[bool]:
-    """Of each span, whether one of its days was noted since it was seen, or up to `before_seen` before that."""
+    """Of each span, whether one of its days was noted, or part of it corrected, since it was seen, or up to
+    `before_seen` before that."""
     rows = await tx.fetch(
         """
         SELECT EXISTS (
@@ -52,7 +56,14 @@ async def list_changed(tx: Tx, spans: Sequence[KnownSpan], *, before_seen: timed
               AND l.metric_id = span.metric_id
               AND l.on_day BETWEEN (span.start_at AT TIME ZONE 'UTC')::date
                                AND (span.end_at AT TIME ZONE 'UTC')::date
-              AND l.noted_at > span.seen_at - $7::interval) AS changed
+              AND l.noted_at > span.seen_at - $7::interval
+        ) OR EXISTS (
+            SELECT FROM corrected_usage c
+            WHERE c.merchant_id = $1 AND c.customer_id = span.customer_id
+              AND c.metric_id = span.metric_id
+              AND c.start_at < span.end_at AND c.end_at > span.start_at
+              AND c.corrected_at > span.seen_at - $7::interval
+        ) AS changed
         FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[])
              WITH ORDINALITY AS span (customer_id, metric_id, start_at, end_at, seen_at, number)
         ORDER BY span.number

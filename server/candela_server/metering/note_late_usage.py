@@ -4,7 +4,8 @@ period again to find the few that late events fell into (EVT-9).
 A day is noted when an event is LATE_AFTER behind the present of the one that takes it in. What comes sooner is in time
 for every period that is not closed within LATE_AFTER of its end; whoever closes one sooner, and customers on test
 clocks, whose present is not the system's, are compared anyway: see billing/bill_late_usage.py. Nothing is noted while
-events come as they happen, so that costs ingestion one comparison for each row that it adds to.
+events come as they happen, so that costs ingestion one comparison for each row that it adds to. What corrections
+change is in corrected_usage already, and is asked for together with the days (EVT-4).
 """
 
 from __future__ import annotations
@@ -44,12 +45,15 @@ async def note_late_usage(
 
 
 async def customers_to_look_at(tx: Tx, customer_ids: Sequence[str]) -> set[str]:
-    """Those of the customers whose usage of any day changed late; most often nobody, and that costs nothing more."""
+    """Those of the customers whose usage of any day changed late or was corrected; most often nobody, and that costs
+    nothing more."""
     return await late_usage_store.list_noted_customers(tx, customer_ids)
 
 
 async def spans_changed(tx: Tx, spans: Sequence[KnownSpan]) -> list[bool]:
-    """Of each span, whether its usage may have changed late since somebody knew it; whole days of UTC are looked at."""
+    """Of each span, whether its usage may have changed late, or was corrected, since somebody knew it.
+
+    Of late events whole days of UTC are looked at."""
     if not spans:
         return []
     return await late_usage_store.list_changed(tx, spans, before_seen=LATE_AFTER)

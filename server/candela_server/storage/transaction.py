@@ -17,6 +17,8 @@ ENTITLEMENTS_CHANNEL = "candela_entitlements"
 OUTBOX_CHANNEL = "candela_outbox"
 TOKEN_MARK = "="
 """What a message begins with that is no change but the token after a transaction's changes (see changes.py)."""
+COUNTERS_MARK = "!"
+"""The message that says: live counters lack events that are about to be acknowledged (see changes.py)."""
 
 Row: TypeAlias = Mapping[str, Any]
 """A row by column name; asyncpg's records are nearly that, and rooms need no more of them."""
@@ -166,6 +168,12 @@ class Tx:
         """Sends a token behind all changes of this transaction, for whoever waits until they are heard."""
         await self._connection.execute(
             "SELECT pg_notify($1, $2)", ENTITLEMENTS_CHANNEL, TOKEN_MARK + token
+        )
+
+    async def counters_lack_events(self) -> None:
+        """Makes every server process stop reading the live counters until it has made them worthless."""
+        await self._connection.execute(
+            "SELECT pg_notify($1, $2)", ENTITLEMENTS_CHANNEL, COUNTERS_MARK
         )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import schedule_store, store
 from .model import ScheduledPeriod, SubscriptionId
 
 
@@ -31,6 +31,11 @@ async def claim_due(
     return []
 
 
+async def hold(tx: Tx, subscription_id: SubscriptionId) -> None:
+    """Waits until nobody else bills a subscription; nobody does until the transaction ends."""
+    await schedule_store.lock_subscription(tx, subscription_id)
+
+
 async def move_on(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
     """Writes what is billed next of the components whose periods were billed."""
     if rows:
@@ -40,3 +45,8 @@ async def move_on(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
 async def park(tx: Tx, ids: Sequence[SubscriptionId], at: datetime) -> None:
     """Stops billing of these subscriptions until a person looks: a safety bound was reached."""
     await store.park(tx, ids, at)
+
+
+async def unpark(tx: Tx, ids: Sequence[SubscriptionId]) -> None:
+    """Lets billing of these subscriptions go on: a person has looked."""
+    await schedule_store.unpark(tx, ids)

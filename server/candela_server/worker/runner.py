@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import procrastinate
 import structlog
 
 from candela_server.billing import read as billing
+from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
+from candela_server.billing.carry_out_billing_run import carry_out_billing_run
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
 from candela_server.entitlement.forget_changes import forget_changes
@@ -22,6 +26,7 @@ from candela_server.kernel.clock import Clock
 from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
 from candela_server.metering import tasks as metering
+from candela_server.metering.fill_metric import METRIC_FILL_STARTED
 from candela_server.metering.note_late_usage import forget_late_usage
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.events import EventStore
@@ -55,6 +60,8 @@ class Worker:
     events: EventStore
     counters: Counters
     clock: Clock
+    # How long raw events are kept; None for good.
+    event_retention: timedelta | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Works until told to stop; jobs in progress are finished first."""
@@ -85,16 +92,22 @@ class Worker:
                 raise result
 
     async def bill_everything_due(self) -> None:
-        """Bills and finalizes what is due in real time, merchant by merchant."""
+        """Bills and finalizes what is due in real time, merchant by merchant.
+
+        One merchant's failure is logged and does not stop the others; the next minute tries it again.
+        """
         now = self.clock.now()
         async with self.db.system() as tx:
             due = await subscription.list_merchants_with_due(tx, now)
             drafts = await billing.list_merchants_with_drafts(tx, now)
-        for merchant_id in drafts:
-            await finalize_due(self.db, self.events, merchant_id, now=now)
-        for merchant_id in due:
-            billed = await run_billing(self.db, self.events, merchant_id, now=now)
-            log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
+        for merchant_id in sorted({*due, *drafts}):
+            try:
+                await finalize_due(self.db, self.events, merchant_id, now=now)
+                billed = await run_billing(self.db, self.events, merchant_id, now=now)
+            except Exception as error:
+                log.error("billing_failed", merchant_id=merchant_id, exc_info=error)
+            else:
+                log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
 
     async def move_subscribers(self, work: PendingWork) -> None:
         """Goes on with a migration, as far as it is not done (CAT-9)."""
@@ -111,16 +124,28 @@ class Worker:
         async def bill(timestamp: int) -> None:
             await self.bill_everything_due()
 
+        filling = asyncio.Lock()
+
+        # No lock among workers: a fill's steps lock each other out, and who is killed holds up nobody.
         @app.periodic(cron="* * * * *")
-        @app.task(name="fill_metrics", queueing_lock="fill", lock="fill")
+        @app.task(name="fill_metrics", queueing_lock="fill")
         async def fill(timestamp: int) -> None:
-            await metering.fill_metrics(self.db, self.events, self.counters, self.clock)
+            if not filling.locked():
+                async with filling:
+                    await metering.fill_metrics(self.db, self.events, self.counters, self.clock)
+
+        @app.periodic(cron="* * * * *")
+        @app.task(name="continue_backfills", queueing_lock="backfill", lock="backfill")
+        async def backfill(timestamp: int) -> None:
+            await metering.continue_backfills(self.db, self.events, self.counters, self.clock)
 
         @app.periodic(cron="7 * * * *")
         @app.task(name="housekeeping", queueing_lock="housekeeping", lock="housekeeping")
         async def housekeeping(timestamp: int) -> None:
             await metering.prepare_partitions(self.events, self.clock)
-            await metering.drop_old_keys(self.events, self.clock)
+            await metering.forget_old_keys(self.db, self.events, self.clock)
+            await metering.delete_old_letters(self.db, self.clock)
+            await metering.age_events(self.events, self.clock, self.event_retention)
             await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
@@ -135,6 +160,12 @@ class Worker:
                 await run_billing(self.db, self.events, merchant_id, now=self.clock.now())
             else:
                 await bill_test_clock(self.db, self.events, merchant_id, TestClockId(test_clock_id))
+
+        @app.task(name="carry_out_billing_run", retry=5)
+        async def carry_out(merchant_id: str, billing_run_id: str) -> None:
+            await carry_out_billing_run(
+                self.db, self.events, self.clock, merchant_id, BillingRunId(billing_run_id)
+            )
 
         @app.task(name="move_subscribers", retry=5)
         async def move(merchant_id: str, migration_id: str, test_clock_id: str | None) -> None:
@@ -163,7 +194,9 @@ class Worker:
         handlers: dict[str, Handler] = {
             TEST_CLOCK_ADVANCING: _deferring(app, "advance_test_clock", _clock_of),
             BILLING_DUE: _deferring(app, "bill_now", _clock_of),
+            METRIC_FILL_STARTED: _filling_now(app),
             MIGRATION_BEGUN: _moving(app),
+            BILLING_RUN_STARTED: _carrying_out(app),
         }
         while True:
             try:
@@ -177,6 +210,16 @@ class Worker:
                     pass
             except Exception as error:  # the database may be away for a while
                 log.warning("relay_failed", exc_info=error)
+
+
+def _filling_now(app: procrastinate.App) -> Handler:
+    """A handler that does not wait for the minute; when the job waits in the queue already, that is as good."""
+
+    async def defer(announcement: Announcement) -> None:
+        with suppress(procrastinate.exceptions.AlreadyEnqueued):
+            await app.configure_task("fill_metrics").defer_async(timestamp=0)
+
+    return defer
 
 
 def _clock_of(announcement: Announcement) -> dict[str, Any]:
@@ -210,6 +253,21 @@ def _moving(app: procrastinate.App) -> Callable[[Announcement], Awaitable[None]]
                 migration_id=MigrationId(announcement.payload["migration_id"]),
                 test_clock_id=announcement.payload["test_clock_id"],
             ),
+        )
+
+    return defer
+
+
+def _carrying_out(app: procrastinate.App) -> Callable[[Announcement], Awaitable[None]]:
+    """A handler that makes a job of a run that somebody started; it takes turns with the merchant's other billing."""
+
+    async def defer(announcement: Announcement) -> None:
+        task = app.configure_task(
+            "carry_out_billing_run", lock=f"{announcement.merchant_id}:{None}"
+        )
+        await task.defer_async(
+            merchant_id=announcement.merchant_id,
+            billing_run_id=announcement.payload["billing_run_id"],
         )
 
     return defer

@@ -1,9 +1,10 @@
-"""What tests of the billing pipeline share: a merchant whose customers really use what they bought."""
+"""A shop that sells "Team", and its books; and a merchant of any price whose customers really use what they bought."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from candela_server.kernel.clock import FixedClock
@@ -12,8 +13,20 @@ from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
 from tests.conftest import TestMerchant
+from tests.helpers.billing import Books
 from tests.helpers.market import Market
+from tests.helpers.selling import Shop
 from tests.integration.metering.builders import start_metering
+
+
+@pytest.fixture
+async def books(
+    db: Postgres, events: EventStore, clock: FixedClock, merchant: TestMerchant
+) -> Books:
+    """Seats at $30 in advance; messages at $0.20 beyond 100 per seat, in arrears; it is 31 January 2026."""
+    shop = Shop(db, clock, merchant.id)
+    await shop.sell_team_plan()
+    return Books(shop, events)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

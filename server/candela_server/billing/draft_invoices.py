@@ -1,0 +1,136 @@
+"""Makes drafts of due periods, without storing them: one per subscription.
+
+The one way from what is due to an invoice, for the pipeline, for previews and for reissues, so that none of them can
+show or charge what another would not (INV-5).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from candela_server.credit.draw_credits import LateDraw
+from candela_server.kernel.ids import new_id
+from candela_server.merchant.model import Merchant, TestClockId
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Tx
+from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+
+from .bill_late_usage import with_late_usage
+from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices
+from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
+from .rules.tax import NO_TAX, tax_for
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """New drafts, one of each subscription; and what their adjustments draw, to be posted by who stores them."""
+
+    by_subscription: Mapping[SubscriptionId, Invoice]
+    late_draws: Sequence[LateDraw]
+
+    @property
+    def billing_something(self) -> list[Invoice]:
+        """Those that are to be stored: an invoice without lines is none."""
+        return [draft for draft in self.by_subscription.values() if draft.lines]
+
+
+async def draft_invoices(
+    tx: Tx,
+    events: EventStore,
+    context: Context,
+    seller: Merchant,
+    due: Sequence[ScheduledPeriod],
+    *,
+    now: datetime,
+    seen_at: datetime,
+    test_clock_id: TestClockId | None,
+) -> Drafts:
+    """The drafts of these periods, made at `now` with the usage that was taken in until `seen_at`."""
+    periods: defaultdict[SubscriptionId, list[PeriodToBill]] = defaultdict(list)
+    for one in due:
+        periods[one.subscription_id].append(
+            PeriodToBill(
+                subscription_id=one.subscription_id,
+                component_id=one.component_id,
+                number=one.period_number,
+                period=one.period,
+            )
+        )
+    return await draft_wanted(
+        tx,
+        events,
+        context,
+        seller,
+        [WantedInvoice(subscription_id=one_id, periods=some) for one_id, some in periods.items()],
+        now=now,
+        seen_at=seen_at,
+        test_clock_id=test_clock_id,
+    )
+
+
+async def draft_wanted(
+    tx: Tx,
+    events: EventStore,
+    context: Context,
+    seller: Merchant,
+    wanted: Sequence[WantedInvoice],
+    *,
+    now: datetime,
+    seen_at: datetime,
+    test_clock_id: TestClockId | None,
+) -> Drafts:
+    """As draft_invoices, of periods that need not be scheduled; at most one invoice of each subscription."""
+    made = await rate_invoices(tx, events, context, wanted, seen_at=seen_at)
+    late = await with_late_usage(
+        tx,
+        events,
+        context,
+        {one.subscription_id: lines for one, lines in zip(wanted, made, strict=True)},
+        seen_at=seen_at,
+        on_test_clock=test_clock_id is not None,
+    )
+    return Drafts(
+        {
+            one_id: _draft(
+                context, context.subscriptions[one_id], found, seller, now, test_clock_id
+            )
+            for one_id, found in late.lines.items()
+        },
+        late.draws,
+    )
+
+
+def _draft(
+    context: Context,
+    held: Subscription,
+    lines: Sequence[InvoiceLine],
+    seller: Merchant,
+    now: datetime,
+    test_clock_id: TestClockId | None,
+) -> Invoice:
+    tax = tax_for(context.customers[held.customer_id])
+    return Invoice(
+        id=InvoiceId(new_id("inv")),
+        number=None,
+        customer_id=held.customer_id,
+        subscription_id=held.id,
+        test_clock_id=test_clock_id,
+        status=InvoiceStatus.DRAFT,
+        currency=held.currency,
+        time_zone=held.time_zone,
+        lines=tuple(lines),
+        tax_percent=tax.percent,
+        tax_amount=NO_TAX,
+        tax_reason=tax.reason,
+        amount_due=sum((line.amount for line in lines), NO_TAX),
+        created_at=now,
+        finalizes_at=now + seller.settings.invoice_grace,
+        finalized_at=None,
+        due_at=None,
+        ended_at=None,
+        seller=None,
+        buyer=None,
+    )

@@ -1,0 +1,68 @@
+"""Voids an invoice and makes a new draft of the same periods (INV-6)."""
+
+from __future__ import annotations
+
+from candela_server.credit.draw_credits import draw_late
+from candela_server.kernel.clock import Clock
+from candela_server.merchant import read as merchant
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Tx
+from candela_server.subscription.claim_due import hold
+
+from . import correction_store, store
+from .bill_periods import read_context
+from .draft_invoices import draft_wanted
+from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError
+from .read import get_invoice
+from .rules.invoice_states import InvoiceAct, after
+from .void_invoice import annul
+from .wanted_drafts import wanted_of
+
+
+async def reissue_invoice(
+    tx: Tx, events: EventStore, clock: Clock, invoice_id: InvoiceId, *, reason: str
+) -> tuple[Invoice, Invoice]:
+    """The void invoice and the draft in its place. Raises InvoiceNotFoundError and InvoiceTransitionRefusedError.
+
+    The draft is rated as if it were made now: with all events taken in, those of other closed periods as adjustments,
+    with the credits that went back; but by the price and the quantities of the invoice. It waits for the merchant's
+    grace like any other, so that people can look at it. An invoice that was voided before is reissued
+    once as well.
+    """
+    before = await get_invoice(tx, invoice_id, lock=True)
+    after(before, InvoiceAct.REISSUE)
+    successor = await correction_store.find_reissue(tx, before.id)
+    if successor is not None:
+        raise InvoiceTransitionRefusedError(
+            before.id, before.status, InvoiceAct.REISSUE, f"{successor} has taken its place"
+        )
+    # As a billing run does: two invoices of a subscription never bill the same late usage.
+    await hold(tx, before.subscription_id)
+    now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
+    voided = before
+    if before.status is not InvoiceStatus.VOID:
+        voided = await annul(tx, before, now, reason=reason)
+    context = await read_context(tx, [before.subscription_id], until=now)
+    made = await draft_wanted(
+        tx,
+        events,
+        context,
+        await merchant.get_merchant(tx),
+        await wanted_of(tx, context, [before]),
+        now=now,
+        seen_at=now,
+        test_clock_id=before.test_clock_id,
+    )
+    await draw_late(tx, made.late_draws, at=now)
+    draft = made.by_subscription[before.subscription_id]
+    await store.insert_invoices(tx, [draft])
+    await correction_store.insert_reissue(tx, voided.id, draft.id)
+    await tx.audit(
+        "invoice.reissued",
+        draft.id,
+        None,
+        {"status": draft.status, "total": draft.total, "replaces": voided.id},
+        reason=reason or None,
+    )
+    await tx.entitlements_changed(draft.customer_id)
+    return voided, draft

@@ -29,7 +29,6 @@ from candela_server.customer.create_customer import CreateCustomer, create_custo
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.model import TestClockId
-from candela_server.metering.ingest_events import Ingestor
 from candela_server.metering.model import Outcome
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
@@ -39,7 +38,8 @@ from candela_server.subscription.create_subscription import (
 )
 from candela_server.subscription.model import CollectionMethod, Subscription
 
-from tests.integration.metering.builders import event
+from tests.integration.metering.builders import Metering, event
+from tests.integration.metering.correcting import by_keys, void
 
 FIXED = price_pb2.COMPONENT_KIND_FIXED
 SEATS = price_pb2.COMPONENT_KIND_PER_UNIT
@@ -80,7 +80,7 @@ class Market:
     events: EventStore
     clock: FixedClock
     merchant_id: str
-    ingestor: Ingestor
+    metering: Metering
     keys: count[int] = field(default_factory=count)
 
     async def sell(
@@ -170,13 +170,18 @@ class Market:
                 ),
             )
 
-    async def use(self, customer: Customer, amount: str, at: datetime) -> None:
-        """Records calls that happened at an instant."""
-        recorded = await self.ingestor.record(
-            self.merchant_id,
-            [event(f"key {next(self.keys)}", customer, amount, name="call", at=at)],
+    async def use(self, customer: Customer, amount: str, at: datetime) -> str:
+        """Records calls that happened at an instant, and answers the event's key."""
+        key = f"key {next(self.keys)}"
+        recorded = await self.metering.ingestor.record(
+            self.merchant_id, [event(key, customer, amount, name="call", at=at)]
         )
         assert recorded.outcomes == [Outcome.ACCEPTED], recorded.rejections
+        return key
+
+    async def take_back(self, key: str) -> None:
+        """Voids an event."""
+        assert await void(self.metering, **by_keys(key)) == 1
 
     async def bill(self, now: datetime) -> int:
         """Finalizes and bills what is due at an instant; answers how many invoices are new."""

@@ -35,6 +35,6 @@ async def market(
 ) -> AsyncIterator[Market]:
     """A merchant with running ingestion, at 15:00 UTC on 31 January 2026."""
     metering = await start_metering(db, events, clock, redis, merchant.id)
-    yield Market(db, events, clock, merchant.id, metering.ingestor)
+    yield Market(db, events, clock, merchant.id, metering)
     await metering.ingestor.stop()
     await metering.counters.stop()

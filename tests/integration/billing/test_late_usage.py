@@ -168,21 +168,11 @@ async def test_usage_taken_back__is_given_back_as_far_as_invoices_bear_it_and_th
     await market.sell(fee("15"), calls(flat("1")))
     customer = await market.subscribe()
     await market.bill(JANUARY)
-    await close_february(market, customer, "40")
+    market.clock.advance(IN_FEBRUARY)
+    mistaken = await market.use(customer, "35", IN_FEBRUARY)
+    await close_february(market, customer, "5")
     market.clock.advance(IN_MARCH)
-    # What a correction leaves behind: less in the rollups, and a note of the day.
-    async with market.events.writer() as connection:
-        await connection.execute(
-            "UPDATE usage_rollup SET value_sum = value_sum - 35 WHERE merchant_id = %s",
-            [market.merchant_id],
-        )
-        await connection.execute(
-            """
-            INSERT INTO late_usage SELECT merchant_id, customer_id, metric_id, '2026-02-10', %s
-            FROM usage_rollup WHERE merchant_id = %s AND user_id = ''
-            """,
-            [IN_MARCH, market.merchant_id],
-        )
+    await market.take_back(mistaken)
 
     for now in (MARCH, MARCH + GRACE, APRIL, APRIL + GRACE, datetime(2026, 5, 31, 15, tzinfo=UTC)):
         await market.bill(now)

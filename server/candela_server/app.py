@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
@@ -26,6 +27,7 @@ from candela_server.billing.credit_note_servicer import CreditNoteServicer
 from candela_server.billing.credit_note_wire import credit_note_id_from_proto
 from candela_server.billing.preview_servicer import PreviewServicer
 from candela_server.billing.release_parked import release_parked
+from candela_server.billing.run_changes import settle
 from candela_server.billing.servicer import InvoiceServicer
 from candela_server.billing.wire import invoice_id_from_proto
 from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
@@ -76,10 +78,11 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.migrate import Phase
 from candela_server.storage.migrate import migrate as run_migrations
 from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres
+from candela_server.storage.postgres import Postgres, Tx
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
 from candela_server.subscription import read_schedule
+from candela_server.subscription.change import Changed
 from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
@@ -342,14 +345,19 @@ def _rooms(
             PricingTableServicer(*ordinary),
             UsageServicer(db, events, clock, secret, mutations),
             CreditServicer(db, clock, secret),
-            SubscriptionServicer(*ordinary),
+            SubscriptionServicer(*ordinary, partial(_settle, events)),
             MigrationServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),
             CreditNoteServicer(*ordinary),
             BillingRunServicer(*ordinary),
-            PreviewServicer(db, events, clock),
+            PreviewServicer(db, events, clock, secret),
         ]
     return rooms
+
+
+async def _settle(events: EventStore, tx: Tx, changed: Changed) -> list[str]:
+    """Bills a change at once where it asks for that: billing's part of a change of a subscription."""
+    return await settle(tx, events, changed)
 
 
 def _desk(

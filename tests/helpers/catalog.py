@@ -18,11 +18,16 @@ from candela_server.catalog.price_servicer import PriceServicer
 from candela_server.customer.servicer import CustomerServicer
 from candela_server.kernel.clock import FixedClock
 from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres
+from candela_server.storage.postgres import Postgres, Tx
+from candela_server.subscription.change import Changed
 from candela_server.subscription.servicer import SubscriptionServicer
 
 _Request = TypeVar("_Request", bound=Any)
 _Response = TypeVar("_Response")
+
+
+async def _never_settled(tx: Tx, changed: Changed) -> list[str]:
+    raise AssertionError("no test of the catalog changes subscriptions")
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ class Counter:
         self.prices = PriceServicer(*ordinary)
         self.metrics = MetricServicer(*ordinary)
         self.customers = CustomerServicer(*ordinary)
-        self.subscriptions = SubscriptionServicer(*ordinary)
+        self.subscriptions = SubscriptionServicer(*ordinary, _never_settled)
 
     async def sell(
         self, request: plan_service_pb2.CreatePlanRequest

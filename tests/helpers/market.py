@@ -128,9 +128,15 @@ class Market:
         self, *, seats: int | None = None, test_clock_id: TestClockId | None = None
     ) -> Customer:
         """A new customer in UTC who takes the plan now."""
+        customer = await self.sign_up(test_clock_id=test_clock_id)
+        await self.hold(customer, seats=seats)
+        return customer
+
+    async def sign_up(self, *, test_clock_id: TestClockId | None = None) -> Customer:
+        """A new customer in UTC."""
         name = f"customer {next(self.keys)}"
         async with self.db.writing(self.merchant_id) as tx:
-            customer = await create_customer(
+            return await create_customer(
                 tx,
                 self.clock,
                 CreateCustomer(
@@ -145,8 +151,6 @@ class Market:
                     test_clock_id=test_clock_id,
                 ),
             )
-        await self.hold(customer, seats=seats)
-        return customer
 
     async def hold(self, customer: Customer, *, seats: int | None = None) -> Subscription:
         """The customer takes the plan now."""

@@ -191,20 +191,21 @@ def _adjustments(
         own = [line for line in before if _belongs(line, one)]
         others = [line for line in before if not _belongs(line, one)]
         offer, to_bill = known.offers[one], _to_bill(one)
+        then = known.context.held_at(held.id, one.period.start_at)
         invoice = InvoiceToRate(
             offer=offer,
-            anchor_at=held.anchor_at,
+            anchor_at=then.anchor_at,
             time_zone=held.time_zone,
             periods=[
                 billed_period(
-                    held,
+                    then,
                     offer,
                     to_bill,
                     known.used[one],
                     [
                         replace(grant, balance=_available(known, grant, own, drawn))
                         for grant in known.context.grants.get(held.customer_id, ())
-                        if pays_for(grant, to_bill, offer)
+                        if pays_for(grant, to_bill, offer, then)
                     ],
                     known.now,
                 )

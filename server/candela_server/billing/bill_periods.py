@@ -34,6 +34,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Subscription, SubscriptionId
+from candela_server.subscription.rules.credits_held import counts_for
 from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
 
 from . import billed_store
@@ -90,7 +91,21 @@ class Context:
     offers: Mapping[SubscriptionId, Offer]
     customers: Mapping[CustomerId, Customer]
     grants: Mapping[CustomerId, Sequence[CreditGrant]]
-    plan_versions: Mapping[SubscriptionId, PlanVersionSteps]
+    histories: Mapping[SubscriptionId, Sequence[Subscription]]
+
+    def held_at(self, subscription_id: SubscriptionId, instant: datetime) -> Subscription:
+        """The subscription in the version of an instant; the first one for what lies before it."""
+        history = self.histories[subscription_id]
+        return next(
+            (one for one in reversed(history) if one.version.valid_from <= instant), history[0]
+        )
+
+    def plan_versions(self, subscription_id: SubscriptionId) -> PlanVersionSteps:
+        """Since when it has been on which plan version, oldest first."""
+        return [
+            (one.version.valid_from, one.version.plan_version_id)
+            for one in self.histories[subscription_id]
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +133,7 @@ async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime
         offers={one_id: offers[key] for one_id, key in keys.items()},
         customers=await customer.get_customers(tx, holders),
         grants=grants,
-        plan_versions=await subscription.list_plan_versions(tx, subscriptions.values()),
+        histories=await subscription.list_histories(tx, subscriptions.values()),
     )
 
 
@@ -143,7 +158,7 @@ async def rate_invoices(
     made: dict[int, list[InvoiceLine]] = {}
     for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
         one = wanted[index]
-        offer, held = one.offer_in(context), context.subscriptions[one.subscription_id]
+        offer, held = one.offer_in(context), _held_by(context, one)
         periods = sorted(
             one.periods,
             key=lambda each: (
@@ -158,14 +173,14 @@ async def rate_invoices(
                 time_zone=held.time_zone,
                 periods=[
                     billed_period(
-                        held,
+                        then := context.held_at(held.id, each.period.start_at),
                         offer,
                         each,
                         used.get(each, Measured()),
                         [
                             replace(grant, balance=left[grant.id])
                             for grant in context.grants.get(held.customer_id, ())
-                            if pays_for(grant, each, offer)
+                            if pays_for(grant, each, offer, then)
                         ],
                         seen_at,
                     )
@@ -195,10 +210,11 @@ def billed_period(
     grants: Sequence[CreditGrant],
     seen_at: datetime,
 ) -> BilledPeriod:
-    """What the rules need to know of one period."""
+    """What the rules need to know of one period, by the version of the subscription that it began under."""
     component = offer.price.component(one.component_id)
-    # Only a first period can be shorter than its rule says.
-    rule = component.recurrence_in(held.time_zone) if one.number == 0 else None
+    # Only a first period can be shorter than its rule says, or one of usage that a change has cut.
+    may_be_cut = held.version.number > 1 or held.version.valid_to is not None
+    rule = component.recurrence_in(held.time_zone) if one.number == 0 or may_be_cut else None
     return BilledPeriod(
         offer=offer,
         component=component,
@@ -212,7 +228,7 @@ def billed_period(
         grants=grants,
         line_id=LineId(new_id("line")),
         credit_line_id=LineId(new_id("line")),
-        whole=rule.whole_period(held.anchor_at, 0) if rule else None,
+        whole=rule.whole_period(held.anchor_at, one.number) if rule else None,
     )
 
 
@@ -238,10 +254,10 @@ async def measure(
     ]
 
 
-def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer) -> bool:
-    """Whether a grant can pay for a component's usage of the whole period.
+def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer, held: Subscription) -> bool:
+    """Whether a grant can pay for a component's usage of the whole period, which began under this version.
 
-    Usage credits of a plan belong to the subscription they came with.
+    Usage credits of a plan belong to the subscription they came with, while its terms last.
     """
     metric_id = offer.price.component(one.component_id).metric_id
     return (
@@ -249,7 +265,7 @@ def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer) -> bool:
         and grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == metric_id
         and grant.component_id in (None, one.component_id)
-        and grant.subscription_id in (None, one.subscription_id)
+        and counts_for(grant, held, offer)
         and grant.covers(one.period)
     )
 
@@ -312,15 +328,26 @@ def _true_ups(
     ]
 
 
+def _held_by(context: Context, wanted: WantedInvoice) -> Subscription:
+    """The subscription in the version that what is wanted began under; in force when that is not known."""
+    starts = [each.period.start_at for each in wanted.periods]
+    if not starts:
+        return context.subscriptions[wanted.subscription_id]
+    return context.held_at(wanted.subscription_id, min(starts))
+
+
 def _version_of(
     context: Context, held: Subscription, offer: Offer, line: InvoiceLine
 ) -> PlanVersionId:
+    if context.subscriptions[held.id].version.plan_id != offer.plan.id:
+        # It has moved to another plan since.
+        return offer.version.id
     timing = (
         BillingTiming.IN_ARREARS
         if line.component_id is None
         else offer.price.component(line.component_id).timing
     )
-    return plan_version_of_period(context.plan_versions[held.id], line.period, timing)
+    return plan_version_of_period(context.plan_versions(held.id), line.period, timing)
 
 
 def _order(wanted: WantedInvoice) -> tuple[str, datetime]:

@@ -130,6 +130,20 @@ async def sum_credited(tx: Tx, invoice_id: InvoiceId) -> tuple[dict[LineId, Deci
     return amounts, sum((row["tax_amount"] for row in rows), Decimal(0))
 
 
+async def sum_credited_of_lines(tx: Tx, ids: Sequence[LineId]) -> dict[LineId, Decimal]:
+    """What all notes took back of these lines before tax; only those of which they did."""
+    rows = await tx.fetch(
+        """
+        SELECT invoice_line_id, sum(amount) AS amount FROM credit_note_line
+        WHERE merchant_id = $1 AND invoice_line_id = ANY($2::text[])
+        GROUP BY invoice_line_id
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return {LineId(row["invoice_line_id"]): row["amount"] for row in rows}
+
+
 async def _with_lines(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[CreditNote]:
     if not rows:
         return []

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from candela_server.catalog import read as catalog
+from candela_server.catalog.read import OfferKey
 from candela_server.credit.draw_credits import LateDraw
 from candela_server.kernel.ids import new_id
 from candela_server.merchant.model import Merchant, TestClockId
@@ -18,6 +20,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
 
+from .bill_changed_periods import with_changed_periods
 from .bill_late_usage import with_late_usage
 from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
@@ -49,22 +52,12 @@ async def draft_invoices(
     test_clock_id: TestClockId | None,
 ) -> Drafts:
     """The drafts of these periods, made at `now` with the usage that was taken in until `seen_at`."""
-    periods: defaultdict[SubscriptionId, list[PeriodToBill]] = defaultdict(list)
-    for one in due:
-        periods[one.subscription_id].append(
-            PeriodToBill(
-                subscription_id=one.subscription_id,
-                component_id=one.component_id,
-                number=one.period_number,
-                period=one.period,
-            )
-        )
     return await draft_wanted(
         tx,
         events,
         context,
         seller,
-        [WantedInvoice(subscription_id=one_id, periods=some) for one_id, some in periods.items()],
+        await _wanted(tx, due),
         now=now,
         seen_at=seen_at,
         test_clock_id=test_clock_id,
@@ -82,13 +75,20 @@ async def draft_wanted(
     seen_at: datetime,
     test_clock_id: TestClockId | None,
 ) -> Drafts:
-    """As draft_invoices, of periods that need not be scheduled; at most one invoice of each subscription."""
+    """As draft_invoices, of periods that need not be scheduled; one invoice of each subscription.
+
+    What is wanted of a subscription at different prices goes on its one invoice; so does what changes within periods
+    come to, even when nothing else is wanted.
+    """
     made = await rate_invoices(tx, events, context, wanted, seen_at=seen_at)
+    lines: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
+    for one, some in zip(wanted, made, strict=True):
+        lines[one.subscription_id] += some
     late = await with_late_usage(
         tx,
         events,
         context,
-        {one.subscription_id: lines for one, lines in zip(wanted, made, strict=True)},
+        await with_changed_periods(tx, context, lines, now=seen_at),
         seen_at=seen_at,
         on_test_clock=test_clock_id is not None,
     )
@@ -101,6 +101,33 @@ async def draft_wanted(
         },
         late.draws,
     )
+
+
+async def _wanted(tx: Tx, due: Sequence[ScheduledPeriod]) -> list[WantedInvoice]:
+    """What is due of each subscription, by what it holds and, apart, by each price that it held before."""
+    periods: defaultdict[tuple[SubscriptionId, OfferKey | None], list[PeriodToBill]]
+    periods = defaultdict(list)
+    for one in due:
+        last = one.last_terms
+        key = (last.plan_version_id, last.price_id) if last else None
+        periods[one.subscription_id, key].append(
+            PeriodToBill(
+                subscription_id=one.subscription_id,
+                component_id=one.component_id,
+                number=one.period_number,
+                period=one.period,
+                held=last.held if last else None,
+            )
+        )
+    offers = await catalog.get_offers(tx, [key for _, key in periods if key is not None])
+    return [
+        WantedInvoice(
+            subscription_id=one_id, periods=some, offer=None if key is None else offers[key]
+        )
+        for (one_id, key), some in sorted(
+            periods.items(), key=lambda item: (item[0][0], str(item[0][1]))
+        )
+    ]
 
 
 def _draft(

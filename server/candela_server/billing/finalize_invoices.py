@@ -16,6 +16,8 @@ from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
+from candela_server.subscription.rules.credits_held import counts_for
+from candela_server.subscription.rules.reschedule import ENDED
 
 from . import store
 from .account import pay_from_accounts
@@ -31,7 +33,7 @@ from .model import (
 from .read import get_invoice
 from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
-from .wanted_drafts import wanted_of
+from .wanted_drafts import FOLLOWING, wanted_of
 
 CHUNK = 1000
 PAYMENT_TERMS = timedelta(days=30)
@@ -148,24 +150,29 @@ async def _rated_again(
     A draft is rated by the price and the quantities that it was made with, whatever the subscription changed to since.
     Adjustments stay as they are: another invoice may have been made meanwhile that counts on them.
     """
-    lines = await rate_invoices(
-        tx, events, context, await wanted_of(tx, context, drafts), seen_at=now
+    wanted = await wanted_of(tx, context, drafts)
+    lines = iter(
+        await rate_invoices(
+            tx, events, context, [one for some in wanted for one in some], seen_at=now
+        )
     )
+    rated = [[line for _ in some for line in next(lines)] for some in wanted]
     return [
         replace(draft, lines=(*made, *within_total(made, _adjustments(draft))))
-        for draft, made in zip(drafts, lines, strict=True)
+        for draft, made in zip(drafts, rated, strict=True)
     ]
 
 
 def _adjustments(draft: Invoice) -> list[InvoiceLine]:
-    return [line for line in draft.lines if line.kind is LineKind.ADJUSTMENT]
+    return [line for line in draft.lines if line.kind in FOLLOWING]
 
 
 def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:
     """The grants that no later invoice can draw from, with what these invoices left of them.
 
-    A grant lapses when it ends with a period that is now invoiced and that it could pay for. One of an earlier period
-    stays: its own invoice may still be a draft, whatever order the drafts are finalized in.
+    A grant lapses when it ends with a period that is now invoiced and that it could pay for, or when that period was
+    the last one of the terms that it came with. One of an earlier period stays: its own invoice may still be a draft,
+    whatever order the drafts are finalized in.
     """
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     for invoice in invoices:
@@ -181,10 +188,14 @@ def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:
         }
         for grant in context.grants.get(invoice.customer_id, ()):
             of_this = grant.subscription_id == invoice.subscription_id
+            held = context.subscriptions[invoice.subscription_id]
+            over = grant.definition_id is not None and (
+                held.version.status in ENDED or not counts_for(grant, held, context.offers[held.id])
+            )
             if of_this and any(
                 grant.metric_id == metric_id
                 and grant.covers(period)
-                and grant.expires_at == period.end_at
+                and (grant.expires_at == period.end_at or over)
                 for metric_id, period in used
             ):
                 lapsed[grant.id] = replace(grant, balance=grant.balance - drawn[grant.id])

@@ -86,7 +86,7 @@ async def _drawn_by_drafts(
     if not drafts:
         return drawn
     context = await read_context(tx, sorted({one.subscription_id for one in drafts}), until=now)
-    wanted = await wanted_of(tx, context, drafts)
+    wanted = [one for some in await wanted_of(tx, context, drafts) for one in some]
     for made in await rate_invoices(tx, events, context, wanted, seen_at=now):
         for grant_id, amount in draws_of(made):
             drawn[grant_id] += amount

@@ -48,7 +48,7 @@ async def reissue_invoice(
         events,
         context,
         await merchant.get_merchant(tx),
-        await wanted_of(tx, context, [before]),
+        (await wanted_of(tx, context, [before]))[0],
         now=now,
         seen_at=now,
         test_clock_id=before.test_clock_id,

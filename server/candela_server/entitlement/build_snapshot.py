@@ -22,6 +22,7 @@ from candela_server.customer.model import Customer, CustomerById, CustomerRef, U
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
+from candela_server.subscription.rules.credits_held import counts_for
 
 from . import reservation_store, store
 from .holdings import Holding, read_holdings
@@ -146,7 +147,7 @@ def _metered(
         for grant in grants
         if grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == feature.metric_id
-        and grant.subscription_id in (None, held.id)
+        and counts_for(grant, held, offer)
         # What the plan that is not paid for has granted is not used up meanwhile.
         and (grant.subscription_id is None or winner.access is Access.FULL)
     ]

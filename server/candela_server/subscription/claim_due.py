@@ -31,15 +31,25 @@ async def claim_due(
     return []
 
 
+async def due_of(
+    tx: Tx, subscription_id: SubscriptionId, *, until: datetime
+) -> list[ScheduledPeriod]:
+    """The periods of one subscription that are due first, if they are due by `until`; it must be locked."""
+    return await store.list_first_due(tx, [subscription_id], until)
+
+
 async def hold(tx: Tx, subscription_id: SubscriptionId) -> None:
     """Waits until nobody else bills a subscription; nobody does until the transaction ends."""
     await schedule_store.lock_subscription(tx, subscription_id)
 
 
-async def move_on(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
-    """Writes what is billed next of the components whose periods were billed."""
-    if rows:
-        await store.put_schedule(tx, rows)
+async def move_on(
+    tx: Tx, billed: Sequence[ScheduledPeriod], following: Sequence[ScheduledPeriod]
+) -> None:
+    """Forgets what was billed and writes what is billed next of the same components."""
+    if billed:
+        await store.delete_schedule(tx, billed)
+        await store.insert_schedule(tx, following)
 
 
 async def park(tx: Tx, ids: Sequence[SubscriptionId], at: datetime) -> None:

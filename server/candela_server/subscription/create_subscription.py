@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Offer
-from candela_server.catalog.price import Component, ComponentId, ComponentKind, Price, PriceId
+from candela_server.catalog.price import ComponentId, Price, PriceId
 from candela_server.catalog.refs import Ref
 from candela_server.catalog.rules.not_billable_yet import what_cannot_be_billed
 from candela_server.credit.grant_credits import grant_for_periods
@@ -33,6 +33,7 @@ from .model import (
     SubscriptionVersion,
 )
 from .rules.lifecycle import RUNNING
+from .rules.quantities import new_quantities
 from .rules.schedule import credit_period, scheduled_period
 from .rules.seats import seats_held
 
@@ -93,7 +94,7 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
             plan_id=plan.id,
             plan_version_id=version.id,
             price_id=price.id,
-            quantities=_quantities(price, command),
+            quantities=new_quantities(price, command.quantities, command.seats),
             valid_from=start_at,
             valid_to=None,
             reason=command.reason,
@@ -136,44 +137,10 @@ def _checked_start(start_at: datetime | None, now: datetime) -> datetime:
         return start_at
 
 
-def _quantities(price: Price, command: CreateSubscription) -> dict[ComponentId, Decimal]:
-    """How much is held of each PER_UNIT component. Raises InvalidInput."""
-    counted = {one.id: one for one in price.components if one.kind is ComponentKind.PER_UNIT}
-    with FieldViolations() as fields:
-        for component_id in command.quantities:
-            if component_id not in counted:
-                fields.add("quantities", f"{component_id} is no PER_UNIT component of the price")
-        if command.seats is not None and not counted:
-            fields.add("seats", "must be absent: the price has no PER_UNIT component")
-        quantities = {}
-        for component_id, component in counted.items():
-            field = "quantities" if component_id in command.quantities else "seats"
-            quantity = command.quantities.get(component_id, command.seats)
-            if quantity is None:
-                quantity = Decimal(max(1, _least(component)))
-            problem = _problem_with(component, quantity)
-            if problem:
-                fields.add(field, problem)
-            quantities[component_id] = quantity
-        return quantities
-
-
-def _least(component: Component) -> int:
-    return component.seats.minimum_seats if component.seats else 0
-
-
-def _problem_with(component: Component, quantity: Decimal) -> str | None:
-    if quantity < _least(component):
-        return f"must be at least {_least(component)} for {component.name!r}, not {quantity}"
-    if component.seats is not None and quantity != quantity.to_integral_value():
-        return f"must be whole for {component.name!r}, not {quantity}"
-    return None
-
-
 async def _schedule(
     tx: Tx, subscription: Subscription, price: Price, test_clock_id: TestClockId | None
 ) -> None:
-    await store.put_schedule(
+    await store.insert_schedule(
         tx,
         [
             scheduled_period(

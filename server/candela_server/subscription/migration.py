@@ -13,6 +13,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.kernel.errors import NotFound, Reason
 from candela_server.merchant.model import TestClockId
 
+from .model import Proration as Proration
 from .model import SubscriptionId
 
 MigrationId = NewType("MigrationId", str)
@@ -24,14 +25,6 @@ class MoveTiming(StrEnum):
     NOW = "now"
     PERIOD_END = "period_end"
     AT = "at"
-
-
-class Proration(StrEnum):
-    """What becomes of the part of a period that a change cuts off (SEAT-1)."""
-
-    NEXT_INVOICE = "next_invoice"
-    INVOICE_NOW = "invoice_now"
-    NONE = "none"
 
 
 class MigrationStatus(StrEnum):

@@ -38,9 +38,22 @@ class CollectionMethod(StrEnum):
     CHARGE_AUTOMATICALLY = "charge_automatically"
 
 
+class Proration(StrEnum):
+    """What becomes of the part of a period that a change cuts off (SEAT-1)."""
+
+    NEXT_INVOICE = "next_invoice"
+    INVOICE_NOW = "invoice_now"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionVersion:
-    """The terms from an instant on. `quantities` are held of PER_UNIT components; `valid_to` None: in force."""
+    """The terms from an instant on. `quantities` are held of PER_UNIT components; `valid_to` None: in force.
+
+    `anchor_at` is what periods are counted from, when that is not what the subscription began with. `terms_since` is
+    when its plan took another's place: what that one granted counts no more. `proration` says what became of the
+    periods that this version cut.
+    """
 
     number: int
     status: Status
@@ -52,11 +65,18 @@ class SubscriptionVersion:
     valid_to: datetime | None
     reason: str
     actor: str
+    anchor_at: datetime | None = None
+    cancel_at: datetime | None = None
+    terms_since: datetime | None = None
+    proration: Proration = Proration.NEXT_INVOICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A customer's hold on a plan, with one version of its terms."""
+    """A customer's hold on a plan, with one version of its terms.
+
+    `anchor_at` is what this version counts periods from.
+    """
 
     id: SubscriptionId
     customer_id: CustomerId
@@ -70,8 +90,20 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastTerms:
+    """By what a component is billed that is not held any more: its price, and how much of it was held."""
+
+    plan_version_id: PlanVersionId
+    price_id: PriceId
+    held: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledPeriod:
-    """The next period of one component that will be billed, and when it is due."""
+    """The next period of one component that will be billed, and when it is due.
+
+    One with `last_terms` is billed by them, and nothing follows it.
+    """
 
     subscription_id: SubscriptionId
     component_id: ComponentId
@@ -79,6 +111,7 @@ class ScheduledPeriod:
     period_number: int
     period: Interval
     due_at: datetime
+    last_terms: LastTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

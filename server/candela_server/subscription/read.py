@@ -9,10 +9,9 @@ from candela_server.customer.model import CustomerId
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import move_store, override_store, store, version_store
+from . import move_store, override_store, scheduled_store, store, version_store
 from .feature_override import FeatureOverride
 from .model import Subscription, SubscriptionId, SubscriptionNotFoundError
-from .rules.history import PlanVersionSteps
 
 
 async def get_subscription(
@@ -37,24 +36,12 @@ async def list_of_customer(tx: Tx, customer_id: CustomerId) -> list[Subscription
     return await store.list_subscriptions_of_customer(tx, customer_id)
 
 
-async def list_plan_versions(
-    tx: Tx, held: Collection[Subscription]
-) -> dict[SubscriptionId, PlanVersionSteps]:
-    """Since when each of these subscriptions has been on which plan version, oldest first."""
-    steps: dict[SubscriptionId, PlanVersionSteps] = {
-        one.id: [(one.version.valid_from, one.version.plan_version_id)] for one in held
-    }
-    changed = [one.id for one in held if one.version.number > 1]
-    if changed:
-        steps |= await version_store.list_plan_versions(tx, changed)
-    return steps
-
-
 async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
     """When something next falls due on a test clock; None when nothing ever does."""
     found = [
         await store.next_due_at(tx, test_clock_id),
         await move_store.next_move_at(tx, test_clock_id),
+        await scheduled_store.next_due_at(tx, test_clock_id),
     ]
     return min((one for one in found if one is not None), default=None)
 
@@ -62,7 +49,20 @@ async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
 async def list_merchants_with_due(tx: Tx, until: datetime) -> list[str]:
     """The merchants for whom something is due in real time; in a system transaction."""
     periods = await store.list_merchants_with_due(tx, until)
-    return sorted({*periods, *await move_store.list_merchants_with_due_moves(tx, until)})
+    moves = await move_store.list_merchants_with_due_moves(tx, until)
+    changes = await scheduled_store.list_merchants_with_due_changes(tx, until)
+    return sorted({*periods, *moves, *changes})
+
+
+async def list_histories(
+    tx: Tx, held: Collection[Subscription]
+) -> dict[SubscriptionId, list[Subscription]]:
+    """All versions of each of these subscriptions, oldest first."""
+    found = {one.id: [one] for one in held}
+    changed = [one.id for one in held if one.version.number > 1]
+    if changed:
+        found |= await version_store.list_histories(tx, changed)
+    return found
 
 
 async def list_overrides(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from candela_server.customer.model import CustomerId
-from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
 
 from .model import ParkedSubscription, ScheduledPeriod, SubscriptionId
+from .store import scheduled_from_row
 
 
 async def list_next_due(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledPeriod]:
@@ -17,7 +17,7 @@ async def list_next_due(tx: Tx, subscription_id: SubscriptionId) -> list[Schedul
     rows = await tx.fetch(
         """
         SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
-               due_at
+               due_at, price_id, plan_version_id, held
         FROM component_schedule
         WHERE merchant_id = $1 AND subscription_id = $2
           AND due_at = (SELECT min(due_at) FROM component_schedule
@@ -27,17 +27,23 @@ async def list_next_due(tx: Tx, subscription_id: SubscriptionId) -> list[Schedul
         tx.merchant_id,
         subscription_id,
     )
-    return [
-        ScheduledPeriod(
-            subscription_id=row["subscription_id"],
-            component_id=row["component_id"],
-            test_clock_id=row["test_clock_id"],
-            period_number=row["period_number"],
-            period=Interval(row["period_start"], row["period_end"]),
-            due_at=row["due_at"],
-        )
-        for row in rows
-    ]
+    return [scheduled_from_row(row) for row in rows]
+
+
+async def list_schedule(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledPeriod]:
+    """All that is to be billed of a subscription, whenever it is due."""
+    rows = await tx.fetch(
+        """
+        SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
+               due_at, price_id, plan_version_id, held
+        FROM component_schedule
+        WHERE merchant_id = $1 AND subscription_id = $2
+        ORDER BY component_id, period_start
+        """,
+        tx.merchant_id,
+        subscription_id,
+    )
+    return [scheduled_from_row(row) for row in rows]
 
 
 async def list_merchants_with_parked(tx: Tx) -> list[str]:

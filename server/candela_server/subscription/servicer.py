@@ -20,26 +20,32 @@ from candela_server.customer.wire import customer_ref_from_proto
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.page import TokenScope, make_page, read_page_request
+from candela_server.kernel.page import make_page, read_page_request
 from candela_server.kernel.read_fields import instant
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 
 from . import override_wire, read, store, wire
+from .change_servicer import ChangeMethods
 from .create_subscription import create_subscription
 from .model import Subscription
 from .override_feature import remove_feature_override, set_feature_override
+from .preview_token import Settle
 from .rules.schedule import current_period
+from .schedule_servicer import ScheduleMethods
 
 
-class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServicer):
+class SubscriptionServicer(
+    ChangeMethods, ScheduleMethods, subscription_service_pb2_grpc.SubscriptionServiceServicer
+):
     """SubscriptionService."""
 
     def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
+        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes, settle: Settle
     ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
+        """Takes what it reads from, writes through, tells time by, and bills with at once."""
+        self._settle = settle
         self._db = db
         self._mutations = mutations
         self._clock = clock
@@ -190,11 +196,3 @@ class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServ
 
     async def _shown(self, tx: Tx, found: Subscription) -> subscription_pb2.Subscription:
         return (await self._all_shown(tx, [found]))[0]
-
-    def _scope(self, list_name: str, wanted: str) -> TokenScope:
-        return TokenScope(
-            secret=self._page_secret,
-            merchant_id=current_caller.get().merchant_id,
-            list_name=list_name,
-            filter=wanted,
-        )

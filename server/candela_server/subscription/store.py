@@ -14,6 +14,8 @@ from candela_server.storage.postgres import Tx
 
 from .model import (
     CollectionMethod,
+    LastTerms,
+    Proration,
     ScheduledPeriod,
     Status,
     Subscription,
@@ -21,9 +23,11 @@ from .model import (
     SubscriptionVersion,
 )
 
-_SUBSCRIPTION = """s.id, s.customer_id, s.currency, s.anchor_at, s.time_zone, s.collection_method,
-                   s.metadata, s.created_at, v.number, v.status, v.plan_id, v.plan_version_id,
-                   v.price_id, v.quantities, v.valid_from, v.valid_to, v.reason, v.actor"""
+_SUBSCRIPTION = """s.id, s.customer_id, s.currency, COALESCE(v.anchor_at, s.anchor_at) AS anchor_at,
+                   s.time_zone, s.collection_method, s.metadata, s.created_at, v.number, v.status,
+                   v.plan_id, v.plan_version_id, v.price_id, v.quantities, v.valid_from, v.valid_to,
+                   v.reason, v.actor, v.anchor_at AS own_anchor_at, v.cancel_at, v.terms_since,
+                   v.proration"""
 _JOIN = """subscription s JOIN subscription_version v
            ON v.merchant_id = s.merchant_id AND v.subscription_id = s.id"""
 
@@ -161,18 +165,32 @@ async def list_versions(
     return [_subscription_from_row(row) for row in rows]
 
 
-async def put_schedule(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
-    """Writes what is billed next of components, replacing what was."""
+async def list_versions_of(tx: Tx, ids: Sequence[SubscriptionId]) -> list[Subscription]:
+    """All versions of these subscriptions, by subscription and number."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_SUBSCRIPTION} FROM {_JOIN}
+        WHERE s.merchant_id = $1 AND s.id = ANY($2::text[])
+        ORDER BY s.id, v.number
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return [_subscription_from_row(row) for row in rows]
+
+
+async def insert_schedule(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
+    """Writes what is billed next of components."""
+    terms = [row.last_terms for row in rows]
     await tx.execute(
         """
         INSERT INTO component_schedule (merchant_id, subscription_id, component_id, test_clock_id,
-                                        period_number, period_start, period_end, due_at)
+                                        period_number, period_start, period_end, due_at, price_id,
+                                        plan_version_id, held)
         SELECT $1, u.*
         FROM unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[],
-                    $7::timestamptz[], $8::timestamptz[]) AS u
-        ON CONFLICT (merchant_id, subscription_id, component_id) DO UPDATE
-        SET period_number = excluded.period_number, period_start = excluded.period_start,
-            period_end = excluded.period_end, due_at = excluded.due_at
+                    $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[],
+                    $11::numeric[]) AS u
         """,
         tx.merchant_id,
         [row.subscription_id for row in rows],
@@ -182,6 +200,26 @@ async def put_schedule(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
         [row.period.start_at for row in rows],
         [row.period.end_at for row in rows],
         [row.due_at for row in rows],
+        [one.price_id if one else None for one in terms],
+        [one.plan_version_id if one else None for one in terms],
+        [one.held if one else None for one in terms],
+    )
+
+
+async def delete_schedule(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
+    """Forgets what was billed, or will not be."""
+    await tx.execute(
+        """
+        DELETE FROM component_schedule c
+        USING unnest($2::text[], $3::text[], $4::timestamptz[])
+            AS u (subscription_id, component_id, period_start)
+        WHERE c.merchant_id = $1 AND c.subscription_id = u.subscription_id
+          AND c.component_id = u.component_id AND c.period_start = u.period_start
+        """,
+        tx.merchant_id,
+        [row.subscription_id for row in rows],
+        [row.component_id for row in rows],
+        [row.period.start_at for row in rows],
     )
 
 
@@ -234,7 +272,7 @@ async def list_first_due(
     rows = await tx.fetch(
         """
         SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
-               due_at
+               due_at, price_id, plan_version_id, held
         FROM (
             SELECT c.*, min(c.due_at) OVER (PARTITION BY c.subscription_id) AS first_due_at
             FROM component_schedule c
@@ -248,17 +286,24 @@ async def list_first_due(
         list(ids),
         until,
     )
-    return [
-        ScheduledPeriod(
-            subscription_id=row["subscription_id"],
-            component_id=row["component_id"],
-            test_clock_id=row["test_clock_id"],
-            period_number=row["period_number"],
-            period=Interval(row["period_start"], row["period_end"]),
-            due_at=row["due_at"],
+    return [scheduled_from_row(row) for row in rows]
+
+
+def scheduled_from_row(row: Mapping[str, Any]) -> ScheduledPeriod:
+    """A period from a row of component_schedule."""
+    return ScheduledPeriod(
+        subscription_id=row["subscription_id"],
+        component_id=row["component_id"],
+        test_clock_id=row["test_clock_id"],
+        period_number=row["period_number"],
+        period=Interval(row["period_start"], row["period_end"]),
+        due_at=row["due_at"],
+        last_terms=LastTerms(
+            plan_version_id=row["plan_version_id"], price_id=row["price_id"], held=row["held"]
         )
-        for row in rows
-    ]
+        if row["price_id"]
+        else None,
+    )
 
 
 async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
@@ -308,5 +353,9 @@ def _subscription_from_row(row: Mapping[str, Any]) -> Subscription:
             valid_to=row["valid_to"],
             reason=row["reason"],
             actor=row["actor"],
+            anchor_at=row["own_anchor_at"],
+            cancel_at=row["cancel_at"],
+            terms_since=row["terms_since"],
+            proration=Proration(row["proration"]),
         ),
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
-from candela_server.catalog.model import PlanVersionId
 from candela_server.kernel.money import format_decimal
 from candela_server.storage.postgres import Tx
 
-from .model import SubscriptionId, SubscriptionVersion
+from . import store
+from .model import Status, Subscription, SubscriptionId, SubscriptionVersion
 
 
 async def append_versions(
@@ -39,10 +38,11 @@ async def append_versions(
         """
         INSERT INTO subscription_version (merchant_id, subscription_id, number, status, plan_id,
                                           plan_version_id, price_id, quantities, valid_from, reason,
-                                          actor)
+                                          actor, anchor_at, cancel_at, terms_since, proration)
         SELECT $1, u.*
         FROM unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[],
-                    $8::jsonb[], $9::timestamptz[], $10::text[], $11::text[]) AS u
+                    $8::jsonb[], $9::timestamptz[], $10::text[], $11::text[], $12::timestamptz[],
+                    $13::timestamptz[], $14::timestamptz[], $15::text[]) AS u
         """,
         tx.merchant_id,
         list(fresh),
@@ -58,24 +58,33 @@ async def append_versions(
         [version.valid_from for version in fresh.values()],
         [version.reason for version in fresh.values()],
         [version.actor for version in fresh.values()],
+        [version.anchor_at for version in fresh.values()],
+        [version.cancel_at for version in fresh.values()],
+        [version.terms_since for version in fresh.values()],
+        [version.proration for version in fresh.values()],
     )
     return appended
 
 
-async def list_plan_versions(
+async def list_histories(
     tx: Tx, ids: Sequence[SubscriptionId]
-) -> dict[SubscriptionId, list[tuple[datetime, PlanVersionId]]]:
-    """Which plan version each subscription was on, and since when, oldest first."""
-    rows = await tx.fetch(
+) -> dict[SubscriptionId, list[Subscription]]:
+    """All versions of these subscriptions, oldest first."""
+    found: dict[SubscriptionId, list[Subscription]] = {one: [] for one in ids}
+    for one in await store.list_versions_of(tx, ids):
+        found[one.id].append(one)
+    return found
+
+
+async def status_before_pause(tx: Tx, subscription_id: SubscriptionId) -> Status | None:
+    """Where the subscription stood when it was last not paused."""
+    found: str | None = await tx.fetchval(
         """
-        SELECT subscription_id, valid_from, plan_version_id FROM subscription_version
-        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[])
-        ORDER BY subscription_id, number
+        SELECT status FROM subscription_version
+        WHERE merchant_id = $1 AND subscription_id = $2 AND status <> 'paused'
+        ORDER BY number DESC LIMIT 1
         """,
         tx.merchant_id,
-        list(ids),
+        subscription_id,
     )
-    found: dict[SubscriptionId, list[tuple[datetime, PlanVersionId]]] = {one: [] for one in ids}
-    for row in rows:
-        found[row["subscription_id"]].append((row["valid_from"], row["plan_version_id"]))
-    return found
+    return Status(found) if found else None

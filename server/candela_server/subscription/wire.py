@@ -131,6 +131,7 @@ def subscription_to_proto(
         valid_to_at=optional_timestamp_to_proto(version.valid_to),
         reason=version.reason,
         actor=version.actor,
+        cancel_at=optional_timestamp_to_proto(version.cancel_at),
         metadata=subscription.metadata,
         created_at=timestamp_to_proto(subscription.created_at),
     )

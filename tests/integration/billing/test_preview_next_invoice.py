@@ -136,7 +136,7 @@ async def test_preview__takes_off_what_the_account_will_pay(books: Books) -> Non
 @pytest.mark.spec("INV-5")
 async def test_preview_over_the_wire__has_no_ids_that_nobody_could_use(books: Books) -> None:
     held = await books.shop.subscribe(await books.shop.sign_up("acme"), 2)
-    servicer = PreviewServicer(books.shop.db, books.events, books.shop.clock)
+    servicer = PreviewServicer(books.shop.db, books.events, books.shop.clock, b"secret")
 
     with acting_as(books.shop.merchant_id):
         got = await servicer.PreviewNextInvoice(

@@ -19,5 +19,17 @@ RUNNING = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.PAU
 
 def check_transition(before: Status, after: Status) -> None:
     """Raises TransitionRefusedError, naming both states, unless the table allows it."""
-    if after is not before and after not in FOLLOWS[before]:
+    if after is not before:
+        check_change_of_status(before, after)
+
+
+def check_change_of_status(before: Status, after: Status) -> None:
+    """As check_transition, where staying in the state is no change and refused too."""
+    if after not in FOLLOWS[before]:
         raise TransitionRefusedError(before, after)
+
+
+def check_running(status: Status) -> None:
+    """Raises TransitionRefusedError unless a plan is held, whose terms can be changed."""
+    if status not in RUNNING:
+        raise TransitionRefusedError(status, Status.ACTIVE)

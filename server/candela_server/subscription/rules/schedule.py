@@ -8,7 +8,7 @@ from candela_server.catalog.model import CreditDefinition, Offer
 from candela_server.catalog.price import BillingTiming, Component, Price
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
-from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.model import ScheduledPeriod, Status, Subscription, SubscriptionId
 
 
 def scheduled_period(
@@ -53,8 +53,8 @@ def credit_period(
 
 
 def current_period(held: Subscription, price: Price, now: datetime) -> Interval | None:
-    """The shortest of its components' periods that contain the present; None before it begins."""
-    if now < held.anchor_at:
+    """The shortest of its components' periods that contain the present; None before it begins and once it has ended."""
+    if now < held.anchor_at or held.version.status in (Status.CANCELED, Status.EXPIRED):
         return None
     return min(
         (

@@ -1,0 +1,82 @@
+"""Shows what a change of a subscription would bill: it is made by the very code that makes it, and undone (SUB-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from candela_server.kernel.clock import Clock
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Tx
+from candela_server.subscription import read as subscription
+from candela_server.subscription import read_schedule
+from candela_server.subscription.change import ChangeSubscription
+from candela_server.subscription.change_subscription import (
+    carry_out_scheduled,
+    change_subscription,
+)
+from candela_server.subscription.create_subscription import CreateSubscription, create_subscription
+from candela_server.subscription.preview_token import Previewed, digest_of
+
+from .model import Invoice, InvoiceStatus
+from .preview_next_invoice import preview_next_invoice
+from .run_changes import amounts_of, bill_change
+from .settle_change import settle_change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePreview:
+    """The invoices that a change would cause at once, the regular one after it, and what a token promises of it."""
+
+    invoices: Sequence[Invoice]
+    next_invoice: Invoice | None
+    shown: Previewed
+
+
+async def preview_change(
+    tx: Tx, events: EventStore, clock: Clock, command: ChangeSubscription
+) -> ChangePreview:
+    """Makes the change; the caller must roll back. One whose time lies ahead is made as if that had come.
+
+    Raises what the change raises.
+    """
+    before = await subscription.get_subscription(tx, command.subscription_id)
+    changed = await change_subscription(tx, clock, command)
+    invoices = await bill_change(tx, events, changed)
+    if changed.scheduled is not None:
+        await carry_out_scheduled(tx, changed.scheduled, now=changed.scheduled.due_at)
+    following = await preview_next_invoice(tx, events, clock, before.id)
+    return ChangePreview(
+        invoices=[_as_draft(one) for one in invoices],
+        next_invoice=following,
+        shown=Previewed(
+            at=changed.at or changed.now,
+            version=before.version.number,
+            digest=digest_of(amounts_of(invoices)),
+        ),
+    )
+
+
+async def preview_creation(
+    tx: Tx, events: EventStore, clock: Clock, command: CreateSubscription
+) -> tuple[list[Invoice], Invoice | None]:
+    """Begins the subscription and bills what is due first; the caller must roll back."""
+    made = await create_subscription(tx, clock, command)
+    due = await read_schedule.list_next_due(tx, made.id)
+    invoices = await settle_change(
+        tx, events, made.id, now=made.created_at, test_clock_id=due[0].test_clock_id
+    )
+    following = await preview_next_invoice(tx, events, clock, made.id)
+    return [_as_draft(one) for one in invoices], following
+
+
+def _as_draft(made: Invoice) -> Invoice:
+    """An invoice as it would be before it is final: a number is nobody's until then."""
+    return replace(
+        made,
+        number=None,
+        status=InvoiceStatus.DRAFT,
+        finalizes_at=made.finalizes_at or made.finalized_at,
+        finalized_at=None,
+        ended_at=None,
+    )

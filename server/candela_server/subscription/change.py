@@ -1,0 +1,187 @@
+"""What can be done to a subscription that exists, and what comes of it (SUB-4 to SUB-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+from candela_server.catalog.model import PlanId
+from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.catalog.refs import Ref
+from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
+from candela_server.merchant.model import TestClockId
+
+from .migration import MoveTiming
+from .model import Proration, Status, Subscription, SubscriptionId
+
+ScheduledChangeId = NewType("ScheduledChangeId", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """Move to another plan or price. `quantities` that are not named are carried over."""
+
+    plan: Ref
+    price_id: PriceId | None
+    quantities: Mapping[ComponentId, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceOverride:
+    """Replace the price by another one of the same plan (SUB-4)."""
+
+    price_id: PriceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantityChange:
+    """Hold so much of these components; others stay."""
+
+    quantities: Mapping[ComponentId, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Neither grant nor bill, until `resume_at` when that is given."""
+
+    resume_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """End a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """End the subscription."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reactivation:
+    """Take a canceled subscription up again; at the former price when none is named."""
+
+    price_id: PriceId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialEnd:
+    """Move a trial to the plan it leads to (TRL-2)."""
+
+    parent_plan_id: PlanId
+
+
+Change = (
+    PlanChange
+    | PriceOverride
+    | QuantityChange
+    | Pause
+    | Resume
+    | Cancellation
+    | Reactivation
+    | TrialEnd
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSubscription:
+    """Do this to a subscription, then.
+
+    `timing` None means what is usual for the change, and so does `proration` None. `pinned_at` is the instant that a
+    preview showed the change for; it counts instead of the present.
+    """
+
+    subscription_id: SubscriptionId
+    change: Change
+    timing: MoveTiming | None = None
+    effective_at: datetime | None = None
+    proration: Proration | None = None
+    expected_version: int | None = None
+    preview_token: str = ""
+    pinned_at: datetime | None = None
+    reason: str = ""
+
+
+class ScheduledStatus(StrEnum):
+    """A scheduled change's life."""
+
+    PENDING = "pending"
+    APPLIED = "applied"
+    CANCELED = "canceled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledChange:
+    """A change that waits for its time (SUB-5); `outcome` says why it failed or was called off."""
+
+    id: ScheduledChangeId
+    subscription_id: SubscriptionId
+    test_clock_id: TestClockId | None
+    status: ScheduledStatus
+    due_at: datetime
+    change: Change
+    proration: Proration | None
+    reason: str
+    actor: str
+    outcome: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The subscription as it is now; `at` is when it changed, None when that waits or nothing had to.
+
+    `now` is the present of its customer.
+    """
+
+    subscription: Subscription
+    at: datetime | None
+    now: datetime
+    proration: Proration
+    test_clock_id: TestClockId | None
+    scheduled: ScheduledChange | None = None
+
+    @property
+    def settles_now(self) -> bool:
+        """Whether what it costs is billed at once: where that was asked for, or where no other invoice will come."""
+        ended = self.subscription.version.status in (Status.CANCELED, Status.EXPIRED)
+        return self.at is not None and (ended or self.proration is Proration.INVOICE_NOW)
+
+
+class SubscriptionVersionMismatchError(Conflict):
+    """The change was based on another version of the subscription."""
+
+    reason = Reason.VERSION_MISMATCH
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(
+            f"the subscription's version is {actual}, not {expected}; read it again, then repeat",
+            expected=expected,
+            actual=actual,
+        )
+
+
+class ScheduledChangeNotFoundError(NotFound):
+    """No scheduled change of this merchant has the id."""
+
+    reason = Reason.SCHEDULED_CHANGE_NOT_FOUND
+
+    def __init__(self, scheduled_change_id: str) -> None:
+        super().__init__(
+            f"no scheduled change {scheduled_change_id}; ListScheduledChanges shows what is planned",
+            scheduled_change_id=scheduled_change_id,
+        )
+
+
+class PreviewStaleError(Refused):
+    """What was previewed is not what would happen now."""
+
+    reason = Reason.PREVIEW_TOKEN_STALE
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the preview does not hold any more: {why}; preview again")

@@ -1,0 +1,101 @@
+"""Changes as the JSON that scheduled ones are kept in, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, assert_never
+
+from candela_server.catalog.model import PlanId
+from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.catalog.refs import ById, BySlug, Ref
+from candela_server.kernel.money import format_decimal
+
+from .change import (
+    Cancellation,
+    Change,
+    Pause,
+    PlanChange,
+    PriceOverride,
+    QuantityChange,
+    Reactivation,
+    Resume,
+    TrialEnd,
+)
+
+
+def change_to_json(change: Change) -> dict[str, Any]:
+    """A change as it is stored."""
+    match change:
+        case PlanChange():
+            return {
+                "kind": "change_plan",
+                "plan": _ref_to_json(change.plan),
+                "price_id": change.price_id,
+                "quantities": _quantities_to_json(change.quantities),
+            }
+        case PriceOverride():
+            return {"kind": "override_price", "price_id": change.price_id}
+        case QuantityChange():
+            return {
+                "kind": "change_quantity",
+                "quantities": _quantities_to_json(change.quantities),
+            }
+        case Pause():
+            until = change.resume_at
+            return {"kind": "pause", "resume_at": until.isoformat() if until else None}
+        case Resume():
+            return {"kind": "resume"}
+        case Cancellation():
+            return {"kind": "cancel"}
+        case Reactivation():
+            return {"kind": "reactivate", "price_id": change.price_id}
+        case TrialEnd():
+            return {"kind": "end_trial", "parent_plan_id": change.parent_plan_id}
+        case _:
+            assert_never(change)
+
+
+def change_from_json(stored: Mapping[str, Any]) -> Change:
+    """A change from what was stored."""
+    match stored["kind"]:
+        case "change_plan":
+            return PlanChange(
+                plan=_ref_from_json(stored["plan"]),
+                price_id=stored["price_id"],
+                quantities=_quantities_from_json(stored["quantities"]),
+            )
+        case "override_price":
+            return PriceOverride(price_id=PriceId(stored["price_id"]))
+        case "change_quantity":
+            return QuantityChange(quantities=_quantities_from_json(stored["quantities"]))
+        case "pause":
+            until = stored["resume_at"]
+            return Pause(resume_at=datetime.fromisoformat(until) if until else None)
+        case "resume":
+            return Resume()
+        case "cancel":
+            return Cancellation()
+        case "reactivate":
+            return Reactivation(price_id=stored["price_id"])
+        case "end_trial":
+            return TrialEnd(parent_plan_id=PlanId(stored["parent_plan_id"]))
+        case other:
+            raise ValueError(f"{other!r} is no kind of change")
+
+
+def _ref_to_json(ref: Ref) -> dict[str, str]:
+    return {"slug": ref.slug} if isinstance(ref, BySlug) else {"id": ref.id}
+
+
+def _ref_from_json(stored: Mapping[str, str]) -> Ref:
+    return BySlug(stored["slug"]) if "slug" in stored else ById(stored["id"])
+
+
+def _quantities_to_json(quantities: Mapping[ComponentId, Decimal]) -> dict[str, str]:
+    return {key: format_decimal(value) for key, value in quantities.items()}
+
+
+def _quantities_from_json(stored: Mapping[str, str]) -> dict[ComponentId, Decimal]:
+    return {ComponentId(key): Decimal(text) for key, text in stored.items()}

@@ -1,0 +1,395 @@
+"""Changes a subscription, now or when its time comes: the one way to a new version of its terms (SUB-3 to SUB-6).
+
+A command and a scheduled change that is due go through the same code, and so does a preview: what it shows is done and
+undone again. Billing is told by the schedule and the versions; it makes the invoice afterwards, in the same
+transaction where one is wanted at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from candela_server.catalog import read as catalog
+from candela_server.catalog.model import Offer
+from candela_server.catalog.price import Price
+from candela_server.customer import read as customer
+from candela_server.customer.model import CustomerById
+from candela_server.kernel.clock import Clock
+from candela_server.kernel.errors import InvalidInput
+from candela_server.kernel.ids import new_id
+from candela_server.merchant.model import TestClockId
+from candela_server.storage.postgres import Tx
+
+from . import read, schedule_store, scheduled_store, store, version_store
+from .cancel_subscription import cancel_later, cancel_now, is_end
+from .change import (
+    Cancellation,
+    Change,
+    Changed,
+    ChangeSubscription,
+    Pause,
+    PlanChange,
+    PriceOverride,
+    QuantityChange,
+    Reactivation,
+    Resume,
+    ScheduledChange,
+    ScheduledChangeId,
+    ScheduledStatus,
+    SubscriptionVersionMismatchError,
+    TrialEnd,
+)
+from .change_plan import change_plan, override_price
+from .change_quantity import change_quantity, usual_proration, usual_timing
+from .create_subscription import BILLING_DUE
+from .end_trial import end_trial
+from .grant_after_change import Sold, grant_after_change
+from .migration import MoveTiming
+from .model import Proration, Status, Subscription, SubscriptionId, SubscriptionVersion
+from .pause_subscription import pause, resume
+from .reactivate_subscription import reactivate
+from .rules.lifecycle import check_running
+from .rules.reschedule import Held, reschedule
+from .rules.schedule import current_period
+
+_NAMES: dict[type, str] = {
+    PlanChange: "plan_changed",
+    PriceOverride: "price_overridden",
+    QuantityChange: "quantity_changed",
+    Pause: "paused",
+    Resume: "resumed",
+    Cancellation: "canceled",
+    Reactivation: "reactivated",
+    TrialEnd: "trial_ended",
+}
+
+
+async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription) -> Changed:
+    """The subscription after the change, or with the change planned where its time lies ahead.
+
+    What would change nothing makes no version. Raises SubscriptionNotFoundError, SubscriptionVersionMismatchError,
+    TransitionRefusedError, and what the change's own file says.
+    """
+    held, test_clock_id, now = await take(tx, clock, command.subscription_id)
+    if command.expected_version not in (None, held.version.number):
+        raise SubscriptionVersionMismatchError(command.expected_version or 0, held.version.number)
+    change = command.change
+    price = await catalog.get_price(tx, held.version.price_id)
+    at = command.pinned_at or now
+    match command.timing or _usual_timing(held, change):
+        case MoveTiming.NOW:
+            pass
+        case MoveTiming.AT:
+            if command.effective_at is None:
+                raise InvalidInput("must be set for EFFECTIVE_TIME_AT", field="effective_at")
+            at = max(command.effective_at, at)
+        case MoveTiming.PERIOD_END:
+            check_running(held.version.status)
+            period = current_period(held, price, at)
+            at = period.end_at if period else held.anchor_at
+    proration = command.proration or _usual_proration(price, change)
+    actor = tx.caller.actor if tx.caller else "system"
+    if at > now:
+        await _check_possible(tx, held, change, at)
+        return await _plan(
+            tx,
+            held,
+            ScheduledChange(
+                id=ScheduledChangeId(new_id("sch")),
+                subscription_id=held.id,
+                test_clock_id=test_clock_id,
+                status=ScheduledStatus.PENDING,
+                due_at=at,
+                change=change,
+                proration=proration,
+                reason=command.reason,
+                actor=actor,
+                outcome="",
+                created_at=now,
+            ),
+        )
+    return await _carry_out(
+        tx,
+        held,
+        change,
+        at=max(at, held.version.valid_from),
+        now=now,
+        proration=proration,
+        reason=command.reason,
+        actor=actor,
+        test_clock_id=test_clock_id,
+    )
+
+
+async def carry_out_scheduled(tx: Tx, planned: ScheduledChange, *, now: datetime) -> Changed:
+    """Does what was planned, at the instant that it was planned for; the subscription must be locked.
+
+    What has changed since counts: the change is made to the terms in force now. Raises as change_subscription.
+    """
+    held = await read.get_subscription(tx, planned.subscription_id)
+    price = await catalog.get_price(tx, held.version.price_id)
+    await scheduled_store.end_scheduled(tx, planned.id, ScheduledStatus.APPLIED, "")
+    return await _carry_out(
+        tx,
+        held,
+        planned.change,
+        at=max(planned.due_at, held.version.valid_from),
+        now=now,
+        proration=planned.proration or _usual_proration(price, planned.change),
+        reason=planned.reason,
+        actor=planned.actor,
+        test_clock_id=planned.test_clock_id,
+    )
+
+
+async def append_without_change(
+    tx: Tx, held: Subscription, version: SubscriptionVersion, *, at: datetime, reason: str
+) -> Subscription:
+    """A version that changes nothing that is granted or billed, such as when it will end."""
+    version = replace(
+        version,
+        number=held.version.number + 1,
+        valid_from=max(at, held.version.valid_from),
+        valid_to=None,
+        reason=reason,
+        actor=tx.caller.actor if tx.caller else "system",
+    )
+    appended = await version_store.append_versions(tx, {held.id: version})
+    assert appended == {held.id}, "the subscription is locked"
+    return replace(held, version=version)
+
+
+async def take(
+    tx: Tx, clock: Clock, subscription_id: SubscriptionId
+) -> tuple[Subscription, TestClockId | None, datetime]:
+    """The subscription, held until the transaction ends, and its customer's clock and present."""
+    await schedule_store.lock_subscription(tx, subscription_id)
+    held = await read.get_subscription(tx, subscription_id)
+    holder = await customer.get_customer(tx, CustomerById(held.customer_id))
+    now = (await customer.customer_clock(tx, clock, holder)).now()
+    return held, holder.test_clock_id, now
+
+
+def _usual_timing(held: Subscription, change: Change) -> MoveTiming:
+    match change:
+        case Cancellation():
+            return MoveTiming.PERIOD_END
+        case QuantityChange():
+            return usual_timing(held, change)
+        case _:
+            return MoveTiming.NOW
+
+
+def _usual_proration(price: Price, change: Change) -> Proration:
+    if isinstance(change, QuantityChange):
+        return usual_proration(price, change)
+    return Proration.NEXT_INVOICE
+
+
+async def _next_version(
+    tx: Tx, held: Subscription, change: Change, *, at: datetime
+) -> SubscriptionVersion:
+    """The terms after the change. Raises what the change's own file says."""
+    match change:
+        case PlanChange():
+            return await change_plan(tx, held, change)
+        case PriceOverride():
+            return await override_price(tx, held, change)
+        case QuantityChange():
+            return await change_quantity(tx, held, change)
+        case Pause():
+            return pause(held)
+        case Resume():
+            return await resume(tx, held)
+        case Cancellation():
+            return cancel_now(held)
+        case Reactivation():
+            return await reactivate(tx, held, change, at=at)
+        case TrialEnd():
+            return await end_trial(tx, held, at=at)
+        case _:
+            assert_never(change)
+
+
+async def _check_possible(tx: Tx, held: Subscription, change: Change, at: datetime) -> None:
+    """Raises now what would be raised then, as far as that can be known; a resumption follows a pause that may come."""
+    if not isinstance(change, Resume):
+        await _next_version(tx, held, change, at=at)
+
+
+async def _plan(tx: Tx, held: Subscription, planned: ScheduledChange) -> Changed:
+    """Keeps the change for its time. A cancellation takes the place of an earlier one, and shows on the version."""
+    if is_end(planned):
+        earlier = [one for one in await scheduled_store.list_pending(tx, held.id) if is_end(one)]
+        outcome = f"replaced by {planned.id}"
+        await scheduled_store.call_off(tx, [one.id for one in earlier], outcome)
+    await scheduled_store.insert_scheduled(tx, planned)
+    before = held
+    if is_end(planned):
+        held = await append_without_change(
+            tx,
+            held,
+            cancel_later(held, planned.due_at),
+            at=planned.created_at,
+            reason=planned.reason,
+        )
+    await tx.audit(
+        "subscription.change_scheduled",
+        held.id,
+        before={"version": before.version.number, "cancel_at": before.version.cancel_at},
+        after={
+            "version": held.version.number,
+            "scheduled_change_id": planned.id,
+            "change": _NAMES[type(planned.change)],
+            "due_at": planned.due_at,
+        },
+        reason=planned.reason or None,
+    )
+    return Changed(
+        subscription=held,
+        at=None,
+        now=planned.created_at,
+        proration=planned.proration or Proration.NEXT_INVOICE,
+        test_clock_id=planned.test_clock_id,
+        scheduled=planned,
+    )
+
+
+async def _carry_out(
+    tx: Tx,
+    held: Subscription,
+    change: Change,
+    *,
+    at: datetime,
+    now: datetime,
+    proration: Proration,
+    reason: str,
+    actor: str,
+    test_clock_id: TestClockId | None,
+) -> Changed:
+    version = await _next_version(tx, held, change, at=at)
+    action = f"subscription.{_NAMES[type(change)]}"
+    if version == held.version:
+        same = _trace(version)
+        await tx.audit(action, held.id, before=same, after=same, reason=reason or None)
+        return Changed(
+            subscription=held, at=None, now=now, proration=proration, test_clock_id=test_clock_id
+        )
+    if version.plan_id != held.version.plan_id:
+        version = replace(version, terms_since=at)
+    after = replace(
+        held,
+        anchor_at=version.anchor_at or held.anchor_at,
+        version=replace(
+            version,
+            number=held.version.number + 1,
+            valid_from=at,
+            valid_to=None,
+            reason=reason,
+            actor=actor,
+            proration=proration,
+        ),
+    )
+    appended = await version_store.append_versions(tx, {held.id: after.version})
+    assert appended == {held.id}, "the subscription is locked"
+    offers = await catalog.get_offers(tx, [_key(held), _key(after)])
+    before_offer, after_offer = offers[_key(held)], offers[_key(after)]
+    await _reschedule(tx, held, before_offer, after, after_offer, at, test_clock_id)
+    await grant_after_change(
+        tx,
+        Sold(held=held, offer=before_offer),
+        Sold(held=after, offer=after_offer),
+        at=at,
+        now=now,
+    )
+    await _follow_up(tx, after, change, now=now, actor=actor, test_clock_id=test_clock_id)
+    await tx.audit(
+        action,
+        held.id,
+        before=_trace(held.version),
+        after=_trace(after.version),
+        reason=reason or None,
+    )
+    await tx.entitlements_changed(held.customer_id)
+    await tx.announce(BILLING_DUE, held.id, {"test_clock_id": test_clock_id})
+    return Changed(
+        subscription=after, at=at, now=now, proration=proration, test_clock_id=test_clock_id
+    )
+
+
+async def _reschedule(
+    tx: Tx,
+    before: Subscription,
+    before_offer: Offer,
+    after: Subscription,
+    after_offer: Offer,
+    at: datetime,
+    test_clock_id: TestClockId | None,
+) -> None:
+    made = reschedule(
+        Held(subscription=before, price=before_offer.price),
+        Held(subscription=after, price=after_offer.price),
+        await schedule_store.list_schedule(tx, before.id),
+        at=at,
+        at_once=after.version.proration is Proration.INVOICE_NOW,
+        test_clock_id=test_clock_id,
+    )
+    await store.delete_schedule(tx, made.gone)
+    await store.insert_schedule(tx, made.fresh)
+
+
+async def _follow_up(
+    tx: Tx,
+    after: Subscription,
+    change: Change,
+    *,
+    now: datetime,
+    actor: str,
+    test_clock_id: TestClockId | None,
+) -> None:
+    """What else is planned: what can never be done any more is called off, and a pause may end by itself."""
+    pending = await scheduled_store.list_pending(tx, after.id)
+    if after.version.status is Status.CANCELED:
+        await scheduled_store.call_off(tx, [one.id for one in pending], "the subscription ended")
+    if isinstance(change, Resume):
+        planned = [one.id for one in pending if isinstance(one.change, Resume)]
+        await scheduled_store.call_off(tx, planned, "it was resumed before")
+    if isinstance(change, TrialEnd):
+        planned = [one.id for one in pending if isinstance(one.change, TrialEnd)]
+        await scheduled_store.call_off(tx, planned, "the trial ended before")
+    if isinstance(change, Pause) and change.resume_at is not None:
+        await scheduled_store.insert_scheduled(
+            tx,
+            ScheduledChange(
+                id=ScheduledChangeId(new_id("sch")),
+                subscription_id=after.id,
+                test_clock_id=test_clock_id,
+                status=ScheduledStatus.PENDING,
+                due_at=max(change.resume_at, after.version.valid_from),
+                change=Resume(),
+                proration=None,
+                reason=after.version.reason,
+                actor=actor,
+                outcome="",
+                created_at=now,
+            ),
+        )
+
+
+def _key(held: Subscription) -> catalog.OfferKey:
+    return held.version.plan_version_id, held.version.price_id
+
+
+def _trace(version: SubscriptionVersion) -> dict[str, object]:
+    return {
+        "version": version.number,
+        "status": version.status,
+        "plan_version_id": version.plan_version_id,
+        "price_id": version.price_id,
+        "quantities": dict(version.quantities),
+        "cancel_at": version.cancel_at,
+        "anchor_at": version.anchor_at,
+        "proration": version.proration,
+    }

@@ -1,0 +1,29 @@
+"""Takes scheduled changes that are due, one by one, so that no other worker takes the same (SUB-5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from candela_server.merchant.model import TestClockId
+from candela_server.storage.postgres import Tx
+
+from . import schedule_store, scheduled_store
+from .change import ScheduledChange, ScheduledStatus
+
+
+async def claim_change(
+    tx: Tx, *, until: datetime, test_clock_id: TestClockId | None
+) -> ScheduledChange | None:
+    """The change that is due longest, its subscription locked until the transaction ends; None when none is."""
+    return await scheduled_store.lock_next_due(tx, until=until, test_clock_id=test_clock_id)
+
+
+async def note_failure(tx: Tx, planned: ScheduledChange, outcome: str) -> None:
+    """Notes that a change was refused when its time came."""
+    await schedule_store.lock_subscription(tx, planned.subscription_id)
+    if await scheduled_store.end_scheduled(tx, planned.id, ScheduledStatus.FAILED, outcome):
+        await tx.audit(
+            "subscription.scheduled_change_failed",
+            planned.subscription_id,
+            after={"scheduled_change_id": planned.id, "outcome": outcome},
+        )

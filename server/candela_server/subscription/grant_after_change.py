@@ -1,0 +1,120 @@
+"""What credits become when the terms of a subscription change in the middle of a period (CRD-5, SUB-6).
+
+A definition that comes with the old and the new terms goes on: nothing is granted twice. What comes with the new terms
+only is granted whole from the change on. What came with the old terms only pays for what was used before, and counts
+no more (`counts_in`). Seats that are added bring their own credits at once, seats that were held before in the period
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
+from candela_server.credit import read as credit
+from candela_server.credit.grant_credits import grant_for_periods
+from candela_server.credit.model import CreditGrant, PeriodGrant
+from candela_server.credit.rules.renewal import period_amount
+from candela_server.kernel.interval import Interval
+from candela_server.storage.postgres import Tx
+
+from . import version_store
+from .model import Subscription
+from .rules.credits_held import counts_for
+from .rules.reschedule import BILLED
+from .rules.schedule import credit_component
+from .rules.seats import seats_held
+
+_EVER = datetime.max.replace(tzinfo=UTC)
+_STEP = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """A subscription in one version, and what it bought."""
+
+    held: Subscription
+    offer: Offer
+
+    @property
+    def seats(self) -> Decimal:
+        """How many seats are held."""
+        return seats_held(self.offer.price, self.held.version.quantities)
+
+
+async def grant_after_change(
+    tx: Tx, before: Sold, after: Sold, *, at: datetime, now: datetime
+) -> None:
+    """Grants what the new terms bring from `at` on."""
+    if after.held.version.status not in BILLED:
+        return
+    held = after.held
+    grants = [
+        one
+        for one in await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
+        if one.subscription_id == held.id
+    ]
+    histories = await version_store.list_histories(tx, [held.id])
+    most_seats = _most_seats(histories[held.id], before, after)
+    wanted = []
+    for definition in after.offer.credit_definitions:
+        own = [one for one in grants if one.definition_id == definition.id]
+        running = [one for one in own if one.counts_at(at) and counts_for(one, held, after.offer)]
+        seats = after.seats
+        if running:
+            if definition.basis is not CreditBasis.SEAT or after.seats <= most_seats:
+                continue
+            seats = after.seats - most_seats
+        wanted.append(
+            PeriodGrant(
+                customer_id=held.customer_id,
+                subscription_id=held.id,
+                definition=definition,
+                amount=period_amount(definition, first=not own, seats=seats),
+                period=_period(after, definition, at, own, running),
+            )
+        )
+    await grant_for_periods(tx, wanted, at=now)
+
+
+def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> Decimal:
+    """The most seats that were held since the period began whose credits are running: those brought theirs."""
+    held = after.held
+    rules = [one.recurrence_in(held.time_zone) for one in after.offer.price.components]
+    begun_at = max(
+        rule.period_containing(held.anchor_at, held.version.valid_from).start_at for rule in rules
+    )
+    return max(
+        (
+            seats_held(after.offer.price, one.version.quantities)
+            for one in history
+            if one.version.number < held.version.number
+            and one.version.price_id == held.version.price_id
+            and (one.version.valid_to is None or one.version.valid_to > begun_at)
+        ),
+        default=before.seats,
+    )
+
+
+def _period(
+    after: Sold,
+    definition: CreditDefinition,
+    at: datetime,
+    own: Sequence[CreditGrant],
+    running: Sequence[CreditGrant],
+) -> Interval:
+    """The period that the grant pays for: what is left of the one that `at` falls into, or as the running ones do.
+
+    Grants of a definition are told apart by when they begin, so that a further one begins a microsecond earlier.
+    """
+    held = after.held
+    rule = credit_component(after.offer, definition).recurrence_in(held.time_zone)
+    whole = rule.period_containing(held.anchor_at, at)
+    begins = {one.effective_at for one in own}
+    start_at = min((one.effective_at for one in running), default=at)
+    while start_at in begins:
+        start_at -= _STEP
+    return Interval(start_at, whole.end_at)

@@ -216,4 +216,3 @@ def to_price(price_id: str) -> PriceOverride:
 def quantity(component_id: ComponentId, count: int) -> QuantityChange:
     """So many units of a component."""
     return QuantityChange(quantities={component_id: Decimal(count)})
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.errors import PriceNotFoundError, PriceNotOfPlanError
@@ -13,7 +14,7 @@ from candela_server.kernel.errors import InvalidInput, Reason, Unserved
 from candela_server.storage.postgres import Tx
 
 from .change import PlanChange, PriceOverride
-from .model import Subscription, SubscriptionVersion
+from .model import Status, Subscription, SubscriptionVersion
 from .rules.lifecycle import check_running
 from .rules.quantities import carried_over
 
@@ -32,8 +33,12 @@ class OtherCurrencyError(InvalidInput):
         )
 
 
-async def change_plan(tx: Tx, held: Subscription, change: PlanChange) -> SubscriptionVersion:
+async def change_plan(
+    tx: Tx, held: Subscription, change: PlanChange, *, at: datetime
+) -> SubscriptionVersion:
     """The terms after the move: the plan's current version, at the price named or else on sale in the currency.
+
+    A trial that moves is one no more, and its periods are counted from then on (TRL-2).
 
     Raises TransitionRefusedError, OtherCurrencyError, InvalidInput for quantities, and what the catalog raises.
     """
@@ -52,8 +57,11 @@ async def change_plan(tx: Tx, held: Subscription, change: PlanChange) -> Subscri
     _check_billable(offer)
     before = await catalog.get_price(tx, held.version.price_id)
     quantities = carried_over(before, held.version.quantities, price, change.quantities)
+    tried = held.version.status is Status.TRIALING
     return replace(
         held.version,
+        status=Status.ACTIVE if tried else held.version.status,
+        anchor_at=at if tried else held.version.anchor_at,
         plan_id=plan.id,
         plan_version_id=version.id,
         price_id=price.id,

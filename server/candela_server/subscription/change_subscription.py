@@ -45,7 +45,7 @@ from .change_plan import change_plan, override_price
 from .change_quantity import change_quantity, usual_proration, usual_timing
 from .create_subscription import BILLING_DUE
 from .end_trial import end_trial
-from .grant_after_change import Sold, grant_after_change
+from .grant_after_change import Sold, grant_after_change, terms_since
 from .migration import MoveTiming
 from .model import Proration, Status, Subscription, SubscriptionId, SubscriptionVersion
 from .pause_subscription import pause, resume
@@ -86,9 +86,7 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
                 raise InvalidInput("must be set for EFFECTIVE_TIME_AT", field="effective_at")
             at = max(command.effective_at, at)
         case MoveTiming.PERIOD_END:
-            check_running(held.version.status)
-            period = current_period(held, price, at)
-            at = period.end_at if period else held.anchor_at
+            at = await _end_of_period(tx, held, price, at)
     proration = command.proration or _usual_proration(price, change)
     actor = tx.caller.actor if tx.caller else "system"
     if at > now:
@@ -172,6 +170,17 @@ async def take(
     return held, holder.test_clock_id, now
 
 
+async def _end_of_period(tx: Tx, held: Subscription, price: Price, at: datetime) -> datetime:
+    """When the current period ends; of a trial, when that does. Raises TransitionRefusedError."""
+    check_running(held.version.status)
+    if held.version.status is Status.TRIALING:
+        for planned in await scheduled_store.list_pending(tx, held.id):
+            if isinstance(planned.change, TrialEnd):
+                return planned.due_at
+    period = current_period(held, price, at)
+    return period.end_at if period else held.anchor_at
+
+
 def _usual_timing(held: Subscription, change: Change) -> MoveTiming:
     match change:
         case Cancellation():
@@ -194,7 +203,7 @@ async def _next_version(
     """The terms after the change. Raises what the change's own file says."""
     match change:
         case PlanChange():
-            return await change_plan(tx, held, change)
+            return await change_plan(tx, held, change, at=at)
         case PriceOverride():
             return await override_price(tx, held, change)
         case QuantityChange():
@@ -278,7 +287,7 @@ async def _carry_out(
             subscription=held, at=None, now=now, proration=proration, test_clock_id=test_clock_id
         )
     if version.plan_id != held.version.plan_id:
-        version = replace(version, terms_since=at)
+        version = replace(version, terms_since=await terms_since(tx, held, at))
     after = replace(
         held,
         anchor_at=version.anchor_at or held.anchor_at,
@@ -356,9 +365,9 @@ async def _follow_up(
     if isinstance(change, Resume):
         planned = [one.id for one in pending if isinstance(one.change, Resume)]
         await scheduled_store.call_off(tx, planned, "it was resumed before")
-    if isinstance(change, TrialEnd):
+    if isinstance(change, PlanChange):
         planned = [one.id for one in pending if isinstance(one.change, TrialEnd)]
-        await scheduled_store.call_off(tx, planned, "the trial ended before")
+        await scheduled_store.call_off(tx, planned, "the plan was changed before")
     if isinstance(change, Pause) and change.resume_at is not None:
         await scheduled_store.insert_scheduled(
             tx,

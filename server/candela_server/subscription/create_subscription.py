@@ -24,6 +24,7 @@ from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from . import store
+from .end_trial import plan_trial_end
 from .model import (
     CollectionMethod,
     DuplicateSubscriptionError,
@@ -60,7 +61,7 @@ class CreateSubscription:
 
 
 async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription) -> Subscription:
-    """Begins a subscription, active at once (SUB-1, SUB-2); the pipeline makes its first invoice right after.
+    """Begins a subscription, active at once or as a trial (SUB-1, SUB-2, TRL-2); its first invoice follows.
 
     Raises the customer's and the catalog's not-found errors, PlanNotSoldError, DuplicateSubscriptionError, and
     InvalidInput for quantities and starts that cannot be; and Unserved for what cannot be billed yet.
@@ -90,7 +91,7 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         created_at=now,
         version=SubscriptionVersion(
             number=1,
-            status=Status.ACTIVE,
+            status=Status.ACTIVE if plan.trial is None else Status.TRIALING,
             plan_id=plan.id,
             plan_version_id=version.id,
             price_id=price.id,
@@ -107,6 +108,8 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field="plan")
     await store.insert_subscription(tx, subscription)
     await _schedule(tx, subscription, price, holder.test_clock_id)
+    if plan.trial is not None:
+        await plan_trial_end(tx, subscription, plan.trial, holder.test_clock_id)
     await _grant_first(tx, subscription, offer, now)
     await tx.audit(
         "subscription.created",

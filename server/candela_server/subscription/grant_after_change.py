@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
 from candela_server.credit import read as credit
+from candela_server.credit.draw_credits import expire_credits
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import CreditGrant, PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
@@ -23,8 +24,8 @@ from candela_server.storage.postgres import Tx
 
 from . import version_store
 from .model import Subscription
-from .rules.credits_held import counts_for
-from .rules.reschedule import BILLED
+from .rules.credits_held import FURTHER_GRANTS, counts_for
+from .rules.reschedule import BILLED, ENDED
 from .rules.schedule import credit_component
 from .rules.seats import seats_held
 
@@ -45,18 +46,26 @@ class Sold:
         return seats_held(self.offer.price, self.held.version.quantities)
 
 
+async def terms_since(tx: Tx, held: Subscription, at: datetime) -> datetime:
+    """When the terms of another plan begin that takes this one's place: just after what this one granted last."""
+    found = await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
+    begun = any(one.subscription_id == held.id and one.effective_at >= at for one in found)
+    return at + 2 * FURTHER_GRANTS if begun else at
+
+
 async def grant_after_change(
     tx: Tx, before: Sold, after: Sold, *, at: datetime, now: datetime
 ) -> None:
-    """Grants what the new terms bring from `at` on."""
-    if after.held.version.status not in BILLED:
-        return
+    """Grants what the new terms bring from `at` on, and lets lapse what no invoice will draw from any more."""
     held = after.held
     grants = [
         one
         for one in await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
         if one.subscription_id == held.id
     ]
+    await expire_credits(tx, [one for one in grants if _is_over(one, before, after, at)], at=now)
+    if after.held.version.status not in BILLED:
+        return
     histories = await version_store.list_histories(tx, [held.id])
     most_seats = _most_seats(histories[held.id], before, after)
     wanted = []
@@ -80,6 +89,18 @@ async def grant_after_change(
     await grant_for_periods(tx, wanted, at=now)
 
 
+def _is_over(grant: CreditGrant, before: Sold, after: Sold, at: datetime) -> bool:
+    """Whether the change ends a grant whose usage has no price, so that no invoice has to come first."""
+    ended = after.held.version.status in ENDED or not counts_for(grant, after.held, after.offer)
+    return (
+        ended
+        and grant.definition_id is not None
+        and grant.metric_id is not None
+        and grant.counts_at(at)
+        and before.offer.component_for_metric(grant.metric_id) is None
+    )
+
+
 def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> Decimal:
     """The most seats that were held since the period began whose credits are running: those brought theirs."""
     held = after.held
@@ -93,7 +114,11 @@ def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> D
             for one in history
             if one.version.number < held.version.number
             and one.version.price_id == held.version.price_id
-            and (one.version.valid_to is None or one.version.valid_to > begun_at)
+            and (
+                one.version.valid_from >= begun_at
+                or one.version.valid_to is None
+                or one.version.valid_to > begun_at
+            )
         ),
         default=before.seats,
     )

@@ -328,20 +328,13 @@ def with_price(**changes: Any) -> Offer:
     return offer(replace(a_price(), **changes))
 
 
-def with_trial() -> Offer:
-    trial = TrialTerms(parent_plan_id=PlanId("plan_2"), days=7)
-    made = offer(a_price())
-    return replace(made, plan=replace(made.plan, trial=trial))
-
-
 PERCENT = Charge(model=PercentageCharge(percent=D(1)))
 
 
-@pytest.mark.spec("CRD-1", "CRD-2", "CRD-3", "CRD-5", "TRL-1")
+@pytest.mark.spec("CRD-1", "CRD-2", "CRD-3", "CRD-5")
 @pytest.mark.parametrize(
     ("sold", "spec_ids", "named"),
     [
-        (with_trial(), "TRL-1, TRL-2", "plan 'p'"),
         (with_credit(application_type=MONETARY), "CRD-8", "credit definition 'Included calls'"),
         (with_credit(scope=CreditScope.MERCHANT), "CRD-2", "credit definition"),
         (with_credit(renew_on_billing=False), "CRD-5", "credit definition"),

@@ -14,7 +14,6 @@ from candela_server.catalog.model import (
     CreditDefinition,
     CreditScope,
     Offer,
-    Plan,
 )
 
 _T = TypeVar("_T")
@@ -29,8 +28,6 @@ class NotBillable(NamedTuple):
 
 _Lines = tuple[tuple[str, str, Callable[[_T], bool]], ...]
 """What it is, the specification's ids, and whether a definition holds it."""
-
-_PLANS: _Lines[Plan] = (("a trial", "TRL-1, TRL-2", lambda plan: plan.trial is not None),)
 
 _CREDITS: _Lines[CreditDefinition] = (
     (
@@ -48,7 +45,7 @@ _CREDITS: _Lines[CreditDefinition] = (
 
 def what_cannot_be_billed(offer: Offer) -> NotBillable | None:
     """The first thing in the offer that the billing engine cannot bill yet; None when it can bill all of it."""
-    found = _first(_PLANS, offer.plan, f"plan {offer.plan.slug!r}")
+    found: NotBillable | None = None
     for definition in offer.credit_definitions:
         found = found or _first(_CREDITS, definition, f"credit definition {definition.name!r}")
     return found

@@ -32,7 +32,7 @@ from candela_server.subscription.rules.reschedule import BILLED
 from . import credit_note_store
 from .bill_periods import REMEMBERED, Context, read_billed_lines
 from .model import InvoiceLine, LineId, LineKind
-from .rules.changed_periods import State, days_of, difference, held_at_start
+from .rules.changed_periods import State, cost_at_start, days_of, difference, held_at_start
 from .rules.invoice_lines import BilledPeriod
 from .rules.late_usage import within_total
 from .rules.rate_invoice import InvoiceToRate, rate
@@ -155,7 +155,8 @@ def _difference(
         return None
     days = days_of(states, cut.period, history[-1].time_zone)
     whole_first = held_at_start(states, cut.period)
-    if len(days) == 1 and whole_first and not any(one.kind is LineKind.PRORATION for one in own):
+    as_begun = len(days) == 1 and days[0].cost == cost_at_start(states, cut.period)
+    if as_begun and whole_first and not any(one.kind is LineKind.PRORATION for one in own):
         return None
     # What was not billed as a whole, or is not yet, has nothing to be compared with.
     if base is None and (whole_first or component.timing is BillingTiming.IN_ARREARS):

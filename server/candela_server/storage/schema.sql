@@ -420,7 +420,11 @@ CREATE TABLE public.component_schedule (
     period_end timestamp with time zone NOT NULL,
     due_at timestamp with time zone NOT NULL,
     parked_at timestamp with time zone,
-    CONSTRAINT component_schedule_check CHECK (((period_start < period_end) AND ((due_at = period_start) OR (due_at = period_end)))),
+    price_id text COLLATE pg_catalog."C",
+    plan_version_id text COLLATE pg_catalog."C",
+    held numeric,
+    CONSTRAINT component_schedule_check CHECK (((period_start < period_end) AND (due_at >= period_start))),
+    CONSTRAINT component_schedule_last_check CHECK ((((price_id IS NULL) = (plan_version_id IS NULL)) AND ((held IS NULL) OR (price_id IS NOT NULL)))),
     CONSTRAINT component_schedule_period_number_check CHECK ((period_number >= 0))
 );
 
@@ -1155,6 +1159,35 @@ CREATE TABLE public.rejected_event (
 
 ALTER TABLE ONLY public.rejected_event FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.scheduled_change (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    test_clock_id text COLLATE pg_catalog."C",
+    status text NOT NULL,
+    "position" bigint NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    change jsonb NOT NULL,
+    proration text,
+    reason text DEFAULT ''::text NOT NULL,
+    actor text NOT NULL,
+    outcome text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT scheduled_change_proration_check CHECK ((proration = ANY (ARRAY['next_invoice'::text, 'invoice_now'::text, 'none'::text]))),
+    CONSTRAINT scheduled_change_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'applied'::text, 'canceled'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.scheduled_change FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.scheduled_change ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.scheduled_change_position_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.subscription (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1185,8 +1218,13 @@ CREATE TABLE public.subscription_version (
     valid_to timestamp with time zone,
     reason text DEFAULT ''::text NOT NULL,
     actor text NOT NULL,
+    anchor_at timestamp with time zone,
+    cancel_at timestamp with time zone,
+    terms_since timestamp with time zone,
+    proration text DEFAULT 'next_invoice'::text NOT NULL,
     CONSTRAINT subscription_version_check CHECK (((valid_to IS NULL) OR (valid_from <= valid_to))),
     CONSTRAINT subscription_version_number_check CHECK ((number >= 1)),
+    CONSTRAINT subscription_version_proration_check CHECK ((proration = ANY (ARRAY['next_invoice'::text, 'invoice_now'::text, 'none'::text]))),
     CONSTRAINT subscription_version_status_check CHECK ((status = ANY (ARRAY['incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text, 'canceled'::text, 'expired'::text])))
 );
 
@@ -1290,7 +1328,7 @@ ALTER TABLE ONLY public.billing_run
     ADD CONSTRAINT billing_run_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.component_schedule
-    ADD CONSTRAINT component_schedule_pkey PRIMARY KEY (merchant_id, subscription_id, component_id);
+    ADD CONSTRAINT component_schedule_pkey PRIMARY KEY (merchant_id, subscription_id, component_id, period_start);
 
 ALTER TABLE ONLY public.corrected_usage
     ADD CONSTRAINT corrected_usage_pkey PRIMARY KEY (merchant_id, correction_id, customer_id, metric_id);
@@ -1472,6 +1510,9 @@ ALTER TABLE ONLY public.rejected_event
 ALTER TABLE ONLY public.rejected_event
     ADD CONSTRAINT rejected_event_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.scheduled_change
+    ADD CONSTRAINT scheduled_change_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1506,6 +1547,8 @@ CREATE INDEX billing_run_by_age ON public.billing_run USING btree (merchant_id, 
 CREATE INDEX component_schedule_by_due ON public.component_schedule USING btree (merchant_id, test_clock_id, due_at) WHERE (parked_at IS NULL);
 
 CREATE INDEX component_schedule_due_in_real_time ON public.component_schedule USING btree (due_at, merchant_id) WHERE ((test_clock_id IS NULL) AND (parked_at IS NULL));
+
+CREATE UNIQUE INDEX component_schedule_one_next ON public.component_schedule USING btree (merchant_id, subscription_id, component_id) WHERE (price_id IS NULL);
 
 CREATE INDEX corrected_usage_by_customer ON public.corrected_usage USING btree (merchant_id, customer_id, metric_id, corrected_at);
 
@@ -1567,6 +1610,8 @@ CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchan
 
 CREATE UNIQUE INDEX invoice_line_once ON public.invoice_line USING btree (merchant_id, subscription_id, COALESCE(component_id, price_id), period_start, kind) WHERE ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'true_up'::text])) AND (NOT voided));
 
+CREATE UNIQUE INDEX invoice_line_prorates_once ON public.invoice_line USING btree (merchant_id, subscription_id, component_id, period_start, invoice_id) WHERE (kind = 'proration'::text);
+
 CREATE INDEX late_usage_by_age ON public.late_usage USING btree (noted_at);
 
 CREATE INDEX metric_fill_latest ON public.metric_fill USING btree (merchant_id, metric_id, started_at, id);
@@ -1596,6 +1641,12 @@ CREATE INDEX refund_by_payment ON public.refund USING btree (merchant_id, paymen
 CREATE INDEX rejected_event_by_age ON public.rejected_event USING btree (received_at);
 
 CREATE INDEX rejected_event_by_receipt ON public.rejected_event USING btree (merchant_id, received_at, id);
+
+CREATE INDEX scheduled_change_by_due ON public.scheduled_change USING btree (merchant_id, test_clock_id, due_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX scheduled_change_due_in_real_time ON public.scheduled_change USING btree (due_at, merchant_id) WHERE ((status = 'pending'::text) AND (test_clock_id IS NULL));
+
+CREATE INDEX scheduled_change_of_subscription ON public.scheduled_change USING btree (merchant_id, subscription_id, due_at, id);
 
 CREATE INDEX subscription_by_age ON public.subscription USING btree (merchant_id, created_at, id);
 
@@ -1821,6 +1872,9 @@ ALTER TABLE ONLY public.refund
 
 ALTER TABLE ONLY public.rejected_event
     ADD CONSTRAINT rejected_event_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.scheduled_change
+    ADD CONSTRAINT scheduled_change_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
 
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
@@ -2060,6 +2114,12 @@ CREATE POLICY rejected_event_system ON public.rejected_event TO candela_system U
 
 CREATE POLICY rejected_event_wall ON public.rejected_event TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.scheduled_change ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY scheduled_change_system ON public.scheduled_change TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY scheduled_change_wall ON public.scheduled_change TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscription_version ENABLE ROW LEVEL SECURITY;
@@ -2235,6 +2295,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.refund TO candela_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rejected_event TO candela_app;
 GRANT SELECT,DELETE ON TABLE public.rejected_event TO candela_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.scheduled_change TO candela_app;
+GRANT SELECT ON TABLE public.scheduled_change TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 

@@ -129,8 +129,9 @@ async def test_undo_after_the_change_was_billed__gives_it_back(desk: Desk) -> No
 @pytest.mark.spec("SUB-6")
 async def test_change_before_the_first_invoice__bills_what_was_held(desk: Desk) -> None:
     held = await desk.take("basic")
+    desk.market.clock.advance(day(4, 1, 16))
     await desk.change(held, to_plan("pro"))
-    await desk.market.bill(day(4, 1))
+    await desk.market.bill(day(4, 1, 16))
 
     # the day of the change belongs to the new plan, so that all 30 days do: 20.00 − 20.00 + 50.00
     assert await desk.market.lines() == [

@@ -83,6 +83,15 @@ def held_at_start(states: Sequence[State], period: Interval) -> bool:
     return found is not None
 
 
+def cost_at_start(states: Sequence[State], period: Interval) -> Money:
+    """What the whole period costs by what was held when it began."""
+    found = Money.zero(states[0].cost.currency)
+    for state in states:
+        if state.since <= period.start_at:
+            found = state.cost
+    return found
+
+
 def difference(
     states: Sequence[State],
     *,

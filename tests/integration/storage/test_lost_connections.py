@@ -1,4 +1,4 @@
-"""Connections that die in use: whoever used one is told to try again, never of the driver's inner states (faults.md)."""
+"""Connections that die in use: whoever used one is told to try again, never of the driver's inner states."""
 
 from __future__ import annotations
 

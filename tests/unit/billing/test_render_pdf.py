@@ -212,6 +212,7 @@ def test_credit_note__is_a_document_of_its_own_that_names_the_invoice() -> None:
         invoice_id=corrected.id,
         customer_id=corrected.customer_id,
         currency="USD",
+        tax=corrected.tax,
         lines=(
             CreditNoteLine(
                 invoice_line_id=LineId("line_a"), amount=D("50.00"), tax_amount=D("9.50")

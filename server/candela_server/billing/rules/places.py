@@ -6,9 +6,8 @@ from typing import Final
 
 US: Final = "US"
 
-EU: Final = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
-)
+_EU: Final = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
+EU: Final = frozenset(_EU.split())
 """The members of the European Union, as ISO 3166-1 writes them: Greece is GR, and its VAT ids begin with EL."""
 
 US_STATES: Final = {

@@ -19,4 +19,6 @@ def is_vat_id_of(country: str, tax_id: str) -> bool:
     Blanks, points and hyphens do not count, nor does the case.
     """
     letters = "".join(one for one in tax_id if one.isalnum()).upper()
+    if not letters.isascii():  # stdnum would take digits of other scripts for what they stand for
+        return False
     return letters.startswith(_PREFIXES.get(country, (country,))) and vat.is_valid(letters)

@@ -349,7 +349,7 @@ def _rooms(
             CreditNoteServicer(*ordinary),
             BillingRunServicer(*ordinary),
             PreviewServicer(db, events, clock),
-            TaxServicer(db, mutations),
+            TaxServicer(*ordinary),
         ]
     return rooms
 

@@ -8,20 +8,15 @@ from candela.billing.v1 import tax_service_pb2 as pb
 from candela.billing.v1 import tax_service_pb2_grpc
 
 from candela_server.kernel.caller import current_caller
-from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room
 
 from . import tax_store, tax_wire
 from .update_tax_settings import update_tax_settings
 
 
-class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
+class TaxServicer(Room, tax_service_pb2_grpc.TaxServiceServicer):
     """TaxService (TAX-2)."""
-
-    def __init__(self, db: Postgres, mutations: Mutations) -> None:
-        """Takes what it reads from and writes through."""
-        self._db = db
-        self._mutations = mutations
 
     async def GetTaxSettings(
         self, request: pb.GetTaxSettingsRequest, context: Any

@@ -55,7 +55,9 @@ def test_worked_example__comes_to_what_was_counted_by_hand(example: dict[str, An
     assert (got.tax_base, got.total, got.amount_due) == (D(base), D(total), D(total))
     if "parts" in example:
         parts = tax_by_line(got)
-        assert [parts.get(one.id, D(0)) for one in got.lines] == [D(one) for one in example["parts"]]
+        assert [parts.get(one.id, D(0)) for one in got.lines] == [
+            D(one) for one in example["parts"]
+        ]
 
 
 @pytest.mark.spec("TAX-2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,10 +19,12 @@ from candela_server.billing.tax_settings import TaxSettings, TaxSettingsVersionM
 from candela_server.billing.update_tax_settings import UpdateTaxSettings, update_tax_settings
 from candela_server.customer.create_customer import CreateCustomer, create_customer
 from candela_server.customer.model import Address, Customer
+from candela_server.kernel.caller import Mode
+from candela_server.kernel.clock import FixedClock
+from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
 from candela_server.storage.postgres import Postgres
 from candela_server.subscription.model import Subscription
 
-from tests.conftest import TestMerchant
 from tests.helpers.billing import Books
 from tests.helpers.taxes import settings
 
@@ -214,11 +217,27 @@ async def test_settings__are_versioned_and_audited(books: Books) -> None:
     assert (await books.audited(books.shop.merchant_id))[-2:] == ["tax_settings.updated"] * 2
 
 
-@pytest.mark.spec("TAX-2")
+@pytest.mark.spec("TAX-2", "KEY-1")
 async def test_settings_of_another_merchant__tax_nobody_here(
-    books: Books, db: Postgres, merchant: TestMerchant
+    books: Books, db: Postgres, clock: FixedClock
 ) -> None:
-    async with db.reading(merchant.id) as tx:
-        assert await tax_store.get_tax_settings(tx) == TaxSettings()
+    other = await create_merchant(db, clock, CreateMerchant(name="Other", mode=Mode.TEST))
+    async with db.writing(other.merchant.id) as tx:
+        await update_tax_settings(tx, UpdateTaxSettings(settings=GERMAN, expected_version=None))
+
     one = await sold(books)
+
     assert (one.tax.percent, one.tax.reason) == (D(0), "tax_not_configured")
+    async with db.reading(books.shop.merchant_id) as tx:
+        assert await tax_store.get_tax_settings(tx) == TaxSettings()
+
+
+@pytest.mark.spec("TAX-2", "AUD-2")
+async def test_changes_of_one_version_at_once__are_made_once(books: Books) -> None:
+    made = await asyncio.gather(
+        *[set_taxes(books, GERMAN, expected=0) for _ in range(8)], return_exceptions=True
+    )
+
+    changed = [one for one in made if isinstance(one, TaxSettings)]
+    assert [one.version for one in changed] == [1]
+    assert sum(isinstance(one, TaxSettingsVersionMismatchError) for one in made) == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candela_server.billing.model import Invoice
+from candela_server.billing.model import Invoice, LineId
+from candela_server.billing.rules.credited import credit_lines, creditable
 from candela_server.billing.rules.tax import tax_for
 from candela_server.billing.rules.tax_amount import tax_by_line, taxed
 from candela_server.billing.rules.vat_id import is_vat_id_of
+from candela_server.billing.tax_settings import TaxMode, TaxSettings
 from candela_server.kernel.currency import minor_digits
 
 from tests.helpers.invoices import invoice, line
@@ -159,3 +162,80 @@ def test_price_with_tax__is_what_is_asked_for_whatever_the_rate(
     )
 
     assert got.total == one.subtotal
+
+
+_PLACES = st.sampled_from(["", "DE", "FR", "GR", "GB", "US", "US-CA", "US-NY", "US-XX", "CA-QC"])
+_VAT_IDS = {"DE": "DE136695976", "FR": "FR40303265045", "GR": "EL094259216"}
+_TAX_IDS = st.sampled_from([None, "12-3456789", *_VAT_IDS.values()])
+
+
+@st.composite
+def taxations(draw: st.DrawFn) -> TaxSettings:
+    """Settings of any mode."""
+    rates = draw(st.dictionaries(_PLACES.filter(bool), st.sampled_from(["0", "5", "19"])))
+    return settings(
+        draw(st.sampled_from(["none", "default_rate", "manual_rates"])),
+        percent="19",
+        rates=rates,
+        nexus=draw(st.sampled_from([(), ("CA",), ("CA", "NY")])),
+        seller=draw(st.sampled_from(["DE", "FR", "US", "GB"])),
+        inclusive=draw(st.booleans()),
+    )
+
+
+@pytest.mark.spec("TAX-1", "TAX-2")
+@given(
+    wanted=taxations(),
+    place=_PLACES,
+    tax_id=_TAX_IDS,
+    business_name=st.sampled_from([None, "Wax"]),
+)
+def test_any_sale__is_taxed_only_where_the_law_and_the_merchant_say_so(
+    wanted: TaxSettings, place: str, tax_id: str | None, business_name: str | None
+) -> None:
+    who = buyer(place, tax_id=tax_id, business_name=business_name)
+    got = tax_for(who, wanted)
+
+    if tax_id is None and business_name is None:
+        assert (got.percent, got.reason) == (0, "b2c_tax_not_supported")
+    elif wanted.mode is TaxMode.NONE:
+        assert (got.percent, got.reason) == (0, "tax_not_configured")
+    elif place.startswith("US"):
+        assert not got.percent or place.removeprefix("US-") in wanted.us_nexus_states
+    elif place != wanted.seller_country and tax_id == _VAT_IDS.get(place, ""):
+        assert (got.percent, got.reason) == (0, "reverse_charge")
+    elif wanted.mode is TaxMode.DEFAULT_RATE:
+        assert got.percent == 19
+    # Nothing is free of tax without a word about it, but where the merchant set a rate of 0.
+    if not got.percent and not got.reason:
+        assert any(one.percent == 0 for one in wanted.rates)
+    assert not got.inclusive or got.reason in ("", "vat_id_missing", "vat_id_invalid")
+    assert got.country == place.partition("-")[0]
+
+
+@pytest.mark.spec("TAX-2", "INV-6")
+@given(one=invoices(), percent=_PERCENTS, inclusive=st.booleans(), data=st.data())
+def test_credit_notes__give_back_the_whole_total_and_the_whole_tax(
+    one: Invoice, percent: Decimal, inclusive: bool, data: st.DataObject
+) -> None:
+    unit = D(1).scaleb(-minor_digits(one.currency))
+    got = taxed(
+        one,
+        buyer("DE", business_name="Kerze"),
+        settings("default_rate", percent=str(percent), inclusive=inclusive),
+    )
+    credited: defaultdict[LineId, Decimal] = defaultdict(Decimal)
+    tax = D(0)
+    for line_id, amount in creditable(got).items():
+        wanted = data.draw(st.integers(0, int(amount / unit))) * unit
+        if wanted:
+            for made in credit_lines(got, {line_id: wanted}, credited, tax):
+                assert 0 <= made.tax_amount <= (made.amount if inclusive else made.tax_amount)
+                credited[made.invoice_line_id] += made.amount
+                tax += made.tax_amount
+    for made in credit_lines(got, {}, credited, tax):
+        credited[made.invoice_line_id] += made.amount
+        tax += made.tax_amount
+    total = sum(credited.values(), D(0)) + (D(0) if inclusive else tax)
+
+    assert (tax, total) == ((got.tax_amount, got.total) if got.subtotal else (0, 0))

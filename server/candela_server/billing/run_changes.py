@@ -61,7 +61,7 @@ async def settle(tx: Tx, events: EventStore, changed: Changed) -> list[str]:
 def amounts_of(invoices: Sequence[Invoice]) -> list[str]:
     """What each line of the invoices comes to, so that two lots of them can be compared."""
     return [
-        f"{line.kind} {line.component_id} {line.period} {line.amount} {invoice.currency}"
+        f"{line.kind} {line.component_id} {line.period} {line.amount} {invoice.total} {invoice.currency}"
         for invoice in invoices
         for line in invoice.lines
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 
 from candela_server.catalog.model import PlanId, PlanVersionId
 from candela_server.catalog.price import ComponentId, PriceId
@@ -157,8 +157,9 @@ class TransitionRefusedError(Refused):
     reason = Reason.SUBSCRIPTION_TRANSITION_REFUSED
 
     def __init__(self, before: Status, after: Status) -> None:
+        # The contract's own words, one of which Python keeps for itself.
+        change: dict[str, Any] = {"from": before, "to": after}
         super().__init__(
             f"a subscription that is {before} cannot become {after}; see SubscriptionStatus",
-            before=before,
-            after=after,
+            **change,
         )

@@ -31,7 +31,7 @@ def test_every_pair__is_allowed_by_the_table_or_refused_with_both_names(
     with pytest.raises(TransitionRefusedError) as caught:
         check_change_of_status(before, after)
     assert caught.value.reason is Reason.SUBSCRIPTION_TRANSITION_REFUSED
-    assert dict(caught.value.metadata) == {"before": before, "after": after}
+    assert dict(caught.value.metadata) == {"from": before, "to": after}
 
 
 @pytest.mark.spec("SUB-7")

@@ -85,6 +85,7 @@ from candela_server.storage.redis_lane import RedisLane
 from candela_server.subscription import read_schedule
 from candela_server.subscription.change import Changed
 from candela_server.subscription.migration_servicer import MigrationServicer
+from candela_server.subscription.seat_servicer import SeatServicer
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
 
@@ -348,6 +349,7 @@ def _rooms(
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary, partial(_settle, events)),
             MigrationServicer(*ordinary),
+            SeatServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),
             CreditNoteServicer(*ordinary),
             BillingRunServicer(*ordinary),

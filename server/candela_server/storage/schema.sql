@@ -1197,6 +1197,19 @@ ALTER TABLE public.scheduled_change ALTER COLUMN "position" ADD GENERATED ALWAYS
     CACHE 1
 );
 
+CREATE TABLE public.seat (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    component_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text NOT NULL COLLATE pg_catalog."C",
+    assigned_at timestamp with time zone NOT NULL,
+    released_at timestamp with time zone,
+    CONSTRAINT seat_check CHECK (((released_at IS NULL) OR (assigned_at <= released_at)))
+);
+
+ALTER TABLE ONLY public.seat FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.subscription (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1542,6 +1555,9 @@ ALTER TABLE ONLY public.rejected_event
 ALTER TABLE ONLY public.scheduled_change
     ADD CONSTRAINT scheduled_change_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.seat
+    ADD CONSTRAINT seat_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1679,6 +1695,10 @@ CREATE INDEX scheduled_change_by_due ON public.scheduled_change USING btree (mer
 CREATE INDEX scheduled_change_due_in_real_time ON public.scheduled_change USING btree (due_at, merchant_id) WHERE ((status = 'pending'::text) AND (test_clock_id IS NULL));
 
 CREATE INDEX scheduled_change_of_subscription ON public.scheduled_change USING btree (merchant_id, subscription_id, due_at, id);
+
+CREATE INDEX seat_of_subscription ON public.seat USING btree (merchant_id, subscription_id, assigned_at, id);
+
+CREATE UNIQUE INDEX seat_once ON public.seat USING btree (merchant_id, subscription_id, component_id, user_id) WHERE (released_at IS NULL);
 
 CREATE INDEX subscription_by_age ON public.subscription USING btree (merchant_id, created_at, id);
 
@@ -1907,6 +1927,12 @@ ALTER TABLE ONLY public.rejected_event
 
 ALTER TABLE ONLY public.scheduled_change
     ADD CONSTRAINT scheduled_change_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
+
+ALTER TABLE ONLY public.seat
+    ADD CONSTRAINT seat_merchant_id_component_id_fkey FOREIGN KEY (merchant_id, component_id) REFERENCES public.price_component(merchant_id, id);
+
+ALTER TABLE ONLY public.seat
+    ADD CONSTRAINT seat_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
 
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
@@ -2155,6 +2181,10 @@ CREATE POLICY scheduled_change_system ON public.scheduled_change TO candela_syst
 
 CREATE POLICY scheduled_change_wall ON public.scheduled_change TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.seat ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY seat_wall ON public.seat TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscription_version ENABLE ROW LEVEL SECURITY;
@@ -2337,6 +2367,8 @@ GRANT SELECT,DELETE ON TABLE public.rejected_event TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.scheduled_change TO candela_app;
 GRANT SELECT ON TABLE public.scheduled_change TO candela_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.seat TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 

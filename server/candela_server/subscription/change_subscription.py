@@ -45,6 +45,7 @@ from .change_plan import change_plan, override_price
 from .change_quantity import change_quantity, usual_proration, usual_timing
 from .create_subscription import BILLING_DUE
 from .end_trial import end_trial
+from .follow_seats import check_seats, follow_seats
 from .grant_after_change import Sold, grant_after_change, terms_since
 from .migration import MoveTiming
 from .model import Proration, Status, Subscription, SubscriptionId, SubscriptionVersion
@@ -225,7 +226,10 @@ async def _next_version(
 async def _check_possible(tx: Tx, held: Subscription, change: Change, at: datetime) -> None:
     """Raises now what would be raised then, as far as that can be known; a resumption follows a pause that may come."""
     if not isinstance(change, Resume):
-        await _next_version(tx, held, change, at=at)
+        version = await _next_version(tx, held, change, at=at)
+        prices = await catalog.get_prices(tx, [held.version.price_id, version.price_id])
+        old, new = prices[held.version.price_id], prices[version.price_id]
+        await check_seats(tx, held, old, replace(held, version=version), new, at=at)
 
 
 async def _plan(tx: Tx, held: Subscription, planned: ScheduledChange) -> Changed:
@@ -301,10 +305,12 @@ async def _carry_out(
             proration=proration,
         ),
     )
-    appended = await version_store.append_versions(tx, {held.id: after.version})
-    assert appended == {held.id}, "the subscription is locked"
     offers = await catalog.get_offers(tx, [_key(held), _key(after)])
     before_offer, after_offer = offers[_key(held)], offers[_key(after)]
+    await check_seats(tx, held, before_offer.price, after, after_offer.price, at=at)
+    appended = await version_store.append_versions(tx, {held.id: after.version})
+    assert appended == {held.id}, "the subscription is locked"
+    await follow_seats(tx, held, before_offer.price, after, after_offer.price, at=at)
     await _reschedule(tx, held, before_offer, after, after_offer, at, test_clock_id)
     await grant_after_change(
         tx,

@@ -33,7 +33,7 @@ def test_transition_outside_the_table__is_refused_naming_both(
         return
     with pytest.raises(TransitionRefusedError) as caught:
         check_transition(before, after)
-    assert dict(caught.value.metadata) == {"before": before, "after": after}
+    assert dict(caught.value.metadata) == {"from": before, "to": after}
 
 
 def scheduled(kind: ComponentKind, number: int) -> ScheduledPeriod:

@@ -36,16 +36,29 @@ def carried_over(
     The same is the one with that id or name, or the only one there is on both sides. What a component must have at
     least is held at least. Raises InvalidInput for what was asked.
     """
-    old, new = counted_components(before), counted_components(after)
-    by_name = {one.name: held.get(one.id) for one in old.values()}
-    single = held.get(next(iter(old))) if len(old) == len(new) == 1 else None
-    carried = {}
-    for component in new.values():
-        quantity = held.get(component.id, by_name.get(component.name, single))
-        if quantity is not None:
-            carried[component.id] = max(quantity, Decimal(_least(component)))
+    new = counted_components(after)
+    carried = {
+        target: max(held[component_id], Decimal(_least(new[target])))
+        for component_id, target in successors(before, after).items()
+        if component_id in held
+    }
     with FieldViolations() as fields:
         return _checked(fields, after, asked, carried)
+
+
+def successors(before: Price, after: Price) -> dict[ComponentId, ComponentId]:
+    """Which component of one price takes the place of which of another; see carried_over."""
+    old, new = counted_components(before), counted_components(after)
+    names = {one.name: one.id for one in new.values()}
+    found = {}
+    for component in old.values():
+        if component.id in new:
+            found[component.id] = component.id
+        elif component.name in names:
+            found[component.id] = names[component.name]
+        elif len(old) == len(new) == 1:
+            found[component.id] = next(iter(new))
+    return found
 
 
 def changed(

@@ -278,8 +278,8 @@ def test_same_key_another_request__is_refused_and_the_same_request_answered_agai
 @pytest.mark.spec("OPS-1")
 def test_method_that_is_not_served__says_which_spec_ids_it_waits_for(candela: Client) -> None:
     got = refused(
-        candela.subscriptions.ChangePlan,
-        subscription_change_pb2.ChangePlanRequest(),
+        candela.subscriptions.SwapComponent,
+        subscription_change_pb2.SwapComponentRequest(),
     )
 
     assert got.code is grpc.StatusCode.UNIMPLEMENTED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from candela_server.billing.rules.changed_periods import State, difference
 from candela_server.billing.rules.proration import (
     Change,
     days_left,
@@ -18,7 +19,7 @@ from candela_server.billing.rules.proration import (
     proration_of,
 )
 from candela_server.kernel.money import Money
-from candela_server.kernel.time_zone import civil_days, local_date
+from candela_server.kernel.time_zone import civil_days, local_date, start_of_day
 
 from tests.helpers.worked_examples import Ledger, period_of, shown
 
@@ -77,6 +78,41 @@ def test_days_that_are_left__cost_their_share(example: Example) -> None:
             time_zone=zone,
         )
         assert (got.credit, got.charge) == (money(change["credit"]), money(change["charge"]))
+
+
+@pytest.mark.spec("SEAT-1", "SUB-6")
+@pytest.mark.parametrize(
+    "example", [one for one in examples("proration.yaml") if "change" in one.values[0]]
+)
+def test_days_of_a_changed_period__cost_what_the_change_does(example: Example) -> None:
+    zone, currency = str(example.get("zone", "UTC")), str(example.get("currency", "USD"))
+    period, change = period_of(example), example["change"]
+    changed_at = max(start_of_day(example["day"], zone), period.start_at + timedelta(seconds=1))
+
+    def due(before: str, after: str, billed: str, credited: str = "0") -> Money:
+        old, new, paid, back = (
+            Money(currency=currency, amount=Decimal(text))
+            for text in (before, after, billed, credited)
+        )
+        return difference(
+            [
+                State(since=period.start_at, held="old", cost=old),
+                State(since=changed_at, held="new", cost=new),
+            ],
+            period=period,
+            whole=period,
+            time_zone=zone,
+            billed=paid,
+            credited=back,
+        )
+
+    charged, credited = change["charged"], change.get("credited", "0")
+    assert due("0", change["after"], "0") == Money(
+        currency=currency, amount=Decimal(change["charge"])
+    )
+    assert -due(charged, "0", charged, credited) == Money(
+        currency=currency, amount=Decimal(change["credit"])
+    ), example["because"]
 
 
 @pytest.mark.spec("INV-8")

@@ -58,6 +58,8 @@ async def change_plan(
     before = await catalog.get_price(tx, held.version.price_id)
     quantities = carried_over(before, held.version.quantities, price, change.quantities)
     tried = held.version.status is Status.TRIALING
+    if not tried:
+        _check_commitments(before, price)
     return replace(
         held.version,
         status=Status.ACTIVE if tried else held.version.status,
@@ -83,8 +85,17 @@ async def override_price(tx: Tx, held: Subscription, change: PriceOverride) -> S
     _check_currency(held, price)
     _check_billable(await catalog.get_offer(tx, held.version.plan_version_id, price.id))
     before = await catalog.get_price(tx, held.version.price_id)
+    _check_commitments(before, price)
     quantities = carried_over(before, held.version.quantities, price, {})
     return replace(held.version, price_id=price.id, quantities=quantities)
+
+
+def _check_commitments(before: Price, after: Price) -> None:
+    """A commitment is for whole periods: who leaves or joins one within them is not billed right yet, so not at all."""
+    if before.id != after.id and (before.minimum_commitment or after.minimum_commitment):
+        raise Unserved(
+            "a change from or to a price with a minimum commitment", "DSL-10", field="price_id"
+        )
 
 
 def _check_currency(held: Subscription, price: Price) -> None:

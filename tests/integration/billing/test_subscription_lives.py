@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from candela.catalog.v1 import credit_definition_pb2, feature_pb2, plan_pb2, plan_service_pb2
+from candela.catalog.v1 import (
+    credit_definition_pb2,
+    feature_pb2,
+    plan_pb2,
+    plan_service_pb2,
+    price_terms_pb2,
+)
 
 from candela_server.catalog.archive_plan import ArchivePlan, archive_plan
 from candela_server.catalog.create_plan import create_plan
@@ -16,7 +22,7 @@ from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import FeatureState
-from candela_server.kernel.errors import InvalidInput
+from candela_server.kernel.errors import InvalidInput, Unserved
 from candela_server.subscription.change import (
     Cancellation,
     Pause,
@@ -35,7 +41,7 @@ from candela_server.subscription.model import (
 )
 
 from tests.helpers.changing import AT, NOW, PERIOD_END, Desk, quantity, to_plan
-from tests.helpers.market import Market, calls, fee, flat
+from tests.helpers.market import Market, calls, fee, flat, money
 from tests.integration.billing.test_changed_subscriptions import seats
 
 D = Decimal
@@ -380,3 +386,45 @@ async def test_instant_without_a_date__is_refused(desk: Desk) -> None:
     held = await desk.take("basic")
     with pytest.raises(InvalidInput):
         await desk.change(held, to_plan("pro"), AT)
+
+
+@pytest.mark.spec("SUB-6", "DSL-10")
+async def test_price_with_a_commitment__is_neither_joined_nor_left_within_its_periods(
+    desk: Desk,
+) -> None:
+    request = plan_service_pb2.CreatePlanRequest(slug="least", name="Least")
+    request.prices.append(
+        plan_pb2.NewPrice(
+            currency="USD",
+            components=[fee("5", name="Least")],
+            minimum_commitment=price_terms_pb2.MinimumCommitment(
+                amount=money("100"), recurrence_rule="FREQ=MONTHLY"
+            ),
+        )
+    )
+    async with desk.market.db.writing(desk.market.merchant_id) as tx:
+        await create_plan(tx, desk.market.clock, create_plan_from_proto(request))
+    joins, leaves = await desk.take("basic"), await desk.take("least")
+
+    with pytest.raises(Unserved):
+        await desk.change(joins, to_plan("least"))
+    with pytest.raises(Unserved):
+        await desk.change(leaves, to_plan("basic"))
+    await desk.change(leaves, Cancellation(), NOW)
+
+
+@pytest.mark.spec("SUB-6", "DSL-4")
+async def test_amount_off_the_price_after_a_reactivation__is_taken_anew(desk: Desk) -> None:
+    off = price_terms_pb2.Discount(
+        amount_off=money("6"), duration=price_terms_pb2.DISCOUNT_DURATION_FOREVER
+    )
+    await desk.sell("less", fee("20", name="Less"), discounts=(off,))
+    held = await desk.take("less")
+    await desk.market.bill(day(4, 1))
+    desk.market.clock.advance(day(4, 10))
+    await desk.change(held, Cancellation(), NOW, Proration.NONE)
+    await desk.change(held, Reactivation(price_id=None))
+    await desk.market.bill(day(4, 10))
+    await desk.market.bill(day(5, 10))
+
+    assert await desk.totals() == [D("14.00")] * 3

@@ -137,7 +137,8 @@ def _taken(invoice: InvoiceToRate, rule: Recurrence, position: int, number: int)
         (
             discount.amount
             for line in invoice.earlier
-            if line.price_id == invoice.offer.price.id
+            # What was billed before periods were counted anew is none of theirs.
+            if line.price_id == invoice.offer.price.id and line.period.start_at >= invoice.anchor_at
             for discount in line.discounts
             if discount.of_price
             and discount.position == position

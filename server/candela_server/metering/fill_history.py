@@ -17,7 +17,7 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import store
+from . import fill_store, store
 from .read_counters import Counters
 from .rules.metric_reading import event_sql, is_rolled_up
 
@@ -48,9 +48,13 @@ async def fill_history(
                 log.warning("metric_history_too_long", merchant_id=merchant_id, metric_id=metric.id)
                 continue
             if count:
-                await store.fill_rollups(connection, merchant_id, metric.id, reading)
+                if metric.group_by:
+                    await fill_store.fill_groups(connection, merchant_id, metric.id, reading)
+                await fill_store.fill_rollups(connection, merchant_id, metric.id, reading)
                 if metric.aggregation is Aggregation.UNIQUE:
-                    await store.fill_distinct_values(connection, merchant_id, metric.id, reading)
+                    await fill_store.fill_distinct_values(
+                        connection, merchant_id, metric.id, reading
+                    )
             await store.insert_metric_history(
                 connection, merchant_id, metric.id, count, clock.now()
             )

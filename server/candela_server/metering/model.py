@@ -58,6 +58,10 @@ class UsageOf:
     user_id: UserId | None = None
 
 
+EVERYONE = UsageOf(customer_id=CustomerId(""))
+"""All customers of the merchant together; only metrics that count different customers are measured so (EVT-12)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageAsk:
     """One question: what did `metric` measure for `who` in the half-open `window`? (EVT-7)"""
@@ -69,10 +73,15 @@ class UsageAsk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageBucket:
-    """The usage of one part of a queried window (EVT-8)."""
+    """The usage of one part of a queried window (EVT-8).
+
+    In a grouped answer `group` names the values of the metric's group-by properties; the overflow group has none.
+    """
 
     window: Interval
     value: Decimal
+    group: tuple[str, ...] | None = None
+    overflow: bool = False
 
 
 class BucketSize(IntEnum):
@@ -91,7 +100,8 @@ class Tally:
 
     `last_value` is that of the latest event; events of the same microsecond are ordered by the hash of their key,
     so that the answer does not depend on the order of arrival. `distinct_count` is 0 unless the metric counts
-    distinct values.
+    distinct values. For weighted sums alone, `held` is the sum of each value times the microseconds from its event to
+    the window's end, and `carried` the sum of the values from before the window.
     """
 
     count: int
@@ -102,6 +112,8 @@ class Tally:
     last_key: bytes
     last_value: Decimal | None
     distinct_count: int
+    held: Decimal = Decimal(0)
+    carried: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +123,32 @@ class MeasuredUsage:
     metric: Metric
     value: Decimal
     filled: bool
+
+
+class MetricNotOfEveryoneError(InvalidInput):
+    """Everyone's usage was asked of a metric that is measured for one customer at a time (EVT-12)."""
+
+    reason = Reason.INVALID_FIELD
+
+    def __init__(self, field: str, slug: str) -> None:
+        super().__init__(
+            f"{slug!r} is measured for one customer at a time; name a customer, or a metric that counts customers",
+            field=field,
+            metric=slug,
+        )
+
+
+class MetricNotGroupedError(InvalidInput):
+    """Groups were asked of a metric that keeps none apart (EVT-5)."""
+
+    reason = Reason.INVALID_FIELD
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(
+            f"{slug!r} has no group-by property; ask without groups, or make a metric with group_by",
+            field="grouped",
+            metric=slug,
+        )
 
 
 class BatchTooLargeError(InvalidInput):

@@ -8,6 +8,7 @@ the answer or not, never half.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -24,6 +25,7 @@ from .rules.bucket import cut, split
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import event_sql
 from .usage_store import Part
+from .weigh_usage import weigh, weigh_in_a_row
 
 WRITER_MEMORY: Final = timedelta(hours=1)
 """How long after its last flush a writer is still named in vectors; none of its flushes is on its way by then."""
@@ -70,11 +72,16 @@ async def query_buckets(
 ) -> list[UsageBucket]:
     """The usage of a window cut into buckets of a time zone's calendar. Raises TooManyBucketsError."""
     windows = cut(window, size, zone)
-    values = await aggregate_many(
-        store,
-        merchant_id,
-        [UsageAsk(metric=metric, who=who, window=part) for part in windows],
-    )
+    asks = [UsageAsk(metric=metric, who=who, window=part) for part in windows]
+    if _is_weighted(metric):
+        # What was there before is read once, not anew for every bucket.
+        async with store.reader() as connection:
+            tallies = await weigh_in_a_row(connection, merchant_id, asks)
+        values = [
+            measured(metric, tally, part) for tally, part in zip(tallies, windows, strict=True)
+        ]
+    else:
+        values = await aggregate_many(store, merchant_id, asks)
     return [
         UsageBucket(window=part, value=value) for part, value in zip(windows, values, strict=True)
     ]
@@ -87,7 +94,14 @@ async def _measure(
     await _read_rollups(connection, merchant_id, asks, tallies)
     await _read_edges(connection, merchant_id, asks, tallies)
     await _count_distinct(connection, merchant_id, asks, tallies)
-    return [measured(ask.metric, tally) for ask, tally in zip(asks, tallies, strict=True)]
+    weighted = [number for number, ask in enumerate(asks) if _is_weighted(ask.metric)]
+    if weighted:
+        found = await weigh(connection, merchant_id, [asks[number] for number in weighted])
+        for number, tally in zip(weighted, found, strict=True):
+            tallies[number] = tally
+    return [
+        measured(ask.metric, tally, ask.window) for ask, tally in zip(asks, tallies, strict=True)
+    ]
 
 
 async def _read_rollups(
@@ -100,7 +114,7 @@ async def _read_rollups(
     for last in (False, True):
         numbers, parts = [], []
         for number, ask in enumerate(asks):
-            if _is_distinct(ask.metric) or _is_last(ask.metric) is not last:
+            if not _adds_up(ask.metric) or _is_last(ask.metric) is not last:
                 continue
             whole = split(ask.window).whole
             if whole is not None:
@@ -122,7 +136,7 @@ async def _read_edges(
     edges: dict[str, list[tuple[int, Part]]] = {}
     metrics: dict[str, Metric] = {}
     for number, ask in enumerate(asks):
-        if _is_distinct(ask.metric):
+        if not _adds_up(ask.metric):
             continue
         for edge in split(ask.window).edges:
             metrics[ask.metric.id] = ask.metric
@@ -168,16 +182,7 @@ async def _count_distinct(
             event_sql(asks[numbers[0]].metric),
         )
         for number, count in zip(numbers, counts, strict=True):
-            tallies[number] = Tally(
-                count=0,
-                sum=Decimal(0),
-                min=None,
-                max=None,
-                last_at=None,
-                last_key=b"",
-                last_value=None,
-                distinct_count=count,
-            )
+            tallies[number] = replace(EMPTY, distinct_count=count)
 
 
 def _part(ask: UsageAsk, window: Interval) -> Part:
@@ -192,6 +197,15 @@ def _part(ask: UsageAsk, window: Interval) -> Part:
 
 def _is_last(metric: Metric) -> bool:
     return metric.aggregation is Aggregation.LAST
+
+
+def _is_weighted(metric: Metric) -> bool:
+    return metric.aggregation is Aggregation.WEIGHTED_SUM
+
+
+def _adds_up(metric: Metric) -> bool:
+    """Whether a window's usage can be read off what its parts add up to."""
+    return not _is_distinct(metric) and not _is_weighted(metric)
 
 
 def _is_distinct(metric: Metric) -> bool:

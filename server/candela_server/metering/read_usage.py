@@ -19,22 +19,27 @@ from candela_server.customer.model import (
     UserRef,
 )
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import InvalidInput
+from candela_server.kernel.errors import FieldViolations, InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
 from . import store as metering_store
 from .model import (
+    EVERYONE,
     BucketSize,
     MeasuredUsage,
+    MetricNotGroupedError,
+    MetricNotOfEveryoneError,
     UsageAsk,
     UsageBucket,
     UsageOf,
 )
+from .query_groups import TooManyGroupedBucketsError, query_groups
 from .query_usage import aggregate_many, query_buckets
-from .rules.bucket import TooManyBucketsError, calendar_month
-from .rules.metric_reading import is_rolled_up
+from .rules.bucket import TooManyBucketsError, calendar_month, cut
+from .rules.group import Group, group_named
+from .rules.metric_reading import is_rolled_up, spans_customers
 
 MAX_WINDOW: Final = timedelta(days=1100)
 """Three years: what a person compares; a longer answer would be many queries for the server."""
@@ -43,9 +48,9 @@ MAX_WINDOW: Final = timedelta(days=1100)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetUsage:
     """The usage of a customer or user over one window, per metric; all metrics when none is named, and the present
-    calendar month in the customer's zone when there is no window."""
+    calendar month in the customer's zone when there is no window. `who` None is everyone, in UTC."""
 
-    who: CustomerRef | UserRef
+    who: CustomerRef | UserRef | None
     metrics: tuple[Ref, ...]
     window: Interval | None
 
@@ -61,13 +66,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryUsage:
-    """The usage of one metric over a window in buckets of `zone`'s calendar, the customer's when None."""
+    """The usage of one metric over a window in buckets of `zone`'s calendar, the customer's when None.
 
-    who: CustomerRef | UserRef
+    `who` None is everyone. With `grouped` the answer is by group, of those named in `groups` if there are any.
+    """
+
+    who: CustomerRef | UserRef | None
     metric: Ref
     window: Interval
     size: BucketSize
     zone: ZoneInfo | None
+    grouped: bool = False
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +96,7 @@ async def get_usage(
     """What each metric measured. Raises NotFound for whom or what is unknown."""
     async with db.reading(merchant_id) as tx:
         who, zone, own_clock = await _resolve(tx, clock, ask.who)
-        metrics = await _metrics(tx, ask.metrics)
+        metrics = await _metrics(tx, ask.metrics, who)
         filled = await metering_store.list_filled_metrics(tx)
     window = ask.window or calendar_month(own_clock.now(), zone)
     values = await aggregate_many(
@@ -110,19 +120,19 @@ async def query_usage(
     """What the metric measured, bucket by bucket. Raises NotFound, and InvalidInput for too many buckets."""
     async with db.reading(merchant_id) as tx:
         who, zone, _ = await _resolve(tx, clock, ask.who)
-        [metric] = await _metrics(tx, [ask.metric])
+        [metric] = await _metrics(tx, [ask.metric], who, field="metric")
         filled = await metering_store.list_filled_metrics(tx)
+    zone = ask.zone or zone
     try:
-        buckets = await query_buckets(
-            events,
-            merchant_id,
-            metric,
-            who,
-            ask.window,
-            size=ask.size,
-            zone=ask.zone or zone,
-        )
-    except TooManyBucketsError as error:
+        if ask.grouped:
+            groups = _groups(metric, ask.groups)
+            windows = cut(ask.window, ask.size, zone)
+            buckets = await query_groups(events, merchant_id, metric, who, windows, groups)
+        else:
+            buckets = await query_buckets(
+                events, merchant_id, metric, who, ask.window, size=ask.size, zone=zone
+            )
+    except (TooManyBucketsError, TooManyGroupedBucketsError) as error:
         raise InvalidInput(
             f"{error}; ask for a shorter window or larger buckets", field="window"
         ) from error
@@ -130,9 +140,11 @@ async def query_usage(
 
 
 async def _resolve(
-    tx: Tx, clock: Clock, ref: CustomerRef | UserRef
+    tx: Tx, clock: Clock, ref: CustomerRef | UserRef | None
 ) -> tuple[UsageOf, ZoneInfo, Clock]:
-    """Whose usage it is, and the customer's zone and clock."""
+    """Whose usage it is, and the customer's zone and clock; for everyone UTC and the server's clock."""
+    if ref is None:
+        return EVERYONE, ZoneInfo("UTC"), clock
     if isinstance(ref, CustomerById | CustomerByExternalId):
         found = await customer.get_customer(tx, ref)
         who = UsageOf(customer_id=found.id)
@@ -147,11 +159,19 @@ async def _resolve(
     )
 
 
-async def _metrics(tx: Tx, refs: tuple[Ref, ...] | list[Ref]) -> list[Metric]:
+async def _metrics(
+    tx: Tx, refs: tuple[Ref, ...] | list[Ref], who: UsageOf, *, field: str = "metrics"
+) -> list[Metric]:
     """The metrics that are named, in that order; all that are kept and not archived, by slug, when none is."""
     known = await catalog.list_metrics(tx)
     if not refs:
-        listed = [one for one in known if one.archived_at is None and is_rolled_up(one)]
+        listed = [
+            one
+            for one in known
+            if one.archived_at is None
+            and is_rolled_up(one)
+            and (who != EVERYONE or spans_customers(one))
+        ]
         return sorted(listed, key=lambda one: one.slug)
     by_id: dict[str, Metric] = {metric.id: metric for metric in known}
     by_slug: dict[str, Metric] = {metric.slug: metric for metric in known}
@@ -160,5 +180,19 @@ async def _metrics(tx: Tx, refs: tuple[Ref, ...] | list[Ref]) -> list[Metric]:
         metric = by_id.get(ref.id) if isinstance(ref, ById) else by_slug.get(ref.slug)
         if metric is None or not is_rolled_up(metric):
             raise MetricNotFoundError(str(ref))
+        if who == EVERYONE and not spans_customers(metric):
+            raise MetricNotOfEveryoneError(field, metric.slug)
         found.append(metric)
     return found
+
+
+def _groups(metric: Metric, names: tuple[str, ...]) -> list[Group] | None:
+    """The groups that are named; None for all. Raises MetricNotGroupedError and InvalidInput."""
+    if not metric.group_by:
+        raise MetricNotGroupedError(metric.slug)
+    with FieldViolations() as fields:
+        groups = [
+            fields.read(f"groups[{index}]", group_named, name, metric.group_by)
+            for index, name in enumerate(names)
+        ]
+    return groups or None

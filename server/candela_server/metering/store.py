@@ -87,12 +87,13 @@ class _Int8ArrayDumper(Dumper):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollupRow:
-    """What one flush adds to one row of usage_rollup. `user_id` "" is the whole customer."""
+    """What one flush adds to one row of usage_rollup. `user_id` "" is the whole customer, `dimension` "" all groups."""
 
     merchant_id: str
     customer_id: str
     metric_id: str
     user_id: str
+    dimension: str
     bucket_us: int
     count: int
     sum: Decimal
@@ -101,10 +102,11 @@ class RollupRow:
     last_us: int
     last_key: bytes
     last_value: Decimal
+    time: Decimal
 
 
-DistinctRow: TypeAlias = tuple[str, str, str, str, datetime, str]
-"""merchant, customer, metric, user, bucket, value."""
+DistinctRow: TypeAlias = tuple[str, str, str, str, str, datetime, str]
+"""merchant, customer, metric, user, dimension, bucket, value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,17 +291,18 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
         """
         INSERT INTO usage_rollup AS known
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-             event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT merchant_id, customer_id, metric_id, user_id, '', bucket_at,
-               event_count, value_sum, value_min, value_max, last_at, last_key, last_value
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[],
-                    %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[], %s::uuid[],
-                    %s::numeric[])
-             AS added (merchant_id, customer_id, metric_id, user_id, bucket_at, event_count,
-                       value_sum, value_min, value_max, last_at, last_key, last_value)
+             event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
+        SELECT merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
+               event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
+                    %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[],
+                    %s::uuid[], %s::numeric[], %s::numeric[])
+             AS added (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, event_count,
+                       value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
         ON CONFLICT (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at) DO UPDATE SET
             event_count = known.event_count + excluded.event_count,
             value_sum = known.value_sum + excluded.value_sum,
+            value_time = known.value_time + excluded.value_time,
             value_min = least(known.value_min, excluded.value_min),
             value_max = greatest(known.value_max, excluded.value_max),
             last_value = CASE WHEN (known.last_at, known.last_key) < (excluded.last_at, excluded.last_key)
@@ -313,6 +316,7 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
             _ids([row.customer_id for row in rows]),
             _ids([row.metric_id for row in rows]),
             _ids([row.user_id for row in rows]),
+            _ids([row.dimension for row in rows]),
             InstantArray([row.bucket_us for row in rows]),
             Int8Array([row.count for row in rows]),
             _numbers([row.sum for row in rows]),
@@ -321,6 +325,7 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
             InstantArray([row.last_us for row in rows]),
             UuidArray([row.last_key for row in rows]),
             _numbers([row.last_value for row in rows]),
+            _numbers([row.time for row in rows]),
         ],
     )
 
@@ -330,9 +335,9 @@ async def add_distinct_values(connection: Connection, rows: Sequence[DistinctRow
     await connection.execute(
         """
         INSERT INTO usage_distinct (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT merchant_id, customer_id, metric_id, user_id, '', bucket_at, value
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
-             AS added (merchant_id, customer_id, metric_id, user_id, bucket_at, value)
+        SELECT merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+             AS added (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
         ON CONFLICT DO NOTHING
         """,
         [list(column) for column in zip(*rows, strict=True)],
@@ -399,63 +404,6 @@ async def count_history(
     row = await cursor.fetchone()
     assert row is not None
     return int(row[0])
-
-
-async def fill_rollups(
-    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql
-) -> None:
-    """Makes a metric's rollups anew from all events."""
-    parameters = {
-        "merchant_id": merchant_id,
-        "metric_id": metric_id,
-        "event_names": list(reading.event_names),
-        **reading.parameters,
-    }
-    await connection.execute(
-        "DELETE FROM usage_rollup WHERE merchant_id = %(merchant_id)s AND metric_id = %(metric_id)s",
-        parameters,
-    )
-    await connection.execute(
-        f"""
-        INSERT INTO usage_rollup
-            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-             event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
-               date_bin('15 minutes', happened_at, 'epoch'),
-               count(*), sum(value), min(value), max(value), max(happened_at),
-               (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
-               (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-        WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-          AND whose.user_id IS NOT NULL AND {reading.condition}
-        GROUP BY event.customer_id, whose.user_id, date_bin('15 minutes', happened_at, 'epoch')
-        """,
-        parameters,
-    )
-
-
-async def fill_distinct_values(
-    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql
-) -> None:
-    """Adds the distinct values of all events; those that are there stay."""
-    await connection.execute(
-        f"""
-        INSERT INTO usage_distinct
-            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT DISTINCT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
-               date_bin('15 minutes', happened_at, 'epoch'), {reading.distinct}
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-        WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-          AND whose.user_id IS NOT NULL AND {reading.condition} AND ({reading.distinct}) IS NOT NULL
-        ON CONFLICT DO NOTHING
-        """,
-        {
-            "merchant_id": merchant_id,
-            "metric_id": metric_id,
-            "event_names": list(reading.event_names),
-            **reading.parameters,
-        },
-    )
 
 
 async def insert_metric_history(

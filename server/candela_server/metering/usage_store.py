@@ -51,10 +51,10 @@ async def read_events(
 ) -> list[Tally]:
     """What the raw events of each part, all of one metric, add up to."""
     latest: LiteralString = (
-        """
+        f"""
         max(happened_at) AS last_at,
         (array_agg(uuid_send(key_hash) ORDER BY happened_at DESC, key_hash DESC))[1] AS last_key,
-        (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1] AS last_value
+        (array_agg({reading.value} ORDER BY happened_at DESC, key_hash DESC))[1] AS last_value
         """
         if last
         else "NULL::timestamptz AS last_at, NULL::bytea AS last_key, NULL::numeric AS last_value"
@@ -66,8 +66,8 @@ async def read_events(
                     %(ends)s::timestamptz[])
              WITH ORDINALITY AS part (customer_id, user_id, start_at, end_at, number)
         CROSS JOIN LATERAL (
-            SELECT count(*) AS event_count, coalesce(sum(value), 0) AS value_sum,
-                   min(value) AS value_min, max(value) AS value_max, {latest}
+            SELECT count(*) AS event_count, coalesce(sum({reading.value}), 0) AS value_sum,
+                   min({reading.value}) AS value_min, max({reading.value}) AS value_max, {latest}
             FROM event
             WHERE merchant_id = %(merchant_id)s AND customer_id = part.customer_id
               AND name = ANY(%(event_names)s)
@@ -95,7 +95,11 @@ async def count_distinct(
     edges: Sequence[Sequence[Part]],
     reading: EventSql,
 ) -> list[int]:
-    """How many distinct values each window saw: `parts` are its whole quarter-hours, `edges` what is cut off."""
+    """How many distinct values each window saw: `parts` are its whole quarter-hours, `edges` what is cut off.
+
+    A part whose customer is "" is the whole merchant's: its edges ask the customers that were active in them, whom the
+    kept values name, so that each is looked up by the index.
+    """
     whole = [(number, part) for number, some in enumerate(parts) for part in some]
     cut = [(number, part) for number, some in enumerate(edges) for part in some]
     cursor = await connection.execute(
@@ -114,8 +118,18 @@ async def count_distinct(
             FROM unnest(%(cut_numbers)s::integer[], %(cut_customers)s::text[], %(cut_users)s::text[],
                         %(cut_starts)s::timestamptz[], %(cut_ends)s::timestamptz[])
                  AS part (number, customer_id, user_id, start_at, end_at)
+            CROSS JOIN LATERAL (
+                SELECT part.customer_id WHERE part.customer_id <> ''
+                UNION ALL
+                SELECT DISTINCT active.value FROM usage_distinct AS active
+                WHERE active.merchant_id = %(merchant_id)s AND active.customer_id = ''
+                  AND part.customer_id = '' AND active.metric_id = %(metric_id)s
+                  AND active.user_id = '' AND active.dimension = ''
+                  AND active.bucket_at >= date_bin('15 minutes', part.start_at, 'epoch')
+                  AND active.bucket_at < part.end_at
+            ) AS whose (customer_id)
             JOIN event
-              ON merchant_id = %(merchant_id)s AND event.customer_id = part.customer_id
+              ON event.merchant_id = %(merchant_id)s AND event.customer_id = whose.customer_id
              AND name = ANY(%(event_names)s)
              AND happened_at >= part.start_at AND happened_at < part.end_at
              AND (part.user_id = '' OR event.user_id = part.user_id)

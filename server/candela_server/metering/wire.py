@@ -37,9 +37,11 @@ from .model import (
     UsageBucket,
 )
 from .read_usage import MAX_WINDOW, GetUsage, QueryUsage
+from .rules.group import group_name
 from .stream_events import Acknowledgement
 
 _MAX_METRICS = 100
+_MAX_GROUPS = 100
 
 
 def recorded_to_proto(recorded: Recorded) -> ingestion_service_pb2.RecordEventsResponse:
@@ -86,6 +88,8 @@ def get_usage_from_proto(request: usage_service_pb2.GetUsageRequest) -> GetUsage
 def query_usage_from_proto(request: usage_service_pb2.QueryUsageRequest) -> QueryUsage:
     """The question; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
+        if len(request.groups) > _MAX_GROUPS:
+            fields.add("groups", f"must name at most {_MAX_GROUPS} groups")
         return QueryUsage(
             who=fields.read("who", _who_from_proto, request),
             metric=fields.read("metric", metric_ref_from_proto, request.metric),
@@ -94,6 +98,8 @@ def query_usage_from_proto(request: usage_service_pb2.QueryUsageRequest) -> Quer
             zone=ZoneInfo(fields.read("time_zone", time_zone, request.time_zone))
             if request.time_zone
             else None,
+            grouped=request.grouped or bool(request.groups),
+            groups=tuple(request.groups),
         )
 
 
@@ -121,7 +127,10 @@ def usage_to_proto(usage: MeasuredUsage) -> usage_pb2.MetricUsage:
 def bucket_to_proto(bucket: UsageBucket) -> usage_pb2.UsageBucket:
     """One bucket's number."""
     return usage_pb2.UsageBucket(
-        window=interval_to_proto(bucket.window), value=format_decimal(bucket.value)
+        window=interval_to_proto(bucket.window),
+        value=format_decimal(bucket.value),
+        group=None if bucket.group is None else group_name(bucket.group),
+        overflow=bucket.overflow,
     )
 
 
@@ -132,14 +141,18 @@ def fill_status_to_proto(filled: bool) -> usage_pb2.FillStatus:
 
 def _who_from_proto(
     request: usage_service_pb2.GetUsageRequest | usage_service_pb2.QueryUsageRequest,
-) -> CustomerRef | UserRef:
+) -> CustomerRef | UserRef | None:
     match request.WhichOneof("who"):
         case "customer":
             return customer_ref_from_proto(request.customer)
         case "user":
             return user_ref_from_proto(request.user)
+        case "everyone":
+            if not request.everyone:
+                raise ValueError("everyone must be true, or absent")
+            return None
         case _:
-            raise ValueError("must name a customer or a user")
+            raise ValueError("must name a customer or a user, or everyone")
 
 
 def _window_from_proto(window: object) -> Interval:

@@ -1,0 +1,243 @@
+"""Every SQL text that reads usage by group: rollups for whole quarter-hours, raw events for cut ones (EVT-5, EVT-8).
+
+All are of one metric and one customer or user, and take many windows at once. All run as candela_events, which no
+tenant's wall holds back, so all name merchant_id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, LiteralString, TypeAlias
+
+from candela_server.storage.events import Connection
+
+from .model import Tally
+from .rules.metric_reading import EventSql
+from .weight_store import MICROSECONDS_HELD
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScope:
+    """Whose groups of which metric; customer "" is the whole merchant. Other dimensions are not read."""
+
+    merchant_id: str
+    customer_id: str
+    metric_id: str
+    user_id: str
+    dimensions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSpan:
+    """A part of the window of that number; values are held until the window's end."""
+
+    number: int
+    start_at: datetime
+    end_at: datetime
+    window_end_at: datetime
+
+
+Grouped: TypeAlias = dict[tuple[int, str], Tally]
+"""What there is, by the number of the window and the dimension."""
+
+
+async def read_group_rollups(
+    connection: Connection, scope: GroupScope, spans: Sequence[GroupSpan], *, last: bool, limit: int
+) -> Grouped:
+    """What the rollups of each span add up to by group, the latest value only when asked for it; `limit` of them.
+
+    The spans are whole quarter-hours, in order and apart.
+    """
+    latest = _latest("last_at", "last_key", "last_value") if last else _NO_LATEST
+    held = MICROSECONDS_HELD.format(until="span.window_end_at", since="bucket_at")
+    cursor = await connection.execute(
+        f"""
+        SELECT span.number, kept.dimension, sum(event_count), sum(value_sum), min(value_min), max(value_max),
+               {latest}, sum(value_sum * {held} - value_time)
+        FROM {_KEPT}
+        CROSS JOIN LATERAL (
+            SELECT bucket_at, event_count, value_sum, value_min, value_max, last_at, last_key, last_value,
+                   value_time, width_bucket(bucket_at, %(starts)s::timestamptz[]) AS place
+            FROM usage_rollup
+            WHERE merchant_id = %(merchant_id)s AND customer_id = %(customer_id)s
+              AND metric_id = %(metric_id)s AND user_id = %(user_id)s AND dimension = kept.dimension
+              AND bucket_at >= %(first)s AND bucket_at < %(last)s
+        ) AS rollup
+        JOIN {_SPANS} ON span.place = rollup.place AND bucket_at < span.end_at
+        GROUP BY 1, 2 LIMIT %(limit)s
+        """,
+        {**_scope(scope), **_columns(spans), "limit": limit},
+    )
+    return _grouped(await cursor.fetchall())
+
+
+async def read_group_events(
+    connection: Connection,
+    scope: GroupScope,
+    spans: Sequence[GroupSpan],
+    reading: EventSql,
+    *,
+    last: bool,
+) -> Grouped:
+    """The same of the raw events in each span."""
+    latest = _latest("happened_at", "key_hash", "measured") if last else _NO_LATEST
+    held = MICROSECONDS_HELD.format(until="window_end_at", since="happened_at")
+    cursor = await connection.execute(
+        f"""
+        SELECT number, dimension, count(*), sum(measured), min(measured), max(measured), {latest},
+               sum(measured * {held})
+        FROM (
+            SELECT span.number, span.window_end_at, {_DIMENSION} AS dimension, happened_at, key_hash,
+                   {reading.value} AS measured
+            FROM {_SPANS} {_EVENTS_OF_SPAN}
+            LEFT JOIN usage_group AS known {_KNOWN.format(dimension=reading.dimension)}
+            WHERE {reading.condition} AND {_DIMENSION} = ANY(%(dimensions)s)
+        ) AS read
+        GROUP BY 1, 2
+        """,
+        {**_scope(scope), **_columns(spans), **_reading(reading)},
+    )
+    return _grouped(await cursor.fetchall())
+
+
+async def carried_by_group(
+    connection: Connection, scope: GroupScope, until: datetime
+) -> dict[str, Decimal]:
+    """The sum of all values before a border of quarter-hours, by group."""
+    cursor = await connection.execute(
+        f"""
+        SELECT kept.dimension, sum(value_sum)
+        FROM {_KEPT}
+        JOIN usage_rollup AS rollup
+          ON merchant_id = %(merchant_id)s AND customer_id = %(customer_id)s AND metric_id = %(metric_id)s
+         AND user_id = %(user_id)s AND rollup.dimension = kept.dimension AND bucket_at < %(until)s
+        GROUP BY 1
+        """,
+        {**_scope(scope), "until": until},
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def count_group_values(
+    connection: Connection,
+    scope: GroupScope,
+    spans: Sequence[GroupSpan],
+    edges: Sequence[GroupSpan],
+    reading: EventSql,
+    *,
+    limit: int,
+) -> dict[tuple[int, str], int]:
+    """How many distinct values each window saw by group: `spans` are whole quarter-hours, `edges` what is cut off."""
+    cut = _columns(edges)
+    cursor = await connection.execute(
+        f"""
+        WITH seen AS (
+            SELECT span.number, kept.dimension, value
+            FROM {_KEPT}
+            CROSS JOIN LATERAL (
+                SELECT bucket_at, value, width_bucket(bucket_at, %(starts)s::timestamptz[]) AS place
+                FROM usage_distinct
+                WHERE merchant_id = %(merchant_id)s AND customer_id = %(customer_id)s
+                  AND metric_id = %(metric_id)s AND user_id = %(user_id)s AND dimension = kept.dimension
+                  AND bucket_at >= %(first)s AND bucket_at < %(last)s
+            ) AS found
+            JOIN {_SPANS} ON span.place = found.place AND bucket_at < span.end_at
+            UNION
+            SELECT span.number, {_DIMENSION}, {reading.distinct}
+            FROM {_CUT} {_EVENTS_OF_SPAN}
+            LEFT JOIN usage_group AS known {_KNOWN.format(dimension=reading.dimension)}
+            WHERE {reading.condition} AND ({reading.distinct}) IS NOT NULL
+              AND {_DIMENSION} = ANY(%(dimensions)s)
+        )
+        SELECT number, dimension, count(*) FROM seen GROUP BY 1, 2 LIMIT %(limit)s
+        """,
+        {
+            **_scope(scope),
+            **_columns(spans),
+            **{f"cut_{name}": values for name, values in cut.items()},
+            **_reading(reading),
+            "limit": limit,
+        },
+    )
+    return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+
+
+_KEPT: LiteralString = "unnest(%(dimensions)s::text[]) AS kept (dimension)"
+_SPANS: LiteralString = """
+    unnest(%(numbers)s::integer[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(window_ends)s::timestamptz[])
+    WITH ORDINALITY AS span (number, start_at, end_at, window_end_at, place)
+"""
+_CUT: LiteralString = _SPANS.replace("%(", "%(cut_")
+_DIMENSION: LiteralString = "coalesce(known.dimension, '*')"
+_NO_LATEST: LiteralString = "NULL::timestamptz, NULL::bytea, NULL::numeric"
+
+# The whole merchant's events are those of the customers that were active in the span, whom the kept values name.
+_EVENTS_OF_SPAN: LiteralString = """
+    CROSS JOIN LATERAL (
+        SELECT %(customer_id)s::text WHERE %(customer_id)s <> ''
+        UNION ALL
+        SELECT DISTINCT active.value FROM usage_distinct AS active
+        WHERE active.merchant_id = %(merchant_id)s AND active.customer_id = '' AND %(customer_id)s = ''
+          AND active.metric_id = %(metric_id)s AND active.user_id = '' AND active.dimension = ''
+          AND active.bucket_at >= date_bin('15 minutes', span.start_at, 'epoch')
+          AND active.bucket_at < span.end_at
+    ) AS whose (customer_id)
+    JOIN event
+      ON event.merchant_id = %(merchant_id)s AND event.customer_id = whose.customer_id
+     AND name = ANY(%(event_names)s) AND happened_at >= span.start_at AND happened_at < span.end_at
+     AND (%(user_id)s = '' OR event.user_id = %(user_id)s)
+"""
+_KNOWN: LiteralString = """
+      ON known.merchant_id = %(merchant_id)s AND known.customer_id = %(customer_id)s
+     AND known.metric_id = %(metric_id)s AND known.dimension = {dimension}
+"""
+
+
+def _latest(at: LiteralString, key: LiteralString, value: LiteralString) -> LiteralString:
+    order: LiteralString = f"ORDER BY {at} DESC, {key} DESC"
+    return f"max({at}), (array_agg(uuid_send({key}) {order}))[1], (array_agg({value} {order}))[1]"
+
+
+def _scope(scope: GroupScope) -> dict[str, Any]:
+    return {
+        "merchant_id": scope.merchant_id,
+        "customer_id": scope.customer_id,
+        "metric_id": scope.metric_id,
+        "user_id": scope.user_id,
+        "dimensions": list(scope.dimensions),
+    }
+
+
+def _columns(spans: Sequence[GroupSpan]) -> dict[str, Any]:
+    return {
+        "numbers": [span.number for span in spans],
+        "starts": [span.start_at for span in spans],
+        "ends": [span.end_at for span in spans],
+        "window_ends": [span.window_end_at for span in spans],
+        "first": spans[0].start_at if spans else None,
+        "last": spans[-1].end_at if spans else None,
+    }
+
+
+def _reading(reading: EventSql) -> dict[str, Any]:
+    return {"event_names": list(reading.event_names), **reading.parameters}
+
+
+def _grouped(rows: Sequence[Sequence[Any]]) -> Grouped:
+    return {
+        (number, dimension): Tally(
+            count=int(count),
+            sum=total,
+            min=least,
+            max=most,
+            last_at=last_at,
+            last_key=bytes(last_key) if last_key is not None else b"",
+            last_value=last_value,
+            distinct_count=0,
+            held=held,
+        )
+        for number, dimension, count, total, least, most, last_at, last_key, last_value, held in rows
+    }

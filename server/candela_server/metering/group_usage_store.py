@@ -93,7 +93,9 @@ async def read_group_events(
             SELECT span.number, span.window_end_at, {_DIMENSION} AS dimension, happened_at, key_hash,
                    {reading.value} AS measured
             FROM {_SPANS} {_EVENTS_OF_SPAN}
-            LEFT JOIN usage_group AS known {_KNOWN.format(dimension=reading.dimension)}
+            LEFT JOIN usage_group AS known
+              ON known.merchant_id = %(merchant_id)s AND known.customer_id = %(customer_id)s
+             AND known.metric_id = %(metric_id)s AND known.dimension = {reading.dimension}
             WHERE {reading.condition} AND {_DIMENSION} = ANY(%(dimensions)s)
         ) AS read
         GROUP BY 1, 2
@@ -148,7 +150,9 @@ async def count_group_values(
             UNION
             SELECT span.number, {_DIMENSION}, {reading.distinct}
             FROM {_CUT} {_EVENTS_OF_SPAN}
-            LEFT JOIN usage_group AS known {_KNOWN.format(dimension=reading.dimension)}
+            LEFT JOIN usage_group AS known
+              ON known.merchant_id = %(merchant_id)s AND known.customer_id = %(customer_id)s
+             AND known.metric_id = %(metric_id)s AND known.dimension = {reading.dimension}
             WHERE {reading.condition} AND ({reading.distinct}) IS NOT NULL
               AND {_DIMENSION} = ANY(%(dimensions)s)
         )
@@ -189,10 +193,6 @@ _EVENTS_OF_SPAN: LiteralString = """
       ON event.merchant_id = %(merchant_id)s AND event.customer_id = whose.customer_id
      AND name = ANY(%(event_names)s) AND happened_at >= span.start_at AND happened_at < span.end_at
      AND (%(user_id)s = '' OR event.user_id = %(user_id)s)
-"""
-_KNOWN: LiteralString = """
-      ON known.merchant_id = %(merchant_id)s AND known.customer_id = %(customer_id)s
-     AND known.metric_id = %(metric_id)s AND known.dimension = {dimension}
 """
 
 

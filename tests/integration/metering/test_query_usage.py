@@ -1,4 +1,4 @@
-"""One number from three ways: rollups, raw events, and a model in memory (EVT-5, EVT-7, EVT-8)."""
+"""Usage as it is asked for: filters, users, calendars and merchants (EVT-5, EVT-8); the law is in test_usage_laws."""
 
 from __future__ import annotations
 
@@ -16,40 +16,17 @@ from candela_server.catalog.model import (
     UniqueOf,
 )
 from candela_server.kernel.interval import Interval
-from candela_server.metering import usage_store
 from candela_server.metering.model import BucketSize, UsageAsk
 from candela_server.metering.query_usage import query_buckets
-from candela_server.metering.rules.aggregation import EMPTY, measured
 from candela_server.metering.rules.event_filter import predicate
-from candela_server.metering.rules.metric_reading import event_sql
 
 from tests.integration.metering.builders import Metering, event, usage_of
+from tests.integration.metering.usage_model import from_events
 
 
 async def _from_raw_events(metering: Metering, asks: list[UsageAsk]) -> list[Decimal]:
-    """The same from the events alone."""
-    got = []
     async with metering.events.reader() as connection:
-        for ask in asks:
-            part = usage_store.Part(
-                ask.who.customer_id,
-                ask.metric.id,
-                ask.who.user_id or "",
-                ask.window.start_at,
-                ask.window.end_at,
-            )
-            reading = event_sql(ask.metric)
-            if ask.metric.aggregation is Aggregation.UNIQUE:
-                [count] = await usage_store.count_distinct(
-                    connection, metering.merchant_id, ask.metric.id, [[]], [[part]], reading
-                )
-                got.append(measured(ask.metric, replace(EMPTY, distinct_count=count), ask.window))
-            else:
-                [tally] = await usage_store.read_events(
-                    connection, metering.merchant_id, [part], reading, last=True
-                )
-                got.append(measured(ask.metric, tally, ask.window))
-    return got
+        return await from_events(connection, metering.merchant_id, asks)
 
 
 _FILTERS = [

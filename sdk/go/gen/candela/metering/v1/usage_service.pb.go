@@ -33,10 +33,12 @@ type GetUsageRequest struct {
 	//
 	//	*GetUsageRequest_Customer
 	//	*GetUsageRequest_User
+	//	*GetUsageRequest_Everyone
 	Who isGetUsageRequest_Who `protobuf_oneof:"who"`
 	// Which metrics, at most 100; all of the merchant's that are not archived when empty.
 	Metrics []*v1.MetricRef `protobuf:"bytes,3,rep,name=metrics,proto3" json:"metrics,omitempty"`
-	// Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent.
+	// Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent; for
+	// everyone in UTC, on the server's clock.
 	Window        *v11.Interval `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -97,6 +99,15 @@ func (x *GetUsageRequest) GetUser() *v12.UserRef {
 	return nil
 }
 
+func (x *GetUsageRequest) GetEveryone() bool {
+	if x != nil {
+		if x, ok := x.Who.(*GetUsageRequest_Everyone); ok {
+			return x.Everyone
+		}
+	}
+	return false
+}
+
 func (x *GetUsageRequest) GetMetrics() []*v1.MetricRef {
 	if x != nil {
 		return x.Metrics
@@ -125,14 +136,21 @@ type GetUsageRequest_User struct {
 	User *v12.UserRef `protobuf:"bytes,2,opt,name=user,proto3,oneof"`
 }
 
+type GetUsageRequest_Everyone struct {
+	// All customers of the merchant together; must be true. Only for metrics that count different customers.
+	Everyone bool `protobuf:"varint,5,opt,name=everyone,proto3,oneof"`
+}
+
 func (*GetUsageRequest_Customer) isGetUsageRequest_Who() {}
 
 func (*GetUsageRequest_User) isGetUsageRequest_Who() {}
 
+func (*GetUsageRequest_Everyone) isGetUsageRequest_Who() {}
+
 // GetUsageResponse carries one number per metric.
 type GetUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose usage ("cus_…").
+	// Whose usage ("cus_…"); empty for everyone.
 	CustomerId string `protobuf:"bytes,1,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// Which user's ("usr_…"); absent for the whole customer.
 	UserId *string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
@@ -211,6 +229,7 @@ type QueryUsageRequest struct {
 	//
 	//	*QueryUsageRequest_Customer
 	//	*QueryUsageRequest_User
+	//	*QueryUsageRequest_Everyone
 	Who isQueryUsageRequest_Who `protobuf_oneof:"who"`
 	// Which metric; required.
 	Metric *v1.MetricRef `protobuf:"bytes,3,opt,name=metric,proto3" json:"metric,omitempty"`
@@ -218,11 +237,11 @@ type QueryUsageRequest struct {
 	Window *v11.Interval `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
 	// How the span is cut; one bucket when unspecified.
 	BucketSize BucketSize `protobuf:"varint,5,opt,name=bucket_size,json=bucketSize,proto3,enum=candela.metering.v1.BucketSize" json:"bucket_size,omitempty"`
-	// The IANA zone whose calendar cuts days, weeks and months; the customer's when empty.
+	// The IANA zone whose calendar cuts days, weeks and months; the customer's when empty, UTC for everyone.
 	TimeZone string `protobuf:"bytes,6,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// Whether the answer is split by the metric's group-by property.
+	// Whether the answer is split by the metric's group-by properties.
 	Grouped bool `protobuf:"varint,7,opt,name=grouped,proto3" json:"grouped,omitempty"`
-	// Only these groups, at most 100; all when empty. Implies grouped.
+	// Only these groups, named as in UsageBucket.group, at most 100; all when empty. Implies grouped.
 	Groups        []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -283,6 +302,15 @@ func (x *QueryUsageRequest) GetUser() *v12.UserRef {
 	return nil
 }
 
+func (x *QueryUsageRequest) GetEveryone() bool {
+	if x != nil {
+		if x, ok := x.Who.(*QueryUsageRequest_Everyone); ok {
+			return x.Everyone
+		}
+	}
+	return false
+}
+
 func (x *QueryUsageRequest) GetMetric() *v1.MetricRef {
 	if x != nil {
 		return x.Metric
@@ -339,21 +367,28 @@ type QueryUsageRequest_User struct {
 	User *v12.UserRef `protobuf:"bytes,2,opt,name=user,proto3,oneof"`
 }
 
+type QueryUsageRequest_Everyone struct {
+	// All customers of the merchant together; must be true. Only for metrics that count different customers.
+	Everyone bool `protobuf:"varint,9,opt,name=everyone,proto3,oneof"`
+}
+
 func (*QueryUsageRequest_Customer) isQueryUsageRequest_Who() {}
 
 func (*QueryUsageRequest_User) isQueryUsageRequest_Who() {}
 
+func (*QueryUsageRequest_Everyone) isQueryUsageRequest_Who() {}
+
 // QueryUsageResponse carries the buckets.
 type QueryUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose usage ("cus_…").
+	// Whose usage ("cus_…"); empty for everyone.
 	CustomerId string `protobuf:"bytes,1,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// Which user's ("usr_…"); absent for the whole customer.
 	UserId *string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
 	// Which metric ("met_…").
 	MetricId string `protobuf:"bytes,3,opt,name=metric_id,json=metricId,proto3" json:"metric_id,omitempty"`
-	// Every bucket of the window in order, those without usage as "0"; when grouped, by bucket and group, only groups
-	// with usage.
+	// Every bucket of the window in order, those without usage as "0"; when grouped, by bucket and group, the overflow
+	// group last, only groups with events in the bucket or, of a weighted sum, with something held.
 	Buckets []*UsageBucket `protobuf:"bytes,4,rep,name=buckets,proto3" json:"buckets,omitempty"`
 	// Whether the metric has read all history already.
 	FillStatus    FillStatus `protobuf:"varint,5,opt,name=fill_status,json=fillStatus,proto3,enum=candela.metering.v1.FillStatus" json:"fill_status,omitempty"`
@@ -998,10 +1033,11 @@ var File_candela_metering_v1_usage_service_proto protoreflect.FileDescriptor
 
 const file_candela_metering_v1_usage_service_proto_rawDesc = "" +
 	"\n" +
-	"'candela/metering/v1/usage_service.proto\x12\x13candela.metering.v1\x1a\x1fcandela/catalog/v1/metric.proto\x1a\"candela/customer/v1/customer.proto\x1a\x1ecandela/customer/v1/user.proto\x1a\x1fcandela/metering/v1/event.proto\x1a\x1fcandela/metering/v1/usage.proto\x1a\x1ecandela/type/v1/interval.proto\"\xf8\x01\n" +
+	"'candela/metering/v1/usage_service.proto\x12\x13candela.metering.v1\x1a\x1fcandela/catalog/v1/metric.proto\x1a\"candela/customer/v1/customer.proto\x1a\x1ecandela/customer/v1/user.proto\x1a\x1fcandela/metering/v1/event.proto\x1a\x1fcandela/metering/v1/usage.proto\x1a\x1ecandela/type/v1/interval.proto\"\x96\x02\n" +
 	"\x0fGetUsageRequest\x12>\n" +
 	"\bcustomer\x18\x01 \x01(\v2 .candela.customer.v1.CustomerRefH\x00R\bcustomer\x122\n" +
-	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x127\n" +
+	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x12\x1c\n" +
+	"\beveryone\x18\x05 \x01(\bH\x00R\beveryone\x127\n" +
 	"\ametrics\x18\x03 \x03(\v2\x1d.candela.catalog.v1.MetricRefR\ametrics\x121\n" +
 	"\x06window\x18\x04 \x01(\v2\x19.candela.type.v1.IntervalR\x06windowB\x05\n" +
 	"\x03who\"\xca\x01\n" +
@@ -1012,10 +1048,11 @@ const file_candela_metering_v1_usage_service_proto_rawDesc = "" +
 	"\x06window\x18\x03 \x01(\v2\x19.candela.type.v1.IntervalR\x06window\x128\n" +
 	"\x06usages\x18\x04 \x03(\v2 .candela.metering.v1.MetricUsageR\x06usagesB\n" +
 	"\n" +
-	"\b_user_id\"\x89\x03\n" +
+	"\b_user_id\"\xa7\x03\n" +
 	"\x11QueryUsageRequest\x12>\n" +
 	"\bcustomer\x18\x01 \x01(\v2 .candela.customer.v1.CustomerRefH\x00R\bcustomer\x122\n" +
-	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x125\n" +
+	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x12\x1c\n" +
+	"\beveryone\x18\t \x01(\bH\x00R\beveryone\x125\n" +
 	"\x06metric\x18\x03 \x01(\v2\x1d.candela.catalog.v1.MetricRefR\x06metric\x121\n" +
 	"\x06window\x18\x04 \x01(\v2\x19.candela.type.v1.IntervalR\x06window\x12@\n" +
 	"\vbucket_size\x18\x05 \x01(\x0e2\x1f.candela.metering.v1.BucketSizeR\n" +
@@ -1179,11 +1216,13 @@ func file_candela_metering_v1_usage_service_proto_init() {
 	file_candela_metering_v1_usage_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*GetUsageRequest_Customer)(nil),
 		(*GetUsageRequest_User)(nil),
+		(*GetUsageRequest_Everyone)(nil),
 	}
 	file_candela_metering_v1_usage_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_candela_metering_v1_usage_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*QueryUsageRequest_Customer)(nil),
 		(*QueryUsageRequest_User)(nil),
+		(*QueryUsageRequest_Everyone)(nil),
 	}
 	file_candela_metering_v1_usage_service_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}

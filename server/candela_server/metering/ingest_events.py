@@ -391,10 +391,13 @@ async def _claim(
 
 async def _add(connection: Connection, folded: dict[str, Folded]) -> None:
     """Adds all merchants' shares in the one order that every flush follows."""
-    shares, grouped_distinct = await settle_groups(connection, folded)
-    for merchant_id, one in folded.items():
-        for (customer_id, metric_id, user_id, bucket_us), share in one.shares.items():
-            shares[merchant_id, customer_id, metric_id, user_id, ALL_GROUPS, bucket_us] = share
+    grouped, grouped_distinct = await settle_groups(connection, folded)
+    shares = [
+        ((merchant_id, customer_id, metric_id, user_id, ALL_GROUPS, bucket_us), share)
+        for merchant_id, one in folded.items()
+        for (customer_id, metric_id, user_id, bucket_us), share in one.shares.items()
+    ]
+    shares += grouped.items()
     rollups = [
         store.RollupRow(
             merchant_id=merchant_id,
@@ -413,7 +416,7 @@ async def _add(connection: Connection, folded: dict[str, Folded]) -> None:
             time=share.time,
         )
         for (merchant_id, customer_id, metric_id, user_id, dimension, bucket_us), share in sorted(
-            shares.items()
+            shares
         )
     ]
     if rollups:

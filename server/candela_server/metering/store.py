@@ -287,13 +287,15 @@ async def copy_events(connection: Connection, rows: Iterable[bytes]) -> None:
 
 async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None:
     """Adds to the rollups; the rows are sorted by their key, so that no two flushes wait crosswise."""
+    dimensions, times = [row.dimension for row in rows], [row.time for row in rows]
     await connection.execute(
         """
         INSERT INTO usage_rollup AS known
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
              event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
-        SELECT merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-               event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time
+        SELECT merchant_id, customer_id, metric_id, user_id, coalesce(dimension, ''), bucket_at,
+               event_count, value_sum, value_min, value_max, last_at, last_key, last_value,
+               coalesce(value_time, 0)
         FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
                     %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[],
                     %s::uuid[], %s::numeric[], %s::numeric[])
@@ -316,7 +318,8 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
             _ids([row.customer_id for row in rows]),
             _ids([row.metric_id for row in rows]),
             _ids([row.user_id for row in rows]),
-            _ids([row.dimension for row in rows]),
+            # Most flushes have no groups and weigh nothing: an array that is too short reads as NULL.
+            _ids(dimensions) if any(dimensions) else "{}",
             InstantArray([row.bucket_us for row in rows]),
             Int8Array([row.count for row in rows]),
             _numbers([row.sum for row in rows]),
@@ -325,7 +328,7 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
             InstantArray([row.last_us for row in rows]),
             UuidArray([row.last_key for row in rows]),
             _numbers([row.last_value for row in rows]),
-            _numbers([row.time for row in rows]),
+            _numbers(times) if any(times) else "{}",
         ],
     )
 

@@ -241,7 +241,8 @@ type QueryUsageRequest struct {
 	TimeZone string `protobuf:"bytes,6,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// Whether the answer is split by the metric's group-by properties.
 	Grouped bool `protobuf:"varint,7,opt,name=grouped,proto3" json:"grouped,omitempty"`
-	// Only these groups, named as in UsageBucket.group, at most 100; all when empty. Implies grouped.
+	// Only these groups, named as in UsageBucket.group, at most 100; all when empty. Implies grouped. One that is counted
+	// in the overflow group is not found by its name.
 	Groups        []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -199,7 +199,8 @@ export type QueryUsageRequest = Message<"candela.metering.v1.QueryUsageRequest">
   grouped: boolean;
 
   /**
-   * Only these groups, named as in UsageBucket.group, at most 100; all when empty. Implies grouped.
+   * Only these groups, named as in UsageBucket.group, at most 100; all when empty. Implies grouped. One that is counted
+   * in the overflow group is not found by its name.
    *
    * @generated from field: repeated string groups = 8;
    */

@@ -41,7 +41,13 @@ from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.quick_check import QuickChecks
+from candela_server.entitlement.remembered_catalog import RememberedCatalog
+from candela_server.entitlement.reservation_servicer import ReservationServicer
+from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.servicer import EntitlementServicer
+from candela_server.entitlement.settle_reservation import Settler
+from candela_server.entitlement.watch_hub import WatchHub
+from candela_server.entitlement.wire import entitlement_to_proto
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -62,6 +68,7 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
+from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
 
@@ -81,6 +88,15 @@ class Storage:
     events: EventStore
     counters: Counters
     quick_counters: QuickCounters | None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Who answers from what one server process remembers, who tells watchers, and the ear for changes of both."""
+
+    changes: Changes
+    checker: Checker
+    hub: WatchHub
 
 
 def serve(settings: Settings) -> int:
@@ -149,25 +165,38 @@ async def _serve(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         directory = Directory(storage.db, clock)
-        changes, snapshots = _changes(storage.db, directory)
+        memory = _memory(settings, storage, directory, clock)
+        storage.counters.join(memory.changes.is_current, memory.changes.warn_of_counters)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
-        await changes.start()
-        rooms = _rooms(settings, storage, ingestor, snapshots, changes, clock)
+        await memory.hub.start()
+        await memory.changes.start()
+        settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, memory.changes)
+        await settler.start()
+        rooms = _rooms(settings, storage, ingestor, settler, memory, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
         log.info("serving", grpc=settings.grpc_address, http=settings.http_address)
         noting = asyncio.create_task(_note_key_use(authenticator))
+        auditing = [
+            asyncio.create_task(room.quick.audit_forever())
+            for room in rooms
+            if isinstance(room, EntitlementServicer)
+        ]
         await stopping.wait()
         log.info("draining", seconds=settings.drain_s)
+        # Streams have no end of their own, which draining would wait for.
+        await memory.hub.stop()
         await server.drain()
         http.should_exit = True
         await http_task
-        noting.cancel()
+        for task in (noting, *auditing):
+            task.cancel()
+        await settler.stop()
         await ingestor.stop()
-        await changes.close()
+        await memory.changes.close()
         with contextlib.suppress(Exception):
             await authenticator.note_use()
     return 0
@@ -178,7 +207,13 @@ async def _work(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         log.info("working")
-        await Worker(storage.db, storage.events, storage.counters, clock).run(stopping)
+        await Worker(
+            storage.db,
+            storage.events,
+            storage.counters,
+            clock,
+            event_retention=settings.event_retention,
+        ).run(stopping)
     return 0
 
 
@@ -186,7 +221,7 @@ async def _work(settings: Settings) -> int:
 async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[Storage]:
     url = settings.database_url.get_secret_value()
     db = Postgres(url, clock, pool_size=settings.pool_size)
-    events = EventStore(url, readers=max(2, settings.pool_size - 2))
+    events = EventStore(url, readers=max(2, settings.pool_size - 2), outage=db.outage)
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     redis = Redis(redis_url)
     counters = Counters(CounterCache(redis) if redis_url else None, events, clock)
@@ -209,20 +244,21 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
-    snapshots: SnapshotCache,
-    changes: Changes,
+    settler: Settler,
+    memory: Memory,
     clock: Clock,
 ) -> list[Room]:
     """Every servicer of this process, by its role."""
     db, events = storage.db, storage.events
-    mutations = Mutations(db, clock, changes)
+    mutations = Mutations(db, clock, memory.changes)
     secret = settings.page_token_secret.get_secret_value().encode()
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
-        checker = Checker(db, storage.counters, snapshots, clock)
-        quick = QuickChecks(checker, storage.quick_counters, clock, snapshots.is_current)
-        rooms.append(EntitlementServicer(checker, quick))
+        checker, is_current = memory.checker, memory.changes.is_current
+        quick = QuickChecks(checker, storage.quick_counters, clock, is_current)
+        rooms.append(EntitlementServicer(checker, quick, memory.hub))
+        rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(IngestionServicer(ingestor))
     if settings.role == "all":
@@ -239,24 +275,39 @@ def _rooms(
             PriceServicer(*ordinary),
             CreditDefinitionServicer(*ordinary),
             PricingTableServicer(*ordinary),
-            UsageServicer(db, events, clock),
+            UsageServicer(db, events, clock, secret, mutations),
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary),
+            MigrationServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),
         ]
     return rooms
 
 
-def _changes(db: Postgres, directory: Directory) -> tuple[Changes, SnapshotCache]:
-    """What hears of changes, and what is remembered in between."""
+def _memory(settings: Settings, storage: Storage, directory: Directory, clock: Clock) -> Memory:
+    """What is remembered, and what hears that it has changed."""
 
     def changed(merchant_id: str, customer_id: str | None) -> None:
         snapshots.forget(merchant_id, customer_id)
+        if customer_id is None:
+            catalog.forget(merchant_id)
         directory.forget(merchant_id)
+        hub.changed(merchant_id, customer_id)
 
-    changes = Changes(db, changed, lambda: snapshots.doubt_all())
-    snapshots = SnapshotCache(changes.is_current)
-    return changes, snapshots
+    def missed() -> None:
+        snapshots.doubt_all()
+        catalog.forget_all()
+        hub.missed()
+        directory.forget_all()
+        storage.counters.doubt()
+
+    changes = Changes(storage.db, changed, missed, storage.counters.distrust)
+    snapshots = SnapshotCache(changes.is_current, changes.catch_up)
+    catalog = RememberedCatalog(changes.is_current)
+    checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)
+    secret = settings.page_token_secret.get_secret_value().encode()
+    hub = WatchHub(storage.db, checker, clock, secret, entitlement_to_proto)
+    return Memory(changes, checker, hub)
 
 
 def _http(

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
     CreditApplicationType,
     Feature,
-    FeatureId,
     LimitBehavior,
     LimitScope,
     Metric,
     MetricId,
-    Offer,
     PlanFeature,
 )
 from candela_server.credit import read as credit
@@ -26,52 +22,39 @@ from candela_server.customer.model import Customer, CustomerById, CustomerRef, U
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
-from candela_server.subscription import read as subscription
-from candela_server.subscription.feature_override import FeatureOverride
-from candela_server.subscription.model import Status, Subscription, SubscriptionId
 
-from . import store
+from . import reservation_store, store
+from .holdings import Holding, read_holdings
 from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
+from .remembered_catalog import Catalog, ReadCatalog
 from .rules.precedence import Access, Held, InForce, value_in_force
 from .share import table_of
-
-_ACCESS = {
-    Status.TRIALING: Access.FULL,
-    Status.ACTIVE: Access.FULL,
-    # What a past-due customer keeps will be the merchant's policy (ENT-10); until then access stays.
-    Status.PAST_DUE: Access.FULL,
-    Status.PAUSED: Access.PAUSED,
-}
+from .show_reserved import show_reserved
 
 Who = CustomerRef | UserRef
 
 
-@dataclass(frozen=True, slots=True)
-class _Holding:
-    """One subscription with what it bought, and its overrides by feature."""
-
-    subscription: Subscription
-    offer: Offer
-    access: Access
-    overrides: Mapping[FeatureId, FeatureOverride]
-
-
-async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
+async def build_snapshot(
+    tx: Tx, clock: Clock, who: Who, catalog: Catalog | None = None
+) -> Snapshot:
     """All features of whoever is meant, as of one snapshot of the database.
 
     Nobody with that id gets a snapshot too, in which everything is denied: an answer, and as good to cache.
     """
+    catalog = catalog or ReadCatalog()
     holder, user = await _resolve(tx, who)
-    features = await catalog.list_features(tx)
+    features = await catalog.features(tx)
     revision = await store.current_revision(tx)
     if holder is None:
         return _of_nobody(features, revision)
     own_clock = await customer.customer_clock(tx, clock, holder)
     now = own_clock.now()
-    holdings = await _holdings(tx, holder)
+    holdings = await read_holdings(tx, holder, now, catalog)
     grants = await credit.list_grants(tx, holder.id, now)
-    metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
+    metrics = await catalog.metrics(tx)
     states = [_state(feature, holdings, grants, metrics, now) for feature in features]
+    open_ones = await reservation_store.list_shown(tx, holder.id, now)
+    states = show_reserved(states, open_ones, user.id if user else None)
     return Snapshot(
         customer_id=holder.id,
         user_id=user.id if user else None,
@@ -92,32 +75,9 @@ async def _resolve(tx: Tx, who: Who) -> tuple[Customer | None, User | None]:
     return await customer.get_customer(tx, CustomerById(user.customer_id)), user
 
 
-async def _holdings(tx: Tx, holder: Customer) -> list[_Holding]:
-    held = [
-        one
-        for one in await subscription.list_of_customer(tx, holder.id)
-        if one.version.status in _ACCESS
-    ]
-    offers = await catalog.get_offers(
-        tx, [(one.version.plan_version_id, one.version.price_id) for one in held]
-    )
-    overrides: dict[SubscriptionId, dict[FeatureId, FeatureOverride]] = {one.id: {} for one in held}
-    for override in await subscription.list_overrides(tx, list(overrides)):
-        overrides[override.subscription_id][override.feature_id] = override
-    return [
-        _Holding(
-            one,
-            offers[one.version.plan_version_id, one.version.price_id],
-            _ACCESS[one.version.status],
-            overrides[one.id],
-        )
-        for one in held
-    ]
-
-
 def _state(
     feature: Feature,
-    holdings: Sequence[_Holding],
+    holdings: Sequence[Holding],
     grants: Sequence[CreditGrant],
     metrics: Mapping[MetricId, Metric],
     now: datetime,
@@ -146,6 +106,7 @@ def _state(
     )
     by_credits = metered is not None and metered.credits is not None
     ends = [in_force.valid_until, metered.window.end_at if metered else None]
+    ends += [one.access_until for one in holdings]
     if metered and metered.credits:
         ends.append(metered.credits.next_expiry_at)
     return FeatureState(
@@ -160,7 +121,7 @@ def _state(
     )
 
 
-def _granted(holding: _Holding, feature: Feature) -> PlanFeature | None:
+def _granted(holding: Holding, feature: Feature) -> PlanFeature | None:
     for granted in holding.offer.version.features:
         if granted.feature_id == feature.id:
             return granted
@@ -169,7 +130,7 @@ def _granted(holding: _Holding, feature: Feature) -> PlanFeature | None:
 
 def _metered(
     feature: Feature,
-    winner: _Holding,
+    winner: Holding,
     granted: PlanFeature | None,
     grants: Sequence[CreditGrant],
     metrics: Mapping[MetricId, Metric],
@@ -187,6 +148,8 @@ def _metered(
         if grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == feature.metric_id
         and grant.subscription_id in (None, held.id)
+        # What the plan that is not paid for has granted is not used up meanwhile.
+        and (grant.subscription_id is None or winner.access is Access.FULL)
     ]
     component = offer.price.component(component_id or offer.price.components[0].id)
     window = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)

@@ -43,11 +43,15 @@ class Denial(StrEnum):
 
 
 class Origin(StrEnum):
-    """Which store gave the usage of an answer; both give the same number."""
+    """Which store gave the usage of an answer; both give the same number.
+
+    Doubtful counters are those that nothing vouches for while the database is away: such an answer is a stale one.
+    """
 
     NONE = "none"
     COUNTERS = "counters"
     ROLLUPS = "rollups"
+    DOUBTFUL_COUNTERS = "doubtful_counters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +63,19 @@ class Credits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldQuantity:
+    """A quantity that a reservation holds until it expires; None for use whose event is on its way (ENT-9)."""
+
+    quantity: Decimal
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metered:
     """How a usage feature is counted and bounded in the current window (ENT-4).
 
-    `limit` is None when nothing bounds the use. `per_user` says that the limit is each user's own (ENT-7).
+    `limit` is None when nothing bounds the use. `per_user` says that the limit is each user's own (ENT-7). `held` are
+    the reservations that stand against it (ENT-9).
     """
 
     metric: Metric
@@ -71,6 +84,7 @@ class Metered:
     behavior: LimitBehavior
     credits: Credits | None
     per_user: bool
+    held: tuple[HeldQuantity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +157,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageNow:
-    """Where somebody stands with a usage feature; amounts are exact and in the metric's unit."""
+    """Where somebody stands with a usage feature; amounts are exact and in the metric's unit.
+
+    `remaining` is already reduced by `reserved`, what reservations hold (ENT-9).
+    """
 
     used: Decimal
     limit: Decimal | None
@@ -152,6 +169,7 @@ class UsageNow:
     resets_at: datetime
     behavior: LimitBehavior
     per_user: bool
+    reserved: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

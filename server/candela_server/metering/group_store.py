@@ -9,13 +9,15 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection
 
 from .rules.group import MAX_GROUPS, Group
+from .rules.metric_reading import EventSql
 
 
 class GroupKey(NamedTuple):
-    """A group of one customer's events for one metric; customer "" is the whole merchant."""
+    """A group of one customer's events for one metric."""
 
     merchant_id: str
     customer_id: str
@@ -84,6 +86,49 @@ async def add_groups(connection: Connection, groups: Sequence[tuple[GroupKey, Gr
             [json.dumps(group, ensure_ascii=False) for _, group in groups],
             MAX_GROUPS,
         ],
+    )
+
+
+async def add_groups_of_events(
+    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql, span: Interval
+) -> None:
+    """Gives the groups of all events in a span a place, by their first events, as long as there is one left.
+
+    The caller holds the merchant's flushes, so that nobody else adds groups.
+    """
+    await connection.execute(
+        f"""
+        INSERT INTO usage_group (merchant_id, customer_id, metric_id, dimension, group_values)
+        SELECT %(merchant_id)s, customer_id, %(metric_id)s, dimension, group_values
+        FROM (
+            SELECT seen.*, row_number() OVER (PARTITION BY customer_id ORDER BY first_at, dimension) AS place
+            FROM (
+                SELECT customer_id, {reading.dimension} AS dimension, to_jsonb({reading.group}) AS group_values,
+                       min(happened_at) AS first_at
+                FROM event
+                WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
+                  AND happened_at >= %(start_at)s AND happened_at < %(end_at)s AND {reading.condition}
+                GROUP BY 1, 2, 3
+            ) AS seen
+            WHERE NOT EXISTS (
+                SELECT FROM usage_group AS known
+                WHERE known.merchant_id = %(merchant_id)s AND known.customer_id = seen.customer_id
+                  AND known.metric_id = %(metric_id)s AND known.dimension = seen.dimension)
+        ) AS missing
+        WHERE place + (
+            SELECT count(*) FROM usage_group AS known
+            WHERE known.merchant_id = %(merchant_id)s AND known.customer_id = missing.customer_id
+              AND known.metric_id = %(metric_id)s) <= %(limit)s
+        """,
+        {
+            "merchant_id": merchant_id,
+            "metric_id": metric_id,
+            "event_names": list(reading.event_names),
+            "start_at": span.start_at,
+            "end_at": span.end_at,
+            "limit": MAX_GROUPS,
+            **reading.parameters,
+        },
     )
 
 

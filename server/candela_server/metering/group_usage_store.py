@@ -10,25 +10,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, LiteralString, TypeAlias
 
 from candela_server.storage.events import Connection
 
 from .model import Tally
+from .rules.group import Group
 from .rules.metric_reading import EventSql
 from .weight_store import MICROSECONDS_HELD
 
 
 @dataclass(frozen=True, slots=True)
 class GroupScope:
-    """Whose groups of which metric; customer "" is the whole merchant. Other dimensions are not read."""
+    """Whose groups of which metric, and which dimensions are read.
+
+    With `everything` these are all that there are, and events of others, which have no place yet because their metric
+    is young, are read as well: as groups of their own while there are `free_places`, else as the overflow.
+    """
 
     merchant_id: str
     customer_id: str
     metric_id: str
     user_id: str
     dimensions: Sequence[str]
+    everything: bool
+    free_places: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ async def read_group_events(
     reading: EventSql,
     *,
     last: bool,
+    limit: int,
 ) -> Grouped:
     """The same of the raw events in each span."""
     latest = _latest("happened_at", "key_hash", "measured") if last else _NO_LATEST
@@ -92,40 +99,44 @@ async def read_group_events(
         SELECT number, dimension, count(*), sum(measured), min(measured), max(measured), {latest},
                sum(measured * {held})
         FROM (
-            SELECT span.number, span.window_end_at, {_DIMENSION} AS dimension, happened_at, key_hash,
+            SELECT span.number, span.window_end_at, {_dimension(reading)} AS dimension, happened_at, key_hash,
                    {reading.value} AS measured
             FROM {_SPANS} {_EVENTS_OF_SPAN}
             LEFT JOIN usage_group AS known
               ON known.merchant_id = %(merchant_id)s AND known.customer_id = %(customer_id)s
              AND known.metric_id = %(metric_id)s AND known.dimension = {reading.dimension}
-            WHERE {reading.condition} AND {_DIMENSION} = ANY(%(dimensions)s)
+            WHERE {reading.condition}
+              AND (%(everything)s OR {_dimension(reading)} = ANY(%(dimensions)s))
         ) AS read
-        GROUP BY 1, 2
+        GROUP BY 1, 2 LIMIT %(limit)s
         """,
-        {**_scope(scope), **_columns(spans), **_reading(reading)},
+        {**_scope(scope), **_columns(spans), **_reading(reading), "limit": limit},
     )
     return _grouped(await cursor.fetchall())
 
 
-async def carried_by_group(
-    connection: Connection, scope: GroupScope, until: datetime
-) -> dict[str, Decimal]:
-    """The sum of all values before a border of quarter-hours, by group."""
+async def name_groups(
+    connection: Connection,
+    scope: GroupScope,
+    spans: Sequence[GroupSpan],
+    reading: EventSql,
+    dimensions: Sequence[str],
+) -> dict[str, Group]:
+    """The groups behind dimensions that were found in the raw events of these spans."""
     cursor = await connection.execute(
         f"""
-        SELECT kept.dimension, before.value_sum
-        FROM {_KEPT}
-        CROSS JOIN LATERAL (
-            SELECT sum(value_sum) AS value_sum FROM usage_rollup
-            WHERE merchant_id = %(merchant_id)s AND customer_id = %(customer_id)s
-              AND metric_id = %(metric_id)s AND user_id = %(user_id)s AND dimension = kept.dimension
-              AND bucket_at < %(until)s
-        ) AS before
-        WHERE before.value_sum IS NOT NULL
+        SELECT DISTINCT {reading.dimension}, to_jsonb({reading.group})
+        FROM {_SPANS} {_EVENTS_OF_SPAN}
+        WHERE {reading.condition} AND {reading.dimension} = ANY(%(named)s)
         """,
-        {**_scope(scope), "until": until},
+        {
+            **_scope(scope),
+            **_columns(spans),
+            **_reading(reading),
+            "named": list(dimensions),
+        },
     )
-    return {row[0]: row[1] for row in await cursor.fetchall()}
+    return {row[0]: tuple(row[1]) for row in await cursor.fetchall()}
 
 
 async def count_group_values(
@@ -154,13 +165,13 @@ async def count_group_values(
             ) AS found
             JOIN {_SPANS} ON span.place = found.place AND bucket_at < span.end_at
             UNION
-            SELECT span.number, {_DIMENSION}, {reading.distinct}
+            SELECT span.number, {_dimension(reading)}, {reading.distinct}
             FROM {_CUT} {_EVENTS_OF_SPAN}
             LEFT JOIN usage_group AS known
               ON known.merchant_id = %(merchant_id)s AND known.customer_id = %(customer_id)s
              AND known.metric_id = %(metric_id)s AND known.dimension = {reading.dimension}
             WHERE {reading.condition} AND ({reading.distinct}) IS NOT NULL
-              AND {_DIMENSION} = ANY(%(dimensions)s)
+              AND (%(everything)s OR {_dimension(reading)} = ANY(%(dimensions)s))
         )
         SELECT number, dimension, count(*) FROM seen GROUP BY 1, 2 LIMIT %(limit)s
         """,
@@ -181,25 +192,21 @@ _SPANS: LiteralString = """
     WITH ORDINALITY AS span (number, start_at, end_at, window_end_at, place)
 """
 _CUT: LiteralString = _SPANS.replace("%(", "%(cut_")
-_DIMENSION: LiteralString = "coalesce(known.dimension, '*')"
 _NO_LATEST: LiteralString = "NULL::timestamptz, NULL::bytea, NULL::numeric"
 
-# The whole merchant's events are those of the customers that were active in the span, whom the kept values name.
 _EVENTS_OF_SPAN: LiteralString = """
-    CROSS JOIN LATERAL (
-        SELECT %(customer_id)s::text WHERE %(customer_id)s <> ''
-        UNION ALL
-        SELECT DISTINCT active.value FROM usage_distinct AS active
-        WHERE active.merchant_id = %(merchant_id)s AND active.customer_id = '' AND %(customer_id)s = ''
-          AND active.metric_id = %(metric_id)s AND active.user_id = '' AND active.dimension = ''
-          AND active.bucket_at >= date_bin('15 minutes', span.start_at, 'epoch')
-          AND active.bucket_at < span.end_at
-    ) AS whose (customer_id)
     JOIN event
-      ON event.merchant_id = %(merchant_id)s AND event.customer_id = whose.customer_id
+      ON event.merchant_id = %(merchant_id)s AND event.customer_id = %(customer_id)s
      AND name = ANY(%(event_names)s) AND happened_at >= span.start_at AND happened_at < span.end_at
      AND (%(user_id)s = '' OR event.user_id = %(user_id)s)
 """
+
+
+def _dimension(reading: EventSql) -> LiteralString:
+    """The dimension of an event whose group is `known`, or not."""
+    return f"""
+        CASE WHEN known.dimension IS NULL AND NOT %(free_places)s THEN '*' ELSE {reading.dimension} END
+    """
 
 
 def _latest(at: LiteralString, key: LiteralString, value: LiteralString) -> LiteralString:
@@ -214,6 +221,8 @@ def _scope(scope: GroupScope) -> dict[str, Any]:
         "metric_id": scope.metric_id,
         "user_id": scope.user_id,
         "dimensions": list(scope.dimensions),
+        "everything": scope.everything,
+        "free_places": scope.free_places,
     }
 
 

@@ -30,10 +30,10 @@ from candela_server.storage.postgres import Postgres
 from . import store
 from .cache import Bump, Span
 from .directory import Directory
-from .fill_history import fill_history
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
+    CountersUnsureError,
     IngestionUnavailableError,
     Outcome,
     Recorded,
@@ -233,7 +233,13 @@ class Ingestor:
             _fail(batches[0], error)
             return
         assert writer.number is not None
-        await self._counters.bump(writer.number, flushed.sequence, flushed.bumps)
+        try:
+            await self._counters.bump(writer.number, flushed.sequence, flushed.bumps)
+        except CountersUnsureError:
+            # Durable, but some server might not count them yet: sent again, they are found to be there.
+            for batch in batches:
+                _fail(batch, IngestionUnavailableError())
+            return
         _tell(batches, flushed)
 
     async def _flush_patiently(self, writer: _Writer, batches: Sequence[_Batch]) -> _Flushed:
@@ -244,7 +250,6 @@ class Ingestor:
                 return await self._flush(writer, batches)
             except _MetricsChangedError as changed:
                 await self._directory.read_metrics_again(changed.merchant_id)
-                await self._fill_history(changed.merchant_id)
             except _WriterForgottenError:
                 writer.number = None
             except store.MissingPartitionError:
@@ -256,11 +261,6 @@ class Ingestor:
                     raise
                 await asyncio.sleep(_RETRY_S * attempt)
         raise IngestionUnavailableError
-
-    async def _fill_history(self, merchant_id: str) -> None:
-        """New metrics read what was there before them; if that fails, their task tries again later."""
-        with suppress(*store.TRANSIENT):
-            await fill_history(self._db, self._events, self._counters, self._clock, merchant_id)
 
     async def _flush(self, writer: _Writer, batches: Sequence[_Batch]) -> _Flushed:
         now = self._clock.now()
@@ -315,7 +315,7 @@ class Ingestor:
         readings = {}
         for merchant_id in merchant_ids:
             book = await self._directory.book(merchant_id)
-            if book.unfilled or book.metric_version != versions.get(merchant_id, 0):
+            if book.metric_version != versions.get(merchant_id, 0):
                 raise _MetricsChangedError(merchant_id)
             readings[merchant_id] = book.readings
         return readings

@@ -7,7 +7,8 @@ every event that the whole has, and sums and counts of them add up to it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -16,20 +17,19 @@ from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 from candela_server.storage.events import Connection, EventStore
 
-from . import group_store, group_usage_store
+from . import fill_step_store, group_store, group_usage_store
 from .group_usage_store import Grouped, GroupScope, GroupSpan
 from .model import UsageBucket, UsageOf
-from .rules.aggregation import EMPTY, measured, merge
-from .rules.bucket import bucket_start, split
+from .rules.aggregation import EMPTY, carries_in, measured, merge
+from .rules.bucket import Split
+from .rules.filled import split_filled
 from .rules.folding import WHOLE_CUSTOMER
-from .rules.group import OVERFLOW, Group
+from .rules.group import MAX_GROUPS, OVERFLOW, Group, dimension
 from .rules.metric_reading import event_sql
+from .weigh_usage import split_before
 
 MAX_GROUPED_BUCKETS: Final = 10_000
 """Numbers in one grouped answer, about 1 MB."""
-
-_BEFORE: Final = -1
-"""In place of a window's number: the part of the first quarter-hour that lies before the first window."""
 
 
 class TooManyGroupedBucketsError(ValueError):
@@ -49,123 +49,116 @@ async def query_groups(
     Groups are in order of their values, the overflow last. Raises TooManyGroupedBucketsError.
     """
     async with store.reader() as connection:
+        filled = await fill_step_store.read_filled(connection, merchant_id, [metric.id])
         known = await group_store.list_groups(connection, merchant_id, who.customer_id, metric.id)
+        places = len(known)
         if groups is not None:
-            known = {one: group for one, group in known.items() if group in groups}
-        dimensions = sorted(known, key=lambda one: known[one])
-        if groups is None:
-            dimensions.append(OVERFLOW)
+            known = {dimension(group): group for group in groups}
         scope = GroupScope(
-            merchant_id, who.customer_id, metric.id, who.user_id or WHOLE_CUSTOMER, dimensions
+            merchant_id,
+            who.customer_id,
+            metric.id,
+            who.user_id or WHOLE_CUSTOMER,
+            dimensions=list(known) if groups is not None else [*known, OVERFLOW],
+            everything=groups is None,
+            free_places=places < MAX_GROUPS,
         )
-        if metric.aggregation is Aggregation.UNIQUE:
-            tallies = await _distinct(connection, scope, metric, windows)
+        parts = _Parts.of(
+            [split_filled(metric, window, filled) for window in windows],
+            [window.end_at for window in windows],
+        )
+        tallies = await _tally(connection, scope, metric, parts)
+        if carries_in(metric):
+            earlier = _Parts.of([split_before(metric, windows[0], filled)], [windows[0].start_at])
+            before = await _tally(connection, scope, metric, earlier)
+            carried = {found: tally.sum for (_, found), tally in before.items()}
+            parts = _Parts([], [*parts.edges, *earlier.edges])
         else:
-            tallies = await _added_up(connection, scope, metric, windows)
-        carried: dict[str, Decimal] = {}
-        if metric.aggregation is Aggregation.WEIGHTED_SUM:
-            carried = await _carried(connection, scope, metric, windows[0])
-    return list(_buckets(metric, windows, dimensions, known, tallies, carried))
+            carried = {}
+        unknown = ({found for _, found in tallies} | carried.keys()) - known.keys() - {OVERFLOW}
+        if unknown:
+            # Only while history is read into the metric: groups that have no place yet.
+            known |= await group_usage_store.name_groups(
+                connection, scope, parts.edges, event_sql(metric), sorted(unknown)
+            )
+    return list(_buckets(metric, windows, known, tallies, carried))
 
 
-async def _added_up(
-    connection: Connection, scope: GroupScope, metric: Metric, windows: Sequence[Interval]
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Windows as the whole quarter-hours that rollups hold, and what is read from events."""
+
+    whole: list[GroupSpan]
+    edges: list[GroupSpan]
+
+    @classmethod
+    def of(cls, splits: Sequence[Split], ends: Sequence[datetime]) -> _Parts:
+        whole, edges = [], []
+        for number, (one, end_at) in enumerate(zip(splits, ends, strict=True)):
+            if one.whole is not None:
+                whole.append(GroupSpan(number, one.whole.start_at, one.whole.end_at, end_at))
+            for edge in one.edges:
+                edges.append(GroupSpan(number, edge.start_at, edge.end_at, end_at))
+        return cls(whole, edges)
+
+
+async def _tally(
+    connection: Connection, scope: GroupScope, metric: Metric, parts: _Parts
 ) -> Grouped:
+    """What each window adds up to, or how many values it saw, by group."""
+    limit = MAX_GROUPED_BUCKETS + 1
+    if metric.aggregation is Aggregation.UNIQUE:
+        counts = await group_usage_store.count_group_values(
+            connection, scope, parts.whole, parts.edges, event_sql(metric), limit=limit
+        )
+        _check_size(len(counts))
+        return {
+            key: replace(EMPTY, count=count, distinct_count=count) for key, count in counts.items()
+        }
     last = metric.aggregation is Aggregation.LAST
-    whole, cut = _whole(windows), _cut(windows)
     tallies: Grouped = {}
-    if whole:
+    if parts.whole:
         tallies = await group_usage_store.read_group_rollups(
-            connection, scope, whole, last=last, limit=MAX_GROUPED_BUCKETS + 1
+            connection, scope, parts.whole, last=last, limit=limit
         )
         _check_size(len(tallies))
-    if cut:
+    if parts.edges:
         found = await group_usage_store.read_group_events(
-            connection, scope, cut, event_sql(metric), last=last
+            connection, scope, parts.edges, event_sql(metric), last=last, limit=limit
         )
+        _check_size(len(found))
         for key, tally in found.items():
             tallies[key] = merge(tallies.get(key, EMPTY), tally)
     return tallies
 
 
-async def _distinct(
-    connection: Connection, scope: GroupScope, metric: Metric, windows: Sequence[Interval]
-) -> Grouped:
-    counts = await group_usage_store.count_group_values(
-        connection,
-        scope,
-        _whole(windows),
-        _cut(windows),
-        event_sql(metric),
-        limit=MAX_GROUPED_BUCKETS + 1,
-    )
-    _check_size(len(counts))
-    return {key: replace(EMPTY, count=count, distinct_count=count) for key, count in counts.items()}
-
-
-async def _carried(
-    connection: Connection, scope: GroupScope, metric: Metric, first: Interval
-) -> dict[str, Decimal]:
-    """What each group had before the first window."""
-    border_at = bucket_start(first.start_at)
-    carried = await group_usage_store.carried_by_group(connection, scope, border_at)
-    if border_at < first.start_at:
-        before = GroupSpan(_BEFORE, border_at, first.start_at, first.start_at)
-        found = await group_usage_store.read_group_events(
-            connection, scope, [before], event_sql(metric), last=False
-        )
-        with exact():
-            for (_, dimension), tally in found.items():
-                carried[dimension] = carried.get(dimension, Decimal(0)) + tally.sum
-    return carried
-
-
 def _buckets(
     metric: Metric,
     windows: Sequence[Interval],
-    dimensions: Sequence[str],
     known: dict[str, Group],
     tallies: Grouped,
     carried: dict[str, Decimal],
 ) -> Iterable[UsageBucket]:
-    weighs_time = metric.aggregation is Aggregation.WEIGHTED_SUM
+    dimensions = [*sorted(known, key=known.__getitem__), OVERFLOW]
     made = 0
     for number, window in enumerate(windows):
-        for dimension in dimensions:
-            found = tallies.get((number, dimension))
-            before = carried.get(dimension)
+        for one in dimensions:
+            found = tallies.get((number, one))
+            before = carried.get(one, Decimal(0))
             if found is None and not before:
                 continue
-            tally = replace(found or EMPTY, carried=before or Decimal(0))
-            if weighs_time and found is not None:
+            tally = replace(found or EMPTY, carried=before)
+            if carries_in(metric):
                 with exact():
-                    carried[dimension] = tally.carried + tally.sum
-            value = measured(metric, tally, window)
+                    carried[one] = before + tally.sum
             made += 1
             _check_size(made)
             yield UsageBucket(
                 window=window,
-                value=value,
-                group=known.get(dimension),
-                overflow=dimension == OVERFLOW,
+                value=measured(metric, tally, window),
+                group=known.get(one),
+                overflow=one == OVERFLOW,
             )
-
-
-def _whole(windows: Sequence[Interval]) -> list[GroupSpan]:
-    splits = [split(window).whole for window in windows]
-    return [
-        GroupSpan(number, whole.start_at, whole.end_at, window.end_at)
-        for number, (window, whole) in enumerate(zip(windows, splits, strict=True))
-        if whole is not None
-    ]
-
-
-def _cut(windows: Sequence[Interval]) -> list[GroupSpan]:
-    return [
-        GroupSpan(number, edge.start_at, edge.end_at, window.end_at)
-        for number, window in enumerate(windows)
-        for edge in split(window).edges
-    ]
 
 
 def _check_size(count: int) -> None:

@@ -1,13 +1,13 @@
 """What a metric measured in a window: the one function behind limits, invoices and charts (EVT-7, EVT-8).
 
 Whole quarter-hours come from the rollups, so that the cost does not grow with the number of events; only a
-quarter-hour that the window cuts is read from the events themselves. Both are read in one snapshot: an event is in
-the answer or not, never half.
+quarter-hour that the window cuts, and what a young metric has not read yet, comes from the events themselves. All is
+read in one snapshot: an event is in the answer or not, never half.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,14 +18,17 @@ from candela_server.catalog.model import Aggregation, Metric
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 
-from . import usage_store
+from . import fill_step_store, usage_store
 from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
-from .rules.aggregation import EMPTY, measured, merge
-from .rules.bucket import cut, split
+from .rules.aggregation import EMPTY, carries_in, measured, merge
+from .rules.bucket import Split, cut
+from .rules.dedupe import claim_months
+from .rules.event_key import hash_of_key
+from .rules.filled import split_filled
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import event_sql
 from .usage_store import Part
-from .weigh_usage import weigh, weigh_in_a_row
+from .weigh_usage import NOTHING, carry_on, split_before, weigh
 
 WRITER_MEMORY: Final = timedelta(hours=1)
 """How long after its last flush a writer is still named in vectors; none of its flushes is on its way by then."""
@@ -52,12 +55,33 @@ async def aggregate_many(
 
 
 async def aggregate_with_vector(
-    store: EventStore, merchant_id: str, asks: Sequence[UsageAsk], *, now: datetime
+    store: EventStore,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    *,
+    now: datetime,
+    within_s: float | None = None,
 ) -> tuple[list[Decimal], str]:
     """The usage of each ask, and up to which flush of each writer it contains events."""
-    async with store.reader() as connection:
+    async with store.reader(within_s=within_s) as connection:
         vector = await usage_store.read_vector(connection, now - WRITER_MEMORY)
         return await _measure(connection, merchant_id, asks), vector
+
+
+async def aggregate_beside_keys(
+    store: EventStore, merchant_id: str, ask: UsageAsk, keys: Collection[str], *, now: datetime
+) -> tuple[Decimal, set[str]]:
+    """The usage, and which of these idempotency keys have durable events, both as of one instant.
+
+    Whoever knows of events that are on their way adds exactly those that are not in the usage yet.
+    """
+    async with store.reader() as connection:
+        [value] = await _measure(connection, merchant_id, [ask])
+        by_hash = {hash_of_key(merchant_id, key): key for key in keys}
+        found = await usage_store.list_recorded_keys(
+            connection, list(by_hash), claim_months(now).oldest
+        )
+    return value, {by_hash[one] for one in found}
 
 
 async def query_buckets(
@@ -73,50 +97,82 @@ async def query_buckets(
     """The usage of a window cut into buckets of a time zone's calendar. Raises TooManyBucketsError."""
     windows = cut(window, size, zone)
     asks = [UsageAsk(metric=metric, who=who, window=part) for part in windows]
-    if _is_weighted(metric):
-        # What was there before is read once, not anew for every bucket.
-        async with store.reader() as connection:
-            tallies = await weigh_in_a_row(connection, merchant_id, asks)
-        values = [
-            measured(metric, tally, part) for tally, part in zip(tallies, windows, strict=True)
-        ]
-    else:
-        values = await aggregate_many(store, merchant_id, asks)
+    async with store.reader() as connection:
+        values = await _measure(connection, merchant_id, asks, in_a_row=True)
     return [
         UsageBucket(window=part, value=value) for part, value in zip(windows, values, strict=True)
     ]
 
 
 async def _measure(
-    connection: Connection, merchant_id: str, asks: Sequence[UsageAsk]
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    *,
+    in_a_row: bool = False,
 ) -> list[Decimal]:
-    tallies = [EMPTY] * len(asks)
-    await _read_rollups(connection, merchant_id, asks, tallies)
-    await _read_edges(connection, merchant_id, asks, tallies)
-    await _count_distinct(connection, merchant_id, asks, tallies)
-    weighted = [number for number, ask in enumerate(asks) if _is_weighted(ask.metric)]
-    if weighted:
-        found = await weigh(connection, merchant_id, [asks[number] for number in weighted])
-        for number, tally in zip(weighted, found, strict=True):
-            tallies[number] = tally
+    filled = await fill_step_store.read_filled(
+        connection, merchant_id, sorted({ask.metric.id for ask in asks})
+    )
+    splits = [split_filled(ask.metric, ask.window, filled) for ask in asks]
+    carried = [
+        NOTHING
+        if (in_a_row and number) or not carries_in(ask.metric)
+        else split_before(ask.metric, ask.window, filled)
+        for number, ask in enumerate(asks)
+    ]
+    tallies = await tally_asks(connection, merchant_id, asks, splits, carried)
+    if in_a_row:
+        # What was there before is read once, not anew for every window.
+        tallies = carry_on(tallies)
     return [
         measured(ask.metric, tally, ask.window) for ask, tally in zip(asks, tallies, strict=True)
     ]
+
+
+async def tally_asks(
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    splits: Sequence[Split],
+    carried: Sequence[Split],
+) -> list[Tally]:
+    """What each ask adds up to, from rollups for the whole part of its split and from events for the edges.
+
+    `carried` is how the time before each window is read, where that is carried in.
+    """
+    tallies = [EMPTY] * len(asks)
+    await _read_rollups(connection, merchant_id, asks, splits, tallies)
+    await _read_edges(connection, merchant_id, asks, splits, tallies)
+    await _count_distinct(connection, merchant_id, asks, splits, tallies)
+    weighted = [number for number, ask in enumerate(asks) if carries_in(ask.metric)]
+    if weighted:
+        found = await weigh(
+            connection,
+            merchant_id,
+            [asks[number] for number in weighted],
+            [splits[number] for number in weighted],
+            [carried[number] for number in weighted],
+        )
+        for number, tally in zip(weighted, found, strict=True):
+            tallies[number] = tally
+    return tallies
 
 
 async def _read_rollups(
     connection: Connection,
     merchant_id: str,
     asks: Sequence[UsageAsk],
+    splits: Sequence[Split],
     tallies: list[Tally],
 ) -> None:
     """Whole quarter-hours, in one statement, or two when some metrics want the latest value."""
     for last in (False, True):
         numbers, parts = [], []
         for number, ask in enumerate(asks):
-            if not _adds_up(ask.metric) or _is_last(ask.metric) is not last:
+            if not _is_of_parts(ask.metric) or _is_last(ask.metric) is not last:
                 continue
-            whole = split(ask.window).whole
+            whole = splits[number].whole
             if whole is not None:
                 numbers.append(number)
                 parts.append(_part(ask, whole))
@@ -130,15 +186,16 @@ async def _read_edges(
     connection: Connection,
     merchant_id: str,
     asks: Sequence[UsageAsk],
+    splits: Sequence[Split],
     tallies: list[Tally],
 ) -> None:
     """Cut quarter-hours, in one statement per metric."""
     edges: dict[str, list[tuple[int, Part]]] = {}
     metrics: dict[str, Metric] = {}
     for number, ask in enumerate(asks):
-        if not _adds_up(ask.metric):
+        if not _is_of_parts(ask.metric):
             continue
-        for edge in split(ask.window).edges:
+        for edge in splits[number].edges:
             metrics[ask.metric.id] = ask.metric
             edges.setdefault(ask.metric.id, []).append((number, _part(ask, edge)))
     for metric_id, numbered in edges.items():
@@ -158,6 +215,7 @@ async def _count_distinct(
     connection: Connection,
     merchant_id: str,
     asks: Sequence[UsageAsk],
+    splits: Sequence[Split],
     tallies: list[Tally],
 ) -> None:
     """Distinct values: of all quarter-hours together, because they do not add up."""
@@ -166,19 +224,15 @@ async def _count_distinct(
         if _is_distinct(ask.metric):
             by_metric.setdefault(ask.metric.id, []).append(number)
     for metric_id, numbers in by_metric.items():
-        splits = [split(asks[number].window) for number in numbers]
         counts = await usage_store.count_distinct(
             connection,
             merchant_id,
             metric_id,
             [
-                [_part(asks[number], one.whole)] if one.whole is not None else []
-                for number, one in zip(numbers, splits, strict=True)
+                [_part(asks[number], whole)] if (whole := splits[number].whole) is not None else []
+                for number in numbers
             ],
-            [
-                [_part(asks[number], edge) for edge in one.edges]
-                for number, one in zip(numbers, splits, strict=True)
-            ],
+            [[_part(asks[number], edge) for edge in splits[number].edges] for number in numbers],
             event_sql(asks[numbers[0]].metric),
         )
         for number, count in zip(numbers, counts, strict=True):
@@ -199,13 +253,9 @@ def _is_last(metric: Metric) -> bool:
     return metric.aggregation is Aggregation.LAST
 
 
-def _is_weighted(metric: Metric) -> bool:
-    return metric.aggregation is Aggregation.WEIGHTED_SUM
-
-
-def _adds_up(metric: Metric) -> bool:
+def _is_of_parts(metric: Metric) -> bool:
     """Whether a window's usage can be read off what its parts add up to."""
-    return not _is_distinct(metric) and not _is_weighted(metric)
+    return not _is_distinct(metric) and not carries_in(metric)
 
 
 def _is_distinct(metric: Metric) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.errors import MetricNotFoundError
-from candela_server.catalog.model import Metric
+from candela_server.catalog.model import Metric, PropertyFilter
 from candela_server.catalog.refs import ById, Ref
 from candela_server.customer import read as customer
 from candela_server.customer.model import (
@@ -24,22 +25,24 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import store as metering_store
+from .fill_metric import read_fill_statuses
+from .measure_events import MAX_MEASURED_WINDOW, measure_events
+from .metric_fill import FillStatus
 from .model import (
     EVERYONE,
     BucketSize,
     MeasuredUsage,
     MetricNotGroupedError,
-    MetricNotOfEveryoneError,
     UsageAsk,
     UsageBucket,
     UsageOf,
 )
+from .query_everyone import aggregate_everyone
 from .query_groups import TooManyGroupedBucketsError, query_groups
 from .query_usage import aggregate_many, query_buckets
 from .rules.bucket import TooManyBucketsError, calendar_month, cut
-from .rules.group import Group, group_named
-from .rules.metric_reading import is_rolled_up, spans_customers
+from .rules.group import group_named
+from .rules.metric_reading import is_rolled_up
 
 MAX_WINDOW: Final = timedelta(days=1100)
 """Three years: what a person compares; a longer answer would be many queries for the server."""
@@ -68,7 +71,8 @@ class Usage:
 class QueryUsage:
     """The usage of one metric over a window in buckets of `zone`'s calendar, the customer's when None.
 
-    `who` None is everyone. With `grouped` the answer is by group, of those named in `groups` if there are any.
+    `who` None is everyone. With `filters` only events that pass them too, read from the events themselves. With
+    `grouped` the answer is by group, of those named in `groups` if there are any.
     """
 
     who: CustomerRef | UserRef | None
@@ -76,6 +80,7 @@ class QueryUsage:
     window: Interval
     size: BucketSize
     zone: ZoneInfo | None
+    filters: tuple[PropertyFilter, ...] = ()
     grouped: bool = False
     groups: tuple[str, ...] = ()
 
@@ -87,7 +92,7 @@ class BucketedUsage:
     who: UsageOf
     metric: Metric
     buckets: list[UsageBucket]
-    filled: bool
+    fill_status: FillStatus
 
 
 async def get_usage(
@@ -96,19 +101,29 @@ async def get_usage(
     """What each metric measured. Raises NotFound for whom or what is unknown."""
     async with db.reading(merchant_id) as tx:
         who, zone, own_clock = await _resolve(tx, clock, ask.who)
-        metrics = await _metrics(tx, ask.metrics, who)
-        filled = await metering_store.list_filled_metrics(tx)
+        metrics = await _metrics(tx, ask.metrics)
+        statuses = await read_fill_statuses(tx)
     window = ask.window or calendar_month(own_clock.now(), zone)
-    values = await aggregate_many(
-        events,
-        merchant_id,
-        [UsageAsk(metric=metric, who=who, window=window) for metric in metrics],
-    )
+    if who == EVERYONE:
+        values = [
+            (await aggregate_everyone(events, merchant_id, metric, [window]))[0]
+            for metric in metrics
+        ]
+    else:
+        values = await aggregate_many(
+            events,
+            merchant_id,
+            [UsageAsk(metric=metric, who=who, window=window) for metric in metrics],
+        )
     return Usage(
         who=who,
         window=window,
         usages=[
-            MeasuredUsage(metric=metric, value=value, filled=metric.id in filled)
+            MeasuredUsage(
+                metric=metric,
+                value=value,
+                fill_status=statuses.get(metric.id, FillStatus.FILLING),
+            )
             for metric, value in zip(metrics, values, strict=True)
         ],
     )
@@ -120,23 +135,90 @@ async def query_usage(
     """What the metric measured, bucket by bucket. Raises NotFound, and InvalidInput for too many buckets."""
     async with db.reading(merchant_id) as tx:
         who, zone, _ = await _resolve(tx, clock, ask.who)
-        [metric] = await _metrics(tx, [ask.metric], who, field="metric")
-        filled = await metering_store.list_filled_metrics(tx)
-    zone = ask.zone or zone
+        [metric] = await _metrics(tx, [ask.metric])
+        statuses = await read_fill_statuses(tx)
     try:
         if ask.grouped:
-            groups = _groups(metric, ask.groups)
-            windows = cut(ask.window, ask.size, zone)
-            buckets = await query_groups(events, merchant_id, metric, who, windows, groups)
+            buckets = await _grouped(events, merchant_id, metric, who, ask, ask.zone or zone)
+        elif ask.filters:
+            buckets = await _filtered(events, merchant_id, metric, who, ask, ask.zone or zone)
+        elif who == EVERYONE:
+            windows = cut(ask.window, ask.size, ask.zone or zone)
+            values = await aggregate_everyone(events, merchant_id, metric, windows)
+            buckets = _buckets(windows, values)
         else:
             buckets = await query_buckets(
-                events, merchant_id, metric, who, ask.window, size=ask.size, zone=zone
+                events,
+                merchant_id,
+                metric,
+                who,
+                ask.window,
+                size=ask.size,
+                zone=ask.zone or zone,
             )
     except (TooManyBucketsError, TooManyGroupedBucketsError) as error:
         raise InvalidInput(
             f"{error}; ask for a shorter window or larger buckets", field="window"
         ) from error
-    return BucketedUsage(who=who, metric=metric, buckets=buckets, filled=metric.id in filled)
+    return BucketedUsage(
+        who=who,
+        metric=metric,
+        buckets=buckets,
+        fill_status=statuses.get(metric.id, FillStatus.FILLING),
+    )
+
+
+async def _filtered(
+    events: EventStore,
+    merchant_id: str,
+    metric: Metric,
+    who: UsageOf,
+    ask: QueryUsage,
+    zone: ZoneInfo,
+) -> list[UsageBucket]:
+    """The usage made of the events that pass the question's own filters, too."""
+    with FieldViolations() as fields:
+        if who == EVERYONE:
+            fields.add("filters", "must be empty for everyone; name a customer or a user")
+        if ask.window.duration > MAX_MEASURED_WINDOW:
+            fields.add(
+                "window", f"must be at most {MAX_MEASURED_WINDOW.days} days long with filters"
+            )
+    windows = cut(ask.window, ask.size, zone)
+    narrowed = replace(metric, filters=(*metric.filters, *ask.filters))
+    values, _ = await measure_events(events, merchant_id, narrowed, who, windows)
+    return _buckets(windows, values)
+
+
+async def _grouped(
+    events: EventStore,
+    merchant_id: str,
+    metric: Metric,
+    who: UsageOf,
+    ask: QueryUsage,
+    zone: ZoneInfo,
+) -> list[UsageBucket]:
+    """The usage by group. Raises MetricNotGroupedError, and InvalidInput for what cannot be grouped."""
+    if not metric.group_by:
+        raise MetricNotGroupedError(metric.slug)
+    with FieldViolations() as fields:
+        if who == EVERYONE:
+            fields.add("grouped", "must be false for everyone; name a customer or a user")
+        if ask.filters:
+            fields.add("filters", "must be empty in a grouped answer; name groups instead")
+        groups = [
+            fields.read(f"groups[{index}]", group_named, name, metric.group_by)
+            for index, name in enumerate(ask.groups)
+        ]
+    windows = cut(ask.window, ask.size, zone)
+    return await query_groups(events, merchant_id, metric, who, windows, groups or None)
+
+
+def _buckets(windows: list[Interval], values: list[Decimal]) -> list[UsageBucket]:
+    return [
+        UsageBucket(window=window, value=value)
+        for window, value in zip(windows, values, strict=True)
+    ]
 
 
 async def _resolve(
@@ -159,19 +241,11 @@ async def _resolve(
     )
 
 
-async def _metrics(
-    tx: Tx, refs: tuple[Ref, ...] | list[Ref], who: UsageOf, *, field: str = "metrics"
-) -> list[Metric]:
+async def _metrics(tx: Tx, refs: tuple[Ref, ...] | list[Ref]) -> list[Metric]:
     """The metrics that are named, in that order; all that are kept and not archived, by slug, when none is."""
     known = await catalog.list_metrics(tx)
     if not refs:
-        listed = [
-            one
-            for one in known
-            if one.archived_at is None
-            and is_rolled_up(one)
-            and (who != EVERYONE or spans_customers(one))
-        ]
+        listed = [one for one in known if one.archived_at is None and is_rolled_up(one)]
         return sorted(listed, key=lambda one: one.slug)
     by_id: dict[str, Metric] = {metric.id: metric for metric in known}
     by_slug: dict[str, Metric] = {metric.slug: metric for metric in known}
@@ -180,19 +254,5 @@ async def _metrics(
         metric = by_id.get(ref.id) if isinstance(ref, ById) else by_slug.get(ref.slug)
         if metric is None or not is_rolled_up(metric):
             raise MetricNotFoundError(str(ref))
-        if who == EVERYONE and not spans_customers(metric):
-            raise MetricNotOfEveryoneError(field, metric.slug)
         found.append(metric)
     return found
-
-
-def _groups(metric: Metric, names: tuple[str, ...]) -> list[Group] | None:
-    """The groups that are named; None for all. Raises MetricNotGroupedError and InvalidInput."""
-    if not metric.group_by:
-        raise MetricNotGroupedError(metric.slug)
-    with FieldViolations() as fields:
-        groups = [
-            fields.read(f"groups[{index}]", group_named, name, metric.group_by)
-            for index, name in enumerate(names)
-        ]
-    return groups or None

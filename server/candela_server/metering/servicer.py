@@ -9,16 +9,13 @@ from candela.metering.v1 import (
     ingestion_service_pb2,
     ingestion_service_pb2_grpc,
     usage_service_pb2,
-    usage_service_pb2_grpc,
 )
 
 from candela_server.contract.values import interval_to_proto
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.clock import Clock
-from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
 
 from . import wire
+from .history_servicer import HistoryServicer
 from .ingest_events import Ingestor
 from .model import refusal
 from .read_usage import get_usage, query_usage
@@ -59,14 +56,8 @@ class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
             yield wire.acknowledgement_to_proto(acknowledgement)
 
 
-class UsageServicer(usage_service_pb2_grpc.UsageServiceServicer):
+class UsageServicer(HistoryServicer):
     """UsageService."""
-
-    def __init__(self, db: Postgres, events: EventStore, clock: Clock) -> None:
-        """Takes what it reads from, and tells time by."""
-        self._db = db
-        self._events = events
-        self._clock = clock
 
     async def GetUsage(
         self, request: usage_service_pb2.GetUsageRequest, context: Any
@@ -102,5 +93,5 @@ class UsageServicer(usage_service_pb2_grpc.UsageServiceServicer):
             user_id=usage.who.user_id,
             metric_id=usage.metric.id,
             buckets=[wire.bucket_to_proto(bucket) for bucket in usage.buckets],
-            fill_status=wire.fill_status_to_proto(usage.filled),
+            fill_status=wire.fill_status_to_proto(usage.fill_status),
         )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import store
+from . import age_store, store
 from .fill_history import fill_history
 from .read_counters import Counters
 from .rules.dedupe import DEFAULT_WINDOW, claim_months, months_ahead
+
+COMPRESS_AFTER: Final = timedelta(days=60)
+"""When nothing comes late any more: the lateness bound, and time for corrections."""
 
 
 async def prepare_partitions(events: EventStore, clock: Clock) -> None:
@@ -33,8 +37,21 @@ async def drop_old_keys(
         return await store.drop_event_keys(connection, claim_months(clock.now(), window).oldest)
 
 
+async def age_events(events: EventStore, clock: Clock, retention: timedelta | None) -> int:
+    """Compresses old events where the database can, and drops those beyond the retention; hourly. Harmless twice.
+
+    Answers how many partitions or chunks were dropped. Usage stays: rollups are never dropped.
+    """
+    async with events.writer() as connection:
+        await age_store.compress_events(connection, COMPRESS_AFTER)
+    if retention is None:
+        return 0
+    async with events.writer() as connection:
+        return await age_store.drop_events(connection, clock.now() - retention)
+
+
 async def fill_metrics(db: Postgres, events: EventStore, counters: Counters, clock: Clock) -> int:
-    """Reads history into metrics that no event has reached since they were made; each minute (EVT-10)."""
+    """Reads history into metrics that need it, to the end; each minute, and when one is asked for (EVT-10)."""
     async with db.system() as tx:
         merchants = await merchant.list_merchants(tx)
     filled = 0

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, LiteralString
+from uuid import UUID
 
+from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection
 
 from .model import Tally
@@ -95,11 +97,7 @@ async def count_distinct(
     edges: Sequence[Sequence[Part]],
     reading: EventSql,
 ) -> list[int]:
-    """How many distinct values each window saw: `parts` are its whole quarter-hours, `edges` what is cut off.
-
-    A part whose customer is "" is the whole merchant's: its edges ask the customers that were active in them, whom the
-    kept values name, so that each is looked up by the index.
-    """
+    """How many distinct values each window saw: `parts` are its whole quarter-hours, `edges` what is cut off."""
     whole = [(number, part) for number, some in enumerate(parts) for part in some]
     cut = [(number, part) for number, some in enumerate(edges) for part in some]
     cursor = await connection.execute(
@@ -118,18 +116,8 @@ async def count_distinct(
             FROM unnest(%(cut_numbers)s::integer[], %(cut_customers)s::text[], %(cut_users)s::text[],
                         %(cut_starts)s::timestamptz[], %(cut_ends)s::timestamptz[])
                  AS part (number, customer_id, user_id, start_at, end_at)
-            CROSS JOIN LATERAL (
-                SELECT part.customer_id WHERE part.customer_id <> ''
-                UNION ALL
-                SELECT DISTINCT active.value FROM usage_distinct AS active
-                WHERE active.merchant_id = %(merchant_id)s AND active.customer_id = ''
-                  AND part.customer_id = '' AND active.metric_id = %(metric_id)s
-                  AND active.user_id = '' AND active.dimension = ''
-                  AND active.bucket_at >= date_bin('15 minutes', part.start_at, 'epoch')
-                  AND active.bucket_at < part.end_at
-            ) AS whose (customer_id)
             JOIN event
-              ON event.merchant_id = %(merchant_id)s AND event.customer_id = whose.customer_id
+              ON merchant_id = %(merchant_id)s AND event.customer_id = part.customer_id
              AND name = ANY(%(event_names)s)
              AND happened_at >= part.start_at AND happened_at < part.end_at
              AND (part.user_id = '' OR event.user_id = part.user_id)
@@ -148,6 +136,49 @@ async def count_distinct(
     )
     counts: dict[int, int] = {row[0]: row[1] for row in await cursor.fetchall()}
     return [counts.get(number, 0) for number in range(len(parts))]
+
+
+async def count_events(
+    connection: Connection,
+    merchant_id: str,
+    customer_id: str,
+    names: Sequence[str],
+    window: Interval,
+    *,
+    limit: int,
+) -> int:
+    """How many of the customer's events with one of these names lie in a window, counted up to `limit`."""
+    cursor = await connection.execute(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM event
+            WHERE merchant_id = %s AND customer_id = %s AND name = ANY(%s)
+              AND happened_at >= %s AND happened_at < %s
+            LIMIT %s
+        ) AS counted
+        """,
+        [merchant_id, customer_id, list(names), window.start_at, window.end_at, limit],
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def list_recorded_keys(
+    connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
+) -> list[bytes]:
+    """Those of the keys whose events are durable."""
+    if not key_hashes:
+        return []
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        """
+        SELECT uuid_send(key_hash) FROM event_key
+        WHERE key_hash = ANY(%s) AND claim_month >= %s
+        """,
+        [[UUID(bytes=one) for one in key_hashes], oldest_month],
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def read_vector(connection: Connection, since: datetime) -> str:

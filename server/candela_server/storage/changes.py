@@ -5,6 +5,9 @@ changes. Whoever changes something sends a token after its changes, in the same 
 the token has dropped what the changes made wrong, and says so. The changing call is answered when all holders of the
 lock have said so, normally within a few milliseconds. A holder that says nothing for `LEASE_S` may no longer trust its
 memory by then (see listen.py), so nobody waits longer than that, whatever has failed.
+
+Live counters are told of in the same way: a server that cannot bring acknowledged events into Redis says so here, as
+Redis may well answer the others.
 """
 
 from __future__ import annotations
@@ -16,13 +19,14 @@ from collections.abc import Callable
 from typing import Final
 
 from .listen import LEASE_S, Listener
-from .postgres import Postgres
-from .transaction import ENTITLEMENTS_CHANNEL, TOKEN_MARK
+from .postgres import DatabaseUnavailableError, Postgres
+from .transaction import COUNTERS_MARK, ENTITLEMENTS_CHANNEL, TOKEN_MARK
 
 _HEARD_CHANNEL: Final = "candela_heard"
 _LOCK_CLASS: Final = 0x0CA4DE1A
 _MARGIN_S: Final = 0.05
 """Two machines' monotonic clocks may run this much apart within one lease."""
+_WARN_TIMEOUT_S: Final = 2.0
 
 
 class Changes:
@@ -33,10 +37,12 @@ class Changes:
         db: Postgres,
         on_change: Callable[[str, str | None], None],
         on_gap: Callable[[], None],
+        on_lost_counts: Callable[[], object] = lambda: None,
     ) -> None:
         """Listens from `start` on. `on_change` gets a merchant and a customer, or None for all of the merchant's."""
         self._db = db
         self._on_change = on_change
+        self._on_lost_counts = on_lost_counts
         self._number = secrets.randbelow(2**31)
         self._heard_by: dict[str, _Hearers] = {}
         self._listener = Listener(
@@ -46,6 +52,7 @@ class Changes:
             membership=(_LOCK_CLASS, self._number),
         )
         self.is_current = self._listener.is_current
+        self.catch_up = self._listener.catch_up
 
     async def start(self) -> None:
         """Begins listening; returns when it does, or when PostgreSQL cannot be reached."""
@@ -64,6 +71,24 @@ class Changes:
     def forget(self, token: str) -> None:
         """Gives up a token: its transaction was not committed."""
         self._heard_by.pop(token, None)
+
+    async def warn_of_counters(self) -> None:
+        """Returns when no server process can answer from live counters that lack what was committed before the call.
+
+        Raises DatabaseUnavailableError when they cannot be told.
+        """
+        token = self.token()
+        try:
+            async with asyncio.timeout(_WARN_TIMEOUT_S), self._db.system() as tx:
+                await tx.counters_lack_events()
+                await tx.send_token(token)
+        except TimeoutError as error:
+            self.forget(token)
+            raise DatabaseUnavailableError from error
+        except BaseException:
+            self.forget(token)
+            raise
+        await self.until_heard(token)
 
     async def until_heard(self, token: str) -> None:
         """Returns when no server process can answer from what was before the token's transaction."""
@@ -98,6 +123,9 @@ class Changes:
     def _hear(self, payload: str) -> None:
         if payload.startswith(TOKEN_MARK):
             self._listener.say(_HEARD_CHANNEL, f"{self._number}:{payload[len(TOKEN_MARK) :]}")
+            return
+        if payload == COUNTERS_MARK:
+            self._on_lost_counts()
             return
         merchant_id, _, customer_id = payload.partition(":")
         self._on_change(merchant_id, None if customer_id == "*" else customer_id)

@@ -24,6 +24,8 @@ LEASE_S: Final = 1.0
 PROBE_INTERVAL_S: Final = 0.25
 
 _CONNECT_TIMEOUT_S = 5.0
+_MESSAGES_AT_ONCE = 100
+"""PostgreSQL takes payloads of less than 8,000 bytes, and ours are some 30 each."""
 _FIRST_PAUSE_S = 0.1
 _MAX_PAUSE_S = 2.0
 # A peer that vanished without a word must not be waited for longer than about ten seconds.
@@ -58,6 +60,7 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._to_say: dict[str, list[str]] = {}
+        self._catching_up: list[asyncio.Future[None]] = []
         self.current_until_s = 0.0
 
     def is_current(self) -> bool:
@@ -68,6 +71,19 @@ class Listener:
         """Sends a message soon; those of one moment travel together, separated by commas."""
         self._to_say.setdefault(channel, []).append(message)
         self._wake.set()
+
+    async def catch_up(self) -> None:
+        """Returns when all that was committed before the call has been heard, or when the listener is not current."""
+        if not self.is_current():
+            return
+        caught_up = asyncio.get_running_loop().create_future()
+        self._catching_up.append(caught_up)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(LEASE_S):
+                await caught_up
+        except TimeoutError:
+            self.current_until_s = 0.0
 
     async def start(self) -> None:
         """Begins listening; returns when the first connection listens or has failed."""
@@ -89,7 +105,8 @@ class Listener:
                     self._url, timeout=_CONNECT_TIMEOUT_S, server_settings=_SERVER_SETTINGS
                 )
                 try:
-                    await self._begin(connection)
+                    async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                        await self._begin(connection)
                     first_try.set()
                     pause_s = _FIRST_PAUSE_S
                     while not connection.is_closed():
@@ -98,8 +115,9 @@ class Listener:
                 finally:
                     self.current_until_s = 0.0
                     connection.terminate()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("listener_lost", channels=list(self._channels), error=str(error))
+            except Exception as error:
+                # Whatever it is, the next connection may do better; a listener that ended would never hear again.
+                log.warning("listener_lost", channels=list(self._channels), error=repr(error))
             self._on_gap()
             first_try.set()
             await asyncio.sleep(pause_s)
@@ -116,16 +134,22 @@ class Listener:
 
     async def _probe(self, connection: Any) -> None:
         said, self._to_say = self._to_say, {}
+        catching_up, self._catching_up = self._catching_up, []
         self._wake.clear()
         sent_s = time.monotonic()
         if said:
             for channel, messages in said.items():
-                await connection.execute(
-                    "SELECT pg_notify($1, $2)", channel, ",".join(messages), timeout=LEASE_S
-                )
+                for start in range(0, len(messages), _MESSAGES_AT_ONCE):
+                    some = messages[start : start + _MESSAGES_AT_ONCE]
+                    await connection.execute(
+                        "SELECT pg_notify($1, $2)", channel, ",".join(some), timeout=LEASE_S
+                    )
         else:
             await connection.execute("SELECT 1", timeout=LEASE_S)
         self.current_until_s = sent_s + LEASE_S
+        for caught_up in catching_up:
+            if not caught_up.done():
+                caught_up.set_result(None)
 
     async def _sleep(self) -> None:
         try:

@@ -17,6 +17,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.candela_compress_events(older_than interval) RETURNS boolean
+    LANGUAGE sql
+    AS $$ SELECT false $$;
+
 CREATE FUNCTION public.candela_count_metric_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -43,6 +47,25 @@ BEGIN
         dropped := dropped + 1;
     END LOOP;
     RETURN dropped;
+END $$;
+
+CREATE FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+DECLARE
+    old_partition record;
+BEGIN
+    dropped := 0;
+    kept_since := date_trunc('month', before_instant);
+    FOR old_partition IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'public.event'::regclass AND c.relname < 'event_' || to_char(kept_since, 'YYYYMM')
+    LOOP
+        EXECUTE format('DROP TABLE %I', old_partition.relname);
+        dropped := dropped + 1;
+    END LOOP;
 END $$;
 
 CREATE FUNCTION public.candela_freeze_credit_definition() RETURNS trigger
@@ -86,6 +109,16 @@ BEGIN
         RAISE EXCEPTION 'invoice % is finalized and its lines never change', OLD.invoice_id;
     END IF;
     RETURN COALESCE(NEW, OLD);
+END $$;
+
+CREATE FUNCTION public.candela_freeze_migration_result() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.outcome IN ('moved', 'failed') THEN
+        RAISE EXCEPTION 'the result of % in migration % never changes', OLD.subscription_id, OLD.migration_id;
+    END IF;
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION public.candela_freeze_plan_version() RETURNS trigger
@@ -397,6 +430,46 @@ CREATE TABLE public.customer_user (
 
 ALTER TABLE ONLY public.customer_user FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.entitlement_change (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    changed_xid bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.entitlement_change FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.entitlement_reservation (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text COLLATE pg_catalog."C",
+    feature text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    event_name text NOT NULL,
+    event_key text NOT NULL COLLATE pg_catalog."C",
+    quantity numeric NOT NULL,
+    counts_events boolean NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    settled_at timestamp with time zone,
+    committed_quantity numeric,
+    properties_json bytea DEFAULT '\x'::bytea NOT NULL,
+    decided_at timestamp with time zone,
+    failure text,
+    failure_message text,
+    CONSTRAINT entitlement_reservation_check CHECK ((expires_at > created_at)),
+    CONSTRAINT entitlement_reservation_check1 CHECK (((status = 'held'::text) = (settled_at IS NULL))),
+    CONSTRAINT entitlement_reservation_check2 CHECK (((status = ANY (ARRAY['committing'::text, 'committed'::text])) = (committed_quantity IS NOT NULL))),
+    CONSTRAINT entitlement_reservation_check3 CHECK (((status <> 'committing'::text) OR (decided_at IS NOT NULL))),
+    CONSTRAINT entitlement_reservation_committed_quantity_check CHECK ((committed_quantity >= (0)::numeric)),
+    CONSTRAINT entitlement_reservation_quantity_check CHECK ((quantity > (0)::numeric)),
+    CONSTRAINT entitlement_reservation_status_check CHECK ((status = ANY (ARRAY['held'::text, 'committing'::text, 'committed'::text, 'released'::text, 'expired'::text])))
+);
+
+ALTER TABLE ONLY public.entitlement_reservation FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.event (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     customer_id text NOT NULL COLLATE pg_catalog."C",
@@ -417,6 +490,12 @@ CREATE TABLE public.event_key (
     payload_hash bigint NOT NULL
 )
 PARTITION BY RANGE (claim_month);
+
+CREATE TABLE public.event_retention (
+    one boolean DEFAULT true NOT NULL,
+    kept_since timestamp with time zone NOT NULL,
+    CONSTRAINT event_retention_one_check CHECK (one)
+);
 
 CREATE TABLE public.event_writer (
     number bigint NOT NULL,
@@ -590,6 +669,26 @@ CREATE TABLE public.metric (
 
 ALTER TABLE ONLY public.metric FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.metric_fill (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    status text NOT NULL,
+    start_at timestamp with time zone,
+    end_at timestamp with time zone,
+    filled_from_at timestamp with time zone NOT NULL,
+    read_count bigint DEFAULT 0 NOT NULL,
+    estimated_count bigint DEFAULT 0 NOT NULL,
+    failure text,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT metric_fill_check CHECK (((status = 'filling'::text) = (finished_at IS NULL))),
+    CONSTRAINT metric_fill_filled_from_at_check CHECK ((date_bin('00:15:00'::interval, filled_from_at, '1970-01-01 00:00:00+00'::timestamp with time zone) = filled_from_at)),
+    CONSTRAINT metric_fill_status_check CHECK ((status = ANY (ARRAY['filling'::text, 'complete'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.metric_fill FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.metric_history (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     metric_id text NOT NULL COLLATE pg_catalog."C",
@@ -605,6 +704,22 @@ CREATE TABLE public.metric_version (
 );
 
 ALTER TABLE ONLY public.metric_version FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.migration_result (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    migration_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    test_clock_id text COLLATE pg_catalog."C",
+    currency text NOT NULL,
+    outcome text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    due_at timestamp with time zone,
+    CONSTRAINT migration_result_check CHECK (((outcome = 'failed'::text) = (reason <> ''::text))),
+    CONSTRAINT migration_result_check1 CHECK (((outcome <> 'scheduled'::text) OR (due_at IS NOT NULL))),
+    CONSTRAINT migration_result_outcome_check CHECK ((outcome = ANY (ARRAY['pending'::text, 'scheduled'::text, 'moved'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.migration_result FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
@@ -650,6 +765,29 @@ CREATE TABLE public.plan (
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.plan_migration (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    plan_id text NOT NULL COLLATE pg_catalog."C",
+    from_plan_version_id text NOT NULL COLLATE pg_catalog."C",
+    to_plan_version_id text NOT NULL COLLATE pg_catalog."C",
+    filter jsonb NOT NULL,
+    timing text NOT NULL,
+    effective_at timestamp with time zone,
+    proration text NOT NULL,
+    actor text NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT plan_migration_check CHECK (((timing = 'at'::text) = (effective_at IS NOT NULL))),
+    CONSTRAINT plan_migration_check1 CHECK (((status = 'running'::text) = (ended_at IS NULL))),
+    CONSTRAINT plan_migration_proration_check CHECK ((proration = ANY (ARRAY['next_invoice'::text, 'invoice_now'::text, 'none'::text]))),
+    CONSTRAINT plan_migration_status_check CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'canceled'::text]))),
+    CONSTRAINT plan_migration_timing_check CHECK ((timing = ANY (ARRAY['now'::text, 'period_end'::text, 'at'::text])))
+);
+
+ALTER TABLE ONLY public.plan_migration FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.plan_version (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -894,8 +1032,20 @@ ALTER TABLE ONLY public.customer_user
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.entitlement_change
+    ADD CONSTRAINT entitlement_change_pkey PRIMARY KEY (merchant_id, customer_id, changed_xid);
+
+ALTER TABLE ONLY public.entitlement_reservation
+    ADD CONSTRAINT entitlement_reservation_event_key UNIQUE (merchant_id, event_key);
+
+ALTER TABLE ONLY public.entitlement_reservation
+    ADD CONSTRAINT entitlement_reservation_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.event_key
     ADD CONSTRAINT event_key_pkey PRIMARY KEY (key_hash, claim_month);
+
+ALTER TABLE ONLY public.event_retention
+    ADD CONSTRAINT event_retention_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY public.event_writer
     ADD CONSTRAINT event_writer_pkey PRIMARY KEY (number);
@@ -930,6 +1080,9 @@ ALTER TABLE ONLY public.invoice
 ALTER TABLE ONLY public.merchant
     ADD CONSTRAINT merchant_pkey PRIMARY KEY (merchant_id);
 
+ALTER TABLE ONLY public.metric_fill
+    ADD CONSTRAINT metric_fill_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.metric_history
     ADD CONSTRAINT metric_history_pkey PRIMARY KEY (merchant_id, metric_id);
 
@@ -942,8 +1095,14 @@ ALTER TABLE ONLY public.metric
 ALTER TABLE ONLY public.metric_version
     ADD CONSTRAINT metric_version_pkey PRIMARY KEY (merchant_id);
 
+ALTER TABLE ONLY public.migration_result
+    ADD CONSTRAINT migration_result_pkey PRIMARY KEY (merchant_id, migration_id, subscription_id);
+
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.plan_migration
+    ADD CONSTRAINT plan_migration_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_pkey PRIMARY KEY (merchant_id, id);
@@ -1026,7 +1185,17 @@ CREATE INDEX customer_by_test_clock ON public.customer USING btree (merchant_id,
 
 CREATE INDEX customer_user_by_customer ON public.customer_user USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX entitlement_change_by_age ON public.entitlement_change USING brin (changed_at);
+
+CREATE INDEX entitlement_change_by_order ON public.entitlement_change USING btree (merchant_id, changed_xid) INCLUDE (customer_id);
+
+CREATE INDEX entitlement_reservation_open ON public.entitlement_reservation USING btree (merchant_id, customer_id, metric_id) WHERE (status = ANY (ARRAY['held'::text, 'committing'::text]));
+
+CREATE INDEX entitlement_reservation_unfinished ON public.entitlement_reservation USING btree (decided_at) WHERE (status = 'committing'::text);
+
 CREATE INDEX event_by_customer ON ONLY public.event USING btree (merchant_id, customer_id, name, happened_at);
+
+CREATE INDEX event_by_time ON ONLY public.event USING btree (merchant_id, happened_at);
 
 CREATE UNIQUE INDEX feature_override_in_force ON public.feature_override USING btree (merchant_id, subscription_id, feature_id) WHERE (removed_at IS NULL);
 
@@ -1040,7 +1209,21 @@ CREATE INDEX invoice_drafts ON public.invoice USING btree (merchant_id, test_clo
 
 CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchant_id, invoice_id, "position");
 
+CREATE INDEX metric_fill_latest ON public.metric_fill USING btree (merchant_id, metric_id, started_at, id);
+
+CREATE UNIQUE INDEX metric_fill_running ON public.metric_fill USING btree (merchant_id, metric_id) WHERE (finished_at IS NULL);
+
+CREATE INDEX migration_result_by_due ON public.migration_result USING btree (merchant_id, test_clock_id, due_at) WHERE (outcome = 'scheduled'::text);
+
+CREATE INDEX migration_result_due_in_real_time ON public.migration_result USING btree (due_at, merchant_id) WHERE ((outcome = 'scheduled'::text) AND (test_clock_id IS NULL));
+
+CREATE UNIQUE INDEX migration_result_one_scheduled ON public.migration_result USING btree (merchant_id, subscription_id) WHERE (outcome = 'scheduled'::text);
+
+CREATE INDEX migration_result_waiting ON public.migration_result USING btree (merchant_id, migration_id, outcome, subscription_id) WHERE (outcome = ANY (ARRAY['pending'::text, 'scheduled'::text]));
+
 CREATE INDEX outbox_by_order ON public.outbox USING btree (merchant_id, key, id);
+
+CREATE INDEX plan_migration_by_age ON public.plan_migration USING btree (merchant_id, created_at, id);
 
 CREATE UNIQUE INDEX plan_version_by_publication ON public.plan_version USING btree (merchant_id, plan_id, published_at) WHERE (published_at IS NOT NULL);
 
@@ -1051,6 +1234,8 @@ CREATE INDEX pricing_table_by_age ON public.pricing_table USING btree (merchant_
 CREATE INDEX subscription_by_age ON public.subscription USING btree (merchant_id, created_at, id);
 
 CREATE INDEX subscription_by_customer ON public.subscription USING btree (merchant_id, customer_id, created_at, id);
+
+CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscription_version USING btree (merchant_id, plan_version_id, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
 
@@ -1063,6 +1248,8 @@ CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECU
 CREATE TRIGGER invoice_line_frozen BEFORE DELETE OR UPDATE ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
 
 CREATE TRIGGER metric_counts_version AFTER INSERT OR UPDATE ON public.metric FOR EACH ROW EXECUTE FUNCTION public.candela_count_metric_version();
+
+CREATE TRIGGER migration_result_frozen BEFORE UPDATE ON public.migration_result FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_migration_result();
 
 CREATE TRIGGER plan_version_begins_as_draft BEFORE INSERT ON public.plan_version FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_plan_version();
 
@@ -1124,6 +1311,9 @@ ALTER TABLE ONLY public.customer
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
+ALTER TABLE ONLY public.entitlement_reservation
+    ADD CONSTRAINT entitlement_reservation_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
+
 ALTER TABLE ONLY public.feature
     ADD CONSTRAINT feature_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
@@ -1151,17 +1341,32 @@ ALTER TABLE ONLY public.invoice
 ALTER TABLE ONLY public.invoice
     ADD CONSTRAINT invoice_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
 
+ALTER TABLE ONLY public.metric_fill
+    ADD CONSTRAINT metric_fill_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
 ALTER TABLE ONLY public.metric_history
     ADD CONSTRAINT metric_history_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE ONLY public.metric
     ADD CONSTRAINT metric_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
+ALTER TABLE ONLY public.migration_result
+    ADD CONSTRAINT migration_result_merchant_id_migration_id_fkey FOREIGN KEY (merchant_id, migration_id) REFERENCES public.plan_migration(merchant_id, id);
+
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_trial_parent_plan_id_fkey FOREIGN KEY (merchant_id, trial_parent_plan_id) REFERENCES public.plan(merchant_id, id);
+
+ALTER TABLE ONLY public.plan_migration
+    ADD CONSTRAINT plan_migration_merchant_id_from_plan_version_id_fkey FOREIGN KEY (merchant_id, from_plan_version_id) REFERENCES public.plan_version(merchant_id, id);
+
+ALTER TABLE ONLY public.plan_migration
+    ADD CONSTRAINT plan_migration_merchant_id_plan_id_fkey FOREIGN KEY (merchant_id, plan_id) REFERENCES public.plan(merchant_id, id);
+
+ALTER TABLE ONLY public.plan_migration
+    ADD CONSTRAINT plan_migration_merchant_id_to_plan_version_id_fkey FOREIGN KEY (merchant_id, to_plan_version_id) REFERENCES public.plan_version(merchant_id, id);
 
 ALTER TABLE ONLY public.plan_version_feature
     ADD CONSTRAINT plan_version_feature_merchant_id_feature_id_fkey FOREIGN KEY (merchant_id, feature_id) REFERENCES public.feature(merchant_id, id);
@@ -1244,6 +1449,18 @@ CREATE POLICY customer_user_wall ON public.customer_user TO candela_app USING ((
 
 CREATE POLICY customer_wall ON public.customer TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.entitlement_change ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY entitlement_change_system ON public.entitlement_change TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY entitlement_change_wall ON public.entitlement_change TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.entitlement_reservation ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY entitlement_reservation_system ON public.entitlement_reservation TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY entitlement_reservation_wall ON public.entitlement_reservation TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.feature ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.feature_override ENABLE ROW LEVEL SECURITY;
@@ -1280,6 +1497,12 @@ CREATE POLICY merchant_wall ON public.merchant TO candela_app USING ((merchant_i
 
 ALTER TABLE public.metric ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.metric_fill ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY metric_fill_events ON public.metric_fill TO candela_events USING (true) WITH CHECK (true);
+
+CREATE POLICY metric_fill_wall ON public.metric_fill TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.metric_history ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY metric_history_events ON public.metric_history TO candela_events USING (true) WITH CHECK (true);
@@ -1294,6 +1517,12 @@ CREATE POLICY metric_version_wall ON public.metric_version TO candela_app USING 
 
 CREATE POLICY metric_wall ON public.metric TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.migration_result ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY migration_result_system ON public.migration_result TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY migration_result_wall ON public.migration_result TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY outbox_system ON public.outbox TO candela_system USING (true) WITH CHECK (true);
@@ -1301,6 +1530,10 @@ CREATE POLICY outbox_system ON public.outbox TO candela_system USING (true) WITH
 CREATE POLICY outbox_wall ON public.outbox TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.plan ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.plan_migration ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY plan_migration_wall ON public.plan_migration TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.plan_version ENABLE ROW LEVEL SECURITY;
 
@@ -1366,8 +1599,14 @@ CREATE POLICY usage_rollup_events ON public.usage_rollup TO candela_events USING
 
 CREATE POLICY usage_rollup_wall ON public.usage_rollup TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+REVOKE ALL ON FUNCTION public.candela_compress_events(older_than interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_compress_events(older_than interval) TO candela_events;
+
 REVOKE ALL ON FUNCTION public.candela_drop_event_keys(before_month date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_drop_event_keys(before_month date) TO candela_events;
+
+REVOKE ALL ON FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) TO candela_events;
 
 REVOKE ALL ON FUNCTION public.candela_prepare_event_keys(of_month date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_prepare_event_keys(of_month date) TO candela_events;
@@ -1397,9 +1636,18 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer_user TO candela_app;
 
+GRANT SELECT,INSERT ON TABLE public.entitlement_change TO candela_app;
+GRANT SELECT,DELETE ON TABLE public.entitlement_change TO candela_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.entitlement_reservation TO candela_app;
+GRANT SELECT ON TABLE public.entitlement_reservation TO candela_system;
+
 GRANT SELECT,INSERT ON TABLE public.event TO candela_events;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.event_key TO candela_events;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.event_retention TO candela_events;
+GRANT SELECT ON TABLE public.event_retention TO candela_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.event_writer TO candela_events;
 
@@ -1422,16 +1670,24 @@ GRANT SELECT ON TABLE public.merchant TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.metric TO candela_app;
 
+GRANT SELECT,INSERT ON TABLE public.metric_fill TO candela_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.metric_fill TO candela_events;
+
 GRANT SELECT ON TABLE public.metric_history TO candela_app;
 GRANT SELECT,INSERT ON TABLE public.metric_history TO candela_events;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.metric_version TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.metric_version TO candela_events;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.migration_result TO candela_app;
+GRANT SELECT ON TABLE public.migration_result TO candela_system;
+
 GRANT INSERT ON TABLE public.outbox TO candela_app;
 GRANT SELECT,DELETE,UPDATE ON TABLE public.outbox TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.plan TO candela_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.plan_migration TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.plan_version TO candela_app;
 

@@ -64,7 +64,7 @@ async def heard(catalog: Catalog) -> AsyncIterator[asyncio.Queue[str]]:
         if payload.startswith(catalog.merchant_id):
             told.put_nowait(payload)
 
-    listener = Listener(catalog.db.url, ENTITLEMENTS_CHANNEL, hear, lambda: None)
+    listener = Listener(catalog.db.url, {ENTITLEMENTS_CHANNEL: hear}, lambda: None)
     await listener.start()
     try:
         yield told

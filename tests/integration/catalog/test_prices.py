@@ -175,6 +175,22 @@ async def test_price_that_names_what_is_not_there__is_refused_by_path(counter: C
     ]
 
 
+@pytest.mark.spec("CAT-2")
+async def test_price_of_an_archived_plan__is_refused_by_path(counter: Counter) -> None:
+    await counter.sell(pro(fee("49")))
+    await keyed(
+        counter.plans.ArchivePlan,
+        plan_service_pb2.ArchivePlanRequest(plan=plan_pb2.PlanRef(slug="pro")),
+    )
+
+    with pytest.raises(InvalidInput) as caught:
+        await add(counter, fee("10"))
+
+    assert [(one.field, one.reason) for one in caught.value.violations] == [
+        ("plan", Reason.PLAN_NOT_SOLD)
+    ]
+
+
 @pytest.mark.spec("CAT-5")
 async def test_two_public_prices_of_which_one_could_never_be_sold__are_refused(
     counter: Counter,

@@ -18,11 +18,14 @@ from candela_server.contract.values import interval_to_proto
 from candela_server.kernel.caller import Caller, Mode, Scope, current_caller
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
-from candela_server.metering.fill_history import fill_history
 from candela_server.metering.rules.group import MAX_GROUPS
-from candela_server.metering.servicer import UsageServicer
 
-from tests.integration.metering.builders import Metering, event, start_metering
+from tests.integration.metering.builders import (
+    Metering,
+    event,
+    start_metering,
+    usage_servicer,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +48,7 @@ async def _query(
     metering: Metering, metric: Metric, **wanted: Any
 ) -> list[tuple[str | None, str, bool]]:
     """Group, value and whether it is the overflow, bucket by bucket."""
-    servicer = UsageServicer(metering.db, metering.events, metering.clock)
+    servicer = usage_servicer(metering)
     request = usage_service_pb2.QueryUsageRequest(
         metric=metric_pb2.MetricRef(id=metric.id),
         **{"window": interval_to_proto(metering.window()), **wanted},
@@ -162,9 +165,6 @@ async def test_groups_beyond_the_last_place__are_counted_together_and_nothing_is
     await metering.record(*sent)
     if not early:
         tokens = await metering.add_metric("tokens", Aggregation.SUM, group_by=["job"])
-        await fill_history(
-            metering.db, metering.events, metering.counters, metering.clock, metering.merchant_id
-        )
     # A known one, one of the overflow and a new one; in a quarter-hour that the window cuts.
     now = metering.clock.now() + timedelta(minutes=1)
     await metering.record(
@@ -213,6 +213,26 @@ async def test_two_servers_that_meet_new_groups_at_once__give_no_more_places_tha
     assert sum(Decimal(value) for _, value, _ in got) == 2 * 18 * 90
 
 
+@pytest.mark.spec("EVT-5", "EVT-10")
+async def test_a_young_metric__has_its_groups_before_it_has_read_history(
+    metering: Metering,
+) -> None:
+    acme = await metering.add_customer()
+    await metering.record(
+        event("a", acme, "1", properties={"model": "large"}),
+        event("b", acme, "2", properties={"model": "small"}),
+        event("c", acme, "4"),
+    )
+    tokens = await metering.add_metric("tokens", Aggregation.SUM, group_by=["model"], filled=False)
+    customer = customer_pb2.CustomerRef(id=acme.id)
+    want = [("", "4", False), ("large", "1", False), ("small", "2", False)]
+
+    assert await _query(metering, tokens, customer=customer, grouped=True) == want
+    assert await _query(metering, tokens, customer=customer, groups=["small"]) == want[2:]
+    await metering.fill()
+    assert await _query(metering, tokens, customer=customer, grouped=True) == want
+
+
 @pytest.mark.spec("EVT-5", "EVT-12")
 async def test_different_customers__are_counted_over_the_whole_merchant(
     metering: Metering, other_metering: Metering
@@ -222,7 +242,6 @@ async def test_different_customers__are_counted_over_the_whole_merchant(
     active = await metering.add_metric(
         "active", Aggregation.UNIQUE, unique_of=UniqueOf.CUSTOMER, group_by=["region"]
     )
-    calls = await metering.add_metric("calls", Aggregation.COUNT)
     await other_metering.add_metric("active", Aggregation.UNIQUE, unique_of=UniqueOf.CUSTOMER)
     now = metering.clock.now()
     await metering.record(
@@ -231,32 +250,13 @@ async def test_different_customers__are_counted_over_the_whole_merchant(
         event("c", beta, at=now - timedelta(days=1), properties={"region": "eu"}),
     )
     await other_metering.record(event("a", foreign))
-    servicer = UsageServicer(metering.db, metering.events, metering.clock)
+    servicer = usage_servicer(metering)
 
-    listed = await servicer.GetUsage(usage_service_pb2.GetUsageRequest(everyone=True), None)
-    of_idle = await servicer.GetUsage(
-        usage_service_pb2.GetUsageRequest(
-            customer=customer_pb2.CustomerRef(id=idle.id),
-            metrics=[metric_pb2.MetricRef(id=active.id)],
-        ),
-        None,
-    )
+    everyone = await servicer.GetUsage(usage_service_pb2.GetUsageRequest(everyone=True), None)
     with pytest.raises(InvalidInput) as refused:
-        await servicer.GetUsage(
-            usage_service_pb2.GetUsageRequest(
-                everyone=True, metrics=[metric_pb2.MetricRef(id=calls.id)]
-            ),
-            None,
-        )
-    with pytest.raises(InvalidInput) as nobody:
-        await servicer.GetUsage(usage_service_pb2.GetUsageRequest(everyone=False), None)
+        await _query(metering, active, everyone=True, grouped=True)
 
-    assert [(one.metric_slug, one.value) for one in listed.usages] == [("active", "2")]
-    assert (listed.customer_id, of_idle.usages[0].value) == ("", "0")
-    assert await metering.usage(active, acme) == 1
-    assert await _query(metering, active, everyone=True, grouped=True) == [
-        ("eu", "2", False),
-        ("us", "1", False),
-    ]
-    assert [one.field for one in refused.value.violations] == ["metrics"]
-    assert [one.field for one in nobody.value.violations] == ["who"]
+    assert [(one.metric_slug, one.value) for one in everyone.usages] == [("active", "2")]
+    assert everyone.customer_id == ""
+    assert [await metering.usage(active, who) for who in (acme, beta, idle)] == [1, 1, 0]
+    assert [one.field for one in refused.value.violations] == ["grouped"]

@@ -26,7 +26,7 @@ from candela_server.metering import group_usage_store, usage_store, weight_store
 from candela_server.metering.group_usage_store import GroupScope, GroupSpan
 from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.rules.aggregation import EMPTY, measured
-from candela_server.metering.rules.group import OVERFLOW, Group, dimension
+from candela_server.metering.rules.group import Group, dimension
 from candela_server.metering.rules.metric_reading import event_sql
 from candela_server.storage.events import Connection
 
@@ -261,7 +261,13 @@ async def groups_from_events(
     """The usage of these groups from the stored events alone."""
     named = {dimension(group): group for group in groups}
     scope = GroupScope(
-        merchant_id, who.customer_id, metric.id, who.user_id or "", [*named, OVERFLOW]
+        merchant_id,
+        who.customer_id,
+        metric.id,
+        who.user_id or "",
+        dimensions=list(named),
+        everything=False,
+        free_places=True,
     )
     reading = event_sql(metric)
     inside = GroupSpan(0, window.start_at, window.end_at, window.end_at)
@@ -271,12 +277,12 @@ async def groups_from_events(
         )
         return {named[found]: Decimal(count) for (_, found), count in counts.items()}
     tallies = await group_usage_store.read_group_events(
-        connection, scope, [inside], reading, last=True
+        connection, scope, [inside], reading, last=True, limit=1000
     )
     if metric.aggregation is Aggregation.WEIGHTED_SUM:
         before = GroupSpan(0, BEGINNING, window.start_at, window.start_at)
         carried = await group_usage_store.read_group_events(
-            connection, scope, [before], reading, last=False
+            connection, scope, [before], reading, last=False, limit=1000
         )
         for key, tally in carried.items():
             if tally.sum or key in tallies:

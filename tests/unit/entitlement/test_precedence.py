@@ -106,10 +106,11 @@ def test_several_subscriptions__the_most_generous_wins_in_whatever_order(
     offered = [
         one.override_value
         if one.override_value is not None
+        and one.access is Access.FULL
         and (one.override_until is None or one.override_until > NOW)
         else one.plan_value
         for one in holdings
-        if one.access is Access.FULL
+        if one.access in (Access.FULL, Access.REDUCED)
     ]
     values = [value for value in offered if value is not None]
     assert got == value_in_force(Decimal(0), shuffled, disabled=False, now=NOW)

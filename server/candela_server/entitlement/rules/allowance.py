@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from candela_server.catalog.model import LimitBehavior
-from candela_server.entitlement.model import Answer, Denial, FeatureState, Origin, UsageNow
+from candela_server.entitlement.model import (
+    Answer,
+    Denial,
+    FeatureState,
+    HeldQuantity,
+    Origin,
+    UsageNow,
+)
 
 ONE = Decimal(1)
 _ZERO = Decimal(0)
+
+
+def reserved_at(held: Iterable[HeldQuantity], now: datetime) -> Decimal:
+    """What reservations hold at `now` on the customer's clock; those that have expired hold nothing (ENT-9)."""
+    return sum(
+        (one.quantity for one in held if one.expires_at is None or now < one.expires_at), _ZERO
+    )
 
 
 def decide(
@@ -17,11 +33,12 @@ def decide(
     used: Decimal | None,
     quantity: Decimal,
     origin: Origin = Origin.NONE,
+    reserved: Decimal = _ZERO,
 ) -> Answer:
     """The answer for a resolved feature.
 
     `used` is what the feature's metric measured in its window; None for features that are not metered. A `quantity`
-    that exactly fits is allowed; only a hard limit refuses.
+    that exactly fits beside what is used and `reserved` is allowed; only a hard limit refuses.
     """
     metered = state.metered
     if metered is None or used is None:
@@ -34,14 +51,14 @@ def decide(
             origin=Origin.NONE,
         )
     limit = metered.limit
-    left = None if limit is None else max(limit - used, _ZERO)
+    left = None if limit is None else max(limit - used - reserved, _ZERO)
     denial = state.denial
     if (
         denial is None
         and left is not None
         and limit is not None
         and metered.behavior is LimitBehavior.HARD
-        and used + quantity > limit
+        and used + reserved + quantity > limit
     ):
         denial = Denial.CREDITS_EXHAUSTED if metered.credits else Denial.LIMIT_REACHED
     return Answer(
@@ -56,6 +73,7 @@ def decide(
             resets_at=metered.window.end_at,
             behavior=metered.behavior,
             per_user=metered.per_user,
+            reserved=reserved,
         ),
         credits_remaining=None
         if metered.credits is None

@@ -6,6 +6,7 @@
 | an override on a subscription with access            | the override | override | "off", if empty   |
 | the feature in the plan of a subscription with access| the plan's   | plan     | "off", if empty   |
 | subscriptions with access, none with the feature     | its default  | default  | not in plan, if empty |
+| a past-due subscription reduced to a plan that has it | that plan's | plan     | "off", if empty   |
 | only past-due subscriptions whose grace is over      | its default  | default  | past due          |
 | only paused subscriptions                            | its default  | default  | paused            |
 | no subscription                                      | its default  | default  | none, if empty    |
@@ -29,6 +30,7 @@ class Access(StrEnum):
     """What a subscription's state lets its customer do (SUB-7, ENT-10)."""
 
     FULL = "full"
+    REDUCED = "reduced"
     PAUSED = "paused"
     PAST_DUE = "past_due"
 
@@ -37,6 +39,7 @@ class Access(StrEnum):
 class Held:
     """What one subscription says of one feature: None where it says nothing.
 
+    Of one with reduced access, `plan_value` is what the plan that is left says, and overrides do not count.
     `override_until` is when the override ends by itself, exclusive; None when it does not.
     """
 
@@ -106,6 +109,8 @@ def is_empty(value: Value) -> bool:
 
 
 def _offer(held: Held, now: datetime) -> tuple[Value, Source, str] | None:
+    if held.access is Access.REDUCED and held.plan_value is not None:
+        return held.plan_value, Source.PLAN, held.subscription_id
     if held.access is not Access.FULL:
         return None
     runs = held.override_until is None or now < held.override_until
@@ -139,7 +144,7 @@ def _why_nothing(held: Sequence[Held]) -> Denial:
     accesses = {one.access for one in held}
     if Access.FULL in accesses:
         return Denial.FEATURE_NOT_IN_PLAN
-    if Access.PAST_DUE in accesses:
+    if accesses & {Access.PAST_DUE, Access.REDUCED}:
         return Denial.SUBSCRIPTION_PAST_DUE
     if Access.PAUSED in accesses:
         return Denial.SUBSCRIPTION_PAUSED

@@ -22,9 +22,6 @@ from .metric_reading import MetricReading, Readings
 WHOLE_CUSTOMER = ""
 """In place of a user: all of the customer's events, whoever caused them."""
 
-WHOLE_MERCHANT = ""
-"""In place of a customer: all of the merchant's events, where a metric counts different customers."""
-
 _NOTHING = Decimal(0)
 
 
@@ -208,9 +205,6 @@ def _fold_one(
         if told_apart is None:
             return
         _add_distinct(folded, key, told_apart)
-        if reading.spans_customers:
-            whole = (WHOLE_MERCHANT, reading.metric_id, WHOLE_CUSTOMER, bucket_us, group)
-            _add_distinct(folded, whole, told_apart)
     share = looked_into.get(key)
     if share is None:
         share = looked_into[key] = Share(event.happened_us, event.key_hash, value)

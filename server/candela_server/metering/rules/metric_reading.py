@@ -41,7 +41,6 @@ class MetricReading:
         "measured_property",
         "metric",
         "metric_id",
-        "spans_customers",
         "weighs_time",
     )
 
@@ -50,8 +49,6 @@ class MetricReading:
         self.metric_id: str = metric.id
         # Distinct values have a table of their own.
         self.counts_distinct = metric.aggregation is Aggregation.UNIQUE
-        # Different customers are counted over the whole merchant, too.
-        self.spans_customers = spans_customers(metric)
         # What is measured instead of the event's value.
         self.measured_property = None if self.counts_distinct else metric.property
         self.weighs_time = metric.aggregation is Aggregation.WEIGHTED_SUM
@@ -132,7 +129,6 @@ class EventSql:
     distinct: LiteralString
     group: LiteralString
     dimension: LiteralString
-    spans_customers: bool
     weighs_time: bool
     parameters: Mapping[str, Any]
 
@@ -145,11 +141,6 @@ def read_metrics(metrics: Iterable[Metric]) -> Readings:
 def is_rolled_up(metric: Metric) -> bool:
     """Whether rollups are kept for the metric: not for SQL."""
     return metric.aggregation in _SERVED
-
-
-def spans_customers(metric: Metric) -> bool:
-    """Whether the metric counts different customers, so that it is measured over the whole merchant, too (EVT-12)."""
-    return metric.aggregation is Aggregation.UNIQUE and metric.unique_of is UniqueOf.CUSTOMER
 
 
 def event_sql(metric: Metric) -> EventSql:
@@ -178,7 +169,6 @@ def event_sql(metric: Metric) -> EventSql:
         distinct=distinct,
         group=group,
         dimension=dimension_sql(group) if metric.group_by else "",
-        spans_customers=spans_customers(metric),
         weighs_time=metric.aggregation is Aggregation.WEIGHTED_SUM,
         parameters=parameters,
     )

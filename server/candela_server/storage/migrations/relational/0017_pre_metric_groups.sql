@@ -13,8 +13,7 @@ ALTER TABLE metric
 -- says how long everything was held until any later instant: value_sum * (instant - bucket_at) - value_time.
 ALTER TABLE usage_rollup ADD COLUMN value_time numeric NOT NULL DEFAULT 0;
 
--- The groups of a metric with group-by properties that are kept apart for a customer; '' is the whole merchant. A
--- rollup's dimension is '' for all groups together, one of these, or '*' for every group that found no place here. A
+-- The groups of a metric with group-by properties that are kept apart for a customer. A rollup's dimension is '' for all groups together, one of these, or '*' for every group that found no place here. A
 -- group that has its place keeps it for ever, and one that found none never gets one: so an event's dimension can be
 -- told at any time from the event and this table. dimension is the hash of the values, because an index row would not
 -- hold the longest ones.

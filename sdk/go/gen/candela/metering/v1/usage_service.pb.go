@@ -137,7 +137,7 @@ type GetUsageRequest_User struct {
 }
 
 type GetUsageRequest_Everyone struct {
-	// All customers of the merchant together; must be true. Only for metrics that count different customers.
+	// All customers of the merchant together; must be true. Costs as much as asking for each customer.
 	Everyone bool `protobuf:"varint,5,opt,name=everyone,proto3,oneof"`
 }
 
@@ -239,11 +239,14 @@ type QueryUsageRequest struct {
 	BucketSize BucketSize `protobuf:"varint,5,opt,name=bucket_size,json=bucketSize,proto3,enum=candela.metering.v1.BucketSize" json:"bucket_size,omitempty"`
 	// The IANA zone whose calendar cuts days, weeks and months; the customer's when empty, UTC for everyone.
 	TimeZone string `protobuf:"bytes,6,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// Whether the answer is split by the metric's group-by properties.
+	// Whether the answer is split by the metric's group-by properties; not for everyone, and not with filters.
 	Grouped bool `protobuf:"varint,7,opt,name=grouped,proto3" json:"grouped,omitempty"`
 	// Only these groups, named as in UsageBucket.group, at most 100; all when empty. Implies grouped. One that is counted
 	// in the overflow group is not found by its name.
-	Groups        []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
+	Groups []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Only events for which these hold, too, beside the metric's own filters; at most 10. Such an answer is read from
+	// the events themselves: of a customer or a user, over at most 31 days and 1,000,000 events; INVALID_FIELD beyond.
+	Filters       []*v1.PropertyFilter `protobuf:"bytes,10,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +357,13 @@ func (x *QueryUsageRequest) GetGroups() []string {
 	return nil
 }
 
+func (x *QueryUsageRequest) GetFilters() []*v1.PropertyFilter {
+	if x != nil {
+		return x.Filters
+	}
+	return nil
+}
+
 type isQueryUsageRequest_Who interface {
 	isQueryUsageRequest_Who()
 }
@@ -369,7 +379,7 @@ type QueryUsageRequest_User struct {
 }
 
 type QueryUsageRequest_Everyone struct {
-	// All customers of the merchant together; must be true. Only for metrics that count different customers.
+	// All customers of the merchant together; must be true. Costs as much as asking for each customer.
 	Everyone bool `protobuf:"varint,9,opt,name=everyone,proto3,oneof"`
 }
 
@@ -613,7 +623,7 @@ type PreviewMetricRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The metric, as CreateMetric would take it.
 	Metric *v1.NewMetric `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
-	// Whose events.
+	// Whose events; required.
 	Customer *v12.CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
 	// Which span; required, at most 31 days.
 	Window        *v11.Interval `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
@@ -1049,7 +1059,7 @@ const file_candela_metering_v1_usage_service_proto_rawDesc = "" +
 	"\x06window\x18\x03 \x01(\v2\x19.candela.type.v1.IntervalR\x06window\x128\n" +
 	"\x06usages\x18\x04 \x03(\v2 .candela.metering.v1.MetricUsageR\x06usagesB\n" +
 	"\n" +
-	"\b_user_id\"\xa7\x03\n" +
+	"\b_user_id\"\xe5\x03\n" +
 	"\x11QueryUsageRequest\x12>\n" +
 	"\bcustomer\x18\x01 \x01(\v2 .candela.customer.v1.CustomerRefH\x00R\bcustomer\x122\n" +
 	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x12\x1c\n" +
@@ -1060,7 +1070,9 @@ const file_candela_metering_v1_usage_service_proto_rawDesc = "" +
 	"bucketSize\x12\x1b\n" +
 	"\ttime_zone\x18\x06 \x01(\tR\btimeZone\x12\x18\n" +
 	"\agrouped\x18\a \x01(\bR\agrouped\x12\x16\n" +
-	"\x06groups\x18\b \x03(\tR\x06groupsB\x05\n" +
+	"\x06groups\x18\b \x03(\tR\x06groups\x12<\n" +
+	"\afilters\x18\n" +
+	" \x03(\v2\".candela.catalog.v1.PropertyFilterR\afiltersB\x05\n" +
 	"\x03who\"\xfa\x01\n" +
 	"\x12QueryUsageResponse\x12\x1f\n" +
 	"\vcustomer_id\x18\x01 \x01(\tR\n" +
@@ -1153,12 +1165,13 @@ var file_candela_metering_v1_usage_service_proto_goTypes = []any{
 	(*v11.Interval)(nil),                    // 17: candela.type.v1.Interval
 	(*MetricUsage)(nil),                     // 18: candela.metering.v1.MetricUsage
 	(BucketSize)(0),                         // 19: candela.metering.v1.BucketSize
-	(*UsageBucket)(nil),                     // 20: candela.metering.v1.UsageBucket
-	(FillStatus)(0),                         // 21: candela.metering.v1.FillStatus
-	(*StoredEvent)(nil),                     // 22: candela.metering.v1.StoredEvent
-	(*v1.NewMetric)(nil),                    // 23: candela.catalog.v1.NewMetric
-	(*MetricFill)(nil),                      // 24: candela.metering.v1.MetricFill
-	(*UnmatchedEventName)(nil),              // 25: candela.metering.v1.UnmatchedEventName
+	(*v1.PropertyFilter)(nil),               // 20: candela.catalog.v1.PropertyFilter
+	(*UsageBucket)(nil),                     // 21: candela.metering.v1.UsageBucket
+	(FillStatus)(0),                         // 22: candela.metering.v1.FillStatus
+	(*StoredEvent)(nil),                     // 23: candela.metering.v1.StoredEvent
+	(*v1.NewMetric)(nil),                    // 24: candela.catalog.v1.NewMetric
+	(*MetricFill)(nil),                      // 25: candela.metering.v1.MetricFill
+	(*UnmatchedEventName)(nil),              // 26: candela.metering.v1.UnmatchedEventName
 }
 var file_candela_metering_v1_usage_service_proto_depIdxs = []int32{
 	14, // 0: candela.metering.v1.GetUsageRequest.customer:type_name -> candela.customer.v1.CustomerRef
@@ -1172,39 +1185,40 @@ var file_candela_metering_v1_usage_service_proto_depIdxs = []int32{
 	16, // 8: candela.metering.v1.QueryUsageRequest.metric:type_name -> candela.catalog.v1.MetricRef
 	17, // 9: candela.metering.v1.QueryUsageRequest.window:type_name -> candela.type.v1.Interval
 	19, // 10: candela.metering.v1.QueryUsageRequest.bucket_size:type_name -> candela.metering.v1.BucketSize
-	20, // 11: candela.metering.v1.QueryUsageResponse.buckets:type_name -> candela.metering.v1.UsageBucket
-	21, // 12: candela.metering.v1.QueryUsageResponse.fill_status:type_name -> candela.metering.v1.FillStatus
-	14, // 13: candela.metering.v1.ListEventsRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	17, // 14: candela.metering.v1.ListEventsRequest.window:type_name -> candela.type.v1.Interval
-	15, // 15: candela.metering.v1.ListEventsRequest.user:type_name -> candela.customer.v1.UserRef
-	22, // 16: candela.metering.v1.ListEventsResponse.events:type_name -> candela.metering.v1.StoredEvent
-	23, // 17: candela.metering.v1.PreviewMetricRequest.metric:type_name -> candela.catalog.v1.NewMetric
-	14, // 18: candela.metering.v1.PreviewMetricRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	17, // 19: candela.metering.v1.PreviewMetricRequest.window:type_name -> candela.type.v1.Interval
-	16, // 20: candela.metering.v1.FillMetricRequest.metric:type_name -> candela.catalog.v1.MetricRef
-	24, // 21: candela.metering.v1.FillMetricResponse.fill:type_name -> candela.metering.v1.MetricFill
-	16, // 22: candela.metering.v1.GetMetricFillRequest.metric:type_name -> candela.catalog.v1.MetricRef
-	24, // 23: candela.metering.v1.GetMetricFillResponse.fill:type_name -> candela.metering.v1.MetricFill
-	25, // 24: candela.metering.v1.ListUnmatchedEventNamesResponse.names:type_name -> candela.metering.v1.UnmatchedEventName
-	0,  // 25: candela.metering.v1.UsageService.GetUsage:input_type -> candela.metering.v1.GetUsageRequest
-	2,  // 26: candela.metering.v1.UsageService.QueryUsage:input_type -> candela.metering.v1.QueryUsageRequest
-	4,  // 27: candela.metering.v1.UsageService.ListEvents:input_type -> candela.metering.v1.ListEventsRequest
-	6,  // 28: candela.metering.v1.UsageService.PreviewMetric:input_type -> candela.metering.v1.PreviewMetricRequest
-	8,  // 29: candela.metering.v1.UsageService.FillMetric:input_type -> candela.metering.v1.FillMetricRequest
-	10, // 30: candela.metering.v1.UsageService.GetMetricFill:input_type -> candela.metering.v1.GetMetricFillRequest
-	12, // 31: candela.metering.v1.UsageService.ListUnmatchedEventNames:input_type -> candela.metering.v1.ListUnmatchedEventNamesRequest
-	1,  // 32: candela.metering.v1.UsageService.GetUsage:output_type -> candela.metering.v1.GetUsageResponse
-	3,  // 33: candela.metering.v1.UsageService.QueryUsage:output_type -> candela.metering.v1.QueryUsageResponse
-	5,  // 34: candela.metering.v1.UsageService.ListEvents:output_type -> candela.metering.v1.ListEventsResponse
-	7,  // 35: candela.metering.v1.UsageService.PreviewMetric:output_type -> candela.metering.v1.PreviewMetricResponse
-	9,  // 36: candela.metering.v1.UsageService.FillMetric:output_type -> candela.metering.v1.FillMetricResponse
-	11, // 37: candela.metering.v1.UsageService.GetMetricFill:output_type -> candela.metering.v1.GetMetricFillResponse
-	13, // 38: candela.metering.v1.UsageService.ListUnmatchedEventNames:output_type -> candela.metering.v1.ListUnmatchedEventNamesResponse
-	32, // [32:39] is the sub-list for method output_type
-	25, // [25:32] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	20, // 11: candela.metering.v1.QueryUsageRequest.filters:type_name -> candela.catalog.v1.PropertyFilter
+	21, // 12: candela.metering.v1.QueryUsageResponse.buckets:type_name -> candela.metering.v1.UsageBucket
+	22, // 13: candela.metering.v1.QueryUsageResponse.fill_status:type_name -> candela.metering.v1.FillStatus
+	14, // 14: candela.metering.v1.ListEventsRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	17, // 15: candela.metering.v1.ListEventsRequest.window:type_name -> candela.type.v1.Interval
+	15, // 16: candela.metering.v1.ListEventsRequest.user:type_name -> candela.customer.v1.UserRef
+	23, // 17: candela.metering.v1.ListEventsResponse.events:type_name -> candela.metering.v1.StoredEvent
+	24, // 18: candela.metering.v1.PreviewMetricRequest.metric:type_name -> candela.catalog.v1.NewMetric
+	14, // 19: candela.metering.v1.PreviewMetricRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	17, // 20: candela.metering.v1.PreviewMetricRequest.window:type_name -> candela.type.v1.Interval
+	16, // 21: candela.metering.v1.FillMetricRequest.metric:type_name -> candela.catalog.v1.MetricRef
+	25, // 22: candela.metering.v1.FillMetricResponse.fill:type_name -> candela.metering.v1.MetricFill
+	16, // 23: candela.metering.v1.GetMetricFillRequest.metric:type_name -> candela.catalog.v1.MetricRef
+	25, // 24: candela.metering.v1.GetMetricFillResponse.fill:type_name -> candela.metering.v1.MetricFill
+	26, // 25: candela.metering.v1.ListUnmatchedEventNamesResponse.names:type_name -> candela.metering.v1.UnmatchedEventName
+	0,  // 26: candela.metering.v1.UsageService.GetUsage:input_type -> candela.metering.v1.GetUsageRequest
+	2,  // 27: candela.metering.v1.UsageService.QueryUsage:input_type -> candela.metering.v1.QueryUsageRequest
+	4,  // 28: candela.metering.v1.UsageService.ListEvents:input_type -> candela.metering.v1.ListEventsRequest
+	6,  // 29: candela.metering.v1.UsageService.PreviewMetric:input_type -> candela.metering.v1.PreviewMetricRequest
+	8,  // 30: candela.metering.v1.UsageService.FillMetric:input_type -> candela.metering.v1.FillMetricRequest
+	10, // 31: candela.metering.v1.UsageService.GetMetricFill:input_type -> candela.metering.v1.GetMetricFillRequest
+	12, // 32: candela.metering.v1.UsageService.ListUnmatchedEventNames:input_type -> candela.metering.v1.ListUnmatchedEventNamesRequest
+	1,  // 33: candela.metering.v1.UsageService.GetUsage:output_type -> candela.metering.v1.GetUsageResponse
+	3,  // 34: candela.metering.v1.UsageService.QueryUsage:output_type -> candela.metering.v1.QueryUsageResponse
+	5,  // 35: candela.metering.v1.UsageService.ListEvents:output_type -> candela.metering.v1.ListEventsResponse
+	7,  // 36: candela.metering.v1.UsageService.PreviewMetric:output_type -> candela.metering.v1.PreviewMetricResponse
+	9,  // 37: candela.metering.v1.UsageService.FillMetric:output_type -> candela.metering.v1.FillMetricResponse
+	11, // 38: candela.metering.v1.UsageService.GetMetricFill:output_type -> candela.metering.v1.GetMetricFillResponse
+	13, // 39: candela.metering.v1.UsageService.ListUnmatchedEventNames:output_type -> candela.metering.v1.ListUnmatchedEventNamesResponse
+	33, // [33:40] is the sub-list for method output_type
+	26, // [26:33] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_candela_metering_v1_usage_service_proto_init() }

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { MetricRef, NewMetric } from "../../catalog/v1/metric_pb.js";
+import type { MetricRef, NewMetric, PropertyFilter } from "../../catalog/v1/metric_pb.js";
 import { file_candela_catalog_v1_metric } from "../../catalog/v1/metric_pb.js";
 import type { CustomerRef } from "../../customer/v1/customer_pb.js";
 import { file_candela_customer_v1_customer } from "../../customer/v1/customer_pb.js";
@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/metering/v1/usage_service.proto.
  */
 export const file_candela_metering_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CidjYW5kZWxhL21ldGVyaW5nL3YxL3VzYWdlX3NlcnZpY2UucHJvdG8SE2NhbmRlbGEubWV0ZXJpbmcudjEi6wEKD0dldFVzYWdlUmVxdWVzdBI0CghjdXN0b21lchgBIAEoCzIgLmNhbmRlbGEuY3VzdG9tZXIudjEuQ3VzdG9tZXJSZWZIABIsCgR1c2VyGAIgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5Vc2VyUmVmSAASEgoIZXZlcnlvbmUYBSABKAhIABIuCgdtZXRyaWNzGAMgAygLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZhIpCgZ3aW5kb3cYBCABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWxCBQoDd2hvIqYBChBHZXRVc2FnZVJlc3BvbnNlEhMKC2N1c3RvbWVyX2lkGAEgASgJEhQKB3VzZXJfaWQYAiABKAlIAIgBARIpCgZ3aW5kb3cYAyABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSMAoGdXNhZ2VzGAQgAygLMiAuY2FuZGVsYS5tZXRlcmluZy52MS5NZXRyaWNVc2FnZUIKCghfdXNlcl9pZCLWAgoRUXVlcnlVc2FnZVJlcXVlc3QSNAoIY3VzdG9tZXIYASABKAsyIC5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyUmVmSAASLAoEdXNlchgCIAEoCzIcLmNhbmRlbGEuY3VzdG9tZXIudjEuVXNlclJlZkgAEhIKCGV2ZXJ5b25lGAkgASgISAASLQoGbWV0cmljGAMgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZhIpCgZ3aW5kb3cYBCABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSNAoLYnVja2V0X3NpemUYBSABKA4yHy5jYW5kZWxhLm1ldGVyaW5nLnYxLkJ1Y2tldFNpemUSEQoJdGltZV96b25lGAYgASgJEg8KB2dyb3VwZWQYByABKAgSDgoGZ3JvdXBzGAggAygJQgUKA3dobyLHAQoSUXVlcnlVc2FnZVJlc3BvbnNlEhMKC2N1c3RvbWVyX2lkGAEgASgJEhQKB3VzZXJfaWQYAiABKAlIAIgBARIRCgltZXRyaWNfaWQYAyABKAkSMQoHYnVja2V0cxgEIAMoCzIgLmNhbmRlbGEubWV0ZXJpbmcudjEuVXNhZ2VCdWNrZXQSNAoLZmlsbF9zdGF0dXMYBSABKA4yHy5jYW5kZWxhLm1ldGVyaW5nLnYxLkZpbGxTdGF0dXNCCgoIX3VzZXJfaWQi1AEKEUxpc3RFdmVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEjIKCGN1c3RvbWVyGAMgASgLMiAuY2FuZGVsYS5jdXN0b21lci52MS5DdXN0b21lclJlZhINCgVuYW1lcxgEIAMoCRIpCgZ3aW5kb3cYBSABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSKgoEdXNlchgGIAEoCzIcLmNhbmRlbGEuY3VzdG9tZXIudjEuVXNlclJlZiJfChJMaXN0RXZlbnRzUmVzcG9uc2USMAoGZXZlbnRzGAEgAygLMiAuY2FuZGVsYS5tZXRlcmluZy52MS5TdG9yZWRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkipAEKFFByZXZpZXdNZXRyaWNSZXF1ZXN0Ei0KBm1ldHJpYxgBIAEoCzIdLmNhbmRlbGEuY2F0YWxvZy52MS5OZXdNZXRyaWMSMgoIY3VzdG9tZXIYAiABKAsyIC5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyUmVmEikKBndpbmRvdxgDIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbCI7ChVQcmV2aWV3TWV0cmljUmVzcG9uc2USDQoFdmFsdWUYASABKAkSEwoLZXZlbnRfY291bnQYAiABKAMiWwoRRmlsbE1ldHJpY1JlcXVlc3QSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEi0KBm1ldHJpYxgCIAEoCzIdLmNhbmRlbGEuY2F0YWxvZy52MS5NZXRyaWNSZWYiQwoSRmlsbE1ldHJpY1Jlc3BvbnNlEi0KBGZpbGwYASABKAsyHy5jYW5kZWxhLm1ldGVyaW5nLnYxLk1ldHJpY0ZpbGwiRQoUR2V0TWV0cmljRmlsbFJlcXVlc3QSLQoGbWV0cmljGAEgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZiJGChVHZXRNZXRyaWNGaWxsUmVzcG9uc2USLQoEZmlsbBgBIAEoCzIfLmNhbmRlbGEubWV0ZXJpbmcudjEuTWV0cmljRmlsbCJHCh5MaXN0VW5tYXRjaGVkRXZlbnROYW1lc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkicgofTGlzdFVubWF0Y2hlZEV2ZW50TmFtZXNSZXNwb25zZRI2CgVuYW1lcxgBIAMoCzInLmNhbmRlbGEubWV0ZXJpbmcudjEuVW5tYXRjaGVkRXZlbnROYW1lEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTL5BQoMVXNhZ2VTZXJ2aWNlElwKCEdldFVzYWdlEiQuY2FuZGVsYS5tZXRlcmluZy52MS5HZXRVc2FnZVJlcXVlc3QaJS5jYW5kZWxhLm1ldGVyaW5nLnYxLkdldFVzYWdlUmVzcG9uc2UiA5ACARJiCgpRdWVyeVVzYWdlEiYuY2FuZGVsYS5tZXRlcmluZy52MS5RdWVyeVVzYWdlUmVxdWVzdBonLmNhbmRlbGEubWV0ZXJpbmcudjEuUXVlcnlVc2FnZVJlc3BvbnNlIgOQAgESYgoKTGlzdEV2ZW50cxImLmNhbmRlbGEubWV0ZXJpbmcudjEuTGlzdEV2ZW50c1JlcXVlc3QaJy5jYW5kZWxhLm1ldGVyaW5nLnYxLkxpc3RFdmVudHNSZXNwb25zZSIDkAIBEmsKDVByZXZpZXdNZXRyaWMSKS5jYW5kZWxhLm1ldGVyaW5nLnYxLlByZXZpZXdNZXRyaWNSZXF1ZXN0GiouY2FuZGVsYS5tZXRlcmluZy52MS5QcmV2aWV3TWV0cmljUmVzcG9uc2UiA5ACARJdCgpGaWxsTWV0cmljEiYuY2FuZGVsYS5tZXRlcmluZy52MS5GaWxsTWV0cmljUmVxdWVzdBonLmNhbmRlbGEubWV0ZXJpbmcudjEuRmlsbE1ldHJpY1Jlc3BvbnNlEmsKDUdldE1ldHJpY0ZpbGwSKS5jYW5kZWxhLm1ldGVyaW5nLnYxLkdldE1ldHJpY0ZpbGxSZXF1ZXN0GiouY2FuZGVsYS5tZXRlcmluZy52MS5HZXRNZXRyaWNGaWxsUmVzcG9uc2UiA5ACARKJAQoXTGlzdFVubWF0Y2hlZEV2ZW50TmFtZXMSMy5jYW5kZWxhLm1ldGVyaW5nLnYxLkxpc3RVbm1hdGNoZWRFdmVudE5hbWVzUmVxdWVzdBo0LmNhbmRlbGEubWV0ZXJpbmcudjEuTGlzdFVubWF0Y2hlZEV2ZW50TmFtZXNSZXNwb25zZSIDkAIBQk5aTGdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL21ldGVyaW5nL3YxO21ldGVyaW5ndjFiBnByb3RvMw", [file_candela_catalog_v1_metric, file_candela_customer_v1_customer, file_candela_customer_v1_user, file_candela_metering_v1_event, file_candela_metering_v1_usage, file_candela_type_v1_interval]);
+  fileDesc("CidjYW5kZWxhL21ldGVyaW5nL3YxL3VzYWdlX3NlcnZpY2UucHJvdG8SE2NhbmRlbGEubWV0ZXJpbmcudjEi6wEKD0dldFVzYWdlUmVxdWVzdBI0CghjdXN0b21lchgBIAEoCzIgLmNhbmRlbGEuY3VzdG9tZXIudjEuQ3VzdG9tZXJSZWZIABIsCgR1c2VyGAIgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5Vc2VyUmVmSAASEgoIZXZlcnlvbmUYBSABKAhIABIuCgdtZXRyaWNzGAMgAygLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZhIpCgZ3aW5kb3cYBCABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWxCBQoDd2hvIqYBChBHZXRVc2FnZVJlc3BvbnNlEhMKC2N1c3RvbWVyX2lkGAEgASgJEhQKB3VzZXJfaWQYAiABKAlIAIgBARIpCgZ3aW5kb3cYAyABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSMAoGdXNhZ2VzGAQgAygLMiAuY2FuZGVsYS5tZXRlcmluZy52MS5NZXRyaWNVc2FnZUIKCghfdXNlcl9pZCKLAwoRUXVlcnlVc2FnZVJlcXVlc3QSNAoIY3VzdG9tZXIYASABKAsyIC5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyUmVmSAASLAoEdXNlchgCIAEoCzIcLmNhbmRlbGEuY3VzdG9tZXIudjEuVXNlclJlZkgAEhIKCGV2ZXJ5b25lGAkgASgISAASLQoGbWV0cmljGAMgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZhIpCgZ3aW5kb3cYBCABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSNAoLYnVja2V0X3NpemUYBSABKA4yHy5jYW5kZWxhLm1ldGVyaW5nLnYxLkJ1Y2tldFNpemUSEQoJdGltZV96b25lGAYgASgJEg8KB2dyb3VwZWQYByABKAgSDgoGZ3JvdXBzGAggAygJEjMKB2ZpbHRlcnMYCiADKAsyIi5jYW5kZWxhLmNhdGFsb2cudjEuUHJvcGVydHlGaWx0ZXJCBQoDd2hvIscBChJRdWVyeVVzYWdlUmVzcG9uc2USEwoLY3VzdG9tZXJfaWQYASABKAkSFAoHdXNlcl9pZBgCIAEoCUgAiAEBEhEKCW1ldHJpY19pZBgDIAEoCRIxCgdidWNrZXRzGAQgAygLMiAuY2FuZGVsYS5tZXRlcmluZy52MS5Vc2FnZUJ1Y2tldBI0CgtmaWxsX3N0YXR1cxgFIAEoDjIfLmNhbmRlbGEubWV0ZXJpbmcudjEuRmlsbFN0YXR1c0IKCghfdXNlcl9pZCLUAQoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSMgoIY3VzdG9tZXIYAyABKAsyIC5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyUmVmEg0KBW5hbWVzGAQgAygJEikKBndpbmRvdxgFIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIqCgR1c2VyGAYgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5Vc2VyUmVmIl8KEkxpc3RFdmVudHNSZXNwb25zZRIwCgZldmVudHMYASADKAsyIC5jYW5kZWxhLm1ldGVyaW5nLnYxLlN0b3JlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKkAQoUUHJldmlld01ldHJpY1JlcXVlc3QSLQoGbWV0cmljGAEgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk5ld01ldHJpYxIyCghjdXN0b21lchgCIAEoCzIgLmNhbmRlbGEuY3VzdG9tZXIudjEuQ3VzdG9tZXJSZWYSKQoGd2luZG93GAMgASgLMhkuY2FuZGVsYS50eXBlLnYxLkludGVydmFsIjsKFVByZXZpZXdNZXRyaWNSZXNwb25zZRINCgV2YWx1ZRgBIAEoCRITCgtldmVudF9jb3VudBgCIAEoAyJbChFGaWxsTWV0cmljUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSLQoGbWV0cmljGAIgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZiJDChJGaWxsTWV0cmljUmVzcG9uc2USLQoEZmlsbBgBIAEoCzIfLmNhbmRlbGEubWV0ZXJpbmcudjEuTWV0cmljRmlsbCJFChRHZXRNZXRyaWNGaWxsUmVxdWVzdBItCgZtZXRyaWMYASABKAsyHS5jYW5kZWxhLmNhdGFsb2cudjEuTWV0cmljUmVmIkYKFUdldE1ldHJpY0ZpbGxSZXNwb25zZRItCgRmaWxsGAEgASgLMh8uY2FuZGVsYS5tZXRlcmluZy52MS5NZXRyaWNGaWxsIkcKHkxpc3RVbm1hdGNoZWRFdmVudE5hbWVzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJyCh9MaXN0VW5tYXRjaGVkRXZlbnROYW1lc1Jlc3BvbnNlEjYKBW5hbWVzGAEgAygLMicuY2FuZGVsYS5tZXRlcmluZy52MS5Vbm1hdGNoZWRFdmVudE5hbWUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMvkFCgxVc2FnZVNlcnZpY2USXAoIR2V0VXNhZ2USJC5jYW5kZWxhLm1ldGVyaW5nLnYxLkdldFVzYWdlUmVxdWVzdBolLmNhbmRlbGEubWV0ZXJpbmcudjEuR2V0VXNhZ2VSZXNwb25zZSIDkAIBEmIKClF1ZXJ5VXNhZ2USJi5jYW5kZWxhLm1ldGVyaW5nLnYxLlF1ZXJ5VXNhZ2VSZXF1ZXN0GicuY2FuZGVsYS5tZXRlcmluZy52MS5RdWVyeVVzYWdlUmVzcG9uc2UiA5ACARJiCgpMaXN0RXZlbnRzEiYuY2FuZGVsYS5tZXRlcmluZy52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNhbmRlbGEubWV0ZXJpbmcudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIgOQAgESawoNUHJldmlld01ldHJpYxIpLmNhbmRlbGEubWV0ZXJpbmcudjEuUHJldmlld01ldHJpY1JlcXVlc3QaKi5jYW5kZWxhLm1ldGVyaW5nLnYxLlByZXZpZXdNZXRyaWNSZXNwb25zZSIDkAIBEl0KCkZpbGxNZXRyaWMSJi5jYW5kZWxhLm1ldGVyaW5nLnYxLkZpbGxNZXRyaWNSZXF1ZXN0GicuY2FuZGVsYS5tZXRlcmluZy52MS5GaWxsTWV0cmljUmVzcG9uc2USawoNR2V0TWV0cmljRmlsbBIpLmNhbmRlbGEubWV0ZXJpbmcudjEuR2V0TWV0cmljRmlsbFJlcXVlc3QaKi5jYW5kZWxhLm1ldGVyaW5nLnYxLkdldE1ldHJpY0ZpbGxSZXNwb25zZSIDkAIBEokBChdMaXN0VW5tYXRjaGVkRXZlbnROYW1lcxIzLmNhbmRlbGEubWV0ZXJpbmcudjEuTGlzdFVubWF0Y2hlZEV2ZW50TmFtZXNSZXF1ZXN0GjQuY2FuZGVsYS5tZXRlcmluZy52MS5MaXN0VW5tYXRjaGVkRXZlbnROYW1lc1Jlc3BvbnNlIgOQAgFCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWV0ZXJpbmcvdjE7bWV0ZXJpbmd2MWIGcHJvdG8z", [file_candela_catalog_v1_metric, file_candela_customer_v1_customer, file_candela_customer_v1_user, file_candela_metering_v1_event, file_candela_metering_v1_usage, file_candela_type_v1_interval]);
 
 /**
  * GetUsageRequest says whose usage of what and when.
@@ -53,7 +53,7 @@ export type GetUsageRequest = Message<"candela.metering.v1.GetUsageRequest"> & {
     case: "user";
   } | {
     /**
-     * All customers of the merchant together; must be true. Only for metrics that count different customers.
+     * All customers of the merchant together; must be true. Costs as much as asking for each customer.
      *
      * @generated from field: bool everyone = 5;
      */
@@ -155,7 +155,7 @@ export type QueryUsageRequest = Message<"candela.metering.v1.QueryUsageRequest">
     case: "user";
   } | {
     /**
-     * All customers of the merchant together; must be true. Only for metrics that count different customers.
+     * All customers of the merchant together; must be true. Costs as much as asking for each customer.
      *
      * @generated from field: bool everyone = 9;
      */
@@ -192,7 +192,7 @@ export type QueryUsageRequest = Message<"candela.metering.v1.QueryUsageRequest">
   timeZone: string;
 
   /**
-   * Whether the answer is split by the metric's group-by properties.
+   * Whether the answer is split by the metric's group-by properties; not for everyone, and not with filters.
    *
    * @generated from field: bool grouped = 7;
    */
@@ -205,6 +205,14 @@ export type QueryUsageRequest = Message<"candela.metering.v1.QueryUsageRequest">
    * @generated from field: repeated string groups = 8;
    */
   groups: string[];
+
+  /**
+   * Only events for which these hold, too, beside the metric's own filters; at most 10. Such an answer is read from
+   * the events themselves: of a customer or a user, over at most 31 days and 1,000,000 events; INVALID_FIELD beyond.
+   *
+   * @generated from field: repeated candela.catalog.v1.PropertyFilter filters = 10;
+   */
+  filters: PropertyFilter[];
 };
 
 /**
@@ -362,7 +370,7 @@ export type PreviewMetricRequest = Message<"candela.metering.v1.PreviewMetricReq
   metric?: NewMetric | undefined;
 
   /**
-   * Whose events.
+   * Whose events; required.
    *
    * @generated from field: candela.customer.v1.CustomerRef customer = 2;
    */
@@ -567,7 +575,7 @@ export const ListUnmatchedEventNamesResponseSchema: GenMessage<ListUnmatchedEven
  */
 export const UsageService: GenService<{
   /**
-   * GetUsage returns the usage of a customer or a user over one window, per metric.
+   * GetUsage returns the usage of a customer, a user or everyone over one window, per metric.
    *
    * Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND, METRIC_NOT_FOUND and INVALID_FIELD for a window that is empty or
    * longer than 1100 days.
@@ -593,8 +601,10 @@ export const UsageService: GenService<{
     output: typeof QueryUsageResponseSchema;
   },
   /**
-   * ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key. Fails with
-   * CUSTOMER_NOT_FOUND.
+   * ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
+   *
+   * A page looks through at most 50,000 events for those that are wanted, so one may be short or empty and still name
+   * a next page. Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND and INVALID_FIELD for a user of another customer.
    *
    * @generated from rpc candela.metering.v1.UsageService.ListEvents
    */
@@ -604,9 +614,11 @@ export const UsageService: GenService<{
     output: typeof ListEventsResponseSchema;
   },
   /**
-   * PreviewMetric evaluates a metric that is not saved yet over events that are there.
+   * PreviewMetric evaluates a metric that is not saved yet over events that are there, exactly as it would measure
+   * them once it is saved.
    *
-   * Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD.
+   * Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD, also when the window holds more than 1,000,000
+   * events of the metric's names: ask for a shorter one.
    *
    * @generated from rpc candela.metering.v1.UsageService.PreviewMetric
    */
@@ -618,6 +630,8 @@ export const UsageService: GenService<{
   /**
    * FillMetric starts the job that reads history into a metric; a running one is returned instead (EVT-10).
    *
+   * A new metric is filled without being asked for. Until a fill is done, usage of what it has not read yet is taken
+   * from the events themselves: exact, only slower. A metric that is filled again is answered as before meanwhile.
    * Fails with METRIC_NOT_FOUND.
    *
    * @generated from rpc candela.metering.v1.UsageService.FillMetric

@@ -1,0 +1,84 @@
+"""The subscriptions that a customer's entitlements rest on, each with what it gives access to now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from candela_server.catalog import read as catalog
+from candela_server.catalog.model import FeatureId, Offer
+from candela_server.catalog.refs import ById
+from candela_server.customer.model import Customer
+from candela_server.merchant import read as merchant
+from candela_server.merchant.model import PastDuePolicy
+from candela_server.storage.postgres import Tx
+from candela_server.subscription import read as subscription
+from candela_server.subscription.feature_override import FeatureOverride
+from candela_server.subscription.model import Status, Subscription, SubscriptionId
+
+from .remembered_catalog import Catalog, OfferKey
+from .rules.past_due import access_in
+from .rules.precedence import Access
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One subscription with what it bought, or what is left of that, and its overrides by feature.
+
+    `access_until` is when time alone changes the access.
+    """
+
+    subscription: Subscription
+    offer: Offer
+    access: Access
+    access_until: datetime | None
+    overrides: Mapping[FeatureId, FeatureOverride]
+
+
+async def read_holdings(
+    tx: Tx, holder: Customer, now: datetime, offers_of: Catalog
+) -> list[Holding]:
+    """The customer's subscriptions that say something about access at `now`, oldest first (ENT-3, ENT-10)."""
+    subscriptions = await subscription.list_of_customer(tx, holder.id)
+    policy = PastDuePolicy()
+    if any(one.version.status is Status.PAST_DUE for one in subscriptions):
+        policy = (await merchant.get_merchant(tx)).settings.past_due_policy
+    found: list[tuple[Subscription, OfferKey, Access, datetime | None]] = []
+    for one in subscriptions:
+        state = access_in(one.version.status, since=one.version.valid_from, policy=policy, now=now)
+        if state is None:
+            continue
+        access, until = state
+        key = (one.version.plan_version_id, one.version.price_id)
+        if access is Access.REDUCED:
+            left = await _what_is_left(tx, policy)
+            access, key = (Access.PAST_DUE, key) if left is None else (access, left)
+        found.append((one, key, access, until))
+    offers = await offers_of.offers(tx, [key for _, key, _, _ in found])
+    overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
+    return [
+        Holding(one, offers[key], access, until, overrides[one.id])
+        for one, key, access, until in found
+    ]
+
+
+async def _what_is_left(tx: Tx, policy: PastDuePolicy) -> OfferKey | None:
+    """The plan that past-due customers are reduced to, as it is sold now; None when it is not sold any more."""
+    assert policy.downgrade_plan_id is not None, "a downgrade has a plan"
+    plan = await catalog.get_plan(tx, ById(policy.downgrade_plan_id))
+    prices = await catalog.list_prices_on_sale(tx, plan.id)
+    if plan.archived_at is not None or plan.current_version_id is None or not prices:
+        return None
+    return plan.current_version_id, prices[0].id
+
+
+async def _overrides(
+    tx: Tx, ids: list[SubscriptionId]
+) -> dict[SubscriptionId, dict[FeatureId, FeatureOverride]]:
+    by_subscription: dict[SubscriptionId, dict[FeatureId, FeatureOverride]] = {
+        one: {} for one in ids
+    }
+    for override in await subscription.list_overrides(tx, ids):
+        by_subscription[override.subscription_id][override.feature_id] = override
+    return by_subscription

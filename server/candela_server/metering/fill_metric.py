@@ -1,0 +1,65 @@
+"""Starts the job that reads history into a metric, and says how far it has come (EVT-10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from candela_server.catalog import read as catalog
+from candela_server.catalog.errors import MetricNotFoundError
+from candela_server.catalog.model import Metric
+from candela_server.catalog.refs import Ref
+from candela_server.kernel.clock import Clock
+from candela_server.storage.postgres import Tx
+
+from . import fill_step_store, store
+from .fill_history import start_fill
+from .metric_fill import FillNotFoundError, FillStatus, MetricFill
+from .rules.metric_reading import is_rolled_up
+
+METRIC_FILL_STARTED = "metric_fill_started"
+"""What the worker hears of at once, instead of at its next minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillMetric:
+    """Which metric."""
+
+    metric: Ref
+
+
+async def fill_metric(tx: Tx, clock: Clock, command: FillMetric) -> MetricFill:
+    """Starts a fill, or answers the running one. Raises MetricNotFoundError.
+
+    A metric that has read history already is answered from its rollups meanwhile: each step replaces some of them by
+    what the events say.
+    """
+    metric = await catalog.get_metric(tx, command.metric, lock=True)
+    _require_rollups(metric, command.metric)
+    fill = await start_fill(tx, clock, metric)
+    await tx.audit("metric.fill_requested", metric.id, after={"fill_id": fill.id})
+    await tx.announce(METRIC_FILL_STARTED, metric.id, {"metric_id": metric.id})
+    return fill
+
+
+async def get_metric_fill(tx: Tx, ref: Ref) -> MetricFill:
+    """The metric's latest fill. Raises MetricNotFoundError and FillNotFoundError."""
+    metric = await catalog.get_metric(tx, ref)
+    fill = await fill_step_store.find_latest_fill(tx, metric.id)
+    if fill is None:
+        raise FillNotFoundError(metric.slug)
+    return fill
+
+
+async def read_fill_statuses(tx: Tx) -> Mapping[str, FillStatus]:
+    """The status of each metric that is not FILLING for want of its first fill."""
+    latest = await fill_step_store.list_fill_statuses(tx)
+    complete = dict.fromkeys(await store.list_filled_metrics(tx), FillStatus.COMPLETE)
+    # A fill that failed after another had ended leaves the metric complete; one that runs says so.
+    running = {one: status for one, status in latest.items() if status is FillStatus.FILLING}
+    return {**latest, **complete, **running}
+
+
+def _require_rollups(metric: Metric, ref: Ref) -> None:
+    if not is_rolled_up(metric):
+        raise MetricNotFoundError(str(ref))

@@ -11,9 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import structlog
@@ -21,6 +21,11 @@ import uvicorn
 import uvloop
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from candela_server.billing.billing_run_servicer import BillingRunServicer
+from candela_server.billing.credit_note_servicer import CreditNoteServicer
+from candela_server.billing.credit_note_wire import credit_note_id_from_proto
+from candela_server.billing.preview_servicer import PreviewServicer
+from candela_server.billing.release_parked import release_parked
 from candela_server.billing.servicer import InvoiceServicer
 from candela_server.billing.wire import invoice_id_from_proto
 from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
@@ -32,10 +37,11 @@ from candela_server.catalog.price_servicer import PriceServicer
 from candela_server.catalog.pricing_table_servicer import PricingTableServicer
 from candela_server.config import Settings
 from candela_server.credit.servicer import CreditServicer
+from candela_server.customer.model import CustomerId
 from candela_server.customer.servicer import CustomerServicer, UserServicer
 from candela_server.edge.door import Door
 from candela_server.edge.grpc_server import GrpcServer
-from candela_server.edge.http.app import http_app
+from candela_server.edge.http.app import RenderPdf, http_app
 from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
@@ -55,10 +61,13 @@ from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.create_merchant import CreateMerchant
 from candela_server.merchant.create_merchant import create_merchant as add_merchant
 from candela_server.metering.cache import CounterCache
+from candela_server.metering.correction_servicer import CorrectionDesk
 from candela_server.metering.directory import Directory
 from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.prepare_events import Preparer
 from candela_server.metering.quick_counters import PREAMBLE, QuickCounters
 from candela_server.metering.read_counters import Counters
+from candela_server.metering.record_backfill import BackfillRecorder
 from candela_server.metering.servicer import IngestionServicer, UsageServicer
 from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
@@ -68,11 +77,14 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
+from candela_server.subscription import read_schedule
 from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
 
 log = structlog.get_logger("candela.app")
+_T = TypeVar("_T")
+_Id = TypeVar("_Id", bound=str)
 
 HEALTH_TIMEOUT_S = 3.0
 NOTE_KEY_USE_EVERY_S = 60.0
@@ -125,27 +137,60 @@ def create_merchant(
 ) -> dict[str, str]:
     """Adds a merchant and returns its id and keys."""
 
-    async def add() -> dict[str, str]:
-        clock = SystemClock()
-        db = Postgres(settings.database_url.get_secret_value(), clock, pool_size=2)
-        await db.open()
-        try:
-            made = await add_merchant(
-                db,
-                clock,
-                CreateMerchant(
-                    name=name, mode=Mode(mode), time_zone=time_zone, default_currency=currency
-                ),
-            )
-        finally:
-            await db.close()
+    async def add(db: Postgres) -> dict[str, str]:
+        made = await add_merchant(
+            db,
+            SystemClock(),
+            CreateMerchant(
+                name=name, mode=Mode(mode), time_zone=time_zone, default_currency=currency
+            ),
+        )
         return {
             "merchant_id": made.merchant.id,
             "secret_key": made.secret.text,
             "publishable_key": made.publishable.text,
         }
 
-    return asyncio.run(add())
+    return asyncio.run(_with_database(settings, add))
+
+
+def list_parked(settings: Settings) -> list[dict[str, str]]:
+    """The subscriptions of all merchants that a safety bound has parked."""
+
+    async def find(db: Postgres) -> list[dict[str, str]]:
+        return [
+            {
+                "merchant_id": one.merchant_id,
+                "customer_id": one.customer_id,
+                "subscription_id": one.subscription_id,
+                "parked_at": one.parked_at.isoformat(),
+                "due_at": one.due_at.isoformat(),
+            }
+            for one in await read_schedule.list_parked_everywhere(db)
+        ]
+
+    return asyncio.run(_with_database(settings, find))
+
+
+def release(settings: Settings, *, merchant_id: str, customer_id: str, reason: str) -> list[str]:
+    """Lets a parked customer be billed again and returns which subscriptions that were."""
+
+    async def act(db: Postgres) -> list[str]:
+        async with db.writing(merchant_id) as tx:
+            found = await release_parked(tx, SystemClock(), CustomerId(customer_id), reason=reason)
+            return [*found]
+
+    return asyncio.run(_with_database(settings, act))
+
+
+async def _with_database(settings: Settings, act: Callable[[Postgres], Awaitable[_T]]) -> _T:
+    """What an operator's command does with the database, on connections of its own."""
+    db = Postgres(settings.database_url.get_secret_value(), SystemClock(), pool_size=2)
+    await db.open()
+    try:
+        return await act(db)
+    finally:
+        await db.close()
 
 
 def health(address: str) -> int:
@@ -174,7 +219,7 @@ async def _serve(settings: Settings) -> int:
         await memory.changes.start()
         settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, memory.changes)
         await settler.start()
-        rooms = _rooms(settings, storage, ingestor, settler, memory, clock)
+        rooms = _rooms(settings, storage, ingestor, directory, settler, memory, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
@@ -244,6 +289,7 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
+    directory: Directory,
     settler: Settler,
     memory: Memory,
     clock: Clock,
@@ -260,7 +306,7 @@ def _rooms(
         rooms.append(EntitlementServicer(checker, quick, memory.hub))
         rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
-        rooms.append(IngestionServicer(ingestor))
+        rooms.append(IngestionServicer(ingestor, _desk(storage, mutations, directory, clock)))
     if settings.role == "all":
         rooms += [
             merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
@@ -280,8 +326,27 @@ def _rooms(
             SubscriptionServicer(*ordinary),
             MigrationServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),
+            CreditNoteServicer(*ordinary),
+            BillingRunServicer(*ordinary),
+            PreviewServicer(db, events, clock),
         ]
     return rooms
+
+
+def _desk(
+    storage: Storage, mutations: Mutations, directory: Directory, clock: Clock
+) -> CorrectionDesk:
+    """What corrections work with."""
+    preparer = Preparer(directory, clock)
+    return CorrectionDesk(
+        db=storage.db,
+        events=storage.events,
+        mutations=mutations,
+        counters=storage.counters,
+        preparer=preparer,
+        recorder=BackfillRecorder(storage.events, preparer, clock),
+        clock=clock,
+    )
 
 
 def _memory(settings: Settings, storage: Storage, directory: Directory, clock: Clock) -> Memory:
@@ -313,13 +378,13 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
 def _http(
     settings: Settings, storage: Storage, authenticator: Authenticator, rooms: list[Room]
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
-    invoices = next((room for room in rooms if isinstance(room, InvoiceServicer)), None)
-
+    documents: dict[str, RenderPdf] = {}
+    for room in rooms:
+        if isinstance(room, InvoiceServicer):
+            documents["invoices"] = _drawing(room.pdf_of, invoice_id_from_proto)
+        if isinstance(room, CreditNoteServicer):
+            documents["credit-notes"] = _drawing(room.pdf_of, credit_note_id_from_proto)
     tables = next((room for room in rooms if isinstance(room, PricingTableServicer)), None)
-
-    async def render_pdf(caller: Caller, invoice_id: str) -> bytes:
-        assert invoices is not None, "routed for the role that serves invoices only"
-        return await invoices.pdf_of(caller.merchant_id, invoice_id_from_proto(invoice_id))
 
     async def is_ready() -> bool:
         try:
@@ -333,7 +398,7 @@ def _http(
         uvicorn.Config(
             http_app(
                 authenticator,
-                render_pdf if invoices else None,
+                documents,
                 is_ready,
                 pricing_table_routes(authenticator, tables.show) if tables else (),
             ),
@@ -345,6 +410,17 @@ def _http(
     )
     sockets = [_shared_socket(host.strip("[]"), int(port))]
     return server, asyncio.create_task(server.serve(sockets=sockets))
+
+
+def _drawing(
+    draw: Callable[[str, _Id], Awaitable[bytes]], read_id: Callable[[str], _Id]
+) -> RenderPdf:
+    """How HTTP gets a document of the caller's by the id in its path."""
+
+    async def render_pdf(caller: Caller, document_id: str) -> bytes:
+        return await draw(caller.merchant_id, read_id(document_id))
+
+    return render_pdf
 
 
 class _HttpServer(uvicorn.Server):

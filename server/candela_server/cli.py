@@ -1,4 +1,4 @@
-"""The command `candela`: serve · worker · migrate · merchant · health · config. Parses, calls app, nothing else."""
+"""The command `candela`: serve · worker · migrate · merchant · parked · health · config. Parses and calls app."""
 
 from __future__ import annotations
 
@@ -66,6 +66,36 @@ def _create_merchant(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _list_parked(settings: Settings, options: argparse.Namespace) -> int:
+    found = app.list_parked(settings)
+    if options.json:
+        print(json.dumps(found))
+        return 0
+    for one in found:
+        print(
+            f"{one['merchant_id']}  {one['customer_id']}  {one['subscription_id']}  "
+            f"parked {one['parked_at']}  due since {one['due_at']}"
+        )
+    if not found:
+        print("nobody is parked")
+    return 0
+
+
+def _release(settings: Settings, options: argparse.Namespace) -> int:
+    released = app.release(
+        settings,
+        merchant_id=options.merchant_id,
+        customer_id=options.customer_id,
+        reason=options.reason,
+    )
+    if not released:
+        print(f"candela: nothing of {options.customer_id} is parked", file=sys.stderr)
+        return 1
+    for subscription_id in released:
+        print(f"{subscription_id} is billed again")
+    return 0
+
+
 def _health(settings: Settings, options: argparse.Namespace) -> int:
     return app.health(settings.grpc_address)
 
@@ -129,6 +159,18 @@ def parser() -> argparse.ArgumentParser:
     )
     create.add_argument("--json", action="store_true", help="print one JSON object")
     create.set_defaults(command=_create_merchant)
+    parked = commands.add_parser("parked", help="customers whom a safety bound keeps from billing")
+    parked_commands = parked.add_subparsers(required=True, metavar="COMMAND")
+    listed = parked_commands.add_parser("list", help="show who is parked", parents=[flags])
+    listed.add_argument("--json", action="store_true", help="print one JSON array")
+    listed.set_defaults(command=_list_parked)
+    released = parked_commands.add_parser(
+        "release", help="bill a customer again, after somebody has looked", parents=[flags]
+    )
+    released.add_argument("merchant_id")
+    released.add_argument("customer_id")
+    released.add_argument("--reason", required=True, help="goes into the audit trail")
+    released.set_defaults(command=_release)
     return parser
 
 

@@ -21,13 +21,12 @@ from candela_server.credit.draw_credits import expire_credits
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import CreditGrant, PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
-from candela_server.kernel.ids import new_id
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription.claim_due import claim_due, move_on, park
-from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
 from candela_server.subscription.move_subscribers import move_due
 from candela_server.subscription.rules.schedule import (
     credit_component,
@@ -37,10 +36,9 @@ from candela_server.subscription.rules.schedule import (
 from candela_server.subscription.rules.seats import seats_held
 
 from . import store
-from .bill_periods import Context, PeriodToBill, lines_for, read_context
+from .bill_periods import Context, read_context
+from .draft_invoices import draft_invoices
 from .finalize_invoices import finalized
-from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
-from .rules.tax import NO_TAX, tax_for
 
 log = structlog.get_logger("candela.billing")
 
@@ -94,28 +92,9 @@ async def _bill_chunk(
     context = await read_context(tx, ids, until=now)
     parked = await _park_runaways(tx, seller, context, now)
     due = [one for one in due if one.subscription_id not in parked]
-    lines = await lines_for(
-        events,
-        tx.merchant_id,
-        context,
-        [
-            PeriodToBill(
-                subscription_id=one.subscription_id,
-                component_id=one.component_id,
-                number=one.period_number,
-                period=one.period,
-            )
-            for one in due
-        ],
-        seen_at=now,
+    drafts = await draft_invoices(
+        events, context, seller, due, now=now, seen_at=now, test_clock_id=test_clock_id
     )
-    by_subscription: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
-    for one, made in lines.items():
-        by_subscription[one.subscription_id] += made
-    drafts = [
-        _draft(context, context.subscriptions[one_id], found, seller, now, test_clock_id)
-        for one_id, found in by_subscription.items()
-    ]
     ready = [draft for draft in drafts if not draft.has_usage]
     numbered = iter(await finalized(tx, seller, context.customers, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
@@ -160,39 +139,6 @@ async def _park_runaways(
 
 def _start_of_day(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _draft(
-    context: Context,
-    held: Subscription,
-    lines: Sequence[InvoiceLine],
-    seller: Merchant,
-    now: datetime,
-    test_clock_id: TestClockId | None,
-) -> Invoice:
-    tax = tax_for(context.customers[held.customer_id])
-    return Invoice(
-        id=InvoiceId(new_id("inv")),
-        number=None,
-        customer_id=held.customer_id,
-        subscription_id=held.id,
-        test_clock_id=test_clock_id,
-        status=InvoiceStatus.DRAFT,
-        currency=held.currency,
-        time_zone=held.time_zone,
-        lines=tuple(lines),
-        tax_percent=tax.percent,
-        tax_amount=NO_TAX,
-        tax_reason=tax.reason,
-        amount_due=sum((line.amount for line in lines), NO_TAX),
-        created_at=now,
-        finalizes_at=now + seller.settings.invoice_grace,
-        finalized_at=None,
-        due_at=None,
-        ended_at=None,
-        seller=None,
-        buyer=None,
-    )
 
 
 def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGrant]:

@@ -19,7 +19,7 @@ counter reads as missing. Lua holds numbers as doubles; so they are added by HIN
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -219,6 +219,13 @@ class CounterCache:
             answers = [one for some in await self._call(calls) for one in some]
             kept = [bump for bump, one in zip(bumps, answers, strict=True) if one]
         return kept
+
+    async def drop(self, merchant_id: str, customer_ids: Iterable[str]) -> None:
+        """Removes all counters of some customers; fillings that were announced before come to nothing."""
+        pipeline = self._redis.client.pipeline(transaction=False)
+        for customer_id in customer_ids:
+            pipeline.delete(customer_key(merchant_id, customer_id))
+        await pipeline.execute()
 
     async def change_epoch(self) -> None:
         """Makes every counter read as missing."""

@@ -27,6 +27,9 @@ class ListedEvent:
     happened_at: datetime
     properties_json: str
     received_at: datetime
+    voided_at: datetime | None
+    replaced_by_key: str | None
+    backfill_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ async def list_names(
     connection: Connection, merchant_id: str, customer_id: str, limit: int
 ) -> list[str]:
     """The names of a customer's events, at most `limit`: one step down the index each."""
+    # stored-events: voided ones are listed, too, and marked
     cursor = await connection.execute(
         """
         WITH RECURSIVE found (name) AS (
@@ -69,6 +73,7 @@ async def list_events_by_name(
     connection: Connection, span: EventRange, customer_id: str, names: Sequence[str], limit: int
 ) -> list[ListedEvent]:
     """The first events of a customer with one of these names: each name by its own walk along the index."""
+    # stored-events: voided ones are listed, too, and marked
     cursor = await connection.execute(
         f"""
         SELECT {_LISTED}
@@ -79,6 +84,7 @@ async def list_events_by_name(
               AND event.name = wanted.name AND {_IN_RANGE}
             ORDER BY event.happened_at, event.idempotency_key LIMIT %(limit)s
         ) AS event
+        {_VOIDED}
         ORDER BY event.happened_at, event.idempotency_key LIMIT %(limit)s
         """,
         {
@@ -101,6 +107,7 @@ async def list_events_by_time(
 ) -> list[ListedEvent]:
     """The first events of one customer, or of all for "", with one of these names, or any for none, among the first
     `scanned` events of the range."""
+    # stored-events: voided ones are listed, too, and marked
     cursor = await connection.execute(
         f"""
         SELECT {_LISTED}
@@ -109,6 +116,7 @@ async def list_events_by_time(
             WHERE event.merchant_id = %(merchant_id)s AND {_IN_TIME}
             ORDER BY event.happened_at, event.idempotency_key LIMIT %(scanned)s
         ) AS event
+        {_VOIDED}
         WHERE (%(customer_id)s = '' OR event.customer_id = %(customer_id)s)
           AND (%(names)s::text[] = '{{}}' OR event.name = ANY(%(names)s::text[]))
           AND (%(user_id)s = '' OR event.user_id = %(user_id)s)
@@ -129,6 +137,7 @@ async def find_position(
     connection: Connection, span: EventRange, number: int
 ) -> tuple[datetime, str] | None:
     """Where the event of this number stands in the range, whatever its customer and name; None when it has fewer."""
+    # stored-events: voided ones are listed, too, and marked
     cursor = await connection.execute(
         f"""
         SELECT happened_at, idempotency_key FROM event
@@ -143,7 +152,20 @@ async def find_position(
 
 _LISTED: LiteralString = """
     event.idempotency_key, event.name, event.customer_id, event.user_id, event.value, event.happened_at,
-    coalesce(event.properties::text, ''), event.received_at
+    coalesce(event.properties::text, ''), event.received_at, event.backfill_id, voided.voided_at,
+    voided.replaced_by_key
+"""
+# The void that makes an event count no longer, as the view counted_event has it; a later one says what replaced it.
+_VOIDED: LiteralString = """
+    LEFT JOIN LATERAL (
+        SELECT void.voided_at, void.replaced_by_key FROM event_void AS void
+        LEFT JOIN backfill ON backfill.merchant_id = void.merchant_id AND backfill.id = void.backfill_id
+        WHERE void.merchant_id = event.merchant_id AND void.key_hash = event.key_hash
+          AND void.happened_at = event.happened_at AND void.came_with = coalesce(event.backfill_id, '')
+          AND (void.backfill_id IS NULL
+               OR (backfill.counted_from_at <= void.happened_at AND void.happened_at < backfill.counted_until_at))
+        ORDER BY void.voided_at LIMIT 1
+    ) AS voided ON true
 """
 _IN_TIME: LiteralString = """
     event.happened_at >= %(from_at)s AND event.happened_at < %(end_at)s
@@ -163,7 +185,8 @@ def _range(span: EventRange) -> dict[str, Any]:
 
 
 def _listed_from_row(row: Sequence[Any]) -> ListedEvent:
-    key, name, customer_id, user_id, value, happened_at, properties_json, received_at = row
+    key, name, customer_id, user_id, value, happened_at, properties_json, received_at, *marks = row
+    backfill_id, voided_at, replaced_by_key = marks
     return ListedEvent(
         idempotency_key=key,
         name=name,
@@ -173,4 +196,7 @@ def _listed_from_row(row: Sequence[Any]) -> ListedEvent:
         happened_at=happened_at,
         properties_json=properties_json,
         received_at=received_at,
+        voided_at=voided_at,
+        replaced_by_key=replaced_by_key,
+        backfill_id=backfill_id,
     )

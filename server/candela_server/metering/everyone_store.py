@@ -148,7 +148,7 @@ _NUMBERED: LiteralString = """
 _UNTIL: LiteralString = "(%(until)s::timestamptz[])[numbered.number]"
 
 _EVENTS: LiteralString = """
-    (SELECT * FROM event
+    (SELECT * FROM counted_event AS event
      WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
        AND happened_at >= %({prefix}first_at)s AND happened_at < %({prefix}last_at)s) AS event
 """

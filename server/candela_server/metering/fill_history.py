@@ -23,7 +23,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import fill_step_store, group_store, store
+from . import fill_progress_store, fill_step_store, group_store, store
 from .metric_fill import UNREAD_FROM, FillId, FillStatus, MetricFill
 from .read_counters import Counters
 from .rules.bucket import BUCKET, bucket_start
@@ -45,7 +45,7 @@ async def fill_history(
     """Fills every metric of the merchant that needs it, to the end; answers how many were completed."""
     metrics, filled_before = await _start_missing_fills(db, clock, merchant_id)
     async with events.reader() as connection:
-        running = await fill_step_store.list_running_fills(connection, merchant_id)
+        running = await fill_progress_store.list_running_fills(connection, merchant_id)
     completed = 0
     for fill in running:
         metric = metrics.get(fill.metric_id)
@@ -62,10 +62,10 @@ async def fill_history(
 
 async def start_fill(tx: Tx, clock: Clock, metric: Metric) -> MetricFill:
     """The metric's running fill, started now if there is none. The caller holds the metric's row."""
-    latest = await fill_step_store.find_latest_fill(tx, metric.id)
+    latest = await fill_progress_store.find_latest_fill(tx, metric.id)
     if latest is None or latest.finished_at is not None:
-        await fill_step_store.insert_fill(tx, FillId(new_id("fill")), metric.id, clock.now())
-        latest = await fill_step_store.find_latest_fill(tx, metric.id)
+        await fill_progress_store.insert_fill(tx, FillId(new_id("fill")), metric.id, clock.now())
+        latest = await fill_progress_store.find_latest_fill(tx, metric.id)
         assert latest is not None
     return latest
 
@@ -82,7 +82,7 @@ async def _start_missing_fills(
             one.id: one for one in await catalog.list_metrics(tx) if is_rolled_up(one)
         }
         filled = await store.list_filled_metrics(tx)
-        known = filled | (await fill_step_store.list_fill_statuses(tx)).keys()
+        known = filled | (await fill_progress_store.list_fill_statuses(tx)).keys()
     for metric in metrics.values():
         if metric.id not in known:
             async with db.writing(merchant_id) as tx:
@@ -127,7 +127,7 @@ async def _step(
     async with events.writer() as connection:
         # First, as flushes do: whoever waits here holds nothing that they need.
         await store.hold_flushes(connection, merchant_id)
-        fill = await fill_step_store.lock_running_fill(connection, merchant_id, fill_id)
+        fill = await fill_progress_store.lock_running_fill(connection, merchant_id, fill_id)
         if fill is None:
             return None
         if fill.window is None:
@@ -145,7 +145,7 @@ async def _step(
                 connection, merchant_id, metric.id, fill.read_count, clock.now()
             )
             log.info("metric_filled", metric_id=metric.id, events=fill.read_count)
-        await fill_step_store.save_fill(connection, merchant_id, fill)
+        await fill_progress_store.save_fill(connection, merchant_id, fill)
     return fill
 
 
@@ -156,7 +156,7 @@ async def _begin(
     span = await fill_step_store.find_event_span(connection, merchant_id)
     if span is None:
         return fill
-    filled = await fill_step_store.read_filled(connection, merchant_id, [fill.metric_id])
+    filled = await fill_progress_store.read_filled(connection, merchant_id, [fill.metric_id])
     first_at = max(span[0], filled.kept_since or span[0])
     return replace(
         fill,
@@ -204,9 +204,9 @@ async def _fail(
 ) -> None:
     failure = f"{type(error).__name__}: {error}"[:MAX_FAILURE_LENGTH]
     async with events.writer() as connection:
-        fill = await fill_step_store.lock_running_fill(connection, merchant_id, fill_id)
+        fill = await fill_progress_store.lock_running_fill(connection, merchant_id, fill_id)
         if fill is not None:
             ended = replace(
                 fill, status=FillStatus.FAILED, failure=failure, finished_at=clock.now()
             )
-            await fill_step_store.save_fill(connection, merchant_id, ended)
+            await fill_progress_store.save_fill(connection, merchant_id, ended)

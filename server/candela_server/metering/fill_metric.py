@@ -12,7 +12,7 @@ from candela_server.catalog.refs import Ref
 from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import Tx
 
-from . import fill_step_store, store
+from . import fill_progress_store, store
 from .fill_history import start_fill
 from .metric_fill import FillNotFoundError, FillStatus, MetricFill
 from .rules.metric_reading import is_rolled_up
@@ -45,7 +45,7 @@ async def fill_metric(tx: Tx, clock: Clock, command: FillMetric) -> MetricFill:
 async def get_metric_fill(tx: Tx, ref: Ref) -> MetricFill:
     """The metric's latest fill. Raises MetricNotFoundError and FillNotFoundError."""
     metric = await catalog.get_metric(tx, ref)
-    fill = await fill_step_store.find_latest_fill(tx, metric.id)
+    fill = await fill_progress_store.find_latest_fill(tx, metric.id)
     if fill is None:
         raise FillNotFoundError(metric.slug)
     return fill
@@ -53,7 +53,7 @@ async def get_metric_fill(tx: Tx, ref: Ref) -> MetricFill:
 
 async def read_fill_statuses(tx: Tx) -> Mapping[str, FillStatus]:
     """The status of each metric that is not FILLING for want of its first fill."""
-    latest = await fill_step_store.list_fill_statuses(tx)
+    latest = await fill_progress_store.list_fill_statuses(tx)
     complete = dict.fromkeys(await store.list_filled_metrics(tx), FillStatus.COMPLETE)
     # A fill that failed after another had ended leaves the metric complete; one that runs says so.
     running = {one: status for one, status in latest.items() if status is FillStatus.FILLING}

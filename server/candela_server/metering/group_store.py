@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection
@@ -97,17 +97,36 @@ async def add_groups_of_events(
     The caller holds the merchant's flushes, so that nobody else adds groups.
     """
     await connection.execute(
-        f"""
+        adding_groups(
+            reading,
+            """
+            counted_event AS event
+            WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
+              AND happened_at >= %(start_at)s AND happened_at < %(end_at)s
+            """,
+        ),
+        {
+            "merchant_id": merchant_id,
+            "metric_id": metric_id,
+            "event_names": list(reading.event_names),
+            "start_at": span.start_at,
+            "end_at": span.end_at,
+            **reading.parameters,
+        },
+    )
+
+
+def adding_groups(reading: EventSql, events: LiteralString) -> LiteralString:
+    """The statement that gives the groups of these events, a FROM and its WHERE, their places."""
+    return f"""
         INSERT INTO usage_group (merchant_id, customer_id, metric_id, dimension, group_values)
-        SELECT %(merchant_id)s, customer_id, %(metric_id)s, dimension, group_values
+        SELECT %(merchant_id)s::text, customer_id, %(metric_id)s::text, dimension, group_values
         FROM (
             SELECT seen.*, row_number() OVER (PARTITION BY customer_id ORDER BY first_at, dimension) AS place
             FROM (
-                SELECT customer_id, {reading.dimension} AS dimension, to_jsonb({reading.group}) AS group_values,
+                SELECT event.customer_id, {reading.dimension} AS dimension, to_jsonb({reading.group}) AS group_values,
                        min(happened_at) AS first_at
-                FROM event
-                WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-                  AND happened_at >= %(start_at)s AND happened_at < %(end_at)s AND {reading.condition}
+                FROM {events} AND {reading.condition}
                 GROUP BY 1, 2, 3
             ) AS seen
             WHERE NOT EXISTS (
@@ -118,18 +137,21 @@ async def add_groups_of_events(
         WHERE place + (
             SELECT count(*) FROM usage_group AS known
             WHERE known.merchant_id = %(merchant_id)s AND known.customer_id = missing.customer_id
-              AND known.metric_id = %(metric_id)s) <= %(limit)s
-        """,
-        {
-            "merchant_id": merchant_id,
-            "metric_id": metric_id,
-            "event_names": list(reading.event_names),
-            "start_at": span.start_at,
-            "end_at": span.end_at,
-            "limit": MAX_GROUPS,
-            **reading.parameters,
-        },
-    )
+              AND known.metric_id = %(metric_id)s) <= {MAX_GROUPS}
+        """
+
+
+def dimensions_of(reading: EventSql) -> LiteralString:
+    """Which dimensions an event counts in, as a relation beside it: all groups, and its own."""
+    if not reading.dimension:
+        return "(VALUES ('')) AS grouped (dimension)"
+    return f"""(
+        SELECT '' UNION ALL
+        SELECT coalesce((
+            SELECT known.dimension FROM usage_group AS known
+            WHERE known.merchant_id = %(merchant_id)s AND known.customer_id = event.customer_id
+              AND known.metric_id = %(metric_id)s AND known.dimension = {reading.dimension}), '*')
+        ) AS grouped (dimension)"""
 
 
 async def list_groups(

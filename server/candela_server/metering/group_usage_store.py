@@ -195,7 +195,7 @@ _CUT: LiteralString = _SPANS.replace("%(", "%(cut_")
 _NO_LATEST: LiteralString = "NULL::timestamptz, NULL::bytea, NULL::numeric"
 
 _EVENTS_OF_SPAN: LiteralString = """
-    JOIN event
+    JOIN counted_event AS event
       ON event.merchant_id = %(merchant_id)s AND event.customer_id = %(customer_id)s
      AND name = ANY(%(event_names)s) AND happened_at >= span.start_at AND happened_at < span.end_at
      AND (%(user_id)s = '' OR event.user_id = %(user_id)s)

@@ -68,6 +68,9 @@ def listed_event_to_proto(event: ListedEvent) -> event_pb2.StoredEvent:
         timestamp=timestamp_to_proto(event.happened_at),
         properties_json=event.properties_json.encode(),
         received_at=timestamp_to_proto(event.received_at),
+        voided_at=optional_timestamp_to_proto(event.voided_at),
+        replaced_by_idempotency_key=event.replaced_by_key,
+        backfill_id=event.backfill_id,
     )
 
 

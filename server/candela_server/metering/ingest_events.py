@@ -274,7 +274,7 @@ class Ingestor:
             writer.number = number
         async with self._events.writer() as connection:
             readings = await self._hold_metrics(connection, merchant_ids)
-            won = await _claim(connection, first, months.claimed, months.oldest)
+            won = await claim_keys(connection, first, months.claimed, months.oldest)
             disputed = [key for key in first if key not in won]
             stored = (
                 await store.get_payload_hashes(connection, disputed, months.oldest)
@@ -349,12 +349,12 @@ class Ingestor:
         self._prepared_months.update((-month.year, month.month) for month in missing_claims)
 
 
-_First: TypeAlias = dict[bytes, tuple[str, PreparedEvent]]
+First: TypeAlias = dict[bytes, tuple[str, PreparedEvent]]
 """The first event of each key in a flush, with its merchant; sorted by key."""
 
 
-def _first_by_key(batches: Sequence[_Batch]) -> _First:
-    first: _First = {}
+def _first_by_key(batches: Sequence[_Batch]) -> First:
+    first: First = {}
     for batch in batches:
         for event in batch.events:
             if event.key_hash not in first:
@@ -362,8 +362,8 @@ def _first_by_key(batches: Sequence[_Batch]) -> _First:
     return {key: first[key] for key in sorted(first)}
 
 
-async def _claim(
-    connection: Connection, first: _First, months: Sequence[Any], oldest: Any
+async def claim_keys(
+    connection: Connection, first: First, months: Sequence[Any], oldest: Any
 ) -> set[bytes]:
     """The keys that this transaction takes; see rules/dedupe.py for the two months at a border."""
     keys = list(first)
@@ -373,6 +373,7 @@ async def _claim(
             connection,
             key_hashes=won,
             payload_hashes=[first[key][1].payload_hash for key in won],
+            happened_us=[first[key][1].happened_us for key in won],
             month=month,
             # In the second month a look at the first would find our own claims of a moment ago.
             oldest_month=oldest if number == 0 else month,

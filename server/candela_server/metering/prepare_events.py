@@ -91,12 +91,18 @@ class Preparer:
         self._names: dict[str, bytes] = {}
         self._properties: dict[bytes, tuple[Properties, bytes]] = {}
 
-    async def prepare(self, merchant_id: str, events: Sequence[Any]) -> Prepared:
-        """One prepared event or one rejection per event. Waits for the database only for unknown names."""
+    async def prepare(
+        self, merchant_id: str, events: Sequence[Any], within: Bounds | None = None
+    ) -> Prepared:
+        """One prepared event or one rejection per event. Waits for the database only for unknown names.
+
+        `within` is for events of a backfill or in place of another: it stands in for the lateness bound, and the
+        customer's clock still says what lies in the future.
+        """
         book = await self._directory.book(merchant_id)
         now_us = to_microseconds(self._clock.now())
         wanted = Wanted()
-        batch = _Batch(book, now_us, wanted)
+        batch = _Batch(book, now_us, wanted, within)
         prepared: list[PreparedEvent | None] = [None] * len(events)
         rejections: list[Rejection] = []
         unknown: list[int] = []
@@ -257,6 +263,7 @@ class _Batch:
 
     __slots__ = (
         "_bounds",
+        "_within",
         "book",
         "clocks",
         "key_prefix",
@@ -267,7 +274,8 @@ class _Batch:
         "wanted",
     )
 
-    def __init__(self, book: Book, now_us: int, wanted: Wanted) -> None:
+    def __init__(self, book: Book, now_us: int, wanted: Wanted, within: Bounds | None) -> None:
+        self._within = within
         self.book = book
         self.now_us = now_us
         self.wanted = wanted
@@ -277,7 +285,7 @@ class _Batch:
         self.row_start = _FIELDS + copy_binary.text_field(book.merchant_id)
         self.received_field = copy_binary.timestamp_field(now_us)
         self._bounds: dict[TestClockId | None, tuple[Bounds, int]] = {
-            None: (bounds(now_us, book.lateness), now_us)
+            None: (self._bounds_at(now_us), now_us)
         }
 
     def time_of(self, customer: KnownCustomer) -> tuple[Bounds, int]:
@@ -292,11 +300,14 @@ class _Batch:
         if clock_us is None:
             self.wanted.test_clock_ids.add(clock_id)
             raise _UnknownError
-        found = self._bounds[clock_id] = (
-            bounds(clock_us, self.book.lateness),
-            clock_us,
-        )
+        found = self._bounds[clock_id] = (self._bounds_at(clock_us), clock_us)
         return found
+
+    def _bounds_at(self, clock_us: int) -> Bounds:
+        ordinary = bounds(clock_us, self.book.lateness)
+        if self._within is None:
+            return ordinary
+        return Bounds(self._within.earliest_us, min(self._within.latest_us, ordinary.latest_us))
 
 
 def _user(batch: _Batch, event: Any) -> KnownUser | None:

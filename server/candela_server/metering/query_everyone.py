@@ -10,7 +10,7 @@ from candela_server.catalog.model import Aggregation, Metric
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 
-from . import everyone_store, fill_step_store
+from . import everyone_store, fill_progress_store
 from .model import Tally
 from .rules.aggregation import EMPTY, carries_in, measured, merge
 from .rules.bucket import Split
@@ -24,7 +24,7 @@ async def aggregate_everyone(
 ) -> list[Decimal]:
     """The usage in each of these ascending windows, all as of one instant."""
     async with store.reader() as connection:
-        filled = await fill_step_store.read_filled(connection, merchant_id, [metric.id])
+        filled = await fill_progress_store.read_filled(connection, merchant_id, [metric.id])
         splits = [split_filled(metric, window, filled) for window in windows]
         if metric.aggregation is Aggregation.UNIQUE:
             counts = await everyone_store.count_distinct(

@@ -17,7 +17,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 from candela_server.storage.events import Connection, EventStore
 
-from . import fill_step_store, group_store, group_usage_store
+from . import fill_progress_store, group_store, group_usage_store
 from .group_usage_store import Grouped, GroupScope, GroupSpan
 from .model import UsageBucket, UsageOf
 from .rules.aggregation import EMPTY, carries_in, measured, merge
@@ -49,7 +49,7 @@ async def query_groups(
     Groups are in order of their values, the overflow last. Raises TooManyGroupedBucketsError.
     """
     async with store.reader() as connection:
-        filled = await fill_step_store.read_filled(connection, merchant_id, [metric.id])
+        filled = await fill_progress_store.read_filled(connection, merchant_id, [metric.id])
         known = await group_store.list_groups(connection, merchant_id, who.customer_id, metric.id)
         places = len(known)
         if groups is not None:

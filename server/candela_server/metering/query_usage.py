@@ -18,7 +18,7 @@ from candela_server.catalog.model import Aggregation, Metric
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 
-from . import fill_step_store, usage_store
+from . import fill_progress_store, usage_store
 from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
 from .rules.aggregation import EMPTY, carries_in, measured, merge
 from .rules.bucket import Split, cut
@@ -111,7 +111,7 @@ async def _measure(
     *,
     in_a_row: bool = False,
 ) -> list[Decimal]:
-    filled = await fill_step_store.read_filled(
+    filled = await fill_progress_store.read_filled(
         connection, merchant_id, sorted({ask.metric.id for ask in asks})
     )
     splits = [split_filled(ask.metric, ask.window, filled) for ask in asks]

@@ -15,7 +15,7 @@ comparison that each server makes every RECONCILE_S finds that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -96,6 +96,8 @@ class Counters:
         self._changing: asyncio.Task[None] | None = None
         self._unsure = False
         self._gaps = 0
+        # Flushes that never reached Redis, and need not once the epoch has changed.
+        self._owed: dict[int, int] = {}
         self._epoch_changes = 0
         self._is_current: Callable[[], bool] = lambda: True
         self._warn: Callable[[], Awaitable[None]] | None = None
@@ -170,10 +172,31 @@ class Counters:
                 return
             except (CounterError, TimeoutError):
                 log.warning("counters_not_bumped", writer=writer, sequence=sequence, exc_info=True)
+        self._owed[writer] = sequence
         # Also when the epoch is about to be changed already: that may happen before this flush.
         change = self.distrust()
         assert change is not None, "there is a cache"
         await self._until_nobody_trusts(change)
+
+    async def forget(self, merchant_id: str, customer_ids: Collection[str] | None) -> bool:
+        """Makes the counters of these customers, or of all for None, read as missing, because usage has changed
+        without a flush. False when Redis could not be told: then this process reads no counter until it could."""
+        if self._cache is None:
+            return True
+        if not self.distrusted:
+            try:
+                async with asyncio.timeout(_REDIS_TIMEOUT_S):
+                    if customer_ids is None:
+                        await self._cache.change_epoch()
+                    else:
+                        await self._cache.drop(merchant_id, customer_ids)
+                return True
+            except (CounterError, TimeoutError):
+                log.warning("counters_not_forgotten", merchant_id=merchant_id, exc_info=True)
+        change = self.distrust()
+        assert change is not None, "there is a cache"
+        await self._until_nobody_trusts(change)
+        return False
 
     def distrust(self) -> asyncio.Task[None] | None:
         """Answers from the database until the epoch has changed, so that no counter of before is read again."""
@@ -425,8 +448,16 @@ class Counters:
             self._pause_redis()
 
     async def _change_epoch(self, cache: CounterCache) -> None:
-        await cache.change_epoch()
+        owed, self._owed = self._owed, {}
+        try:
+            await cache.change_epoch()
+        except BaseException:
+            self._owed = owed | self._owed
+            raise
         self._epoch_changes += 1
+        for writer, sequence in owed.items():
+            # Else the next comparison would find a gap, and change the epoch once more.
+            await cache.note(writer, sequence)
 
     async def _change_epoch_patiently(self, cache: CounterCache) -> None:
         while self.distrusted:

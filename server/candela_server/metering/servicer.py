@@ -7,7 +7,6 @@ from typing import Any
 
 from candela.metering.v1 import (
     ingestion_service_pb2,
-    ingestion_service_pb2_grpc,
     usage_service_pb2,
 )
 
@@ -15,6 +14,7 @@ from candela_server.contract.values import interval_to_proto
 from candela_server.kernel.caller import current_caller
 
 from . import wire
+from .correction_servicer import CorrectionDesk, CorrectionMethods
 from .history_servicer import HistoryServicer
 from .ingest_events import Ingestor
 from .model import refusal
@@ -22,11 +22,12 @@ from .read_usage import get_usage, query_usage
 from .stream_events import stream_events
 
 
-class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
+class IngestionServicer(CorrectionMethods):
     """IngestionService."""
 
-    def __init__(self, ingestor: Ingestor) -> None:
-        """Takes what it hands events to."""
+    def __init__(self, ingestor: Ingestor, desk: CorrectionDesk) -> None:
+        """Takes what it hands events to, and what corrections work with."""
+        super().__init__(desk)
         self._ingestor = ingestor
 
     async def RecordEvent(
@@ -44,7 +45,13 @@ class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
         self, request: ingestion_service_pb2.RecordEventsRequest, context: Any
     ) -> ingestion_service_pb2.RecordEventsResponse:
         """A batch."""
-        recorded = await self._ingestor.record(current_caller.get().merchant_id, request.events)
+        merchant_id = current_caller.get().merchant_id
+        if request.HasField("backfill_id"):
+            recorded = await self._desk.recorder.record(
+                merchant_id, request.backfill_id, request.events
+            )
+        else:
+            recorded = await self._ingestor.record(merchant_id, request.events)
         return wire.recorded_to_proto(recorded)
 
     async def StreamEvents(
@@ -52,7 +59,9 @@ class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
     ) -> AsyncIterator[ingestion_service_pb2.StreamEventsResponse]:
         """Chunk after chunk."""
         merchant_id = current_caller.get().merchant_id
-        async for acknowledgement in stream_events(self._ingestor, merchant_id, request_iterator):
+        async for acknowledgement in stream_events(
+            self._ingestor, merchant_id, request_iterator, self._desk.recorder
+        ):
             yield wire.acknowledgement_to_proto(acknowledgement)
 
 

@@ -22,10 +22,12 @@ from candela_server.storage import copy_binary
 from candela_server.storage.events import Connection, EventStoreUnavailableError
 from candela_server.storage.postgres import Tx
 
-from .rules.metric_reading import EventSql
-
 TRANSIENT: Final = (EventStoreUnavailableError, LockNotAvailable, QueryCanceled)
 """What may go well when it is done again."""
+
+FLUSH_TURN: Final = 0x0CA4DE10
+"""Advisory locks, by merchant, in front of its row of metric_version. A row that flushes share is shared by the next
+one without a queue, so who wants it alone might wait for ever; advisory locks are given in order."""
 
 MissingPartitionError = CheckViolation
 """An event or key has no partition to be in; the only check that a flush can violate."""
@@ -194,10 +196,15 @@ async def _hold_metric_versions(
 ) -> dict[str, int]:
     cursor = await connection.execute(
         """
-        SELECT merchant_id, version FROM metric_version WHERE merchant_id = ANY(%s)
+        WITH turn AS MATERIALIZED (
+            SELECT pg_advisory_xact_lock_shared(%(turn)s, hashtext(merchant_id))
+            FROM unnest(%(merchant_ids)s::text[]) AS held (merchant_id)
+        )
+        SELECT merchant_id, version FROM metric_version
+        WHERE merchant_id = ANY(%(merchant_ids)s) AND (SELECT count(*) FROM turn) > 0
         ORDER BY merchant_id FOR SHARE
         """,
-        [list(merchant_ids)],
+        {"turn": FLUSH_TURN, "merchant_ids": list(merchant_ids)},
     )
     return {row[0]: row[1] for row in await cursor.fetchall()}
 
@@ -207,6 +214,7 @@ async def claim_keys(
     *,
     key_hashes: Sequence[bytes],
     payload_hashes: Sequence[int],
+    happened_us: Sequence[int],
     month: date,
     oldest_month: date,
 ) -> list[bytes] | None:
@@ -222,9 +230,10 @@ async def claim_keys(
             SELECT key_hash FROM event_key
             WHERE key_hash = ANY(%(keys)s) AND claim_month >= %(oldest)s AND claim_month < %(month)s
         ), taken AS (
-            INSERT INTO event_key (key_hash, claim_month, payload_hash)
-            SELECT key_hash, %(month)s, payload_hash
-            FROM unnest(%(keys)s, %(payloads)s) AS incoming (key_hash, payload_hash)
+            INSERT INTO event_key (key_hash, claim_month, payload_hash, happened_at)
+            SELECT key_hash, %(month)s, payload_hash, happened_at
+            FROM unnest(%(keys)s, %(payloads)s, %(instants)s)
+                 AS incoming (key_hash, payload_hash, happened_at)
             WHERE NOT EXISTS (SELECT FROM older WHERE older.key_hash = incoming.key_hash)
             ORDER BY incoming.key_hash
             ON CONFLICT DO NOTHING
@@ -235,6 +244,7 @@ async def claim_keys(
         {
             "keys": UuidArray(key_hashes),
             "payloads": Int8Array(payload_hashes),
+            "instants": InstantArray(happened_us),
             "month": month,
             "oldest": oldest_month,
             "count": len(key_hashes),
@@ -374,6 +384,9 @@ async def add_unmatched_names(connection: Connection, rows: Sequence[UnmatchedRo
 async def hold_flushes(connection: Connection, merchant_id: str) -> None:
     """Keeps flushes of the merchant from running until the transaction ends, after those that run have ended."""
     await connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [FLUSH_TURN, merchant_id]
+    )
+    await connection.execute(
         """
         INSERT INTO metric_version (merchant_id, version) VALUES (%s, 0)
         ON CONFLICT (merchant_id) DO NOTHING
@@ -383,30 +396,6 @@ async def hold_flushes(connection: Connection, merchant_id: str) -> None:
     await connection.execute(
         "SELECT FROM metric_version WHERE merchant_id = %s FOR UPDATE", [merchant_id]
     )
-
-
-async def count_history(
-    connection: Connection, merchant_id: str, reading: EventSql, limit: int
-) -> int:
-    """How many events the metric reads, counted up to `limit`."""
-    cursor = await connection.execute(
-        f"""
-        SELECT count(*) FROM (
-            SELECT FROM event
-            WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s) AND {reading.condition}
-            LIMIT %(limit)s
-        ) AS read
-        """,
-        {
-            "merchant_id": merchant_id,
-            "event_names": list(reading.event_names),
-            "limit": limit,
-            **reading.parameters,
-        },
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 async def insert_metric_history(

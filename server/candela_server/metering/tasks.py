@@ -10,7 +10,9 @@ from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import age_store, store
+from . import age_store, backfill_store, store
+from .backfills import STEP_EVENTS, continue_backfill
+from .correct_usage import tell_counters
 from .fill_history import fill_history
 from .read_counters import Counters
 from .rules.dedupe import DEFAULT_WINDOW, claim_months, months_ahead
@@ -58,3 +60,27 @@ async def fill_metrics(db: Postgres, events: EventStore, counters: Counters, clo
     for one in merchants:
         filled += await fill_history(db, events, counters, clock, one.id)
     return filled
+
+
+async def continue_backfills(
+    db: Postgres,
+    events: EventStore,
+    counters: Counters,
+    clock: Clock,
+    step_events: int = STEP_EVENTS,
+) -> int:
+    """Goes through the backfills that are being applied or reverted, to their ends; each minute. Answers how many
+    steps it took; each is a transaction of its own, so that whatever breaks it off, the next run goes on."""
+    async with db.system() as tx:
+        unfinished = await backfill_store.list_unfinished(tx)
+    steps = 0
+    for merchant_id, backfill_id in unfinished:
+        going = True
+        while going:
+            async with db.writing(merchant_id) as tx:
+                stepped = await continue_backfill(tx, clock, backfill_id, step_events=step_events)
+            if stepped.corrected is not None:
+                await tell_counters(events, counters, stepped.corrected)
+            going = stepped.backfill.unfinished
+            steps += 1
+    return steps

@@ -70,7 +70,7 @@ async def read_events(
         CROSS JOIN LATERAL (
             SELECT count(*) AS event_count, coalesce(sum({reading.value}), 0) AS value_sum,
                    min({reading.value}) AS value_min, max({reading.value}) AS value_max, {latest}
-            FROM event
+            FROM counted_event AS event
             WHERE merchant_id = %(merchant_id)s AND customer_id = part.customer_id
               AND name = ANY(%(event_names)s)
               AND happened_at >= part.start_at AND happened_at < part.end_at
@@ -116,7 +116,7 @@ async def count_distinct(
             FROM unnest(%(cut_numbers)s::integer[], %(cut_customers)s::text[], %(cut_users)s::text[],
                         %(cut_starts)s::timestamptz[], %(cut_ends)s::timestamptz[])
                  AS part (number, customer_id, user_id, start_at, end_at)
-            JOIN event
+            JOIN counted_event AS event
               ON merchant_id = %(merchant_id)s AND event.customer_id = part.customer_id
              AND name = ANY(%(event_names)s)
              AND happened_at >= part.start_at AND happened_at < part.end_at
@@ -151,7 +151,7 @@ async def count_events(
     cursor = await connection.execute(
         """
         SELECT count(*) FROM (
-            SELECT FROM event
+            SELECT FROM counted_event
             WHERE merchant_id = %s AND customer_id = %s AND name = ANY(%s)
               AND happened_at >= %s AND happened_at < %s
             LIMIT %s

@@ -25,7 +25,7 @@ from .rules.aggregation import EMPTY, merge
 from .rules.bucket import Split
 from .rules.filled import split_filled
 from .rules.folding import WHOLE_CUSTOMER
-from .rules.metric_reading import event_sql
+from .rules.metric_reading import EventSql, event_sql
 from .weight_store import Weighed
 
 BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -53,31 +53,54 @@ async def weigh(
     carried: Sequence[Split],
 ) -> list[Tally]:
     """What each ask holds, and carries in from what of the time before is named; all of them of weighted sums."""
-    whole: list[tuple[int, Weighed]] = []
-    cut: dict[str, list[tuple[int, Weighed]]] = {}
-    for number, (ask, *parts) in enumerate(zip(asks, splits, carried, strict=True)):
-        for part in parts:
-            if part.whole is not None:
-                whole.append((number, _weighed(ask, part.whole)))
-            for edge in part.edges:
-                cut.setdefault(ask.metric.id, []).append((number, _weighed(ask, edge)))
     tallies = [EMPTY] * len(asks)
-    if whole:
-        found = await weight_store.weigh_rollups(
-            connection, merchant_id, [span for _, span in whole]
-        )
-        for (number, _), tally in zip(whole, found, strict=True):
-            tallies[number] = merge(tallies[number], tally)
-    metrics: dict[str, Metric] = {ask.metric.id: ask.metric for ask in asks}
-    for metric_id, numbered in cut.items():
-        found = await weight_store.weigh_events(
+    by_metric: dict[str, list[int]] = {}
+    for number, ask in enumerate(asks):
+        by_metric.setdefault(ask.metric.id, []).append(number)
+    for numbers in by_metric.values():
+        parts = [(carried[number], splits[number]) for number in numbers]
+        found = await weigh_spans(
             connection,
             merchant_id,
-            [span for _, span in numbered],
-            event_sql(metrics[metric_id]),
+            [asks[number] for number in numbers],
+            [[part.whole for part in some if part.whole is not None] for some in parts],
+            [[edge for part in some for edge in part.edges] for some in parts],
+            event_sql(asks[numbers[0]].metric),
         )
-        for (number, _), tally in zip(numbered, found, strict=True):
-            tallies[number] = merge(tallies[number], tally)
+        for number, tally in zip(numbers, found, strict=True):
+            tallies[number] = tally
+    return tallies
+
+
+async def weigh_spans(
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    whole: Sequence[Sequence[Interval]],
+    edges: Sequence[Sequence[Interval]],
+    reading: EventSql,
+) -> list[Tally]:
+    """The same of one metric, each ask from some spans of quarter-hours and from some that are read from events."""
+    tallies = [EMPTY] * len(asks)
+    of_rollups, of_events = (
+        [
+            (number, _weighed(ask, span))
+            for number, (ask, spans) in enumerate(zip(asks, some, strict=True))
+            for span in spans
+        ]
+        for some in (whole, edges)
+    )
+    found: list[Tally] = []
+    if of_rollups:
+        found += await weight_store.weigh_rollups(
+            connection, merchant_id, [span for _, span in of_rollups]
+        )
+    if of_events:
+        found += await weight_store.weigh_events(
+            connection, merchant_id, [span for _, span in of_events], reading
+        )
+    for (number, _), tally in zip([*of_rollups, *of_events], found, strict=True):
+        tallies[number] = merge(tallies[number], tally)
     return tallies
 
 

@@ -24,6 +24,12 @@ MICROSECONDS_HELD: Final[LiteralString] = (
 """How long something is held, exactly: PostgreSQL's epochs are numeric."""
 
 
+MICROSECONDS_INTO_BUCKET: Final[LiteralString] = (
+    "(extract(epoch FROM happened_at) - extract(epoch FROM bucket_at)) * 1000000"
+)
+"""How far an event lies in its quarter-hour: what value_time is made of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """Whose events between two instants, and the window that they are weighed in.
@@ -78,7 +84,7 @@ async def weigh_events(
             SELECT sum({reading.value}) FILTER (WHERE happened_at >= span.window_start_at),
                    sum({reading.value}) FILTER (WHERE happened_at < span.window_start_at),
                    sum({reading.value} * {held}) FILTER (WHERE happened_at >= span.window_start_at)
-            FROM event
+            FROM counted_event AS event
             WHERE merchant_id = %(merchant_id)s AND customer_id = span.customer_id
               AND name = ANY(%(event_names)s)
               AND happened_at >= span.start_at AND happened_at < span.end_at

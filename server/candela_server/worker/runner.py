@@ -17,6 +17,8 @@ import procrastinate
 import structlog
 
 from candela_server.billing import read as billing
+from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
+from candela_server.billing.carry_out_billing_run import carry_out_billing_run
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
 from candela_server.entitlement.forget_changes import forget_changes
@@ -89,16 +91,22 @@ class Worker:
                 raise result
 
     async def bill_everything_due(self) -> None:
-        """Bills and finalizes what is due in real time, merchant by merchant."""
+        """Bills and finalizes what is due in real time, merchant by merchant.
+
+        One merchant's failure is logged and does not stop the others; the next minute tries it again.
+        """
         now = self.clock.now()
         async with self.db.system() as tx:
             due = await subscription.list_merchants_with_due(tx, now)
             drafts = await billing.list_merchants_with_drafts(tx, now)
-        for merchant_id in drafts:
-            await finalize_due(self.db, self.events, merchant_id, now=now)
-        for merchant_id in due:
-            billed = await run_billing(self.db, self.events, merchant_id, now=now)
-            log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
+        for merchant_id in sorted({*due, *drafts}):
+            try:
+                await finalize_due(self.db, self.events, merchant_id, now=now)
+                billed = await run_billing(self.db, self.events, merchant_id, now=now)
+            except Exception as error:
+                log.error("billing_failed", merchant_id=merchant_id, exc_info=error)
+            else:
+                log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
 
     async def move_subscribers(self, work: PendingWork) -> None:
         """Goes on with a migration, as far as it is not done (CAT-9)."""
@@ -125,6 +133,11 @@ class Worker:
                 async with filling:
                     await metering.fill_metrics(self.db, self.events, self.counters, self.clock)
 
+        @app.periodic(cron="* * * * *")
+        @app.task(name="continue_backfills", queueing_lock="backfill", lock="backfill")
+        async def backfill(timestamp: int) -> None:
+            await metering.continue_backfills(self.db, self.events, self.counters, self.clock)
+
         @app.periodic(cron="7 * * * *")
         @app.task(name="housekeeping", queueing_lock="housekeeping", lock="housekeeping")
         async def housekeeping(timestamp: int) -> None:
@@ -144,6 +157,12 @@ class Worker:
                 await run_billing(self.db, self.events, merchant_id, now=self.clock.now())
             else:
                 await bill_test_clock(self.db, self.events, merchant_id, TestClockId(test_clock_id))
+
+        @app.task(name="carry_out_billing_run", retry=5)
+        async def carry_out(merchant_id: str, billing_run_id: str) -> None:
+            await carry_out_billing_run(
+                self.db, self.events, self.clock, merchant_id, BillingRunId(billing_run_id)
+            )
 
         @app.task(name="move_subscribers", retry=5)
         async def move(merchant_id: str, migration_id: str, test_clock_id: str | None) -> None:
@@ -174,6 +193,7 @@ class Worker:
             BILLING_DUE: _deferring(app, "bill_now", _clock_of),
             METRIC_FILL_STARTED: _filling_now(app),
             MIGRATION_BEGUN: _moving(app),
+            BILLING_RUN_STARTED: _carrying_out(app),
         }
         while True:
             try:
@@ -230,6 +250,21 @@ def _moving(app: procrastinate.App) -> Callable[[Announcement], Awaitable[None]]
                 migration_id=MigrationId(announcement.payload["migration_id"]),
                 test_clock_id=announcement.payload["test_clock_id"],
             ),
+        )
+
+    return defer
+
+
+def _carrying_out(app: procrastinate.App) -> Callable[[Announcement], Awaitable[None]]:
+    """A handler that makes a job of a run that somebody started; it takes turns with the merchant's other billing."""
+
+    async def defer(announcement: Announcement) -> None:
+        task = app.configure_task(
+            "carry_out_billing_run", lock=f"{announcement.merchant_id}:{None}"
+        )
+        await task.defer_async(
+            merchant_id=announcement.merchant_id,
+            billing_run_id=announcement.payload["billing_run_id"],
         )
 
     return defer

@@ -51,6 +51,20 @@ class Filling:
 
 
 @pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A database of Valkey that no server of this session compares with its own flushes meanwhile."""
+    opened = Redis(another_database(redis_url))
+    await opened.client.flushdb()
+    yield opened
+    await opened.close()
+
+
+def another_database(redis_url: str) -> str:
+    server, _, number = redis_url.rpartition("/")
+    return f"{server}/{1 + (int(number) + 6) % 15}"
+
+
+@pytest.fixture
 async def acme(metering: Metering) -> Customer:
     return await metering.add_customer()
 
@@ -186,7 +200,7 @@ async def pair(metering: Metering, redis_url: str) -> AsyncIterator[Pair]:
     port = urlsplit(redis_url).port
     assert port is not None
     with Proxy(port) as proxy:
-        redis = Redis(proxy.url(redis_url))
+        redis = Redis(proxy.url(another_database(redis_url)))
         far = await start_metering(
             metering.db, metering.events, metering.clock, redis, metering.merchant_id
         )

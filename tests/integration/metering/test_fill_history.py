@@ -20,7 +20,7 @@ from candela_server.customer.model import Customer, User
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.metering import fill_history as fill_module
-from candela_server.metering import fill_step_store
+from candela_server.metering import fill_progress_store, fill_step_store
 from candela_server.metering.metric_fill import Filled, FillNotFoundError, FillStatus
 from candela_server.metering.rules.bucket import BUCKET, split
 from candela_server.metering.rules.filled import EventsDroppedError, split_filled, step_start
@@ -187,7 +187,7 @@ async def test_a_fill_that_is_cut_off__goes_on_where_it_stopped(
         with pytest.raises(asyncio.CancelledError):
             await metering.fill()
     async with metering.events.reader() as connection:
-        [stopped] = await fill_step_store.list_running_fills(connection, metering.merchant_id)
+        [stopped] = await fill_progress_store.list_running_fills(connection, metering.merchant_id)
     assert await metering.usage(calls, acme, _windows()[0]) == want
 
     # Two workers at once: their steps take turns.
@@ -197,7 +197,7 @@ async def test_a_fill_that_is_cut_off__goes_on_where_it_stopped(
     assert sum(completed) >= 1
     assert await metering.usage(calls, acme, _windows()[0]) == want
     async with metering.db.reading(metering.merchant_id) as tx:
-        fill = await fill_step_store.find_latest_fill(tx, calls.id)
+        fill = await fill_progress_store.find_latest_fill(tx, calls.id)
     assert fill is not None
     assert (fill.id, fill.status, fill.read_count) == (stopped.id, FillStatus.COMPLETE, 48)
 

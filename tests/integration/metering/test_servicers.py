@@ -22,9 +22,9 @@ from candela_server.customer.model import CustomerNotFoundError
 from candela_server.kernel.caller import Caller, Mode, Scope, current_caller
 from candela_server.kernel.errors import InvalidInput, NotFound, Reason
 from candela_server.kernel.interval import Interval
-from candela_server.metering.servicer import IngestionServicer
 
 from tests.integration.metering.builders import Metering, event, usage_servicer
+from tests.integration.metering.correcting import ingestion
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("_called_by_merchant")
 async def test_record_events__answers_in_request_order(metering: Metering) -> None:
     acme = await metering.add_customer()
     await metering.add_metric("calls", Aggregation.COUNT)
-    servicer = IngestionServicer(metering.ingestor)
+    servicer = ingestion(metering)
     request = ingestion_service_pb2.RecordEventsRequest(
         events=[event("a", acme), event("b", acme, "x"), event("a", acme)]
     )
@@ -68,7 +68,7 @@ async def test_record_events__answers_in_request_order(metering: Metering) -> No
 @pytest.mark.spec("EVT-1")
 async def test_record_event__fails_with_the_events_own_reason(metering: Metering) -> None:
     acme = await metering.add_customer()
-    servicer = IngestionServicer(metering.ingestor)
+    servicer = ingestion(metering)
 
     taken = await servicer.RecordEvent(
         ingestion_service_pb2.RecordEventRequest(event=event("a", acme)), None

@@ -13,7 +13,7 @@ import pytest
 
 from candela_server.kernel.clock import SystemClock
 from candela_server.storage.changes import Changes
-from candela_server.storage.listen import LEASE_S, Listener
+from candela_server.storage.listen import LEASE_S, SETTLING_S, Listener
 from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
 from tests.helpers.databases import TestDatabases
@@ -32,7 +32,7 @@ class Ear:
     lost_counts: int = 0
     listening: Changes = field(init=False)
 
-    async def open(self) -> None:
+    async def start(self) -> None:
         def missed() -> None:
             self.gaps += 1
 
@@ -43,7 +43,6 @@ class Ear:
             self.db, lambda *changed: self.changes.append(changed), missed, lost
         )
         await self.listening.start()
-        await until(self.listening.is_current)
 
     async def change(self, customer_id: str | None) -> float:
         """Commits a change as a mutation does; how long everybody needed to hear of it."""
@@ -94,21 +93,26 @@ async def near_db(database: str) -> AsyncIterator[Postgres]:
 @pytest.fixture
 async def ears(near_db: Postgres, far_db: tuple[Postgres, Proxy]) -> AsyncIterator[tuple[Ear, Ear]]:
     near, far = Ear(near_db), Ear(far_db[0])
-    await near.open()
-    await far.open()
+    await near.start()
+    await far.start()
+    await until(lambda: near.listening.is_current() and far.listening.is_current())
     yield near, far
     await near.listening.close()
     await far.listening.close()
 
 
-def kill_listeners(database: str) -> int:
-    """Ends the connections of all listeners, as an administrator or a failing network would."""
+def kill_listeners(database: str, most: int = 9) -> int:
+    """Ends the connections of listeners, the youngest first, as an administrator or a failing network would."""
     with psycopg.connect(database, autocommit=True) as connection:
         return connection.execute(
             """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE application_name = 'candela-listener' AND datname = current_database()
-            """
+            SELECT pg_terminate_backend(pid) FROM (
+                SELECT pid FROM pg_stat_activity
+                WHERE application_name = 'candela-listener' AND datname = current_database()
+                ORDER BY backend_start DESC LIMIT %s
+            ) AS youngest
+            """,
+            [most],
         ).rowcount
 
 
@@ -170,7 +174,7 @@ async def test_changes_while_connections_are_killed__are_heard_or_known_to_be_mi
 ) -> None:
     near, far = ears
     kills = 0
-    for number in range(60):
+    for number in range(30):
         gaps = far.gaps
         current_before = far.listening.is_current()
         if number % 10 == 5:
@@ -184,6 +188,52 @@ async def test_changes_while_connections_are_killed__are_heard_or_known_to_be_mi
             or not current_before
         )
     assert kills > 0
+
+
+@pytest.mark.spec("ENT-5")
+async def test_peer_whose_connection_died_unnoticed__is_waited_for_until_its_lease_is_over(
+    database: str, ears: tuple[Ear, Ear], far_db: tuple[Postgres, Proxy]
+) -> None:
+    near, far = ears
+    await near.change("cus_a")
+    # The server ends the connection; the news of it gets lost on the way, and so does the change.
+    far_db[1].swallow()
+    assert kill_listeners(database, 1) == 1
+    assert far.listening.is_current()
+    took_s = await near.change("cus_b")
+
+    assert near.listening.is_current()
+    assert near.gaps == 1
+    assert not far.listening.is_current()
+    assert (MERCHANT, "cus_b") not in far.changes
+    assert took_s < LEASE_S + 0.5
+
+
+@pytest.mark.spec("ENT-5")
+async def test_peer_that_ended_as_it_should__is_waited_for_by_nobody(
+    near_db: Postgres, ears: tuple[Ear, Ear]
+) -> None:
+    near, _ = ears
+    third = Ear(near_db)
+    await third.start()
+    await until(third.listening.is_current)
+    await near.change("cus_a")
+    await third.listening.close()
+    assert not third.listening.is_current()
+
+    assert await near.change("cus_b") < LEASE_S / 2
+    assert (MERCHANT, "cus_b") not in third.changes
+
+
+@pytest.mark.spec("ENT-5")
+async def test_new_peer__proves_nothing_before_everybody_has_seen_it(near_db: Postgres) -> None:
+    ear = Ear(near_db)
+    began = time.monotonic()
+    await ear.start()
+    await until(ear.listening.is_current)
+
+    assert time.monotonic() - began >= SETTLING_S
+    await ear.listening.close()
 
 
 @pytest.mark.spec("ENT-5")

@@ -443,7 +443,7 @@ type EventFilter struct {
 	Customer *v11.CustomerRef `protobuf:"bytes,1,opt,name=customer,proto3" json:"customer,omitempty"`
 	// Only events with one of these names; all names when empty.
 	Names []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
-	// Only events whose timestamp lies in this span; required.
+	// Only events whose timestamp lies in this span; required, at most 92 days.
 	Window        *v1.Interval `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -928,7 +928,7 @@ type ReplaceEventRequest struct {
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The key of the event that is voided.
 	ReplacedIdempotencyKey string `protobuf:"bytes,2,opt,name=replaced_idempotency_key,json=replacedIdempotencyKey,proto3" json:"replaced_idempotency_key,omitempty"`
-	// The event that takes its place, with a key of its own; for the same customer.
+	// The event that takes its place, with a key of its own; for the same customer and instant, which it may leave out.
 	Event *Event `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
 	// Why, for the audit; 1 to 500 characters.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1058,7 +1058,8 @@ type CreateBackfillRequest struct {
 	Window *v1.Interval `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
 	// The only customer it concerns; all customers when absent.
 	Customer *v11.CustomerRef `protobuf:"bytes,3,opt,name=customer,proto3" json:"customer,omitempty"`
-	// Whether closing it voids the events that lay in the window before.
+	// Whether closing it voids the events that lay in the window before; those that were sent into it again, with the
+	// same key and payload, stay.
 	ReplacesExisting bool `protobuf:"varint,4,opt,name=replaces_existing,json=replacesExisting,proto3" json:"replaces_existing,omitempty"`
 	// Why, for the audit; 1 to 500 characters.
 	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`

@@ -62,13 +62,15 @@ class IngestionServiceStub:
     VoidEvents: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.VoidEventsRequest, _ingestion_service_pb2.VoidEventsResponse]
     """VoidEvents makes events count no longer, by key or by filter.
 
-    The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-    invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+    The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+    is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+    not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
     """
     ReplaceEvent: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplaceEventRequest, _ingestion_service_pb2.ReplaceEventResponse]
     """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 
-    Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+    Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+    the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
     """
     CreateBackfill: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.CreateBackfillRequest, _ingestion_service_pb2.CreateBackfillResponse]
     """CreateBackfill opens a backfill.
@@ -81,7 +83,10 @@ class IngestionServiceStub:
     EVENT_NOT_FOUND.
     """
     RevertBackfill: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.RevertBackfillRequest, _ingestion_service_pb2.RevertBackfillResponse]
-    """RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND."""
+    """RevertBackfill takes all events of a backfill out again, open or closed.
+
+    Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
+    """
     GetBackfill: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.GetBackfillRequest, _ingestion_service_pb2.GetBackfillResponse]
     """GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND."""
     ListRejectedEvents: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.ListRejectedEventsRequest, _ingestion_service_pb2.ListRejectedEventsResponse]
@@ -125,13 +130,15 @@ class IngestionServiceAsyncStub(IngestionServiceStub):
     VoidEvents: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.VoidEventsRequest, _ingestion_service_pb2.VoidEventsResponse]  # type: ignore[assignment]
     """VoidEvents makes events count no longer, by key or by filter.
 
-    The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-    invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+    The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+    is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+    not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
     """
     ReplaceEvent: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplaceEventRequest, _ingestion_service_pb2.ReplaceEventResponse]  # type: ignore[assignment]
     """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 
-    Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+    Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+    the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
     """
     CreateBackfill: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.CreateBackfillRequest, _ingestion_service_pb2.CreateBackfillResponse]  # type: ignore[assignment]
     """CreateBackfill opens a backfill.
@@ -144,7 +151,10 @@ class IngestionServiceAsyncStub(IngestionServiceStub):
     EVENT_NOT_FOUND.
     """
     RevertBackfill: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.RevertBackfillRequest, _ingestion_service_pb2.RevertBackfillResponse]  # type: ignore[assignment]
-    """RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND."""
+    """RevertBackfill takes all events of a backfill out again, open or closed.
+
+    Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
+    """
     GetBackfill: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.GetBackfillRequest, _ingestion_service_pb2.GetBackfillResponse]  # type: ignore[assignment]
     """GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND."""
     ListRejectedEvents: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.ListRejectedEventsRequest, _ingestion_service_pb2.ListRejectedEventsResponse]  # type: ignore[assignment]
@@ -210,8 +220,9 @@ class IngestionServiceServicer:
     ) -> _typing.Union[_ingestion_service_pb2.VoidEventsResponse, _abc.Awaitable[_ingestion_service_pb2.VoidEventsResponse]]:
         """VoidEvents makes events count no longer, by key or by filter.
 
-        The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-        invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+        The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+        is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+        not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
         """
 
     def ReplaceEvent(
@@ -221,7 +232,8 @@ class IngestionServiceServicer:
     ) -> _typing.Union[_ingestion_service_pb2.ReplaceEventResponse, _abc.Awaitable[_ingestion_service_pb2.ReplaceEventResponse]]:
         """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 
-        Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+        Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+        the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
         """
 
     def CreateBackfill(
@@ -249,7 +261,10 @@ class IngestionServiceServicer:
         request: _ingestion_service_pb2.RevertBackfillRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingestion_service_pb2.RevertBackfillResponse, _abc.Awaitable[_ingestion_service_pb2.RevertBackfillResponse]]:
-        """RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND."""
+        """RevertBackfill takes all events of a backfill out again, open or closed.
+
+        Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
+        """
 
     def GetBackfill(
         self,

@@ -262,7 +262,7 @@ export type EventFilter = Message<"candela.metering.v1.EventFilter"> & {
   names: string[];
 
   /**
-   * Only events whose timestamp lies in this span; required.
+   * Only events whose timestamp lies in this span; required, at most 92 days.
    *
    * @generated from field: candela.type.v1.Interval window = 3;
    */
@@ -504,7 +504,7 @@ export type ReplaceEventRequest = Message<"candela.metering.v1.ReplaceEventReque
   replacedIdempotencyKey: string;
 
   /**
-   * The event that takes its place, with a key of its own; for the same customer.
+   * The event that takes its place, with a key of its own; for the same customer and instant, which it may leave out.
    *
    * @generated from field: candela.metering.v1.Event event = 3;
    */
@@ -581,7 +581,8 @@ export type CreateBackfillRequest = Message<"candela.metering.v1.CreateBackfillR
   customer?: CustomerRef | undefined;
 
   /**
-   * Whether closing it voids the events that lay in the window before.
+   * Whether closing it voids the events that lay in the window before; those that were sent into it again, with the
+   * same key and payload, stay.
    *
    * @generated from field: bool replaces_existing = 4;
    */
@@ -966,8 +967,9 @@ export const IngestionService: GenService<{
   /**
    * VoidEvents makes events count no longer, by key or by filter.
    *
-   * The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-   * invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+   * The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+   * is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+   * not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
    *
    * @generated from rpc candela.metering.v1.IngestionService.VoidEvents
    */
@@ -979,7 +981,8 @@ export const IngestionService: GenService<{
   /**
    * ReplaceEvent voids one event and records another for the same customer in its place, atomically.
    *
-   * Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+   * Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+   * the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
    *
    * @generated from rpc candela.metering.v1.IngestionService.ReplaceEvent
    */
@@ -1013,7 +1016,9 @@ export const IngestionService: GenService<{
     output: typeof CloseBackfillResponseSchema;
   },
   /**
-   * RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND.
+   * RevertBackfill takes all events of a backfill out again, open or closed.
+   *
+   * Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
    *
    * @generated from rpc candela.metering.v1.IngestionService.RevertBackfill
    */

@@ -54,6 +54,8 @@ from candela_server.entitlement.servicer import EntitlementServicer
 from candela_server.entitlement.settle_reservation import Settler
 from candela_server.entitlement.watch_hub import WatchHub
 from candela_server.entitlement.wire import entitlement_to_proto
+from candela_server.importing.model import ImportOptions
+from candela_server.importing.report import run_import
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -193,6 +195,21 @@ async def _with_database(settings: Settings, act: Callable[[Postgres], Awaitable
         await db.close()
 
 
+def import_events(
+    *,
+    server: str,
+    api_key: str,
+    tls: bool | None,
+    options: ImportOptions,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Imports a usage file into a running server: 0 when every row is decided and none was rejected (EVT-1)."""
+    return run_import(
+        server=server, api_key=api_key, tls=tls, options=options, quiet=quiet, as_json=as_json
+    )
+
+
 def health(address: str) -> int:
     """Asks a server whether it serves: 0 when it does."""
     with grpc.insecure_channel(address) as channel:
@@ -306,7 +323,9 @@ def _rooms(
         rooms.append(EntitlementServicer(checker, quick, memory.hub))
         rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
-        rooms.append(IngestionServicer(ingestor, _desk(storage, mutations, directory, clock)))
+        rooms.append(
+            IngestionServicer(ingestor, _desk(storage, mutations, directory, clock), secret)
+        )
     if settings.role == "all":
         rooms += [
             merchant.MerchantServicer(db, mutations, downgrade_plan_problem),

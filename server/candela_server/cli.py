@@ -1,9 +1,10 @@
-"""The command `candela`: serve · worker · migrate · merchant · parked · health · config. Parses and calls app."""
+"""The command `candela`: serve · worker · migrate · merchant · parked · events · health · config."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from candela_server import app
 from candela_server.config import Settings
+from candela_server.importing.arguments import add_import_command, import_options
 from candela_server.kernel.errors import CandelaError
 from candela_server.kernel.read_fields import currency_code, time_zone
 
@@ -100,6 +102,21 @@ def _health(settings: Settings, options: argparse.Namespace) -> int:
     return app.health(settings.grpc_address)
 
 
+def _import_events(settings: Settings, options: argparse.Namespace) -> int:
+    api_key = options.api_key or os.environ.get("CANDELA_API_KEY", "")
+    if not api_key:
+        print("candela: no API key; set CANDELA_API_KEY, or give --api-key", file=sys.stderr)
+        return 2
+    return app.import_events(
+        server=options.server or os.environ.get("CANDELA_SERVER") or settings.grpc_address,
+        api_key=api_key,
+        tls=options.tls,
+        options=import_options(options),
+        quiet=options.quiet,
+        as_json=options.json,
+    )
+
+
 def _config(settings: Settings, options: argparse.Namespace) -> int:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
@@ -171,6 +188,9 @@ def parser() -> argparse.ArgumentParser:
     released.add_argument("customer_id")
     released.add_argument("--reason", required=True, help="goes into the audit trail")
     released.set_defaults(command=_release)
+    events = commands.add_parser("events", help="manage usage events")
+    events_commands = events.add_subparsers(required=True, metavar="COMMAND")
+    add_import_command(events_commands, flags).set_defaults(command=_import_events)
     return parser
 
 
@@ -189,7 +209,7 @@ def _checked(read: Callable[[str], str]) -> Callable[[str], str]:
 def _settings(options: argparse.Namespace) -> Settings:
     named = {name.replace("-", "_") for name in _FLAGS}
     given = {name: value for name, value in vars(options).items() if name in named}
-    if options.command is _health:
-        # Asking a server for its health needs no database.
+    if options.command in (_health, _import_events):
+        # Calling a server needs no database.
         given.setdefault("database_url", "postgresql://unused")
     return Settings(**given)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import random
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import psutil
@@ -19,12 +23,18 @@ from candela_server.storage.embedded_postgres import data_folder, find_postgres,
 from candela_server.storage.embedded_process import end_process
 from candela_server.storage.embedded_valkey import find_valkey, start_valkey
 
+_QUIET_PORTS: Final = range(20_000, 30_000)
+"""Below those that Linux gives to connections that ask for none."""
+
+_SERVERS: Final = ("postgres", "valkey")
+
 
 class OwnStores:
     """Both servers, at addresses that stay the same whatever happens to them."""
 
     def __init__(self, folder: Path) -> None:
         """Starts both; the data of earlier sessions in `folder` may still be there."""
+        _choose_ports(folder)
         started = embedded.start(folder)
         self.folder = folder
         self.postgres_url = started.database_url_for("postgres")
@@ -50,7 +60,8 @@ class OwnStores:
 
     def start_postgres(self) -> None:
         """Starts PostgreSQL again, if it does not run, and waits until it answers."""
-        start_postgres(self.folder, self._password, self._children)
+        running = start_postgres(self.folder, self._password, self._children)
+        assert _port(running.url) == self.postgres_port, "it has its address still"
 
     def stop_valkey(self) -> None:
         """Ends Valkey at once, as a crash would; what it held is gone."""
@@ -60,7 +71,8 @@ class OwnStores:
 
     def start_valkey(self) -> None:
         """Starts Valkey again, if it does not run, and waits until it answers."""
-        start_valkey(self.folder, self._password, self._children)
+        running = start_valkey(self.folder, self._password, self._children)
+        assert running.url == self.redis_url, "it has its address still"
 
     @contextmanager
     def frozen_postgres(self) -> Iterator[None]:
@@ -134,6 +146,19 @@ def _stopped(*processes: psutil.Process) -> Iterator[None]:
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+
+def _choose_ports(folder: Path) -> None:
+    """Ports that no outgoing connection is ever given, so that they are free when a server comes back."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen: dict[str, int] = {}
+    while len(chosen) < len(_SERVERS):
+        port = random.choice(_QUIET_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in chosen.values():
+                chosen[_SERVERS[len(chosen)]] = port
+    (folder / "ports.json").write_text(json.dumps(chosen))
 
 
 def _port(url: str) -> int:

@@ -51,7 +51,7 @@ AWAITED_SPEC_IDS = {
     "candela.catalog.v1.PriceService": "CAT-2, CAT-5, CAT-7",
     "candela.catalog.v1.CreditDefinitionService": "CRD-3",
     "candela.catalog.v1.PricingTableService": "PUB-1",
-    "candela.metering.v1.IngestionService": "EVT-11",
+    "candela.metering.v1.IngestionService": "EVT-4",
     "candela.metering.v1.UsageService": "EVT-6",
     "candela.credit.v1.CreditService": "CRD-9, CRD-10",
     "candela.subscription.v1.SubscriptionService": "SUB-4, SUB-5, SUB-6, SUB-8",

@@ -19,7 +19,7 @@ from candela_server.customer import read as customer
 from candela_server.customer.model import Customer, CustomerId, User, UserId
 from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
-from candela_server.merchant.model import TestClockId
+from candela_server.merchant.model import TestClockId, UnknownEventPolicy, UnmatchedNamePolicy
 from candela_server.storage import copy_binary
 from candela_server.storage.postgres import Postgres, Tx
 
@@ -82,6 +82,9 @@ class Book:
 
     merchant_id: str
     lateness: timedelta
+    dedupe_window: timedelta
+    unknown_policy: UnknownEventPolicy
+    name_policy: UnmatchedNamePolicy
     metric_version: int
     readings: Readings
     made_at_s: float
@@ -123,6 +126,9 @@ class Directory:
         book = Book(
             merchant_id=merchant_id,
             lateness=settings.event_lateness,
+            dedupe_window=settings.event_dedupe_window,
+            unknown_policy=settings.unknown_customer_policy,
+            name_policy=settings.unmatched_name_policy,
             metric_version=version,
             readings=readings,
             made_at_s=now_s,

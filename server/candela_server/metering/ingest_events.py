@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -30,6 +30,7 @@ from candela_server.storage.postgres import Postgres
 from . import store
 from .cache import Bump, Span
 from .directory import Directory
+from .hold_events import Strangers
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
@@ -39,10 +40,10 @@ from .model import (
     Recorded,
     Rejection,
 )
-from .prepare_events import PreparedEvent, Preparer
+from .prepare_events import Prepared, PreparedEvent, Preparer
 from .read_counters import Counters
 from .rules.bucket import from_microseconds
-from .rules.dedupe import claim_months
+from .rules.dedupe import claim_months, oldest_month
 from .rules.folding import Folded, fold
 from .rules.group import ALL_GROUPS
 from .rules.metric_reading import Readings
@@ -125,6 +126,7 @@ class Ingestor:
         self._counters = counters
         self._clock = clock
         self._preparer = Preparer(directory, clock)
+        self._strangers = Strangers(db, events, directory, clock)
         self._queue: deque[_Batch] = deque()
         self._waiting_events = 0
         self._work = asyncio.Event()
@@ -162,7 +164,25 @@ class Ingestor:
         if self._stopping:
             raise IngestionUnavailableError
         prepared = await self._preparer.prepare(merchant_id, events)
+        outcomes = await self._strangers.set_apart(merchant_id, events, prepared)
+        return await self._queue_up(merchant_id, prepared, outcomes)
+
+    async def record_again(
+        self, merchant_id: str, events: Sequence[Any], came_us: Sequence[int]
+    ) -> Recorded:
+        """As `record`, for events that were kept apart and first came at these instants; none is kept again."""
+        prepared = await self._preparer.prepare(merchant_id, events, came_us=came_us)
+        unread = await self._strangers.refuse_unread(merchant_id, prepared)
+        for rejection in unread:
+            prepared.take(rejection.index)
+        prepared.rejections.extend(unread)
+        prepared.rejections.sort(key=lambda rejection: rejection.index)
         outcomes = [Outcome.REJECTED] * len(events)
+        return await (await self._queue_up(merchant_id, prepared, outcomes))
+
+    async def _queue_up(
+        self, merchant_id: str, prepared: Prepared, outcomes: list[Outcome]
+    ) -> asyncio.Future[Recorded]:
         recorded = Recorded(outcomes=outcomes, rejections=prepared.rejections)
         indexes = [index for index, event in enumerate(prepared.events) if event is not None]
         done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
@@ -274,13 +294,14 @@ class Ingestor:
             writer.number = number
         async with self._events.writer() as connection:
             readings = await self._hold_metrics(connection, merchant_ids)
-            won = await claim_keys(connection, first, months.claimed, months.oldest)
-            disputed = [key for key in first if key not in won]
-            stored = (
-                await store.get_payload_hashes(connection, disputed, months.oldest)
-                if disputed
-                else {}
-            )
+            won: set[bytes] = set()
+            stored: dict[bytes, int] = {}
+            for oldest, part in _by_window(first, await self._oldest_months(merchant_ids, now)):
+                taken = await claim_keys(connection, part, months.claimed, oldest)
+                disputed = [key for key in part if key not in taken]
+                if disputed:
+                    stored |= await store.get_payload_hashes(connection, disputed, oldest)
+                won |= taken
             survivors: dict[str, list[PreparedEvent]] = {}
             for key in won:
                 merchant_id, event = first[key]
@@ -319,6 +340,13 @@ class Ingestor:
                 raise _MetricsChangedError(merchant_id)
             readings[merchant_id] = book.readings
         return readings
+
+    async def _oldest_months(self, merchant_ids: Sequence[str], now: datetime) -> dict[str, date]:
+        """The first month that each merchant's keys are remembered from (EVT-2)."""
+        return {
+            merchant_id: oldest_month(now, (await self._directory.book(merchant_id)).dedupe_window)
+            for merchant_id in merchant_ids
+        }
 
     async def _prepare_partitions(self, batches: Sequence[_Batch], claimed: Sequence[Any]) -> None:
         """Makes the partitions that this flush needs and this process has not seen yet."""
@@ -360,6 +388,20 @@ def _first_by_key(batches: Sequence[_Batch]) -> First:
             if event.key_hash not in first:
                 first[event.key_hash] = (batch.merchant_id, event)
     return {key: first[key] for key in sorted(first)}
+
+
+def _by_window(first: First, oldest: dict[str, date]) -> list[tuple[date, First]]:
+    """The keys by the first month they are remembered from: one part, unless merchants of several windows meet.
+
+    The longest window first, in each flush: so no two wait for each other crosswise.
+    """
+    months = sorted(set(oldest.values()))
+    if len(months) == 1:
+        return [(months[0], first)]
+    return [
+        (month, {key: one for key, one in first.items() if oldest[one[0]] == month})
+        for month in months
+    ]
 
 
 async def claim_keys(

@@ -17,25 +17,28 @@ from . import wire
 from .correction_servicer import CorrectionDesk, CorrectionMethods
 from .history_servicer import HistoryServicer
 from .ingest_events import Ingestor
-from .model import refusal
+from .model import Outcome, refusal
 from .read_usage import get_usage, query_usage
+from .rejected_event_servicer import RejectedEventServicer
 from .stream_events import stream_events
 
 
-class IngestionServicer(CorrectionMethods):
+class IngestionServicer(CorrectionMethods, RejectedEventServicer):
     """IngestionService."""
 
-    def __init__(self, ingestor: Ingestor, desk: CorrectionDesk) -> None:
-        """Takes what it hands events to, and what corrections work with."""
-        super().__init__(desk)
-        self._ingestor = ingestor
+    def __init__(self, ingestor: Ingestor, desk: CorrectionDesk, page_secret: bytes) -> None:
+        """Takes what it hands events to, what corrections work with, and signs page tokens with."""
+        CorrectionMethods.__init__(self, desk)
+        RejectedEventServicer.__init__(
+            self, ingestor, desk.db, desk.mutations, desk.clock, page_secret
+        )
 
     async def RecordEvent(
         self, request: ingestion_service_pb2.RecordEventRequest, context: Any
     ) -> ingestion_service_pb2.RecordEventResponse:
         """One event; a refused one fails the call."""
         recorded = await self._ingestor.record(current_caller.get().merchant_id, [request.event])
-        if recorded.rejections:
+        if recorded.outcomes[0] is Outcome.REJECTED:
             raise refusal(recorded.rejections[0])
         return ingestion_service_pb2.RecordEventResponse(
             outcome=wire.outcome_to_proto(recorded.outcomes[0])

@@ -428,7 +428,11 @@ async def prepare_event_keys(connection: Connection, months: Sequence[date]) -> 
 
 
 async def drop_event_keys(connection: Connection, before: date) -> int:
-    """Drops the keys of all months before the given one; answers how many months."""
+    """Drops the keys of all months before the given one; answers how many months.
+
+    Waits only a moment for the table: every flush that comes later waits behind it.
+    """
+    await connection.execute("SET LOCAL lock_timeout = '1s'")
     cursor = await connection.execute("SELECT candela_drop_event_keys(%s)", [before])
     row = await cursor.fetchone()
     assert row is not None

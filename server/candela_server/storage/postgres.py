@@ -78,8 +78,12 @@ class Postgres:
 
     async def open(self) -> None:
         """Makes the pools; connections follow as they are needed. Raises when the first one fails."""
-        self._tenants = await self._pool("candela_app", self._pool_size)
-        self._system = await self._pool("candela_system", max(2, self._pool_size // 4))
+        try:
+            self._tenants = await self._pool("candela_app", self._pool_size)
+            self._system = await self._pool("candela_system", max(2, self._pool_size // 4))
+        except asyncpg.CannotConnectNowError as error:
+            # It is there, and recovering from a crash or shutting down.
+            raise DatabaseUnavailableError from error
 
     async def close(self) -> None:
         """Waits for transactions in progress and ends the connections."""

@@ -1126,6 +1126,21 @@ CREATE TABLE public.refund (
 
 ALTER TABLE ONLY public.refund FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.rejected_event (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    key_hash uuid NOT NULL,
+    payload_hash bigint NOT NULL,
+    event bytea NOT NULL,
+    reason text NOT NULL,
+    field text NOT NULL,
+    message text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    replayed_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.rejected_event FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.subscription (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1447,6 +1462,12 @@ ALTER TABLE ONLY public.refund
 ALTER TABLE ONLY public.refund
     ADD CONSTRAINT refund_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.rejected_event
+    ADD CONSTRAINT rejected_event_key_hash_key UNIQUE (merchant_id, key_hash);
+
+ALTER TABLE ONLY public.rejected_event
+    ADD CONSTRAINT rejected_event_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1566,6 +1587,10 @@ CREATE INDEX price_by_plan ON public.price USING btree (merchant_id, plan_id, cr
 CREATE INDEX pricing_table_by_age ON public.pricing_table USING btree (merchant_id, created_at, id);
 
 CREATE INDEX refund_by_payment ON public.refund USING btree (merchant_id, payment_id);
+
+CREATE INDEX rejected_event_by_age ON public.rejected_event USING btree (received_at);
+
+CREATE INDEX rejected_event_by_receipt ON public.rejected_event USING btree (merchant_id, received_at, id);
 
 CREATE INDEX subscription_by_age ON public.subscription USING btree (merchant_id, created_at, id);
 
@@ -1788,6 +1813,9 @@ ALTER TABLE ONLY public.refund
 
 ALTER TABLE ONLY public.refund
     ADD CONSTRAINT refund_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.offline_payment(merchant_id, id);
+
+ALTER TABLE ONLY public.rejected_event
+    ADD CONSTRAINT rejected_event_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
@@ -2015,6 +2043,12 @@ ALTER TABLE public.refund ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY refund_wall ON public.refund TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.rejected_event ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY rejected_event_system ON public.rejected_event TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY rejected_event_wall ON public.rejected_event TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscription_version ENABLE ROW LEVEL SECURITY;
@@ -2190,6 +2224,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.pricing_table TO candela_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.pricing_table_row TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.refund TO candela_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rejected_event TO candela_app;
+GRANT SELECT,DELETE ON TABLE public.rejected_event TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 

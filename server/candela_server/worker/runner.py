@@ -142,7 +142,8 @@ class Worker:
         @app.task(name="housekeeping", queueing_lock="housekeeping", lock="housekeeping")
         async def housekeeping(timestamp: int) -> None:
             await metering.prepare_partitions(self.events, self.clock)
-            await metering.drop_old_keys(self.events, self.clock)
+            await metering.forget_old_keys(self.db, self.events, self.clock)
+            await metering.delete_old_letters(self.db, self.clock)
             await metering.age_events(self.events, self.clock, self.event_retention)
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())

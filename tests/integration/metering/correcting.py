@@ -40,6 +40,7 @@ def ingestion(metering: Metering) -> IngestionServicer:
             recorder=BackfillRecorder(metering.events, preparer, metering.clock),
             clock=metering.clock,
         ),
+        b"secret",
     )
 
 

@@ -86,10 +86,11 @@ type IngestionServiceClient interface {
 	RevertBackfill(ctx context.Context, in *RevertBackfillRequest, opts ...grpc.CallOption) (*RevertBackfillResponse, error)
 	// GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND.
 	GetBackfill(ctx context.Context, in *GetBackfillRequest, opts ...grpc.CallOption) (*GetBackfillResponse, error)
-	// ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11).
+	// ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11).
 	ListRejectedEvents(ctx context.Context, in *ListRejectedEventsRequest, opts ...grpc.CallOption) (*ListRejectedEventsResponse, error)
 	// ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-	// timestamps; lateness is judged by when they first came.
+	// timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+	// nothing is replayed.
 	ReplayRejectedEvents(ctx context.Context, in *ReplayRejectedEventsRequest, opts ...grpc.CallOption) (*ReplayRejectedEventsResponse, error)
 }
 
@@ -277,10 +278,11 @@ type IngestionServiceServer interface {
 	RevertBackfill(context.Context, *RevertBackfillRequest) (*RevertBackfillResponse, error)
 	// GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND.
 	GetBackfill(context.Context, *GetBackfillRequest) (*GetBackfillResponse, error)
-	// ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11).
+	// ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11).
 	ListRejectedEvents(context.Context, *ListRejectedEventsRequest) (*ListRejectedEventsResponse, error)
 	// ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-	// timestamps; lateness is judged by when they first came.
+	// timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+	// nothing is replayed.
 	ReplayRejectedEvents(context.Context, *ReplayRejectedEventsRequest) (*ReplayRejectedEventsResponse, error)
 	mustEmbedUnimplementedIngestionServiceServer()
 }

@@ -201,7 +201,7 @@ class IngestionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRejectedEvents(self, request, context):
-        """ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11).
+        """ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,7 +209,8 @@ class IngestionServiceServicer:
 
     def ReplayRejectedEvents(self, request, context):
         """ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-        timestamps; lateness is judged by when they first came.
+        timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+        nothing is replayed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

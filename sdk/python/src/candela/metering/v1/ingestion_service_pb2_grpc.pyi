@@ -90,10 +90,11 @@ class IngestionServiceStub:
     GetBackfill: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.GetBackfillRequest, _ingestion_service_pb2.GetBackfillResponse]
     """GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND."""
     ListRejectedEvents: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.ListRejectedEventsRequest, _ingestion_service_pb2.ListRejectedEventsResponse]
-    """ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11)."""
+    """ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11)."""
     ReplayRejectedEvents: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplayRejectedEventsRequest, _ingestion_service_pb2.ReplayRejectedEventsResponse]
     """ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-    timestamps; lateness is judged by when they first came.
+    timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+    nothing is replayed.
     """
 
 @_typing.type_check_only
@@ -158,10 +159,11 @@ class IngestionServiceAsyncStub(IngestionServiceStub):
     GetBackfill: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.GetBackfillRequest, _ingestion_service_pb2.GetBackfillResponse]  # type: ignore[assignment]
     """GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND."""
     ListRejectedEvents: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.ListRejectedEventsRequest, _ingestion_service_pb2.ListRejectedEventsResponse]  # type: ignore[assignment]
-    """ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11)."""
+    """ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11)."""
     ReplayRejectedEvents: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplayRejectedEventsRequest, _ingestion_service_pb2.ReplayRejectedEventsResponse]  # type: ignore[assignment]
     """ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-    timestamps; lateness is judged by when they first came.
+    timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+    nothing is replayed.
     """
 
 class IngestionServiceServicer:
@@ -278,7 +280,7 @@ class IngestionServiceServicer:
         request: _ingestion_service_pb2.ListRejectedEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingestion_service_pb2.ListRejectedEventsResponse, _abc.Awaitable[_ingestion_service_pb2.ListRejectedEventsResponse]]:
-        """ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11)."""
+        """ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11)."""
 
     def ReplayRejectedEvents(
         self,
@@ -286,7 +288,8 @@ class IngestionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_ingestion_service_pb2.ReplayRejectedEventsResponse, _abc.Awaitable[_ingestion_service_pb2.ReplayRejectedEventsResponse]]:
         """ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-        timestamps; lateness is judged by when they first came.
+        timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+        nothing is replayed.
         """
 
 def add_IngestionServiceServicer_to_server(servicer: IngestionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

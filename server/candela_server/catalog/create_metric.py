@@ -25,6 +25,7 @@ class NewMetric:
     unit_name: str
     unique_of: UniqueOf | None = None
     filters: tuple[PropertyFilter, ...] = ()
+    group_by: tuple[str, ...] = ()
 
 
 async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
@@ -38,6 +39,7 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
         property=new.property,
         unique_of=new.unique_of,
         filters=new.filters,
+        group_by=new.group_by,
         unit_name=new.unit_name,
         created_at=clock.now(),
     )
@@ -52,6 +54,7 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
             "property": metric.property,
             "unique_of": metric.unique_of,
             "filters": filters_to_json(metric.filters),
+            "group_by": list(metric.group_by),
         },
     )
     await tx.entitlements_changed(None)

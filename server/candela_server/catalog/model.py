@@ -66,6 +66,7 @@ class Aggregation(StrEnum):
     MIN = "min"
     LAST = "last"
     UNIQUE = "unique"
+    WEIGHTED_SUM = "weighted_sum"
 
 
 class UniqueOf(StrEnum):
@@ -146,7 +147,10 @@ class Feature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """How events become a number; `property` is what is measured instead of an event's value, or told apart."""
+    """How events become a number; `property` is what is measured instead of an event's value, or told apart.
+
+    `group_by` names the properties whose values are kept apart as pricing dimensions.
+    """
 
     id: MetricId
     slug: str
@@ -156,6 +160,7 @@ class Metric:
     property: str | None
     unique_of: UniqueOf | None = None
     filters: tuple[PropertyFilter, ...] = ()
+    group_by: tuple[str, ...] = ()
     unit_name: str
     created_at: datetime
     archived_at: datetime | None = None

@@ -22,7 +22,7 @@ from . import correction_store, recount_store, store
 from .correction import BackfillId, ChosenEvent, Correction, CorrectionKind
 from .event_statements import as_events
 from .read_counters import Counters
-from .rules.correction import span_of, touched_buckets, touched_scopes
+from .rules.correction import changed_span, touched_buckets, touched_scopes
 from .rules.metric_reading import event_sql, is_rolled_up
 
 _MAX_TOLD: Final = 100
@@ -70,7 +70,7 @@ async def correct_usage(
         return None
     metrics = await catalog.list_metrics(tx)
     spans = [
-        (customer_id, metric.id, span_of(buckets))
+        (customer_id, metric.id, changed_span(metric, buckets))
         for metric in metrics
         for customer_id, buckets in touched_buckets(metric, touched).items()
     ]
@@ -81,8 +81,13 @@ async def correct_usage(
             if not scopes or not is_rolled_up(metric):
                 continue
             reading = event_sql(metric)
-            await recount_store.recount_rollups(statements, metric.id, scopes, reading)
-            if metric.aggregation is Aggregation.UNIQUE:
+            if metric.group_by:
+                await recount_store.add_groups(statements, metric.id, scopes, reading)
+            distinct = metric.aggregation is Aggregation.UNIQUE
+            await recount_store.recount_rollups(
+                statements, metric.id, scopes, reading, distinct=distinct
+            )
+            if distinct:
                 await recount_store.recount_distinct_values(statements, metric.id, scopes, reading)
         number = await correction_store.register_correction(statements, correction.corrected_at)
     customer_ids = frozenset(event.customer_id for event in touched)

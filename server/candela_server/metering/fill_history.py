@@ -23,11 +23,11 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import fill_progress_store, fill_step_store, store
+from . import fill_progress_store, fill_step_store, group_store, store
 from .metric_fill import UNREAD_FROM, FillId, FillStatus, MetricFill
 from .read_counters import Counters
-from .rules.bucket import BUCKET
-from .rules.filled import bucket_start, step_start
+from .rules.bucket import BUCKET, bucket_start
+from .rules.filled import step_start
 from .rules.metric_reading import EventSql, event_sql, is_rolled_up
 
 log = structlog.get_logger()
@@ -181,6 +181,8 @@ async def _read_back(
     start_at = max(step_start(crowded_at, fill.filled_from_at, window.start_at), window.start_at)
     span = Interval(start_at, fill.filled_from_at)
     distinct = metric.aggregation is Aggregation.UNIQUE
+    if metric.group_by:
+        await group_store.add_groups_of_events(connection, merchant_id, metric.id, reading, span)
     read_count = await fill_step_store.fill_rollups(
         connection, merchant_id, metric.id, reading, span, distinct=distinct
     )

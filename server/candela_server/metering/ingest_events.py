@@ -46,7 +46,9 @@ from .read_counters import Counters
 from .rules.bucket import from_microseconds
 from .rules.dedupe import claim_months, oldest_month
 from .rules.folding import Folded, fold
+from .rules.group import ALL_GROUPS
 from .rules.metric_reading import Readings
+from .settle_groups import settle_groups
 
 log = structlog.get_logger()
 
@@ -434,12 +436,20 @@ async def claim_keys(
 
 async def _add(connection: Connection, folded: dict[str, Folded]) -> None:
     """Adds all merchants' shares in the one order that every flush follows."""
+    grouped, grouped_distinct = await settle_groups(connection, folded)
+    shares = [
+        ((merchant_id, customer_id, metric_id, user_id, ALL_GROUPS, bucket_us), share)
+        for merchant_id, one in folded.items()
+        for (customer_id, metric_id, user_id, bucket_us), share in one.shares.items()
+    ]
+    shares += grouped.items()
     rollups = [
         store.RollupRow(
             merchant_id=merchant_id,
             customer_id=customer_id,
             metric_id=metric_id,
             user_id=user_id,
+            dimension=dimension,
             bucket_us=bucket_us,
             count=share.count,
             sum=share.sum,
@@ -448,9 +458,11 @@ async def _add(connection: Connection, folded: dict[str, Folded]) -> None:
             last_us=share.last_us,
             last_key=share.last_key,
             last_value=share.last_value,
+            time=share.time,
         )
-        for merchant_id, one in folded.items()
-        for (customer_id, metric_id, user_id, bucket_us), share in sorted(one.shares.items())
+        for (merchant_id, customer_id, metric_id, user_id, dimension, bucket_us), share in sorted(
+            shares
+        )
     ]
     if rollups:
         await store.add_rollups(connection, rollups)
@@ -460,14 +472,16 @@ async def _add(connection: Connection, folded: dict[str, Folded]) -> None:
             customer_id,
             metric_id,
             user_id,
+            ALL_GROUPS,
             from_microseconds(bucket_us),
             value,
         )
         for merchant_id, one in folded.items()
-        for customer_id, metric_id, user_id, bucket_us, value in sorted(one.distinct)
+        for customer_id, metric_id, user_id, bucket_us, value in one.distinct
     ]
+    distinct += grouped_distinct
     if distinct:
-        await store.add_distinct_values(connection, distinct)
+        await store.add_distinct_values(connection, sorted(distinct))
     unmatched = [
         store.UnmatchedRow(
             merchant_id,

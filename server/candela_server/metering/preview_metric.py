@@ -51,6 +51,7 @@ async def preview_metric(
         property=new.property,
         unique_of=new.unique_of,
         filters=new.filters,
+        group_by=new.group_by,
         unit_name=new.unit_name,
         created_at=clock.now(),
     )

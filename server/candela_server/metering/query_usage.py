@@ -8,6 +8,7 @@ read in one snapshot: an event is in the answer or not, never half.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -19,7 +20,7 @@ from candela_server.storage.events import Connection, EventStore
 
 from . import fill_progress_store, usage_store
 from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
-from .rules.aggregation import EMPTY, measured, merge
+from .rules.aggregation import EMPTY, carries_in, measured, merge
 from .rules.bucket import Split, cut
 from .rules.dedupe import claim_months
 from .rules.event_key import hash_of_key
@@ -27,6 +28,7 @@ from .rules.filled import split_filled
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import event_sql
 from .usage_store import Part
+from .weigh_usage import NOTHING, carry_on, split_before, weigh
 
 WRITER_MEMORY: Final = timedelta(hours=1)
 """How long after its last flush a writer is still named in vectors; none of its flushes is on its way by then."""
@@ -94,25 +96,38 @@ async def query_buckets(
 ) -> list[UsageBucket]:
     """The usage of a window cut into buckets of a time zone's calendar. Raises TooManyBucketsError."""
     windows = cut(window, size, zone)
-    values = await aggregate_many(
-        store,
-        merchant_id,
-        [UsageAsk(metric=metric, who=who, window=part) for part in windows],
-    )
+    asks = [UsageAsk(metric=metric, who=who, window=part) for part in windows]
+    async with store.reader() as connection:
+        values = await _measure(connection, merchant_id, asks, in_a_row=True)
     return [
         UsageBucket(window=part, value=value) for part, value in zip(windows, values, strict=True)
     ]
 
 
 async def _measure(
-    connection: Connection, merchant_id: str, asks: Sequence[UsageAsk]
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    *,
+    in_a_row: bool = False,
 ) -> list[Decimal]:
     filled = await fill_progress_store.read_filled(
         connection, merchant_id, sorted({ask.metric.id for ask in asks})
     )
     splits = [split_filled(ask.metric, ask.window, filled) for ask in asks]
-    tallies = await tally_asks(connection, merchant_id, asks, splits)
-    return [measured(ask.metric, tally) for ask, tally in zip(asks, tallies, strict=True)]
+    carried = [
+        NOTHING
+        if (in_a_row and number) or not carries_in(ask.metric)
+        else split_before(ask.metric, ask.window, filled)
+        for number, ask in enumerate(asks)
+    ]
+    tallies = await tally_asks(connection, merchant_id, asks, splits, carried)
+    if in_a_row:
+        # What was there before is read once, not anew for every window.
+        tallies = carry_on(tallies)
+    return [
+        measured(ask.metric, tally, ask.window) for ask, tally in zip(asks, tallies, strict=True)
+    ]
 
 
 async def tally_asks(
@@ -120,12 +135,27 @@ async def tally_asks(
     merchant_id: str,
     asks: Sequence[UsageAsk],
     splits: Sequence[Split],
+    carried: Sequence[Split],
 ) -> list[Tally]:
-    """What each ask adds up to, from rollups for the whole part of its split and from events for the edges."""
+    """What each ask adds up to, from rollups for the whole part of its split and from events for the edges.
+
+    `carried` is how the time before each window is read, where that is carried in.
+    """
     tallies = [EMPTY] * len(asks)
     await _read_rollups(connection, merchant_id, asks, splits, tallies)
     await _read_edges(connection, merchant_id, asks, splits, tallies)
     await _count_distinct(connection, merchant_id, asks, splits, tallies)
+    weighted = [number for number, ask in enumerate(asks) if carries_in(ask.metric)]
+    if weighted:
+        found = await weigh(
+            connection,
+            merchant_id,
+            [asks[number] for number in weighted],
+            [splits[number] for number in weighted],
+            [carried[number] for number in weighted],
+        )
+        for number, tally in zip(weighted, found, strict=True):
+            tallies[number] = tally
     return tallies
 
 
@@ -140,7 +170,7 @@ async def _read_rollups(
     for last in (False, True):
         numbers, parts = [], []
         for number, ask in enumerate(asks):
-            if _is_distinct(ask.metric) or _is_last(ask.metric) is not last:
+            if not _is_of_parts(ask.metric) or _is_last(ask.metric) is not last:
                 continue
             whole = splits[number].whole
             if whole is not None:
@@ -163,7 +193,7 @@ async def _read_edges(
     edges: dict[str, list[tuple[int, Part]]] = {}
     metrics: dict[str, Metric] = {}
     for number, ask in enumerate(asks):
-        if _is_distinct(ask.metric):
+        if not _is_of_parts(ask.metric):
             continue
         for edge in splits[number].edges:
             metrics[ask.metric.id] = ask.metric
@@ -206,16 +236,7 @@ async def _count_distinct(
             event_sql(asks[numbers[0]].metric),
         )
         for number, count in zip(numbers, counts, strict=True):
-            tallies[number] = Tally(
-                count=0,
-                sum=Decimal(0),
-                min=None,
-                max=None,
-                last_at=None,
-                last_key=b"",
-                last_value=None,
-                distinct_count=count,
-            )
+            tallies[number] = replace(EMPTY, distinct_count=count)
 
 
 def _part(ask: UsageAsk, window: Interval) -> Part:
@@ -230,6 +251,11 @@ def _part(ask: UsageAsk, window: Interval) -> Part:
 
 def _is_last(metric: Metric) -> bool:
     return metric.aggregation is Aggregation.LAST
+
+
+def _is_of_parts(metric: Metric) -> bool:
+    """Whether a window's usage can be read off what its parts add up to."""
+    return not _is_distinct(metric) and not carries_in(metric)
 
 
 def _is_distinct(metric: Metric) -> bool:

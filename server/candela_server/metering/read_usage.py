@@ -32,13 +32,16 @@ from .model import (
     EVERYONE,
     BucketSize,
     MeasuredUsage,
+    MetricNotGroupedError,
     UsageAsk,
     UsageBucket,
     UsageOf,
 )
 from .query_everyone import aggregate_everyone
+from .query_groups import TooManyGroupedBucketsError, query_groups
 from .query_usage import aggregate_many, query_buckets
 from .rules.bucket import TooManyBucketsError, calendar_month, cut
+from .rules.group import group_named
 from .rules.metric_reading import is_rolled_up
 
 MAX_WINDOW: Final = timedelta(days=1100)
@@ -68,7 +71,8 @@ class Usage:
 class QueryUsage:
     """The usage of one metric over a window in buckets of `zone`'s calendar, the customer's when None.
 
-    `who` None is everyone. With `filters` only events that pass them too, read from the events themselves.
+    `who` None is everyone. With `filters` only events that pass them too, read from the events themselves. With
+    `grouped` the answer is by group, of those named in `groups` if there are any.
     """
 
     who: CustomerRef | UserRef | None
@@ -77,6 +81,8 @@ class QueryUsage:
     size: BucketSize
     zone: ZoneInfo | None
     filters: tuple[PropertyFilter, ...] = ()
+    grouped: bool = False
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +138,9 @@ async def query_usage(
         [metric] = await _metrics(tx, [ask.metric])
         statuses = await read_fill_statuses(tx)
     try:
-        if ask.filters:
+        if ask.grouped:
+            buckets = await _grouped(events, merchant_id, metric, who, ask, ask.zone or zone)
+        elif ask.filters:
             buckets = await _filtered(events, merchant_id, metric, who, ask, ask.zone or zone)
         elif who == EVERYONE:
             windows = cut(ask.window, ask.size, ask.zone or zone)
@@ -148,7 +156,7 @@ async def query_usage(
                 size=ask.size,
                 zone=ask.zone or zone,
             )
-    except TooManyBucketsError as error:
+    except (TooManyBucketsError, TooManyGroupedBucketsError) as error:
         raise InvalidInput(
             f"{error}; ask for a shorter window or larger buckets", field="window"
         ) from error
@@ -180,6 +188,30 @@ async def _filtered(
     narrowed = replace(metric, filters=(*metric.filters, *ask.filters))
     values, _ = await measure_events(events, merchant_id, narrowed, who, windows)
     return _buckets(windows, values)
+
+
+async def _grouped(
+    events: EventStore,
+    merchant_id: str,
+    metric: Metric,
+    who: UsageOf,
+    ask: QueryUsage,
+    zone: ZoneInfo,
+) -> list[UsageBucket]:
+    """The usage by group. Raises MetricNotGroupedError, and InvalidInput for what cannot be grouped."""
+    if not metric.group_by:
+        raise MetricNotGroupedError(metric.slug)
+    with FieldViolations() as fields:
+        if who == EVERYONE:
+            fields.add("grouped", "must be false for everyone; name a customer or a user")
+        if ask.filters:
+            fields.add("filters", "must be empty in a grouped answer; name groups instead")
+        groups = [
+            fields.read(f"groups[{index}]", group_named, name, metric.group_by)
+            for index, name in enumerate(ask.groups)
+        ]
+    windows = cut(ask.window, ask.size, zone)
+    return await query_groups(events, merchant_id, metric, who, windows, groups or None)
 
 
 def _buckets(windows: list[Interval], values: list[Decimal]) -> list[UsageBucket]:

@@ -890,8 +890,10 @@ CREATE TABLE public.metric (
     archived_at timestamp with time zone,
     unique_of text,
     filters jsonb DEFAULT '[]'::jsonb NOT NULL,
-    CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text]))),
+    group_by text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text, 'weighted_sum'::text]))),
     CONSTRAINT metric_event_names_check CHECK ((cardinality(event_names) >= 1)),
+    CONSTRAINT metric_group_by_check CHECK ((cardinality(group_by) <= 3)),
     CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
     CONSTRAINT metric_unique_of_check CHECK ((unique_of = ANY (ARRAY['property'::text, 'user'::text, 'customer'::text])))
 );
@@ -1244,6 +1246,18 @@ CREATE TABLE public.usage_distinct (
 
 ALTER TABLE ONLY public.usage_distinct FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.usage_group (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    dimension text NOT NULL COLLATE pg_catalog."C",
+    group_values jsonb NOT NULL,
+    CONSTRAINT usage_group_dimension_check CHECK ((dimension ~ '^[0-9a-f]{32}$'::text)),
+    CONSTRAINT usage_group_group_values_check CHECK ((jsonb_typeof(group_values) = 'array'::text))
+);
+
+ALTER TABLE ONLY public.usage_group FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.usage_rollup (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     customer_id text NOT NULL COLLATE pg_catalog."C",
@@ -1258,6 +1272,7 @@ CREATE TABLE public.usage_rollup (
     last_at timestamp with time zone NOT NULL,
     last_key uuid NOT NULL,
     last_value numeric NOT NULL,
+    value_time numeric DEFAULT 0 NOT NULL,
     CONSTRAINT usage_rollup_bucket_at_check CHECK ((date_bin('00:15:00'::interval, bucket_at, '1970-01-01 00:00:00+00'::timestamp with time zone) = bucket_at)),
     CONSTRAINT usage_rollup_event_count_check CHECK ((event_count >= 0))
 )
@@ -1489,6 +1504,9 @@ ALTER TABLE ONLY public.usage_correction
 
 ALTER TABLE ONLY public.usage_distinct
     ADD CONSTRAINT usage_distinct_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value);
+
+ALTER TABLE ONLY public.usage_group
+    ADD CONSTRAINT usage_group_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, dimension);
 
 ALTER TABLE ONLY public.usage_rollup
     ADD CONSTRAINT usage_rollup_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at);
@@ -2090,6 +2108,12 @@ CREATE POLICY usage_distinct_events ON public.usage_distinct TO candela_events U
 
 CREATE POLICY usage_distinct_wall ON public.usage_distinct TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.usage_group ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY usage_group_events ON public.usage_group TO candela_events USING (true) WITH CHECK (true);
+
+CREATE POLICY usage_group_wall ON public.usage_group TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.usage_rollup ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY usage_rollup_events ON public.usage_rollup TO candela_events USING (true) WITH CHECK (true);
@@ -2250,6 +2274,9 @@ GRANT SELECT,INSERT ON TABLE public.usage_correction TO candela_app;
 
 GRANT SELECT ON TABLE public.usage_distinct TO candela_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.usage_distinct TO candela_events;
+
+GRANT SELECT ON TABLE public.usage_group TO candela_app;
+GRANT SELECT,INSERT ON TABLE public.usage_group TO candela_events;
 
 GRANT SELECT ON TABLE public.usage_rollup TO candela_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rollup TO candela_events;

@@ -13,7 +13,7 @@ from candela.metering.v1 import event_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.catalog.create_metric import NewMetric, create_metric
-from candela_server.catalog.model import Aggregation, Metric
+from candela_server.catalog.model import Aggregation, Metric, UniqueOf
 from candela_server.customer.create_customer import CreateCustomer, create_customer
 from candela_server.customer.create_user import CreateUser, create_user
 from candela_server.customer.model import Customer, CustomerById, User
@@ -92,6 +92,8 @@ class Metering:
         *,
         event_names: Sequence[str] = ("api-call",),
         property_name: str | None = None,
+        unique_of: UniqueOf | None = None,
+        group_by: Sequence[str] = (),
         filled: bool = True,
     ) -> Metric:
         """A new metric, whose history the worker has read already when `filled`."""
@@ -106,6 +108,8 @@ class Metering:
                     event_names=tuple(event_names),
                     property=property_name,
                     unit_name="",
+                    unique_of=unique_of,
+                    group_by=tuple(group_by),
                 ),
             )
         if filled:

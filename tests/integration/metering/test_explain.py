@@ -95,7 +95,9 @@ async def _prepare(metering: Metering, count: int = 300) -> Customer:
     """Events over three months, and others' beside them, so that a scan of all would be a bad plan."""
     metering.metrics = [
         await metering.add_metric(
-            one.value, one, property_name="model" if one is Aggregation.UNIQUE else None
+            one.value.replace("_", "-"),
+            one,
+            property_name="model" if one is Aggregation.UNIQUE else None,
         )
         for one in Aggregation
     ]
@@ -162,7 +164,7 @@ async def _fill_beside(metering: Metering) -> None:
 @pytest.mark.spec("EVT-8")
 async def test_a_hundred_times_the_events__read_as_many_rows_and_pages(metering: Metering) -> None:
     metering.metrics = [
-        await metering.add_metric(one.value, one)
+        await metering.add_metric(one.value.replace("_", "-"), one)
         for one in Aggregation
         if one is not Aggregation.UNIQUE
     ]

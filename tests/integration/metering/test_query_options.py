@@ -150,7 +150,9 @@ async def test_a_users_usage_and_everyones__are_parts_of_one_sum(metering: Meter
     start = datetime(2026, 1, 20, 10, tzinfo=UTC)
     metrics = [
         await metering.add_metric(
-            one.value, one, property_name="model" if one is Aggregation.UNIQUE else None
+            one.value.replace("_", "-"),
+            one,
+            property_name="model" if one is Aggregation.UNIQUE else None,
         )
         for one in Aggregation
     ]

@@ -28,7 +28,7 @@ async def test_a_voided_event__counts_no_longer_anywhere(metering: Metering) -> 
     ada = await metering.add_user(acme)
     metrics = {
         aggregation: await metering.add_metric(
-            aggregation.value,
+            aggregation.value.replace("_", "-"),
             aggregation,
             property_name="model" if aggregation is Aggregation.UNIQUE else None,
         )

@@ -14,6 +14,7 @@ from candela_server.catalog.model import Aggregation, Metric, UniqueOf
 
 from .event_filter import condition, predicate
 from .event_value import Properties, property_text
+from .group import dimension_sql, group_sql
 
 _SERVED = frozenset(
     {
@@ -24,6 +25,7 @@ _SERVED = frozenset(
         Aggregation.MIN,
         Aggregation.LAST,
         Aggregation.UNIQUE,
+        Aggregation.WEIGHTED_SUM,
     }
 )
 
@@ -33,10 +35,13 @@ class MetricReading:
 
     __slots__ = (
         "counts_distinct",
+        "group_by",
         "looks_into_events",
         "matches",
+        "measured_property",
         "metric",
         "metric_id",
+        "weighs_time",
     )
 
     def __init__(self, metric: Metric) -> None:
@@ -44,9 +49,24 @@ class MetricReading:
         self.metric_id: str = metric.id
         # Distinct values have a table of their own.
         self.counts_distinct = metric.aggregation is Aggregation.UNIQUE
+        # What is measured instead of the event's value.
+        self.measured_property = None if self.counts_distinct else metric.property
+        self.weighs_time = metric.aggregation is Aggregation.WEIGHTED_SUM
+        self.group_by = metric.group_by
         # Whether what a group of events adds up to is not enough.
-        self.looks_into_events = self.counts_distinct or bool(metric.filters)
+        self.looks_into_events = (
+            self.counts_distinct
+            or self.weighs_time
+            or bool(metric.filters or metric.group_by or self.measured_property)
+        )
         self.matches = predicate(metric.filters)
+
+    def value_of(self, value: Decimal, properties: Properties) -> Decimal | None:
+        """What is measured of an event with this value; None when it has no such number and is not read."""
+        if self.measured_property is None:
+            return value
+        found = properties.get(self.measured_property)
+        return found if isinstance(found, Decimal) else None
 
     def distinct_value(self, properties: Properties, user_id: str, customer_id: str) -> str | None:
         """The value that is told apart from others; None when the event has none."""
@@ -98,12 +118,18 @@ class Readings:
 class EventSql:
     """The same reading over the table of events, as parts of a statement with named parameters.
 
-    `condition` holds for the events that are read; `distinct` is the value that is told apart.
+    `condition` holds for the events that are read; `value` is what is measured of each, `distinct` the value that is
+    told apart. `dimension` is the hash of its group, whose values `group` has as text[]; without group-by properties
+    it is empty. `weighs_time` says whether values are weighed by time.
     """
 
     event_names: tuple[str, ...]
     condition: LiteralString
+    value: LiteralString
     distinct: LiteralString
+    group: LiteralString
+    dimension: LiteralString
+    weighs_time: bool
     parameters: Mapping[str, Any]
 
 
@@ -113,13 +139,20 @@ def read_metrics(metrics: Iterable[Metric]) -> Readings:
 
 
 def is_rolled_up(metric: Metric) -> bool:
-    """Whether rollups are kept for the metric: not for SQL and not for time-weighted sums."""
+    """Whether rollups are kept for the metric: not for SQL."""
     return metric.aggregation in _SERVED
 
 
 def event_sql(metric: Metric) -> EventSql:
     """How the metric reads the table of events."""
     holds, parameters = condition(metric.filters)
+    value: LiteralString = "value"
+    if metric.property and metric.aggregation is not Aggregation.UNIQUE:
+        value = _PROPERTY_AS_NUMBER
+        holds += f" AND {value} IS NOT NULL"
+        parameters["measured_property"] = metric.property
+    group, names = group_sql(metric.group_by)
+    parameters.update(names)
     distinct: LiteralString
     match metric.unique_of:
         case UniqueOf.USER:
@@ -129,7 +162,21 @@ def event_sql(metric: Metric) -> EventSql:
         case _:
             distinct = "(properties ->> %(unique_property)s::text)"
             parameters["unique_property"] = metric.property or ""
-    return EventSql(tuple(metric.event_names), holds, distinct, parameters)
+    return EventSql(
+        event_names=tuple(metric.event_names),
+        condition=holds,
+        value=value,
+        distinct=distinct,
+        group=group,
+        dimension=dimension_sql(group) if metric.group_by else "",
+        weighs_time=metric.aggregation is Aggregation.WEIGHTED_SUM,
+        parameters=parameters,
+    )
 
+
+# CASE, because nothing else keeps the cast away from what is no number.
+_PROPERTY_AS_NUMBER: LiteralString = """
+    (CASE WHEN jsonb_typeof(properties -> %(measured_property)s::text) = 'number'
+          THEN (properties ->> %(measured_property)s::text)::numeric END)"""
 
 _NONE: list[MetricReading] = []

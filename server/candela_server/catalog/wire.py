@@ -49,6 +49,7 @@ from .model import (
 )
 from .price_wire import price_from_proto
 from .refs import ById, BySlug, Ref
+from .sql_metric_wire import new_sql_metric_from_proto, sql_to_proto
 
 MAX_METRICS = 50
 MAX_FEATURES = 200
@@ -136,13 +137,14 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
     """The new metric; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
         for name, set_, spec_ids in (
-            ("sql", new.HasField("sql"), "EVT-6"),
             ("group_by", bool(new.group_by), "EVT-5"),
             # Usage is read per customer, where different customers are always one.
             ("unique_of", new.unique_of == metric_pb2.UNIQUE_OF_CUSTOMER, "EVT-5, EVT-12"),
         ):
             if set_:
                 raise Unserved(f"NewMetric.{name}", spec_ids, field=name)
+        if new.HasField("sql"):
+            return new_sql_metric_from_proto(fields, new)
         if new.aggregation == metric_pb2.AGGREGATION_WEIGHTED_SUM:
             raise Unserved("AGGREGATION_WEIGHTED_SUM", "EVT-5", field="aggregation")
         if len(new.event_names) > MAX_EVENT_NAMES:
@@ -242,13 +244,14 @@ def metric_to_proto(metric: Metric) -> metric_pb2.Metric:
         id=metric.id,
         slug=metric.slug,
         name=metric.name,
-        aggregation=_AGGREGATIONS[metric.aggregation],
+        aggregation=_AGGREGATIONS.get(metric.aggregation, metric_pb2.AGGREGATION_UNSPECIFIED),
         event_names=metric.event_names,
         property=metric.property or "",
         unique_of=_UNIQUE_OF[metric.unique_of or UniqueOf.PROPERTY]
         if metric.aggregation is Aggregation.UNIQUE
         else metric_pb2.UNIQUE_OF_UNSPECIFIED,
         filters=[filter_to_proto(one) for one in metric.filters],
+        sql=sql_to_proto(metric.sql) if metric.sql else None,
         unit_name=metric.unit_name,
         created_at=timestamp_to_proto(metric.created_at),
         archived_at=optional_timestamp_to_proto(metric.archived_at),

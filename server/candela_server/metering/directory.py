@@ -124,7 +124,7 @@ class Directory:
             lateness=settings.event_lateness,
             metric_version=version,
             readings=readings,
-            unfilled=not readings.by_id.keys() <= filled,
+            unfilled=not readings.to_fill <= filled,
             made_at_s=now_s,
         )
         self._books[merchant_id] = book

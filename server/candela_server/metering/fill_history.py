@@ -17,9 +17,10 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import store
+from . import sql_store, store
 from .read_counters import Counters
 from .rules.metric_reading import event_sql, is_rolled_up
+from .rules.sql_metric_marks import is_indexed
 
 log = structlog.get_logger()
 
@@ -36,7 +37,7 @@ async def fill_history(
         metrics = [
             metric
             for metric in await catalog.list_metrics(tx)
-            if metric.id not in filled and is_rolled_up(metric)
+            if metric.id not in filled and (is_rolled_up(metric) or is_indexed(metric))
         ]
     done = 0
     for metric in metrics:
@@ -47,7 +48,9 @@ async def fill_history(
             if count > MAX_HISTORY:
                 log.warning("metric_history_too_long", merchant_id=merchant_id, metric_id=metric.id)
                 continue
-            if count:
+            if metric.sql is not None:
+                await sql_store.mark_history(connection, merchant_id, metric.id, reading)
+            elif count:
                 await store.fill_rollups(connection, merchant_id, metric.id, reading)
                 if metric.aggregation is Aggregation.UNIQUE:
                     await store.fill_distinct_values(connection, merchant_id, metric.id, reading)

@@ -27,7 +27,7 @@ from candela_server.kernel.errors import Reason
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import store
+from . import sql_store, store
 from .cache import Bump, Span
 from .directory import Directory
 from .fill_history import fill_history
@@ -293,6 +293,14 @@ class Ingestor:
                     (event.row for events in survivors.values() for event in events),
                 )
                 await _add(connection, folded)
+                await sql_store.mark_buckets(
+                    connection,
+                    [
+                        (merchant_id, *mark)
+                        for merchant_id, events in sorted(survivors.items())
+                        for mark in readings[merchant_id].indexed.marks(events)
+                    ],
+                )
             sequence = await store.count_flush(connection, writer.number, now)
             if sequence is None:
                 raise _WriterForgottenError

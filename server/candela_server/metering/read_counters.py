@@ -26,6 +26,7 @@ from candela_server.storage.events import EventStore
 from . import query_usage, store
 from .cache import Bump, CounterCache, CounterError, Expectation, counter_id
 from .model import UsageAsk
+from .read_sql_now import SqlReads
 from .rules.bucket import to_microseconds
 
 log = structlog.get_logger()
@@ -61,6 +62,7 @@ class Counters:
         self._clock = clock
         self._waiting: list[_Waiting] = []
         self._missing: dict[tuple[str, str], list[_Waiting]] = {}
+        self._sql = SqlReads(events)
         self._readers = 0
         self._reading = False
         self._together = 1
@@ -78,6 +80,7 @@ class Counters:
 
     async def stop(self) -> None:
         """Ends what runs in the background."""
+        await self._sql.stop()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -91,6 +94,8 @@ class Counters:
         """The same, each with where it came from."""
         if not asks:
             return []
+        if any(ask.metric.sql is not None for ask in asks):
+            return await self._read_with_sql(merchant_id, asks)
         loop = asyncio.get_running_loop()
         waiting = [(merchant_id, ask, loop.create_future()) for ask in asks]
         if self._trusts_redis():
@@ -103,6 +108,16 @@ class Counters:
         if len(waiting) == 1:
             return [await waiting[0][2]]
         return list(await asyncio.gather(*[future for _, _, future in waiting]))
+
+    async def _read_with_sql(self, merchant_id: str, asks: Sequence[UsageAsk]) -> list[Reading]:
+        """The same where some metrics are queries: these are read from the database each time, beside the others."""
+        built_in = [ask for ask in asks if ask.metric.sql is None]
+        found, measured = await asyncio.gather(
+            self.read_marked(merchant_id, built_in),
+            self._sql.read(merchant_id, [ask for ask in asks if ask.metric.sql is not None]),
+        )
+        counted, queried = iter(found), iter(measured)
+        return [next(counted) if ask.metric.sql is None else (next(queried), False) for ask in asks]
 
     async def bump(self, writer: int, sequence: int, bumps: Sequence[Bump]) -> None:
         """Brings a committed flush into the counters, or makes all of them read as missing."""

@@ -34,7 +34,7 @@ from .model import (
 )
 from .query_usage import aggregate_many, query_buckets
 from .rules.bucket import TooManyBucketsError, calendar_month
-from .rules.metric_reading import is_rolled_up
+from .rules.metric_reading import is_measured
 
 MAX_WINDOW: Final = timedelta(days=1100)
 """Three years: what a person compares; a longer answer would be many queries for the server."""
@@ -98,7 +98,7 @@ async def get_usage(
         who=who,
         window=window,
         usages=[
-            MeasuredUsage(metric=metric, value=value, filled=metric.id in filled)
+            MeasuredUsage(metric=metric, value=value, filled=_is_filled(metric, filled))
             for metric, value in zip(metrics, values, strict=True)
         ],
     )
@@ -126,7 +126,12 @@ async def query_usage(
         raise InvalidInput(
             f"{error}; ask for a shorter window or larger buckets", field="window"
         ) from error
-    return BucketedUsage(who=who, metric=metric, buckets=buckets, filled=metric.id in filled)
+    return BucketedUsage(who=who, metric=metric, buckets=buckets, filled=_is_filled(metric, filled))
+
+
+def _is_filled(metric: Metric, filled: set[str]) -> bool:
+    """Whether events from before the metric are in its answers; a query reads the events themselves."""
+    return metric.sql is not None or metric.id in filled
 
 
 async def _resolve(
@@ -151,14 +156,14 @@ async def _metrics(tx: Tx, refs: tuple[Ref, ...] | list[Ref]) -> list[Metric]:
     """The metrics that are named, in that order; all that are kept and not archived, by slug, when none is."""
     known = await catalog.list_metrics(tx)
     if not refs:
-        listed = [one for one in known if one.archived_at is None and is_rolled_up(one)]
+        listed = [one for one in known if one.archived_at is None and is_measured(one)]
         return sorted(listed, key=lambda one: one.slug)
     by_id: dict[str, Metric] = {metric.id: metric for metric in known}
     by_slug: dict[str, Metric] = {metric.slug: metric for metric in known}
     found = []
     for ref in refs:
         metric = by_id.get(ref.id) if isinstance(ref, ById) else by_slug.get(ref.slug)
-        if metric is None or not is_rolled_up(metric):
+        if metric is None or not is_measured(metric):
             raise MetricNotFoundError(str(ref))
         found.append(metric)
     return found

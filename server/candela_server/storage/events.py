@@ -18,6 +18,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from candela_server.kernel.errors import Unavailable
 
+from .sql_sandbox import SqlSandbox
+
 ACQUIRE_TIMEOUT_S = 5.0
 WRITERS = 2
 """Two flushes can overlap: while one waits for its commit, the other is prepared."""
@@ -42,6 +44,8 @@ class EventStore:
         """Connects on `open`."""
         self._writers = _pool(url, WRITERS, "60s")
         self._readers = _pool(url, readers, "30s")
+        self.sandbox = SqlSandbox(url)
+        """Where metrics in SQL are run (EVT-6)."""
 
     async def open(self) -> None:
         """Makes the pools. Raises EventStoreUnavailableError when the database is not there."""
@@ -50,11 +54,13 @@ class EventStore:
                 await pool.open(wait=True, timeout=ACQUIRE_TIMEOUT_S)
             except PoolTimeout as error:
                 raise EventStoreUnavailableError from error
+        await self.sandbox.open()
 
     async def close(self) -> None:
         """Ends the connections."""
         for pool in (self._writers, self._readers):
             await pool.close()
+        await self.sandbox.close()
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[Connection]:

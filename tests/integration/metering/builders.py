@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from candela.metering.v1 import event_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.catalog.create_metric import NewMetric, create_metric
-from candela_server.catalog.model import Aggregation, Metric
+from candela_server.catalog.model import Aggregation, Metric, PropertyFilter, SqlMetric
 from candela_server.customer.create_customer import CreateCustomer, create_customer
 from candela_server.customer.create_user import CreateUser, create_user
 from candela_server.customer.model import Customer, CustomerById, User
@@ -29,6 +30,9 @@ from candela_server.metering.read_counters import Counters
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
+
+
+_numbers = count(1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +106,33 @@ class Metering:
                     event_names=tuple(event_names),
                     property=property_name,
                     unit_name="",
+                ),
+            )
+
+    async def add_sql_metric(
+        self,
+        query: str,
+        *,
+        indexed: bool = False,
+        event_names: Sequence[str] = ("api-call",),
+        filters: Sequence[PropertyFilter] = (),
+        slug: str | None = None,
+    ) -> Metric:
+        """A new metric that is a query."""
+        slug = slug or f"sql-{next(_numbers)}"
+        async with self.db.writing(self.merchant_id) as tx:
+            return await create_metric(
+                tx,
+                self.clock,
+                NewMetric(
+                    slug=slug,
+                    name=slug,
+                    aggregation=Aggregation.SQL,
+                    event_names=tuple(event_names),
+                    property=None,
+                    unit_name="",
+                    filters=tuple(filters),
+                    sql=SqlMetric(query, indexed),
                 ),
             )
 

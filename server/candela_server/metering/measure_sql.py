@@ -12,13 +12,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 from candela_server.catalog.rules.sql_metric.query import SqlQuery, indexed_aggregate, read_sql
 from candela_server.catalog.rules.sql_metric.tree import Aggregate
 from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.money import exact
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.sql_sandbox import Row, SandboxSession, SqlMetricFailedError
 
@@ -120,8 +119,7 @@ async def _from_buckets(
     stale = await sql_store.list_stale_buckets(shared.connection, shared.merchant_id, part)
     rows: list[Row] = []
     for run in _runs([bucket_at for bucket_at, _ in stale]):
-        found = await _measure_run(shared, session, ask, query, kept, run)
-        rows += found
+        rows += await _measure_run(shared, session, ask, query, kept, run)
     _note(shared, part, stale, rows)
     for edge in split(ask.window).edges:
         scope = _scope(shared.merchant_id, ask, edge)
@@ -134,10 +132,10 @@ async def _from_buckets(
                 shared.connection, shared.merchant_id, part, sorted(members)
             )
         )
-    total, least, most = await sql_store.read_buckets(shared.connection, shared.merchant_id, part)
     values = [value for _, value, _ in rows if value is not None]
-    known = {"min": least, "max": most}.get(kept.function, total)
-    return _together(kept.function, [*values, *([known] if known is not None else [])])
+    return await sql_store.read_buckets(
+        shared.connection, shared.merchant_id, part, _combining(kept), values
+    )
 
 
 async def _measure_run(
@@ -154,6 +152,17 @@ async def _measure_run(
     named = run if len(run) <= _MAX_NAMED else []
     text = bucket_query(query.select, kept, ask.metric, scope, named)
     return [row for row in await session.run(scope, text, MAX_ROWS) if row[0] in wanted]
+
+
+def _combining(kept: Aggregate) -> Literal["sum", "min", "max"]:
+    """What makes one number of the quarter-hours' numbers."""
+    match kept.function:
+        case "min":
+            return "min"
+        case "max":
+            return "max"
+        case _:
+            return "sum"
 
 
 def _runs(buckets: Sequence[datetime]) -> list[list[datetime]]:
@@ -187,21 +196,6 @@ def _note(
                 members=members,
             )
         )
-
-
-def _together(function: str, values: Sequence[Decimal]) -> Decimal | None:
-    if not values:
-        return None
-    if any(not value.is_finite() for value in values):
-        raise SqlResultError
-    match function:
-        case "min":
-            return min(values)
-        case "max":
-            return max(values)
-        case _:
-            with exact():
-                return sum(values, Decimal(0))
 
 
 def _scope(merchant_id: str, ask: UsageAsk, window: Interval) -> SqlScope:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from candela_server.storage.events import Connection
 
 from .rules.bucket import from_microseconds
 from .rules.metric_reading import EventSql
+from .rules.sql_metric_binding import PLACES
 from .usage_store import Part
 
 MarkRow: TypeAlias = tuple[str, str, str, str, int]
@@ -104,16 +105,25 @@ async def list_stale_buckets(
 
 
 async def read_buckets(
-    connection: Connection, merchant_id: str, part: Part
-) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """The sum, least and largest of the quarter-hours of a part that are measured."""
+    connection: Connection,
+    merchant_id: str,
+    part: Part,
+    function: Literal["sum", "min", "max"],
+    others: Sequence[Decimal],
+) -> Decimal | None:
+    """The sum, least or largest of a part's measured quarter-hours and of `others`, to PLACES places."""
     cursor = await connection.execute(
-        f"SELECT sum(value), min(value), max(value) FROM sql_bucket WHERE {_PART} AND measured = revision",
-        _parameters(merchant_id, part),
+        f"""
+        SELECT round({function}(value), {PLACES}) FROM (
+            SELECT value FROM sql_bucket WHERE {_PART} AND measured = revision
+            UNION ALL SELECT unnest(%(others)s::numeric[])
+        ) AS found
+        """,
+        {**_parameters(merchant_id, part), "others": list(others)},
     )
     row = await cursor.fetchone()
     assert row is not None
-    return row[0], row[1], row[2]
+    return row[0] if row[0] is None else Decimal(row[0])
 
 
 async def count_members(

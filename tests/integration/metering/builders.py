@@ -31,7 +31,6 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
-
 _numbers = count(1)
 
 

@@ -22,11 +22,15 @@ from candela_server.catalog.rules.sql_metric.tree import (
 )
 from candela_server.metering.model import SqlScope
 
-from .aggregation import average
+from .aggregation import plain
 from .event_filter import condition
 
 MAX_MAGNITUDE: Final = Decimal(10) ** 60
 """Beyond this a result is a mistake; a sum of a billion of the largest values is below."""
+
+
+PLACES: Final = 12
+"""To which a result is rounded, half away from zero; what lies in between is exact."""
 
 
 class SqlResultError(ValueError):
@@ -37,7 +41,7 @@ def window_query(select: Select, metric: Metric, scope: SqlScope) -> str:
     """The metric's one number over a scope."""
     output = select.outputs[0].expression
     return (
-        f"SELECT NULL::timestamptz, ({output.sql})::numeric, NULL::text[] "
+        f"SELECT NULL::timestamptz, round(({output.sql})::numeric, {PLACES}), NULL::text[] "
         f"FROM {_source(select, metric, scope)}{_where(select.where)}"
     )
 
@@ -63,7 +67,7 @@ def bucket_query(
 
 
 def usage_of(value: Decimal | None) -> Decimal:
-    """A query's result as usage: rounded half-up to 12 places, 0 for NULL, which is what nothing adds up to.
+    """A query's rounded result as usage; 0 for NULL, which is what nothing adds up to.
 
     Raises SqlResultError for NaN, infinity and what is too large to be meant.
     """
@@ -71,7 +75,7 @@ def usage_of(value: Decimal | None) -> Decimal:
         return Decimal(0)
     if not value.is_finite() or abs(value) >= MAX_MAGNITUDE:
         raise SqlResultError
-    return average(value, 1)
+    return plain(value)
 
 
 def _render(select: Select, metric: Metric, scope: SqlScope) -> str:

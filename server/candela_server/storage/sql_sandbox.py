@@ -161,10 +161,14 @@ class SandboxSession:
 class SqlSandbox:
     """The pool. Connects when the first metric in SQL is measured."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, statement_timeout_s: int = STATEMENT_TIMEOUT_S) -> None:
         self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
             url,
-            kwargs={"options": _OPTIONS, "application_name": "candela-sql", "autocommit": True},
+            kwargs={
+                "options": f"{_OPTIONS} -c statement_timeout={statement_timeout_s}s",
+                "application_name": "candela-sql",
+                "autocommit": True,
+            },
             min_size=0,
             max_size=SESSIONS,
             open=False,
@@ -215,7 +219,7 @@ _OPTIONS = " ".join(
     [
         "-c role=candela_events -c default_transaction_read_only=on -c timezone=UTC",
         "-c standard_conforming_strings=on -c search_path=pg_catalog,pg_temp",
-        f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout=2s",
+        "-c lock_timeout=2s",
         "-c idle_in_transaction_session_timeout=60s",
         f"-c work_mem={_WORK_MEM_MB}MB -c hash_mem_multiplier=1 -c jit=off -c max_parallel_workers_per_gather=0",
     ]

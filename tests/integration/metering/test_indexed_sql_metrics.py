@@ -119,7 +119,10 @@ def test_any_small_history__both_flavours_agree(metering: Metering, data: st.Dat
         acme, now = await metering.add_customer(), metering.clock.now()
         start_at = now - timedelta(hours=3)
         pairs = [
-            (await metering.add_sql_metric(query), await metering.add_sql_metric(query, indexed=True))
+            (
+                await metering.add_sql_metric(query),
+                await metering.add_sql_metric(query, indexed=True),
+            )
             for query in _QUERIES[:5]
         ]
         for number, (minute, value) in enumerate(zip(minutes, values, strict=True)):
@@ -177,7 +180,9 @@ async def test_quarter_hour_marked_as_changed__is_measured_anew(metering: Meteri
         await connection.execute(
             "UPDATE event SET value = 5 WHERE merchant_id = %s", [metering.merchant_id]
         )
-        await sql_store.mark_buckets(connection, [(metering.merchant_id, acme.id, metric.id, "", at)])
+        await sql_store.mark_buckets(
+            connection, [(metering.merchant_id, acme.id, metric.id, "", at)]
+        )
 
     assert await metering.usage(metric, acme) == 5
 

@@ -30,6 +30,16 @@ MAX_WEIGHT: Final = 20
 """Stored texts that may be put together into one: 10 kB of it."""
 
 _NUMBER = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?|-?\.[0-9]{1,38}")
+_OPERATIONS = frozenset(
+    [
+        "AEXPR_OP",
+        "AEXPR_LIKE",
+        "AEXPR_ILIKE",
+        "AEXPR_DISTINCT",
+        "AEXPR_NOT_DISTINCT",
+        "AEXPR_NULLIF",
+    ]
+)
 _PATTERNS = {"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE"}
 _TESTS = {
     "IS_TRUE": "IS TRUE",
@@ -136,7 +146,7 @@ class Translator:
         operator = names[0]
         if kind in ("AEXPR_IN", "AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN"):
             return self._membership(kind, operator, fields)
-        if "rexpr" not in fields:
+        if kind not in _OPERATIONS or "rexpr" not in fields:
             raise SqlRefusedError(f"operator {operator[:20]}", "is not allowed here", offset)
         right = self.read(fields["rexpr"])
         if "lexpr" not in fields:
@@ -154,11 +164,9 @@ class Translator:
                 left, right = _alike(left, right, offset)
                 word = "IS DISTINCT FROM" if kind == "AEXPR_DISTINCT" else "IS NOT DISTINCT FROM"
                 return _of(Type.BOOLEAN, f"({left.sql} {word} {right.sql})", offset, left, right)
-            case "AEXPR_NULLIF":
+            case _:
                 left, right = _alike(left, right, offset)
                 return _of(left.type, f"nullif({left.sql}, {right.sql})", offset, left, right)
-            case _:
-                raise SqlRefusedError(f"operator {operator[:20]}", "is not allowed", offset)
 
     def _membership(self, kind: str, operator: str, fields: Fields) -> Expression:
         offset = offset_of(fields)

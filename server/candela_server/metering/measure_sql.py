@@ -7,6 +7,7 @@ missing is measured in the snapshot of the answer and kept for the next one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,12 @@ from candela_server.catalog.rules.sql_metric.tree import Aggregate
 from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
-from candela_server.storage.sql_sandbox import Row, SandboxSession, SqlMetricFailedError
+from candela_server.storage.sql_sandbox import (
+    Row,
+    SandboxSession,
+    SqlMetricFailedError,
+    SqlMetricTooCostlyError,
+)
 
 from . import sql_store
 from .model import SqlScope, UsageAsk
@@ -37,6 +43,9 @@ MAX_MEMBERS: Final = 10_000
 
 MAX_KEPT: Final = 20_000
 """Quarter-hours kept after one answer; the next one keeps more."""
+
+BUDGET_S: Final = 120.0
+"""For all queries of one call: a billing run of a thousand customers takes a few seconds of it."""
 
 _MAX_NAMED: Final = 96
 """Quarter-hours that one query names; more of them are read as all between the first and the last."""
@@ -65,6 +74,7 @@ class SqlReading:
     merchant_id: str
     connection: Connection
     session: SandboxSession | None = None
+    until_s: float = 0.0
     measured: list[MeasuredBucket] = field(default_factory=list)
 
 
@@ -82,7 +92,8 @@ async def reading(
         row = await cursor.fetchone()
         assert row is not None
         await session.share(row[0])
-        shared = SqlReading(merchant_id, connection, session)
+        until_s = asyncio.get_running_loop().time() + BUDGET_S
+        shared = SqlReading(merchant_id, connection, session, until_s)
         yield shared
     if shared.measured:
         # Only a saving for the next answer: whoever asked is not made to wait for a busy database or to fail by it.
@@ -95,6 +106,8 @@ async def measure(shared: SqlReading, ask: UsageAsk) -> Decimal:
     """What a metric in SQL measured. Raises SqlMetricResultError and the sandbox's errors."""
     assert ask.metric.sql is not None, "only queries are measured here"
     assert shared.session is not None, "a reading for such an ask has a session"
+    if asyncio.get_running_loop().time() > shared.until_s:
+        raise SqlMetricTooCostlyError
     query = read_sql(ask.metric.sql.query)
     try:
         whole = split(ask.window).whole if ask.metric.sql.indexed else None

@@ -6,7 +6,8 @@ procrastinate keeps its jobs in PostgreSQL, so that there is no queue of our own
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from candela_server.billing import read as billing
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
 from candela_server.kernel.clock import Clock
+from candela_server.kernel.errors import CandelaError
 from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
 from candela_server.metering import tasks as metering
@@ -83,10 +85,12 @@ class Worker:
             due = await subscription.list_merchants_with_due(tx, now)
             drafts = await billing.list_merchants_with_drafts(tx, now)
         for merchant_id in drafts:
-            await finalize_due(self.db, self.events, merchant_id, now=now)
+            with _alone(merchant_id):
+                await finalize_due(self.db, self.events, merchant_id, now=now)
         for merchant_id in due:
-            billed = await run_billing(self.db, self.events, merchant_id, now=now)
-            log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
+            with _alone(merchant_id):
+                billed = await run_billing(self.db, self.events, merchant_id, now=now)
+                log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
 
     def _app(self) -> procrastinate.App:
         app = procrastinate.App(
@@ -140,6 +144,19 @@ class Worker:
                     pass
             except Exception as error:  # the database may be away for a while
                 log.warning("relay_failed", exc_info=error)
+
+
+@contextmanager
+def _alone(merchant_id: str) -> Iterator[None]:
+    """Keeps what is wrong with one merchant, such as a metric whose SQL fails, from stopping the billing of others."""
+    try:
+        yield
+    except (
+        CandelaError
+    ) as error:  # the next minute tries again; nothing of the merchant was billed wrongly
+        log.error(
+            "billing_failed", merchant_id=merchant_id, reason=error.reason, message=error.message
+        )
 
 
 def _clock_of(announcement: Announcement) -> dict[str, Any]:

@@ -7,16 +7,22 @@ from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from candela_server.catalog.model import Aggregation, FilterOperator, PropertyFilter
+from candela_server.catalog.rules.sql_metric.query import read_sql
+from candela_server.kernel.errors import Reason
 from candela_server.kernel.interval import Interval
-from candela_server.metering.model import BucketSize, UsageAsk, UsageOf
+from candela_server.metering.measure_sql import SqlMetricResultError
+from candela_server.metering.model import BucketSize, SqlScope, UsageAsk, UsageOf
 from candela_server.metering.query_usage import (
     aggregate_beside_keys,
     aggregate_many,
     query_buckets,
 )
+from candela_server.metering.rules.sql_metric_binding import window_query
+from candela_server.storage import sql_sandbox
 
 from tests.integration.metering.builders import Metering, event
 
@@ -195,3 +201,55 @@ async def test_events_of_another_merchant_or_customer__are_never_in_the_number(
     assert await metering.usage(metric, acme) == 1
     # The other merchant's id of a customer, under this merchant's metric, shows nothing.
     assert await metering.usage(metric, foreign) == 0
+
+
+@pytest.mark.spec("EVT-6")
+@pytest.mark.parametrize("indexed", [False, True], ids=["plain", "indexed"])
+async def test_result_that_is_no_sensible_number__is_an_error_and_never_zero(
+    metering: Metering, indexed: bool
+) -> None:
+    acme = await metering.add_customer()
+    factors = " * ".join(["value"] * 4)
+    metric = await metering.add_sql_metric(
+        f"SELECT sum({factors}) FROM events", indexed=indexed
+    )
+    await metering.record(event("1", acme, "9" * 20))
+
+    with pytest.raises(SqlMetricResultError) as failed:
+        await metering.usage(metric, acme)
+
+    assert failed.value.reason is Reason.SQL_METRIC_REFUSED
+    assert failed.value.metadata["metric"] == metric.slug
+
+
+@pytest.mark.spec("EVT-6")
+async def test_window_of_a_month__reads_its_partitions_by_the_index(
+    metering: Metering, postgres_dsn: str
+) -> None:
+    acme, now = await metering.add_customer(), metering.clock.now()
+    metric = await metering.add_sql_metric("SELECT sum(value) FROM events")
+    assert metric.sql is not None
+    await metering.record(event("1", acme), event("2", acme, at=now - timedelta(days=29)))
+    scope = SqlScope(
+        merchant_id=metering.merchant_id,
+        customer_id=acme.id,
+        user_id="",
+        window=Interval(now - timedelta(days=10), now),
+    )
+    query = window_query(read_sql(metric.sql.query).select, metric, scope)
+
+    with psycopg.connect(postgres_dsn) as connection:
+        connection.execute("SET ROLE candela_events")
+        connection.execute(sql_sandbox._EVENTS.encode())
+        connection.execute(
+            "INSERT INTO sandbox_scope VALUES (true, %s, %s, '', %s, %s)",
+            [scope.merchant_id, acme.id, scope.window.start_at, scope.window.end_at],
+        )
+        connection.execute("SET LOCAL enable_seqscan = off")
+        rows = connection.execute(f"EXPLAIN {query}".encode()).fetchall()
+    plan = "\n".join(row[0] for row in rows)
+
+    assert "event_202601" in plan or "_hyper_" in plan
+    assert "event_202512" not in plan
+    assert "Index Cond: ((merchant_id = 'mer_" in plan.replace("(event.", "(")
+    assert "happened_at >= '2026-01-21" in plan

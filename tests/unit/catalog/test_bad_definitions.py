@@ -571,7 +571,24 @@ def test_filter_that_means_nothing__is_refused_by_its_field(
     assert fields_of(caught) == [field]
 
 
-@pytest.mark.spec("EVT-5", "EVT-6", "EVT-12")
+@pytest.mark.spec("EVT-6")
+def test_query_beside_an_aggregation__is_refused_field_by_field() -> None:
+    new = metric_pb2.NewMetric(
+        slug="calls",
+        name="Calls",
+        aggregation=metric_pb2.AGGREGATION_SUM,
+        property="size",
+        unique_of=metric_pb2.UNIQUE_OF_USER,
+        sql=metric_pb2.SqlMetric(query=""),
+    )
+
+    with pytest.raises(InvalidInput) as caught:
+        new_metric_from_proto(new)
+
+    assert sorted(fields_of(caught)) == ["aggregation", "property", "sql.query", "unique_of"]
+
+
+@pytest.mark.spec("EVT-5", "EVT-12")
 @pytest.mark.parametrize(
     "new",
     [
@@ -581,9 +598,8 @@ def test_filter_that_means_nothing__is_refused_by_its_field(
         metric_pb2.NewMetric(
             aggregation=metric_pb2.AGGREGATION_UNIQUE, unique_of=metric_pb2.UNIQUE_OF_CUSTOMER
         ),
-        metric_pb2.NewMetric(sql=metric_pb2.SqlMetric(query="SELECT 1")),
     ],
-    ids=["weighted sum", "group by", "property instead of value", "customers", "sql"],
+    ids=["weighted sum", "group by", "property instead of value", "customers"],
 )
 def test_metric_that_metering_would_not_honour__is_not_served(new: metric_pb2.NewMetric) -> None:
     new.slug = new.name = "calls"

@@ -210,9 +210,7 @@ async def test_result_that_is_no_sensible_number__is_an_error_and_never_zero(
 ) -> None:
     acme = await metering.add_customer()
     factors = " * ".join(["value"] * 4)
-    metric = await metering.add_sql_metric(
-        f"SELECT sum({factors}) FROM events", indexed=indexed
-    )
+    metric = await metering.add_sql_metric(f"SELECT sum({factors}) FROM events", indexed=indexed)
     await metering.record(event("1", acme, "9" * 20))
 
     with pytest.raises(SqlMetricResultError) as failed:

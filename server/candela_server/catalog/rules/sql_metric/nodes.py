@@ -18,7 +18,7 @@ Fields: TypeAlias = Mapping[str, Any]
 MAX_QUERY: Final = 10_000
 MAX_NODES: Final = 1_000
 """Nodes of the tree; a tree of ten thousand characters can have more, and none that a person wrote has."""
-MAX_DEPTH: Final = 60
+MAX_DEPTH: Final = 100
 
 _NAMES: Final = {
     "SelectStmt": "a SELECT here",

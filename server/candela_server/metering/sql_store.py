@@ -97,7 +97,7 @@ async def list_stale_buckets(
     cursor = await connection.execute(
         f"""
         SELECT bucket_at, revision FROM sql_bucket
-        WHERE {_PART} AND measured IS DISTINCT FROM revision ORDER BY bucket_at
+        WHERE merchant_id = %(merchant_id)s AND {_PART} AND measured IS DISTINCT FROM revision ORDER BY bucket_at
         """,
         _parameters(merchant_id, part),
     )
@@ -115,7 +115,7 @@ async def read_buckets(
     cursor = await connection.execute(
         f"""
         SELECT round({function}(value), {PLACES}) FROM (
-            SELECT value FROM sql_bucket WHERE {_PART} AND measured = revision
+            SELECT value FROM sql_bucket WHERE merchant_id = %(merchant_id)s AND {_PART} AND measured = revision
             UNION ALL SELECT unnest(%(others)s::numeric[])
         ) AS found
         """,
@@ -133,7 +133,7 @@ async def count_members(
     cursor = await connection.execute(
         f"""
         SELECT count(DISTINCT member COLLATE "C") FROM (
-            SELECT unnest(members) AS member FROM sql_bucket WHERE {_PART} AND measured = revision
+            SELECT unnest(members) AS member FROM sql_bucket WHERE merchant_id = %(merchant_id)s AND {_PART} AND measured = revision
             UNION ALL SELECT unnest(%(others)s::text[])
         ) AS found
         """,
@@ -185,7 +185,7 @@ async def keep_buckets(
     )
 
 
-_PART = """merchant_id = %(merchant_id)s AND customer_id = %(customer_id)s AND metric_id = %(metric_id)s
+_PART = """customer_id = %(customer_id)s AND metric_id = %(metric_id)s
           AND user_id = %(user_id)s AND bucket_at >= %(start_at)s AND bucket_at < %(end_at)s"""
 
 

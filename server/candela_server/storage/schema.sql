@@ -150,22 +150,22 @@ CREATE FUNCTION public.candela_measure(query text, most_cost double precision, m
     SET cursor_tuple_fraction TO '1.0'
     AS $$
 DECLARE
-    found refcursor;
-    plan  text;
-    count integer := 0;
+    reading refcursor;
+    plan text;
+    seen integer := 0;
 BEGIN
-    OPEN found NO SCROLL FOR EXECUTE 'EXPLAIN (FORMAT JSON) ' || query;
-    FETCH found INTO plan;
-    CLOSE found;
+    OPEN reading NO SCROLL FOR EXECUTE 'EXPLAIN (FORMAT JSON) ' || query;
+    FETCH reading INTO plan;
+    CLOSE reading;
     IF (plan::jsonb #>> '{0,Plan,Total Cost}')::double precision > most_cost THEN
         RAISE EXCEPTION 'the query costs too much' USING ERRCODE = 'CS001';
     END IF;
-    OPEN found NO SCROLL FOR EXECUTE query;
+    OPEN reading NO SCROLL FOR EXECUTE query;
     LOOP
-        FETCH found INTO bucket_at, value, members;
+        FETCH reading INTO bucket_at, value, members;
         EXIT WHEN NOT FOUND;
-        count := count + 1;
-        IF count > most_rows THEN
+        seen := seen + 1;
+        IF seen > most_rows THEN
             RAISE EXCEPTION 'the query gives too many rows' USING ERRCODE = 'CS002';
         END IF;
         RETURN NEXT;

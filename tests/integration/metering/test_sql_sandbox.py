@@ -220,13 +220,15 @@ def test_role__can_do_nothing_else(postgres_dsn: str) -> None:
             "SELECT 1 FROM pg_auth_members WHERE member = 'candela_sql'::regrole"
         ).fetchall()
         relations = connection.execute(
-            "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND ("
+            "SELECT oid::regclass::text FROM pg_class "
+            "WHERE (relnamespace = 'public'::regnamespace OR relname LIKE '\\_hyper\\_%chunk') AND ("
             "  has_table_privilege('candela_sql', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')"
             "  OR relkind IN ('r', 'v', 'm', 'p') AND has_any_column_privilege('candela_sql', oid, 'SELECT'))"
             "  AND relkind <> 'S'"
         ).fetchall()
         definers = connection.execute(
-            "SELECT proname FROM pg_proc WHERE prosecdef AND has_function_privilege('candela_sql', oid, 'EXECUTE')"
+            "SELECT proname FROM pg_proc WHERE prosecdef AND has_function_privilege('candela_sql', oid, 'EXECUTE') "
+            "AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')"
         ).fetchall()
         schemas = connection.execute(
             "SELECT nspname FROM pg_namespace WHERE has_schema_privilege('candela_sql', oid, 'CREATE') "

@@ -18,7 +18,8 @@ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL;
     END;
-    IF NOT pg_has_role(current_user, 'candela_sql', 'MEMBER') THEN
+    -- Who made a role may grant it, which is not yet to be able to take it.
+    IF NOT pg_has_role(current_user, 'candela_sql', 'SET') THEN
         EXECUTE format('GRANT candela_sql TO %I', current_user);
     END IF;
     -- The session's role makes its temporary view.

@@ -133,7 +133,8 @@ async def count_members(
     cursor = await connection.execute(
         f"""
         SELECT count(DISTINCT member COLLATE "C") FROM (
-            SELECT unnest(members) AS member FROM sql_bucket WHERE merchant_id = %(merchant_id)s AND {_PART} AND measured = revision
+            SELECT unnest(members) AS member FROM sql_bucket
+            WHERE merchant_id = %(merchant_id)s AND {_PART} AND measured = revision
             UNION ALL SELECT unnest(%(others)s::text[])
         ) AS found
         """,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
 from .aggregates import aggregate
-from .allowed import ARITHMETIC, COMPARISONS
 from .calls import call
-from .casts import cast, instant
+from .casts import cast
 from .nodes import (
     MAX_DEPTH,
     MAX_NODES,
@@ -22,12 +21,10 @@ from .nodes import (
     require_only,
     strings,
 )
+from .operators import alike, binary, common, made_of, number, pattern, require
 from .tree import Expression, SqlRefusedError, Type, quoted
 
 MAX_LIST: Final = 100
-MAX_PATTERN: Final = 100
-MAX_WEIGHT: Final = 20
-"""Stored texts that may be put together into one: 10 kB of it."""
 
 _NUMBER = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?|-?\.[0-9]{1,38}")
 _OPERATIONS = frozenset(
@@ -40,7 +37,6 @@ _OPERATIONS = frozenset(
         "AEXPR_NULLIF",
     ]
 )
-_PATTERNS = {"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE"}
 _TESTS = {
     "IS_TRUE": "IS TRUE",
     "IS_NOT_TRUE": "IS NOT TRUE",
@@ -99,7 +95,7 @@ class Translator:
 
     def condition(self, node: Mapping[str, Any], place: str) -> Expression:
         """A node that must be a truth value."""
-        return _require(self.read(node), Type.BOOLEAN, place)
+        return require(self.read(node), Type.BOOLEAN, place)
 
     def _constant(self, fields: Fields) -> Expression:
         require_only(fields, "isnull", "ival", "fval", "sval", "boolval")
@@ -152,21 +148,23 @@ class Translator:
         if "lexpr" not in fields:
             if kind != "AEXPR_OP" or operator not in ("-", "+"):
                 raise SqlRefusedError(f"operator {operator[:20]}", "is not allowed here", offset)
-            _require(right, Type.NUMBER, f"what follows {operator}")
-            return _of(Type.NUMBER, f"({operator} {right.sql})", offset, right)
+            require(right, Type.NUMBER, f"what follows {operator}")
+            return made_of(Type.NUMBER, f"({operator} {right.sql})", offset, right)
         left = self.read(fields["lexpr"])
         match kind:
             case "AEXPR_OP":
-                return _binary(operator, left, right, offset)
+                return binary(operator, left, right, offset)
             case "AEXPR_LIKE" | "AEXPR_ILIKE":
-                return _pattern(operator, left, right, offset)
+                return pattern(operator, left, right, offset)
             case "AEXPR_DISTINCT" | "AEXPR_NOT_DISTINCT":
-                left, right = _alike(left, right, offset)
+                left, right = alike(left, right, offset)
                 word = "IS DISTINCT FROM" if kind == "AEXPR_DISTINCT" else "IS NOT DISTINCT FROM"
-                return _of(Type.BOOLEAN, f"({left.sql} {word} {right.sql})", offset, left, right)
+                return made_of(
+                    Type.BOOLEAN, f"({left.sql} {word} {right.sql})", offset, left, right
+                )
             case _:
-                left, right = _alike(left, right, offset)
-                return _of(left.type, f"nullif({left.sql}, {right.sql})", offset, left, right)
+                left, right = alike(left, right, offset)
+                return made_of(left.type, f"nullif({left.sql}, {right.sql})", offset, left, right)
 
     def _membership(self, kind: str, operator: str, fields: Fields) -> Expression:
         offset = offset_of(fields)
@@ -179,14 +177,17 @@ class Translator:
                 "IN", f"has {len(items)} values; at most {MAX_LIST} are allowed", offset
             )
         left = self.read(fields["lexpr"])
-        alike = [_alike(left, self.read(item), offset)[1] for item in items]
+        wanted = []
+        for item in items:
+            left, one = alike(left, self.read(item), offset)
+            wanted.append(one)
         if kind == "AEXPR_IN":
             word = "IN" if operator == "=" else "NOT IN"
-            sql = f"({left.sql} {word} ({', '.join(one.sql for one in alike)}))"
+            sql = f"({left.sql} {word} ({', '.join(one.sql for one in wanted)}))"
         else:
             word = "BETWEEN" if kind == "AEXPR_BETWEEN" else "NOT BETWEEN"
-            sql = f"({left.sql} {word} {alike[0].sql} AND {alike[1].sql})"
-        return _of(Type.BOOLEAN, sql, offset, left, *alike)
+            sql = f"({left.sql} {word} {wanted[0].sql} AND {wanted[1].sql})"
+        return made_of(Type.BOOLEAN, sql, offset, left, *wanted)
 
     def _logic(self, fields: Fields) -> Expression:
         require_only(fields, "boolop", "args")
@@ -195,18 +196,18 @@ class Translator:
         sql = (
             f"(NOT {parts[0].sql})" if word is None else f"({word.join(one.sql for one in parts)})"
         )
-        return _of(Type.BOOLEAN, sql, offset_of(fields), *parts)
+        return made_of(Type.BOOLEAN, sql, offset_of(fields), *parts)
 
     def _null_test(self, fields: Fields) -> Expression:
         require_only(fields, "arg", "nulltesttype")
         tested = self.read(fields["arg"])
         word = "IS NULL" if fields["nulltesttype"] == "IS_NULL" else "IS NOT NULL"
-        return _of(Type.BOOLEAN, f"({tested.sql} {word})", offset_of(fields), tested)
+        return made_of(Type.BOOLEAN, f"({tested.sql} {word})", offset_of(fields), tested)
 
     def _boolean_test(self, fields: Fields) -> Expression:
         require_only(fields, "arg", "booltesttype")
         tested = self.condition(fields["arg"], "what IS tests")
-        return _of(
+        return made_of(
             Type.BOOLEAN,
             f"({tested.sql} {_TESTS[fields['booltesttype']]})",
             offset_of(fields),
@@ -224,24 +225,26 @@ class Translator:
             if subject is None:
                 conditions.append(self.condition(when["expr"], "what follows WHEN"))
             else:
-                subject, wanted = _alike(subject, self.read(when["expr"]), offset)
+                subject, wanted = alike(subject, self.read(when["expr"]), offset)
                 conditions.append(
-                    _of(Type.BOOLEAN, f"({subject.sql} = {wanted.sql})", offset, subject, wanted)
+                    made_of(
+                        Type.BOOLEAN, f"({subject.sql} = {wanted.sql})", offset, subject, wanted
+                    )
                 )
             results.append(self.read(when["result"]))
         if "defresult" in fields:
             results.append(self.read(fields["defresult"]))
-        kind = _common(results, offset)
+        kind = common(results, offset)
         pairs = zip(conditions, results, strict=False)
         sql = " ".join(f"WHEN {one.sql} THEN {result.sql}" for one, result in pairs)
         default = f" ELSE {results[-1].sql}" if "defresult" in fields else ""
-        return _of(kind, f"(CASE {sql}{default} END)", offset, *conditions, *results)
+        return made_of(kind, f"(CASE {sql}{default} END)", offset, *conditions, *results)
 
     def _coalesce(self, fields: Fields) -> Expression:
         require_only(fields, "args")
         parts, offset = [self.read(node) for node in fields["args"]], offset_of(fields)
         sql = f"coalesce({', '.join(one.sql for one in parts)})"
-        made = _of(_common(parts, offset), sql, offset, *parts)
+        made = made_of(common(parts, offset), sql, offset, *parts)
         if len(parts) == 2 and parts[1].sql == number(Decimal(0), 0).sql:
             # NULL is 0 at the end in any case.
             return replace(made, aggregate=parts[0].aggregate)
@@ -252,7 +255,7 @@ class Translator:
         parts, offset = [self.read(node) for node in fields["args"]], offset_of(fields)
         word = "greatest" if fields["op"] == "IS_GREATEST" else "least"
         sql = f"{word}({', '.join(one.sql for one in parts)})"
-        return _of(_common(parts, offset), sql, offset, *parts)
+        return made_of(common(parts, offset), sql, offset, *parts)
 
     def _function(self, fields: Fields) -> Expression:
         made = aggregate(self, fields)
@@ -261,105 +264,3 @@ class Translator:
     def _cast(self, fields: Fields) -> Expression:
         require_only(fields, "arg", "typeName")
         return cast(self.read(fields["arg"]), fields["typeName"])
-
-
-def number(value: Decimal, offset: int | None) -> Expression:
-    """A number constant."""
-    return Expression(sql=f"({format(value, 'f')})::numeric", type=Type.NUMBER, offset=offset)
-
-
-def _binary(operator: str, left: Expression, right: Expression, offset: int | None) -> Expression:
-    if operator in ARITHMETIC:
-        _require(left, Type.NUMBER, f"what precedes {operator}")
-        _require(right, Type.NUMBER, f"what follows {operator}")
-        return _of(
-            Type.NUMBER, ARITHMETIC[operator].format(left.sql, right.sql), offset, left, right
-        )
-    if operator in COMPARISONS:
-        left, right = _alike(left, right, offset)
-        return _of(Type.BOOLEAN, f"({left.sql} {operator} {right.sql})", offset, left, right)
-    if operator == "||":
-        _require(left, Type.TEXT, "what precedes ||")
-        _require(right, Type.TEXT, "what follows ||")
-        if left.weight + right.weight > MAX_WEIGHT:
-            raise SqlRefusedError("||", "makes a text that is too long", offset)
-        made = _of(Type.TEXT, f"({left.sql} || {right.sql})", offset, left, right)
-        return replace(made, weight=left.weight + right.weight)
-    if operator in ("->>", "?"):
-        _require(left, Type.PROPERTIES, f"what precedes {operator}")
-        if right.literal is None:
-            raise SqlRefusedError(
-                operator, "must be followed by the name of a property in quotes", offset
-            )
-        sql = f"({left.sql} {operator} {quoted(right.literal)})"
-        gives = Type.TEXT if operator == "->>" else Type.BOOLEAN
-        return replace(_of(gives, sql, offset, left), weight=1)
-    hint = "; write ->> for a property" if operator == "->" else ""
-    raise SqlRefusedError(f"operator {operator[:20]}", f"is not allowed{hint}", offset)
-
-
-def _pattern(operator: str, left: Expression, right: Expression, offset: int | None) -> Expression:
-    _require(left, Type.TEXT, "what precedes LIKE")
-    if right.literal is None or len(right.literal) > MAX_PATTERN:
-        raise SqlRefusedError(
-            "LIKE",
-            f"must be followed by a pattern in quotes, of at most {MAX_PATTERN} characters",
-            offset,
-        )
-    backslashes = len(right.literal) - len(right.literal.rstrip("\\"))
-    if backslashes % 2:
-        raise SqlRefusedError("LIKE", "has a pattern that ends with an escape", offset)
-    return _of(
-        Type.BOOLEAN, f"({left.sql} {_PATTERNS[operator]} {quoted(right.literal)})", offset, left
-    )
-
-
-def _alike(
-    left: Expression, right: Expression, offset: int | None
-) -> tuple[Expression, Expression]:
-    """Two things that are compared: of one type; a text constant beside an instant is one."""
-    if left.type is Type.INSTANT and right.literal is not None:
-        right = instant(right)
-    elif right.type is Type.INSTANT and left.literal is not None:
-        left = instant(left)
-    if Type.PROPERTIES in (left.type, right.type):
-        raise SqlRefusedError("properties", "cannot be compared; take one with ->>", offset)
-    if left.type is not right.type and Type.NULL not in (left.type, right.type):
-        raise SqlRefusedError(
-            "a comparison",
-            f"between {left.type.value} and {right.type.value} is not possible; cast one of them",
-            offset,
-        )
-    return left, right
-
-
-def _common(parts: Sequence[Expression], offset: int | None) -> Type:
-    """The one type of several values."""
-    types = {one.type for one in parts} - {Type.NULL}
-    if len(types) > 1 or Type.PROPERTIES in types:
-        named = " and ".join(sorted(one.value for one in types))
-        raise SqlRefusedError("the values", f"must be of one simple type, not {named}", offset)
-    return types.pop() if types else Type.NULL
-
-
-def _require(found: Expression, wanted: Type, place: str) -> Expression:
-    if found.type not in (wanted, Type.NULL):
-        hint = (
-            "; cast it with ::numeric" if (found.type, wanted) == (Type.TEXT, Type.NUMBER) else ""
-        )
-        raise SqlRefusedError(
-            place, f"must be {wanted.value}, not {found.type.value}{hint}", found.offset
-        )
-    return found
-
-
-def _of(kind: Type, sql: str, offset: int | None, *parts: Expression) -> Expression:
-    """An expression made of others."""
-    return Expression(
-        sql=sql,
-        type=kind,
-        offset=offset,
-        aggregates=any(one.aggregates for one in parts),
-        loose=any(one.loose for one in parts),
-        weight=max((one.weight for one in parts), default=0),
-    )

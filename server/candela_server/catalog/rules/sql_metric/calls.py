@@ -88,7 +88,7 @@ def _argument(
     if isinstance(wanted, Literal):
         return _literal(name, wanted, node)
     found = reader.read(node)
-    if found.type not in (wanted, Type.NULL):
+    if found.type is not wanted:
         hint = (
             "; cast it with ::numeric" if (found.type, wanted) == (Type.TEXT, Type.NUMBER) else ""
         )

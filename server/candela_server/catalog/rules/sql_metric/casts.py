@@ -12,6 +12,13 @@ from .allowed import CASTS, FLOATS, INTEGERS
 from .nodes import offset_of, require_only, strings
 from .tree import Expression, SqlRefusedError, Type
 
+_SQL_TYPES: Final = {
+    Type.NUMBER: "numeric",
+    Type.TEXT: "text",
+    Type.BOOLEAN: "boolean",
+    Type.INSTANT: "timestamptz",
+}
+
 PLAIN_NUMBER: Final = r"^-?[0-9]{1,38}(\.[0-9]{1,38})?$"
 """What a text must look like to be a number: as an event's value, so neither NaN nor 1e9999."""
 
@@ -48,7 +55,7 @@ def cast(found: Expression, type_name: Any) -> Expression:
         case (Type.BOOLEAN, Type.TEXT):
             sql = f"({found.sql})::text"
         case (Type.NULL, _):
-            sql = "NULL"
+            sql = f"NULL::{_SQL_TYPES[wanted]}"
         case _:
             raise SqlRefusedError(
                 f"a cast from {found.type.value} to {name}", "is not allowed", offset

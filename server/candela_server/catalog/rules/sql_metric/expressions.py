@@ -108,7 +108,8 @@ class Translator:
                 sql=f"{quoted(text)}::text", type=Type.TEXT, offset=offset, literal=text, weight=1
             )
         if "boolval" in fields:
-            sql = "true" if fields["boolval"].get("boolval") else "false"
+            # With its type: a bare constant would mean something else in GROUP BY.
+            sql = "true::boolean" if fields["boolval"].get("boolval") else "false::boolean"
             return Expression(sql=sql, type=Type.BOOLEAN, offset=offset)
         text = str(fields["ival"].get("ival", 0)) if "ival" in fields else fields["fval"]["fval"]
         if not _NUMBER.fullmatch(text):

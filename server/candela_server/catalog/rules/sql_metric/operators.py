@@ -79,7 +79,9 @@ def alike(left: Expression, right: Expression, offset: int | None) -> tuple[Expr
         left = instant(left)
     if Type.PROPERTIES in (left.type, right.type):
         raise SqlRefusedError("properties", "cannot be compared; take one with ->>", offset)
-    if left.type is not right.type and Type.NULL not in (left.type, right.type):
+    if Type.NULL in (left.type, right.type):
+        raise SqlRefusedError("NULL", "equals nothing; ask with IS NULL", offset)
+    if left.type is not right.type:
         raise SqlRefusedError(
             "a comparison",
             f"between {left.type.value} and {right.type.value} is not possible; cast one of them",
@@ -94,12 +96,14 @@ def common(parts: Sequence[Expression], offset: int | None) -> Type:
     if len(types) > 1 or Type.PROPERTIES in types:
         named = " and ".join(sorted(one.value for one in types))
         raise SqlRefusedError("the values", f"must be of one simple type, not {named}", offset)
-    return types.pop() if types else Type.NULL
+    if not types:
+        raise SqlRefusedError("NULL", "has no type here; cast it", offset)
+    return types.pop()
 
 
 def require(found: Expression, wanted: Type, place: str) -> Expression:
     """The value, which must be of the wanted type; `place` says where it stands."""
-    if found.type not in (wanted, Type.NULL):
+    if found.type is not wanted:
         hint = (
             "; cast it with ::numeric" if (found.type, wanted) == (Type.TEXT, Type.NUMBER) else ""
         )

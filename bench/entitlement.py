@@ -1,19 +1,20 @@
-"""Checks: unary Check of a usage feature, warm and with auth, against a bare echo of the same messages."""
+"""Checks: unary Check of a usage feature, warm and with auth, against a bare echo; batches; cold; memory."""
 
 from __future__ import annotations
 
 import base64
-import json
-import os
-import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
 
 from candela import Client
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
+from . import cold_checks, local_checks, snapshot_memory
+from .ghz import Ghz, Report
 from .harness import (
-    LOAD_CORE,
     SERVER_CORE,
     Row,
     cpu_seconds,
@@ -26,91 +27,116 @@ from .harness import (
 )
 from .stage import Stage
 
-GHZ = "github.com/bojand/ghz/cmd/ghz@v0.121.0"
 CONCURRENCY = 32
+BATCH = 100
 FEATURE = "premium-messages"
-METHOD = "candela.entitlement.v1.EntitlementService/Check"
+CHECK = "candela.entitlement.v1.EntitlementService/Check"
+CHECK_MANY = "candela.entitlement.v1.EntitlementService/CheckMany"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A server, and what it is asked."""
+
+    ghz: Ghz
+    address: str
+    pid: int
+    method: str
+    data: object
+
+    def load(self, seconds: float, rate: float | None = None) -> tuple[Report, float]:
+        """A run, and the server's processor time per call in microseconds."""
+        before = cpu_seconds(self.pid)
+        report = self.ghz.run(
+            self.method,
+            self.data,
+            self.address,
+            seconds=seconds,
+            concurrency=CONCURRENCY,
+            rate=rate,
+        )
+        return report, (cpu_seconds(self.pid) - before) / report.calls * 1e6
 
 
 def rows(stage: Stage, *, rounds: int, seconds: float) -> list[Row]:
-    """Throughput at full load, and server processor time per check."""
-    ghz = _ghz(Path.cwd())
-    protoset = stage.folder / "candela.binpb"
-    buf = Path(sys.executable).with_name("buf")
-    subprocess.run([buf, "build", "-o", protoset], check=True)
+    """All rows of the area."""
+    ghz = Ghz(stage.folder, stage.key)
     with Client(stage.address, stage.key) as client:
         for user_id in stage.user_ids:
             answer: pb.CheckResponse = client.check_feature(FEATURE, user_id=user_id)
-    echo_address = f"127.0.0.1:{free_port()}"
+    # The load generator draws a customer for every call.
+    question = {
+        "external_user_id": f"user-{{{{randomInt 0 {len(stage.user_ids)}}}}}",
+        "feature": FEATURE,
+    }
+    check = _Target(ghz, stage.address, stage.server_pid, CHECK, question)
+    with _echo(stage, answer) as (address, pid):
+        echo = _Target(ghz, address, pid, CHECK, question)
+        found = _unary(check, echo, rounds, seconds)
+    found.append(_batches(stage, check, rounds, seconds))
+    found += local_checks.rows(stage, rounds=rounds)
+    found += cold_checks.rows(stage)
+    found += snapshot_memory.rows(stage)
+    return found
+
+
+def _unary(check: _Target, echo: _Target, rounds: int, seconds: float) -> list[Row]:
+    say(f"unary Check against a bare echo: {rounds} rounds of {seconds:.0f} s each")
+    costs: dict[str, list[float]] = {"check": [], "echo": []}
+
+    def rate(name: str, target: _Target) -> float:
+        report, cost = target.load(seconds)
+        costs[name].append(cost)
+        return report.rate
+
+    rate("check", check)
+    rate("echo", echo)
+    fast, bare = interleave(lambda: rate("check", check), lambda: rate("echo", echo), rounds)
+    say(
+        "server processor time: "
+        f"{median(costs['check']):.0f} µs per Check, {median(costs['echo']):.0f} µs per echo"
+    )
+    half = bare / 2
+    say(f"the same at half the echo's rate, {half:,.0f} calls/s")
+    late, bare_late = interleave(
+        lambda: check.load(seconds, half)[0].p99_ms,
+        lambda: echo.load(seconds, half)[0].p99_ms,
+        rounds,
+    )
+    return [
+        row("unary Check, warm, usage feature (calls/s) : bare echo", fast, bare, 0.90),
+        row("the same at half load (p99, ms) : bare echo", late, bare_late, 1.25, at_most=True),
+    ]
+
+
+def _batches(stage: Stage, check: _Target, rounds: int, seconds: float) -> Row:
+    """CheckMany of 100 customers' usage features: what one answer costs the server, against a Check of its own."""
+    say(f"CheckMany of {BATCH} against as many checks: processor time of the server")
+    users = (stage.user_ids * BATCH)[:BATCH]
+    batch = _Target(
+        check.ghz,
+        check.address,
+        check.pid,
+        CHECK_MANY,
+        {"checks": [{"external_user_id": user_id, "feature": FEATURE} for user_id in users]},
+    )
+    batch.load(seconds)
+    single, batched = interleave(
+        lambda: check.load(seconds)[1], lambda: batch.load(seconds)[1] / BATCH, rounds
+    )
+    return row("Check (µs of the server) : the same within CheckMany of 100", single, batched, 40)
+
+
+@contextmanager
+def _echo(stage: Stage, answer: pb.CheckResponse) -> Iterator[tuple[str, int]]:
+    """A bare server that sends this answer, pinned where Candela's is."""
+    address = f"127.0.0.1:{free_port()}"
     encoded = base64.b64encode(answer.SerializeToString()).decode()
     with process(
-        [sys.executable, "-m", "bench.echo_server", echo_address, encoded],
+        [sys.executable, "-m", "bench.echo_server", address, encoded],
         stage.environment,
         core=SERVER_CORE,
         log=stage.folder / "echo.log",
-    ) as echo_pid:
-        wait_for(echo_address)
-        say(f"unary Check against a bare echo: {rounds} rounds of {seconds:.0f} s each")
-        costs: dict[str, list[float]] = {"check": [], "echo": []}
-
-        def measure(name: str, address: str, pid: int) -> float:
-            before = cpu_seconds(pid)
-            calls, rate = _load(ghz, protoset, stage, address, seconds)
-            costs[name].append((cpu_seconds(pid) - before) / calls * 1e6)
-            return rate
-
-        measure("check", stage.address, stage.server_pid)
-        measure("echo", echo_address, echo_pid)
-        check, echo = interleave(
-            lambda: measure("check", stage.address, stage.server_pid),
-            lambda: measure("echo", echo_address, echo_pid),
-            rounds,
-        )
-    cpu = {name: sorted(values)[len(values) // 2] for name, values in costs.items()}
-    say(f"server processor time: {cpu['check']:.0f} µs per Check, {cpu['echo']:.0f} µs per echo")
-    return [row("unary Check, warm, usage feature (calls/s) : bare echo", check, echo, 0.90)]
-
-
-def _load(
-    ghz: Path, protoset: Path, stage: Stage, address: str, seconds: float
-) -> tuple[int, float]:
-    """How many calls went through, and how many per second."""
-    request = json.dumps(
-        {"external_user_id": f"user-{{{{randomInt 0 {len(stage.user_ids)}}}}}", "feature": FEATURE}
-    )
-    command = [
-        *("taskset", "-c", str(LOAD_CORE)),
-        *(str(ghz), "--insecure", "--protoset", str(protoset), "--call", METHOD),
-        *("--metadata", json.dumps({"authorization": f"Bearer {stage.key}"})),
-        *("--data", request, "--concurrency", str(CONCURRENCY), "--connections", "4"),
-        *("--duration", f"{seconds}s", "--format", "json", address),
-    ]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    report = json.loads(done.stdout)
-    failed = {
-        code: count
-        for code, count in report["statusCodeDistribution"].items()
-        # ghz cuts off what is on its way when its time is over.
-        if code not in ("OK", "Unavailable", "Canceled")
-    }
-    if failed:
-        raise RuntimeError(f"calls failed: {failed}")
-    return report["count"], report["rps"]
-
-
-def _ghz(repository: Path) -> Path:
-    """The load generator, built from its Go module once: a Python client would measure itself."""
-    folder = repository / ".candela" / "bin"
-    if not (folder / "ghz").exists():
-        say(f"building {GHZ} (once)")
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["go", "install", GHZ],
-            env={**_environment(), "GOBIN": str(folder)},
-            check=True,
-        )
-    return folder / "ghz"
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/local/go/bin"}
+    ) as pid:
+        wait_for(address)
+        yield address, pid

@@ -15,6 +15,8 @@ from pathlib import Path
 import psycopg
 from candela import Client
 from candela.catalog.v1 import plan_service_pb2
+from candela.customer.v1 import customer_pb2
+from candela.subscription.v1 import subscription_service_pb2
 from psycopg import sql
 
 from candela_server.storage import embedded
@@ -31,12 +33,31 @@ class Stage:
 
     address: str
     key: str
+    merchant_id: str
     database_url: str
+    redis_url: str
     server_pid: int
     folder: Path
     environment: dict[str, str]
     plan: plan_service_pb2.CreatePlanRequest
     user_ids: list[str]
+
+    def add_customers(self, client: Client, kind: str, count: int) -> list[str]:
+        """So many customers of the plan Team with a user each; answers the users' external ids."""
+        user_ids = [f"{kind}-{number}" for number in range(count)]
+        for user_id in user_ids:
+            customer = sign_up(client, f"customer-of-{user_id}", {user_id: user_id})
+            subscribe(client, customer.id, "team", 5)
+        return user_ids
+
+    def subscription_of(self, client: Client, user_id: str) -> str:
+        """The id of the subscription of a user's customer."""
+        listed = client.subscriptions.ListSubscriptions(
+            subscription_service_pb2.ListSubscriptionsRequest(
+                customer=customer_pb2.CustomerRef(external_id=f"customer-of-{user_id}")
+            )
+        )
+        return str(listed.subscriptions[0].id)
 
 
 @contextmanager
@@ -71,13 +92,23 @@ def stage(database_url: str | None) -> Iterator[Stage]:
         wait_for(address)
         say(f"selling the plan Team to {CUSTOMERS} customers")
         plan = team_plan("team")
-        user_ids = [f"user-{number}" for number in range(CUSTOMERS)]
-        with Client(address, merchant["secret_key"]) as client:
+        user_ids: list[str] = []
+        made = Stage(
+            address=address,
+            key=merchant["secret_key"],
+            merchant_id=merchant["merchant_id"],
+            database_url=url,
+            redis_url=servers.redis_url,
+            server_pid=pid,
+            folder=folder,
+            environment=environment,
+            plan=plan,
+            user_ids=user_ids,
+        )
+        with Client(address, made.key) as client:
             client.plans.CreatePlan(plan)
-            for user_id in user_ids:
-                customer = sign_up(client, f"customer-of-{user_id}", {user_id: user_id})
-                subscribe(client, customer.id, "team", 5)
-        yield Stage(address, merchant["secret_key"], url, pid, folder, environment, plan, user_ids)
+            user_ids += made.add_customers(client, "user", CUSTOMERS)
+        yield made
 
 
 @contextmanager

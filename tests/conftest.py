@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import pytest_asyncio
+import structlog
 
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock, SystemClock
@@ -54,6 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the markers, so that a wrong one is an error."""
     config.addinivalue_line("markers", "spec(*ids): the lines of the specification that it proves")
     config.addinivalue_line("markers", "timescaledb: needs hypertables")
+    # Tracebacks as structlog draws them for a terminal take seconds, in which nothing else of a test runs.
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,9 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import structlog
@@ -21,6 +21,11 @@ import uvicorn
 import uvloop
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from candela_server.billing.billing_run_servicer import BillingRunServicer
+from candela_server.billing.credit_note_servicer import CreditNoteServicer
+from candela_server.billing.credit_note_wire import credit_note_id_from_proto
+from candela_server.billing.preview_servicer import PreviewServicer
+from candela_server.billing.release_parked import release_parked
 from candela_server.billing.servicer import InvoiceServicer
 from candela_server.billing.wire import invoice_id_from_proto
 from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
@@ -32,19 +37,25 @@ from candela_server.catalog.price_servicer import PriceServicer
 from candela_server.catalog.pricing_table_servicer import PricingTableServicer
 from candela_server.config import Settings
 from candela_server.credit.servicer import CreditServicer
+from candela_server.customer.model import CustomerId
 from candela_server.customer.servicer import CustomerServicer, UserServicer
 from candela_server.edge.door import Door
 from candela_server.edge.grpc_server import GrpcServer
-from candela_server.edge.http.app import http_app
+from candela_server.edge.http.app import RenderPdf, http_app
 from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.quick_check import QuickChecks
+from candela_server.entitlement.remembered_catalog import RememberedCatalog
 from candela_server.entitlement.reservation_servicer import ReservationServicer
 from candela_server.entitlement.reservation_wire import usage_events_to_proto
 from candela_server.entitlement.servicer import EntitlementServicer
 from candela_server.entitlement.settle_reservation import Settler
+from candela_server.entitlement.watch_hub import WatchHub
+from candela_server.entitlement.wire import entitlement_to_proto
+from candela_server.importing.model import ImportOptions
+from candela_server.importing.report import run_import
 from candela_server.kernel.caller import Caller, Mode
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
@@ -52,10 +63,13 @@ from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.create_merchant import CreateMerchant
 from candela_server.merchant.create_merchant import create_merchant as add_merchant
 from candela_server.metering.cache import CounterCache
+from candela_server.metering.correction_servicer import CorrectionDesk
 from candela_server.metering.directory import Directory
 from candela_server.metering.ingest_events import Ingestor
+from candela_server.metering.prepare_events import Preparer
 from candela_server.metering.quick_counters import PREAMBLE, QuickCounters
 from candela_server.metering.read_counters import Counters
+from candela_server.metering.record_backfill import BackfillRecorder
 from candela_server.metering.servicer import IngestionServicer, UsageServicer
 from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
@@ -65,10 +79,14 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
+from candela_server.subscription import read_schedule
+from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
 
 log = structlog.get_logger("candela.app")
+_T = TypeVar("_T")
+_Id = TypeVar("_Id", bound=str)
 
 HEALTH_TIMEOUT_S = 3.0
 NOTE_KEY_USE_EVERY_S = 60.0
@@ -84,6 +102,15 @@ class Storage:
     events: EventStore
     counters: Counters
     quick_counters: QuickCounters | None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Who answers from what one server process remembers, who tells watchers, and the ear for changes of both."""
+
+    changes: Changes
+    checker: Checker
+    hub: WatchHub
 
 
 def serve(settings: Settings) -> int:
@@ -112,27 +139,75 @@ def create_merchant(
 ) -> dict[str, str]:
     """Adds a merchant and returns its id and keys."""
 
-    async def add() -> dict[str, str]:
-        clock = SystemClock()
-        db = Postgres(settings.database_url.get_secret_value(), clock, pool_size=2)
-        await db.open()
-        try:
-            made = await add_merchant(
-                db,
-                clock,
-                CreateMerchant(
-                    name=name, mode=Mode(mode), time_zone=time_zone, default_currency=currency
-                ),
-            )
-        finally:
-            await db.close()
+    async def add(db: Postgres) -> dict[str, str]:
+        made = await add_merchant(
+            db,
+            SystemClock(),
+            CreateMerchant(
+                name=name, mode=Mode(mode), time_zone=time_zone, default_currency=currency
+            ),
+        )
         return {
             "merchant_id": made.merchant.id,
             "secret_key": made.secret.text,
             "publishable_key": made.publishable.text,
         }
 
-    return asyncio.run(add())
+    return asyncio.run(_with_database(settings, add))
+
+
+def list_parked(settings: Settings) -> list[dict[str, str]]:
+    """The subscriptions of all merchants that a safety bound has parked."""
+
+    async def find(db: Postgres) -> list[dict[str, str]]:
+        return [
+            {
+                "merchant_id": one.merchant_id,
+                "customer_id": one.customer_id,
+                "subscription_id": one.subscription_id,
+                "parked_at": one.parked_at.isoformat(),
+                "due_at": one.due_at.isoformat(),
+            }
+            for one in await read_schedule.list_parked_everywhere(db)
+        ]
+
+    return asyncio.run(_with_database(settings, find))
+
+
+def release(settings: Settings, *, merchant_id: str, customer_id: str, reason: str) -> list[str]:
+    """Lets a parked customer be billed again and returns which subscriptions that were."""
+
+    async def act(db: Postgres) -> list[str]:
+        async with db.writing(merchant_id) as tx:
+            found = await release_parked(tx, SystemClock(), CustomerId(customer_id), reason=reason)
+            return [*found]
+
+    return asyncio.run(_with_database(settings, act))
+
+
+async def _with_database(settings: Settings, act: Callable[[Postgres], Awaitable[_T]]) -> _T:
+    """What an operator's command does with the database, on connections of its own."""
+    db = Postgres(settings.database_url.get_secret_value(), SystemClock(), pool_size=2)
+    await db.open()
+    try:
+        return await act(db)
+    finally:
+        await db.close()
+
+
+def import_events(
+    *,
+    server: str,
+    api_key: str,
+    tls: bool | None,
+    options: ImportOptions,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Imports a usage file into a running server: 0 when every row is decided and none was rejected (EVT-1)."""
+    return run_import(
+        server=server, api_key=api_key, tls=tls, options=options, quiet=quiet, as_json=as_json
+    )
 
 
 def health(address: str) -> int:
@@ -152,28 +227,38 @@ async def _serve(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         directory = Directory(storage.db, clock)
-        changes, snapshots = _changes(storage.db, directory)
+        memory = _memory(settings, storage, directory, clock)
+        storage.counters.join(memory.changes.is_current, memory.changes.warn_of_counters)
         ingestor = Ingestor(storage.db, storage.events, directory, storage.counters, clock)
         await ingestor.start()
         authenticator = Authenticator(storage.db, clock)
-        await changes.start()
-        settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, changes)
+        await memory.hub.start()
+        await memory.changes.start()
+        settler = Settler(storage.db, ingestor, clock, usage_events_to_proto, memory.changes)
         await settler.start()
-        rooms = _rooms(settings, storage, ingestor, settler, snapshots, changes, clock)
+        rooms = _rooms(settings, storage, ingestor, directory, settler, memory, clock)
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
         log.info("serving", grpc=settings.grpc_address, http=settings.http_address)
         noting = asyncio.create_task(_note_key_use(authenticator))
+        auditing = [
+            asyncio.create_task(room.quick.audit_forever())
+            for room in rooms
+            if isinstance(room, EntitlementServicer)
+        ]
         await stopping.wait()
         log.info("draining", seconds=settings.drain_s)
+        # Streams have no end of their own, which draining would wait for.
+        await memory.hub.stop()
         await server.drain()
         http.should_exit = True
         await http_task
-        noting.cancel()
+        for task in (noting, *auditing):
+            task.cancel()
         await settler.stop()
         await ingestor.stop()
-        await changes.close()
+        await memory.changes.close()
         with contextlib.suppress(Exception):
             await authenticator.note_use()
     return 0
@@ -184,7 +269,13 @@ async def _work(settings: Settings) -> int:
     clock = SystemClock()
     async with _storage(settings, clock) as storage:
         log.info("working")
-        await Worker(storage.db, storage.events, storage.counters, clock).run(stopping)
+        await Worker(
+            storage.db,
+            storage.events,
+            storage.counters,
+            clock,
+            event_retention=settings.event_retention,
+        ).run(stopping)
     return 0
 
 
@@ -192,7 +283,7 @@ async def _work(settings: Settings) -> int:
 async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[Storage]:
     url = settings.database_url.get_secret_value()
     db = Postgres(url, clock, pool_size=settings.pool_size)
-    events = EventStore(url, readers=max(2, settings.pool_size - 2))
+    events = EventStore(url, readers=max(2, settings.pool_size - 2), outage=db.outage)
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     redis = Redis(redis_url)
     counters = Counters(CounterCache(redis) if redis_url else None, events, clock)
@@ -215,24 +306,26 @@ def _rooms(
     settings: Settings,
     storage: Storage,
     ingestor: Ingestor,
+    directory: Directory,
     settler: Settler,
-    snapshots: SnapshotCache,
-    changes: Changes,
+    memory: Memory,
     clock: Clock,
 ) -> list[Room]:
     """Every servicer of this process, by its role."""
     db, events = storage.db, storage.events
-    mutations = Mutations(db, clock, changes)
+    mutations = Mutations(db, clock, memory.changes)
     secret = settings.page_token_secret.get_secret_value().encode()
     ordinary = (db, mutations, clock, secret)
     rooms: list[Room] = []
     if settings.role in ("all", "check"):
-        checker = Checker(db, storage.counters, snapshots, clock)
-        quick = QuickChecks(checker, storage.quick_counters, clock, snapshots.is_current)
-        rooms.append(EntitlementServicer(checker, quick))
+        checker, is_current = memory.checker, memory.changes.is_current
+        quick = QuickChecks(checker, storage.quick_counters, clock, is_current)
+        rooms.append(EntitlementServicer(checker, quick, memory.hub))
         rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
-        rooms.append(IngestionServicer(ingestor))
+        rooms.append(
+            IngestionServicer(ingestor, _desk(storage, mutations, directory, clock), secret)
+        )
     if settings.role == "all":
         rooms += [
             merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
@@ -247,36 +340,70 @@ def _rooms(
             PriceServicer(*ordinary),
             CreditDefinitionServicer(*ordinary),
             PricingTableServicer(*ordinary),
-            UsageServicer(db, events, clock),
+            UsageServicer(db, events, clock, secret, mutations),
             CreditServicer(db, clock, secret),
             SubscriptionServicer(*ordinary),
+            MigrationServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),
+            CreditNoteServicer(*ordinary),
+            BillingRunServicer(*ordinary),
+            PreviewServicer(db, events, clock),
         ]
     return rooms
 
 
-def _changes(db: Postgres, directory: Directory) -> tuple[Changes, SnapshotCache]:
-    """What hears of changes, and what is remembered in between."""
+def _desk(
+    storage: Storage, mutations: Mutations, directory: Directory, clock: Clock
+) -> CorrectionDesk:
+    """What corrections work with."""
+    preparer = Preparer(directory, clock)
+    return CorrectionDesk(
+        db=storage.db,
+        events=storage.events,
+        mutations=mutations,
+        counters=storage.counters,
+        preparer=preparer,
+        recorder=BackfillRecorder(storage.events, preparer, clock),
+        clock=clock,
+    )
+
+
+def _memory(settings: Settings, storage: Storage, directory: Directory, clock: Clock) -> Memory:
+    """What is remembered, and what hears that it has changed."""
 
     def changed(merchant_id: str, customer_id: str | None) -> None:
         snapshots.forget(merchant_id, customer_id)
+        if customer_id is None:
+            catalog.forget(merchant_id)
         directory.forget(merchant_id)
+        hub.changed(merchant_id, customer_id)
 
-    changes = Changes(db, changed, lambda: snapshots.doubt_all())
-    snapshots = SnapshotCache(changes.is_current)
-    return changes, snapshots
+    def missed() -> None:
+        snapshots.doubt_all()
+        catalog.forget_all()
+        hub.missed()
+        directory.forget_all()
+        storage.counters.doubt()
+
+    changes = Changes(storage.db, changed, missed, storage.counters.distrust)
+    snapshots = SnapshotCache(changes.is_current, changes.catch_up)
+    catalog = RememberedCatalog(changes.is_current)
+    checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)
+    secret = settings.page_token_secret.get_secret_value().encode()
+    hub = WatchHub(storage.db, checker, clock, secret, entitlement_to_proto)
+    return Memory(changes, checker, hub)
 
 
 def _http(
     settings: Settings, storage: Storage, authenticator: Authenticator, rooms: list[Room]
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
-    invoices = next((room for room in rooms if isinstance(room, InvoiceServicer)), None)
-
+    documents: dict[str, RenderPdf] = {}
+    for room in rooms:
+        if isinstance(room, InvoiceServicer):
+            documents["invoices"] = _drawing(room.pdf_of, invoice_id_from_proto)
+        if isinstance(room, CreditNoteServicer):
+            documents["credit-notes"] = _drawing(room.pdf_of, credit_note_id_from_proto)
     tables = next((room for room in rooms if isinstance(room, PricingTableServicer)), None)
-
-    async def render_pdf(caller: Caller, invoice_id: str) -> bytes:
-        assert invoices is not None, "routed for the role that serves invoices only"
-        return await invoices.pdf_of(caller.merchant_id, invoice_id_from_proto(invoice_id))
 
     async def is_ready() -> bool:
         try:
@@ -290,7 +417,7 @@ def _http(
         uvicorn.Config(
             http_app(
                 authenticator,
-                render_pdf if invoices else None,
+                documents,
                 is_ready,
                 pricing_table_routes(authenticator, tables.show) if tables else (),
             ),
@@ -302,6 +429,17 @@ def _http(
     )
     sockets = [_shared_socket(host.strip("[]"), int(port))]
     return server, asyncio.create_task(server.serve(sockets=sockets))
+
+
+def _drawing(
+    draw: Callable[[str, _Id], Awaitable[bytes]], read_id: Callable[[str], _Id]
+) -> RenderPdf:
+    """How HTTP gets a document of the caller's by the id in its path."""
+
+    async def render_pdf(caller: Caller, document_id: str) -> bytes:
+        return await draw(caller.merchant_id, read_id(document_id))
+
+    return render_pdf
 
 
 class _HttpServer(uvicorn.Server):

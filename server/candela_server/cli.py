@@ -1,9 +1,10 @@
-"""The command `candela`: serve · worker · migrate · merchant · health · config. Parses, calls app, nothing else."""
+"""The command `candela`: serve · worker · migrate · merchant · parked · events · health · config."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from candela_server import app
 from candela_server.config import Settings
+from candela_server.importing.arguments import add_import_command, import_options
 from candela_server.kernel.errors import CandelaError
 from candela_server.kernel.read_fields import currency_code, time_zone
 
@@ -66,8 +68,53 @@ def _create_merchant(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _list_parked(settings: Settings, options: argparse.Namespace) -> int:
+    found = app.list_parked(settings)
+    if options.json:
+        print(json.dumps(found))
+        return 0
+    for one in found:
+        print(
+            f"{one['merchant_id']}  {one['customer_id']}  {one['subscription_id']}  "
+            f"parked {one['parked_at']}  due since {one['due_at']}"
+        )
+    if not found:
+        print("nobody is parked")
+    return 0
+
+
+def _release(settings: Settings, options: argparse.Namespace) -> int:
+    released = app.release(
+        settings,
+        merchant_id=options.merchant_id,
+        customer_id=options.customer_id,
+        reason=options.reason,
+    )
+    if not released:
+        print(f"candela: nothing of {options.customer_id} is parked", file=sys.stderr)
+        return 1
+    for subscription_id in released:
+        print(f"{subscription_id} is billed again")
+    return 0
+
+
 def _health(settings: Settings, options: argparse.Namespace) -> int:
     return app.health(settings.grpc_address)
+
+
+def _import_events(settings: Settings, options: argparse.Namespace) -> int:
+    api_key = options.api_key or os.environ.get("CANDELA_API_KEY", "")
+    if not api_key:
+        print("candela: no API key; set CANDELA_API_KEY, or give --api-key", file=sys.stderr)
+        return 2
+    return app.import_events(
+        server=options.server or os.environ.get("CANDELA_SERVER") or settings.grpc_address,
+        api_key=api_key,
+        tls=options.tls,
+        options=import_options(options),
+        quiet=options.quiet,
+        as_json=options.json,
+    )
 
 
 def _config(settings: Settings, options: argparse.Namespace) -> int:
@@ -129,6 +176,21 @@ def parser() -> argparse.ArgumentParser:
     )
     create.add_argument("--json", action="store_true", help="print one JSON object")
     create.set_defaults(command=_create_merchant)
+    parked = commands.add_parser("parked", help="customers whom a safety bound keeps from billing")
+    parked_commands = parked.add_subparsers(required=True, metavar="COMMAND")
+    listed = parked_commands.add_parser("list", help="show who is parked", parents=[flags])
+    listed.add_argument("--json", action="store_true", help="print one JSON array")
+    listed.set_defaults(command=_list_parked)
+    released = parked_commands.add_parser(
+        "release", help="bill a customer again, after somebody has looked", parents=[flags]
+    )
+    released.add_argument("merchant_id")
+    released.add_argument("customer_id")
+    released.add_argument("--reason", required=True, help="goes into the audit trail")
+    released.set_defaults(command=_release)
+    events = commands.add_parser("events", help="manage usage events")
+    events_commands = events.add_subparsers(required=True, metavar="COMMAND")
+    add_import_command(events_commands, flags).set_defaults(command=_import_events)
     return parser
 
 
@@ -147,7 +209,7 @@ def _checked(read: Callable[[str], str]) -> Callable[[str], str]:
 def _settings(options: argparse.Namespace) -> Settings:
     named = {name.replace("-", "_") for name in _FLAGS}
     given = {name: value for name, value in vars(options).items() if name in named}
-    if options.command is _health:
-        # Asking a server for its health needs no database.
+    if options.command in (_health, _import_events):
+        # Calling a server needs no database.
         given.setdefault("database_url", "postgresql://unused")
     return Settings(**given)

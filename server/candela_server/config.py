@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -49,7 +50,16 @@ class Settings(BaseSettings):
         default=SecretStr("candela-page-tokens"),
         description="binds page tokens to their list; the same on every server",
     )
+    event_retention_days: Annotated[int, Field(ge=400)] | None = Field(
+        default=None,
+        description="days after which the worker drops raw events; usage stays. Kept for good when absent",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def event_retention(self) -> timedelta | None:
+        """How long raw events are kept; None for good."""
+        return None if self.event_retention_days is None else timedelta(self.event_retention_days)
 
     @field_validator("grpc_address", "http_address")
     @classmethod

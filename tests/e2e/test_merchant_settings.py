@@ -192,28 +192,52 @@ def test_settings_out_of_bounds__are_all_refused_by_path(candela: Client) -> Non
     assert [field.field for field in endless.fields] == ["settings.invoice_grace"]
 
 
-@pytest.mark.spec("EVT-2", "EVT-11", "CAT-4")
+@pytest.mark.spec("CAT-4")
 def test_settings_that_nothing_honours_yet__are_refused_with_what_they_wait_for(
     candela: Client,
 ) -> None:
-    got = [
-        refused(candela, default_currency="EUR"),
-        refused(
-            candela,
-            settings=merchant_pb2.MerchantSettings(
-                event_dedupe_window=Duration(seconds=40 * DAY_S)
-            ),
-        ),
-        refused(
-            candela,
-            settings=merchant_pb2.MerchantSettings(
-                unknown_customer_policy=merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER
-            ),
-        ),
-    ]
+    got = refused(candela, default_currency="EUR")
 
-    assert {one.code for one in got} == {grpc.StatusCode.UNIMPLEMENTED}
-    assert [one.metadata["spec_ids"] for one in got] == ["CAT-4", "EVT-2", "EVT-11"]
+    assert got.code is grpc.StatusCode.UNIMPLEMENTED
+    assert got.metadata["spec_ids"] == "CAT-4"
+
+
+@pytest.mark.spec("EVT-2", "EVT-11")
+def test_dedupe_window_and_event_policies__are_kept_within_bounds(candela: Client) -> None:
+    def window(seconds: int, lateness_s: int | None = None) -> merchant_pb2.MerchantSettings:
+        settings = merchant_pb2.MerchantSettings(event_dedupe_window=Duration(seconds=seconds))
+        if lateness_s is not None:
+            settings.event_lateness.seconds = lateness_s
+        return settings
+
+    wrong = [
+        refused(candela, settings=window(36 * DAY_S - 1)),
+        refused(candela, settings=window(400 * DAY_S + 1)),
+        refused(candela, settings=window(100 * DAY_S, 99 * DAY_S + 1)),
+    ]
+    longest = update(candela, settings=window(400 * DAY_S, 180 * DAY_S)).settings
+    too_short = refused(candela, settings=window(40 * DAY_S))
+    shortest = update(candela, settings=window(36 * DAY_S, 35 * DAY_S)).settings
+    too_late = refused(
+        candela, settings=merchant_pb2.MerchantSettings(event_lateness=Duration(seconds=36 * DAY_S))
+    )
+    policies = update(
+        candela,
+        settings=merchant_pb2.MerchantSettings(
+            unknown_customer_policy=merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER,
+            unmatched_name_policy=merchant_pb2.UNMATCHED_NAME_POLICY_REJECT,
+        ),
+    ).settings
+
+    for one in [*wrong, too_short]:
+        assert [field.field for field in one.fields] == ["settings.event_dedupe_window"]
+    assert "180 days" in too_short.fields[0].description
+    assert [field.field for field in too_late.fields] == ["settings.event_lateness"]
+    assert longest.event_dedupe_window.seconds == 400 * DAY_S
+    assert shortest.event_dedupe_window.seconds == 36 * DAY_S
+    assert policies.unknown_customer_policy == merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER
+    assert policies.unmatched_name_policy == merchant_pb2.UNMATCHED_NAME_POLICY_REJECT
+    assert read(candela).settings == policies
 
 
 @pytest.mark.spec("AUD-2", "KEY-2")

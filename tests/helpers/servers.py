@@ -135,18 +135,11 @@ class LiveServer:
 
 def start_live_server(database_url: str, redis_url: str, folder: Path) -> LiveServer:
     """Starts Candela on a migrated database, with a new merchant, on free ports of loopback."""
-    address, http_address = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("CANDELA_")},
-        "CANDELA_DATABASE_URL": database_url,
-        "CANDELA_REDIS_URL": redis_url,
-        "CANDELA_GRPC_ADDRESS": address,
-        "CANDELA_HTTP_ADDRESS": http_address,
-    }
+    environment = environment_for(database_url, redis_url)
     merchant = create_merchant_by_command(environment, "Tests")
     live = LiveServer(
-        address=address,
-        http_address=http_address,
+        address=environment["CANDELA_GRPC_ADDRESS"],
+        http_address=environment["CANDELA_HTTP_ADDRESS"],
         database_url=database_url,
         redis_url=redis_url,
         merchant_id=merchant["merchant_id"],
@@ -161,6 +154,17 @@ def start_live_server(database_url: str, redis_url: str, folder: Path) -> LiveSe
         live.stop()
         raise
     return live
+
+
+def environment_for(database_url: str, redis_url: str) -> dict[str, str]:
+    """What a process of Candela is told: which stores, and free ports of loopback to listen on."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("CANDELA_")},
+        "CANDELA_DATABASE_URL": database_url,
+        "CANDELA_REDIS_URL": redis_url,
+        "CANDELA_GRPC_ADDRESS": f"127.0.0.1:{free_port()}",
+        "CANDELA_HTTP_ADDRESS": f"127.0.0.1:{free_port()}",
+    }
 
 
 def create_merchant_by_command(

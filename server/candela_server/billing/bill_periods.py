@@ -26,6 +26,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Subscription, SubscriptionId
+from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
 
 from .model import InvoiceLine, LineId
 from .rules.invoice_lines import BilledPeriod, lines_of
@@ -51,6 +52,7 @@ class Context:
     offers: Mapping[SubscriptionId, Offer]
     customers: Mapping[CustomerId, Customer]
     grants: Mapping[CustomerId, Sequence[CreditGrant]]
+    plan_versions: Mapping[SubscriptionId, PlanVersionSteps]
 
 
 async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime) -> Context:
@@ -70,6 +72,7 @@ async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime
         offers={one_id: offers[key] for one_id, key in keys.items()},
         customers=await customer.get_customers(tx, holders),
         grants=grants,
+        plan_versions=await subscription.list_plan_versions(tx, subscriptions.values()),
     )
 
 
@@ -116,7 +119,10 @@ async def lines_for(
         for line in made:
             for draw in line.draws:
                 left[draw.grant_id] -= draw.amount
-        lines[one] = made
+        version_id = plan_version_of_period(
+            context.plan_versions[held.id], one.period, component.timing
+        )
+        lines[one] = [replace(line, plan_version_id=version_id) for line in made]
     return lines
 
 

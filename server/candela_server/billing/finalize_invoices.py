@@ -18,6 +18,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
 from . import store
+from .account import pay_from_accounts
 from .bill_periods import Context, PeriodToBill, lines_for, read_context
 from .model import Invoice, InvoiceFinalizedError, InvoiceId, InvoiceStatus, LineKind
 from .read import get_invoice
@@ -68,22 +69,24 @@ async def finalized(
 ) -> list[Invoice]:
     """The drafts with their numbers, frozen, in the same order; the numbers are taken from now on.
 
-    One on which nothing is due is paid at once (SUB-2).
+    Credit on the customer's account pays first. One on which nothing is due is paid at once (SUB-2).
     """
     if not drafts:
         return []
+    # Before the numbers: their row is locked by whoever takes them, and should be for as short as possible.
+    due = await pay_from_accounts(tx, drafts, now)
     ordinals = await store.take_numbers(tx, len(drafts))
     prefix = seller.settings.invoice_number_prefix
     return [
         replace(
             draft,
             number=invoice_number(prefix, ordinal),
-            status=InvoiceStatus.FINALIZED if draft.total else InvoiceStatus.PAID,
-            amount_due=draft.total,
+            status=InvoiceStatus.FINALIZED if due[draft.id] else InvoiceStatus.PAID,
+            amount_due=due[draft.id],
             finalizes_at=None,
             finalized_at=now,
             due_at=now + PAYMENT_TERMS,
-            ended_at=None if draft.total else now,
+            ended_at=None if due[draft.id] else now,
             seller={"name": seller.name},
             buyer=_party(customers[draft.customer_id]),
         )
@@ -135,19 +138,7 @@ async def _rated_again(
     now: datetime,
 ) -> list[Invoice]:
     """The drafts with the lines that all events up to now make; other lines come out as they were."""
-    periods = {
-        draft.id: [
-            PeriodToBill(
-                subscription_id=draft.subscription_id,
-                component_id=line.component_id,
-                number=line.period_number,
-                period=line.period,
-            )
-            for line in draft.lines
-            if line.kind is not LineKind.USAGE_CREDIT
-        ]
-        for draft in drafts
-    }
+    periods = {draft.id: periods_of(draft) for draft in drafts}
     lines = await lines_for(
         events,
         merchant_id,
@@ -158,6 +149,20 @@ async def _rated_again(
     return [
         replace(draft, lines=tuple(line for one in periods[draft.id] for line in lines[one]))
         for draft in drafts
+    ]
+
+
+def periods_of(invoice: Invoice) -> list[PeriodToBill]:
+    """The periods that an invoice bills, from its lines."""
+    return [
+        PeriodToBill(
+            subscription_id=invoice.subscription_id,
+            component_id=line.component_id,
+            number=line.period_number,
+            period=line.period,
+        )
+        for line in invoice.lines
+        if line.kind is not LineKind.USAGE_CREDIT
     ]
 
 

@@ -130,14 +130,17 @@ class InvoiceFinalizedError(Refused):
 
 
 class InvoiceTransitionRefusedError(Refused):
-    """The invoice's state does not allow what was asked."""
+    """The invoice's state does not allow what was asked; `advice` says what to do instead."""
 
     reason = Reason.INVOICE_TRANSITION_REFUSED
 
-    def __init__(self, invoice_id: InvoiceId, status: InvoiceStatus, wanted: str) -> None:
+    def __init__(
+        self, invoice_id: InvoiceId, status: InvoiceStatus, wanted: str, advice: str
+    ) -> None:
+        # The contract's own words, one of which Python keeps for itself.
+        change: dict[str, Any] = {"from": status, "to": wanted}
         super().__init__(
-            f"invoice {invoice_id} is {status} and cannot be {wanted}; finalize it first",
+            f"invoice {invoice_id} is {status} and cannot be {wanted}; {advice}",
             invoice_id=invoice_id,
-            status=status,
-            wanted=wanted,
+            **change,
         )

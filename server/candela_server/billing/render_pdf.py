@@ -1,119 +1,101 @@
-"""Draws a finalized invoice as PDF, the same bytes every time (INV-1).
+"""Draws invoices and credit notes as PDF, the same bytes every time (INV-1, INV-6).
 
-The template holds no arithmetic: every amount arrives as the text that the invoice shows. typst is used because it
-needs neither a browser nor system fonts, and takes some ten milliseconds.
+The template, document.typ, holds no arithmetic: every amount arrives as the text that it shows. typst is used because
+it needs neither a browser nor system fonts, and takes some ten milliseconds. The fonts come from wheels (SIL Open Font
+License), so that a bare machine draws Arabic, Chinese or Devanagari names like any other.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import typst
 
-from candela_server.kernel.currency import minor_digits
-from candela_server.kernel.money import Money, format_decimal
+from .credit_note import CreditNote
+from .model import Invoice
+from .rules.document_texts import NOTHING, credit_note_texts, invoice_texts
+from .rules.invoice_states import InvoiceAct, after
 
-from .model import Invoice, InvoiceStatus, InvoiceTransitionRefusedError
-from .rules.tax import B2C_NOT_SUPPORTED, NOT_CONFIGURED
+_FONT_PACKAGES = ("manimgx_fonts", "noto_cjk_sans_otc")
+_FONTS = (
+    "Noto Sans",
+    *(f"Noto Sans {script}" for script in ("Arabic", "Hebrew", "Devanagari", "Bengali", "Tamil")),
+    *(f"Noto Sans {script}" for script in ("Telugu", "Kannada", "Malayalam", "Gujarati")),
+    *(f"Noto Sans {script}" for script in ("Gurmukhi", "Oriya", "Sinhala", "Thai", "Lao")),
+    *(f"Noto Sans {script}" for script in ("Khmer", "Myanmar", "Georgian", "Armenian", "Ethiopic")),
+)
+# Han characters look different by country; the buyer's decides.
+_HAN = {"JP": "JP", "KR": "KR", "TW": "TC", "HK": "HK", "MO": "HK"}
+_SAMPLE_PPI = 90
+_LAST = ("Noto Sans Symbols", "Noto Emoji")
 
-_NOTES = {
-    B2C_NOT_SUPPORTED: "No tax is charged, as no tax id or business name of the buyer is known "
-    f"({B2C_NOT_SUPPORTED}).",
-    NOT_CONFIGURED: f"No tax is charged ({NOT_CONFIGURED}).",
-}
 
-
-def render_pdf(invoice: Invoice) -> bytes:
+def render_pdf(invoice: Invoice, *, from_account: Decimal = NOTHING) -> bytes:
     """The PDF of a finalized invoice. Raises InvoiceTransitionRefusedError for drafts.
 
-    Takes some ten milliseconds of processor time: call it in a thread.
+    `from_account` is what credit on account paid of it when it was finalized. What happened to the
+    invoice since then is not on it, except that a void one says so. Takes some ten milliseconds of processor time:
+    call it in a thread.
     """
-    if invoice.status is InvoiceStatus.DRAFT or invoice.finalized_at is None:
-        raise InvoiceTransitionRefusedError(invoice.id, invoice.status, "rendered")
-    template = resources.files(__package__).joinpath("invoice.typ").read_bytes()
-    return typst.compile(
-        template,
-        format="pdf",
-        sys_inputs={"invoice": json.dumps(_texts(invoice, invoice.finalized_at))},
-        ignore_system_fonts=True,
+    after(invoice, InvoiceAct.RENDER)
+    assert invoice.finalized_at is not None, "only drafts have no instant of finalization"
+    return _compile(
+        invoice_texts(invoice, from_account=from_account),
+        invoice,
         # The document's own date would otherwise be that of the rendering, and the bytes would differ.
-        timestamp=int(invoice.finalized_at.timestamp()),
+        int(invoice.finalized_at.timestamp()),
     )
 
 
-def _texts(invoice: Invoice, finalized_at: datetime) -> dict[str, Any]:
-    zone = ZoneInfo(invoice.time_zone)
-
-    def amount(value: Decimal) -> str:
-        money = Money(currency=invoice.currency, amount=value).rounded()
-        return _grouped(money)
-
-    return {
-        "title": f"Invoice {invoice.number}",
-        "number": invoice.number,
-        "issued": _day(finalized_at, zone),
-        "due": _day(invoice.due_at or finalized_at, zone),
-        "currency": invoice.currency,
-        "time_zone": invoice.time_zone,
-        "seller": _party(invoice.seller or {"name": ""}),
-        "buyer": _party(invoice.buyer or {"name": ""}),
-        "lines": [
-            {
-                "description": line.description,
-                "quantity": f"{Decimal(format_decimal(line.quantity)):,} {line.unit_name}".strip(),
-                "unit_price": _unit_price(line.unit_amount, invoice.currency),
-                "amount": amount(line.amount),
-            }
-            for line in invoice.lines
-        ],
-        "subtotal": amount(invoice.subtotal),
-        "tax_label": f"Tax {format_decimal(invoice.tax_percent)} %",
-        "tax": amount(invoice.tax_amount),
-        "total": amount(invoice.total),
-        "amount_due": amount(invoice.amount_due),
-        "note": _NOTES.get(invoice.tax_reason, ""),
-    }
+def render_credit_note_pdf(note: CreditNote, invoice: Invoice) -> bytes:
+    """The PDF of a credit note, with the invoice that it corrects; call it in a thread."""
+    return _compile(credit_note_texts(note, invoice), invoice, int(note.created_at.timestamp()))
 
 
-def _unit_price(amount: Decimal | None, currency: str) -> str:
-    """The exact price of one unit, with at least the currency's own places: 0.20, 0.0004."""
-    if amount is None:
-        return ""
-    return format_decimal(amount, min_places=minor_digits(currency))
-
-
-def _grouped(money: Money) -> str:
-    """The amount with as many places as the currency has, and thousands apart: 1,365.00."""
-    text = money.text.split(" ")[0]
-    whole, point, fraction = text.partition(".")
-    sign = "−" if whole.startswith("-") else ""
-    return f"{sign}{int(whole.lstrip('-')):,}{point}{fraction}"
-
-
-def _day(instant: datetime, zone: ZoneInfo) -> str:
-    local = instant.astimezone(zone)
-    return f"{local.day} {local:%B %Y}"
-
-
-def _party(party: Mapping[str, Any]) -> dict[str, Any]:
-    address = party.get("address") or {}
-    place = " ".join(
-        part
-        for part in (address.get("postal_code"), address.get("city"), address.get("region"))
-        if part
+def render_pages(texts: Mapping[str, Any], invoice: Invoice) -> list[bytes]:
+    """The document's pages as PNG, for whoever edits the template."""
+    # One page comes as its bytes alone, several as a list, whatever the stubs say.
+    drawn: Any = typst.compile(
+        _template(),
+        format="png",
+        ppi=_SAMPLE_PPI,
+        font_paths=_fonts(),
+        sys_inputs=_inputs(texts, invoice),
     )
-    lines = [
-        party.get("business_name"),
-        *address.get("lines", []),
-        place,
-        address.get("country"),
-        f"Tax id {party['tax_id']}" if party.get("tax_id") else None,
-        party.get("email"),
-    ]
-    return {"name": party["name"], "lines": [line for line in lines if line]}
+    return drawn if isinstance(drawn, list) else [drawn]
+
+
+def _compile(texts: Mapping[str, Any], invoice: Invoice, timestamp: int) -> bytes:
+    pdf: bytes = typst.compile(
+        _template(),
+        format="pdf",
+        font_paths=_fonts(),
+        sys_inputs=_inputs(texts, invoice),
+        timestamp=timestamp,
+    )
+    return pdf
+
+
+def _template() -> bytes:
+    return resources.files(__package__).joinpath("document.typ").read_bytes()
+
+
+def _inputs(texts: Mapping[str, Any], invoice: Invoice) -> dict[str, str]:
+    address = (invoice.buyer or {}).get("address") or {}
+    han = f"Noto Sans CJK {_HAN.get(address.get('country', ''), 'SC')}"
+    return {"document": json.dumps({**texts, "fonts": [*_FONTS, han, *_LAST]})}
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """The fonts of the wheels and of typst itself, read once in a process's life; never the machine's."""
+    return typst.Fonts(
+        include_system_fonts=False,
+        include_embedded_fonts=True,
+        font_paths=[str(resources.files(package)) for package in _FONT_PACKAGES],
+    )

@@ -21,13 +21,13 @@ from candela_server.credit.draw_credits import expire_credits
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import CreditGrant, PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
-from candela_server.kernel.ids import new_id
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription.claim_due import claim_due, move_on, park
-from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
+from candela_server.subscription.move_subscribers import move_due
 from candela_server.subscription.rules.schedule import (
     credit_component,
     credit_period,
@@ -36,10 +36,9 @@ from candela_server.subscription.rules.schedule import (
 from candela_server.subscription.rules.seats import seats_held
 
 from . import store
-from .bill_periods import Context, PeriodToBill, lines_for, read_context
+from .bill_periods import Context, read_context
+from .draft_invoices import draft_invoices
 from .finalize_invoices import finalized
-from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
-from .rules.tax import NO_TAX, tax_for
 
 log = structlog.get_logger("candela.billing")
 
@@ -53,6 +52,7 @@ class Billed:
     subscriptions: int
     invoices: int
     parked: int
+    moved: int = 0
 
 
 async def run_billing(
@@ -63,13 +63,19 @@ async def run_billing(
     now: datetime,
     test_clock_id: TestClockId | None = None,
 ) -> Billed:
-    """Bills everything of a merchant that is due at `now`, in real time or on one test clock."""
-    subscriptions = invoices = parked = 0
+    """Bills everything of a merchant that is due at `now`, in real time or on one test clock.
+
+    Subscribers who move to another version by then are moved first, each after what was due before its move: what
+    renews at an instant renews as the version says that holds from that instant (CAT-9).
+    """
+    subscriptions = invoices = parked = moved = 0
     while True:
+        moved_now = await move_due(db, merchant_id, now=now, test_clock_id=test_clock_id)
+        moved += moved_now
         async with db.writing(merchant_id) as tx:
             done = await _bill_chunk(tx, events, now=now, test_clock_id=test_clock_id)
-        if not done.subscriptions:
-            return Billed(subscriptions, invoices, parked)
+        if not done.subscriptions and not moved_now:
+            return Billed(subscriptions, invoices, parked, moved)
         subscriptions += done.subscriptions
         invoices += done.invoices
         parked += done.parked
@@ -86,34 +92,15 @@ async def _bill_chunk(
     context = await read_context(tx, ids, until=now)
     parked = await _park_runaways(tx, seller, context, now)
     due = [one for one in due if one.subscription_id not in parked]
-    lines = await lines_for(
-        events,
-        tx.merchant_id,
-        context,
-        [
-            PeriodToBill(
-                subscription_id=one.subscription_id,
-                component_id=one.component_id,
-                number=one.period_number,
-                period=one.period,
-            )
-            for one in due
-        ],
-        seen_at=now,
+    drafts = await draft_invoices(
+        events, context, seller, due, now=now, seen_at=now, test_clock_id=test_clock_id
     )
-    by_subscription: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
-    for one, made in lines.items():
-        by_subscription[one.subscription_id] += made
-    drafts = [
-        _draft(context, context.subscriptions[one_id], found, seller, now, test_clock_id)
-        for one_id, found in by_subscription.items()
-    ]
     ready = [draft for draft in drafts if not draft.has_usage]
     numbered = iter(await finalized(tx, seller, context.customers, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
     renewals = _renewals(context, due)
-    await expire_credits(tx, _over_without_invoice(context, renewals), at=now)
+    await expire_credits(tx, _over_without_invoice(context, due), at=now)
     await grant_for_periods(tx, renewals, at=now)
     await move_on(tx, [_following(context, one) for one in due])
     await tx.audit_many(
@@ -152,39 +139,6 @@ async def _park_runaways(
 
 def _start_of_day(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _draft(
-    context: Context,
-    held: Subscription,
-    lines: Sequence[InvoiceLine],
-    seller: Merchant,
-    now: datetime,
-    test_clock_id: TestClockId | None,
-) -> Invoice:
-    tax = tax_for(context.customers[held.customer_id])
-    return Invoice(
-        id=InvoiceId(new_id("inv")),
-        number=None,
-        customer_id=held.customer_id,
-        subscription_id=held.id,
-        test_clock_id=test_clock_id,
-        status=InvoiceStatus.DRAFT,
-        currency=held.currency,
-        time_zone=held.time_zone,
-        lines=tuple(lines),
-        tax_percent=tax.percent,
-        tax_amount=NO_TAX,
-        tax_reason=tax.reason,
-        amount_due=sum((line.amount for line in lines), NO_TAX),
-        created_at=now,
-        finalizes_at=now + seller.settings.invoice_grace,
-        finalized_at=None,
-        due_at=None,
-        ended_at=None,
-        seller=None,
-        buyer=None,
-    )
 
 
 def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGrant]:
@@ -227,26 +181,26 @@ def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGr
     return grants
 
 
-def _over_without_invoice(context: Context, renewals: Sequence[PeriodGrant]) -> list[CreditGrant]:
-    """The grants that these follow and that no invoice ever draws from: their usage is limited, but has no price.
+def _over_without_invoice(context: Context, due: Sequence[ScheduledPeriod]) -> list[CreditGrant]:
+    """The grants that are over as these periods fall due and that no invoice ever draws from: their usage is limited,
+    but has no price.
 
-    What an invoice can draw from expires as that invoice is finalized.
+    Whether the version in force still renews them does not matter: a subscriber may have moved from the one that
+    granted them (CAT-9). What an invoice can draw from expires as that invoice is finalized.
     """
-    begins: dict[tuple[str, str], datetime] = {}
-    for one in renewals:
-        metric_id = one.definition.metric_id
-        offer = context.offers[SubscriptionId(one.subscription_id)]
-        if metric_id is not None and offer.component_for_metric(metric_id) is None:
-            begins[one.subscription_id, one.definition.id] = one.period.start_at
+    reached: dict[SubscriptionId, datetime] = {}
+    for one in due:
+        reached[one.subscription_id] = max(one.due_at, reached.get(one.subscription_id, one.due_at))
     return [
         grant
-        for holder in sorted({one.customer_id for one in renewals})
-        for grant in context.grants.get(holder, ())
-        if grant.subscription_id is not None
+        for subscription_id, at in sorted(reached.items())
+        for grant in context.grants.get(context.subscriptions[subscription_id].customer_id, ())
+        if grant.subscription_id == subscription_id
         and grant.definition_id is not None
+        and grant.metric_id is not None
+        and context.offers[subscription_id].component_for_metric(grant.metric_id) is None
         and grant.expires_at is not None
-        and (begin := begins.get((grant.subscription_id, grant.definition_id))) is not None
-        and grant.expires_at <= begin
+        and grant.expires_at <= at
     ]
 
 

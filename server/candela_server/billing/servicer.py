@@ -20,14 +20,18 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import read, store, wire
+from . import correction_store, read, store, wire
 from .finalize_invoices import finalize_invoice
+from .mark_invoice_paid import mark_invoice_paid
 from .model import InvoiceId
+from .reissue_invoice import reissue_invoice
 from .render_pdf import render_pdf
+from .void_invoice import void_invoice
+from .write_off_invoice import write_off_invoice
 
 
 class InvoiceServicer(invoice_service_pb2_grpc.InvoiceServiceServicer):
-    """InvoiceService: reading, drawing and finalizing; what is done about unpaid invoices is not served yet."""
+    """InvoiceService (INV-1 to INV-7)."""
 
     def __init__(
         self,
@@ -110,8 +114,61 @@ class InvoiceServicer(invoice_service_pb2_grpc.InvoiceServiceServicer):
 
         return await self._mutations.run(request, pb.FinalizeInvoiceResponse, act)
 
+    async def VoidInvoice(
+        self, request: pb.VoidInvoiceRequest, context: Any
+    ) -> pb.VoidInvoiceResponse:
+        """Declares an unpaid invoice never to have been."""
+        invoice_id, reason = wire.invoice_act_from_proto(request)
+
+        async def act(tx: Tx) -> pb.VoidInvoiceResponse:
+            invoice = await void_invoice(tx, self._clock, invoice_id, reason=reason)
+            return pb.VoidInvoiceResponse(invoice=wire.invoice_to_proto(invoice))
+
+        return await self._mutations.run(request, pb.VoidInvoiceResponse, act)
+
+    async def ReissueInvoice(
+        self, request: pb.ReissueInvoiceRequest, context: Any
+    ) -> pb.ReissueInvoiceResponse:
+        """Voids an invoice and makes a new draft of its periods."""
+        invoice_id, reason = wire.invoice_act_from_proto(request)
+
+        async def act(tx: Tx) -> pb.ReissueInvoiceResponse:
+            voided, draft = await reissue_invoice(
+                tx, self._events, self._clock, invoice_id, reason=reason
+            )
+            return pb.ReissueInvoiceResponse(
+                voided=wire.invoice_to_proto(voided), draft=wire.invoice_to_proto(draft)
+            )
+
+        return await self._mutations.run(request, pb.ReissueInvoiceResponse, act)
+
+    async def MarkInvoicePaid(
+        self, request: pb.MarkInvoicePaidRequest, context: Any
+    ) -> pb.MarkInvoicePaidResponse:
+        """Records that an invoice was paid outside."""
+        command = wire.mark_paid_from_proto(request)
+
+        async def act(tx: Tx) -> pb.MarkInvoicePaidResponse:
+            invoice = await mark_invoice_paid(tx, self._clock, command)
+            return pb.MarkInvoicePaidResponse(invoice=wire.invoice_to_proto(invoice))
+
+        return await self._mutations.run(request, pb.MarkInvoicePaidResponse, act)
+
+    async def WriteOffInvoice(
+        self, request: pb.WriteOffInvoiceRequest, context: Any
+    ) -> pb.WriteOffInvoiceResponse:
+        """Gives an unpaid invoice up."""
+        invoice_id, reason = wire.invoice_act_from_proto(request)
+
+        async def act(tx: Tx) -> pb.WriteOffInvoiceResponse:
+            invoice = await write_off_invoice(tx, self._clock, invoice_id, reason=reason)
+            return pb.WriteOffInvoiceResponse(invoice=wire.invoice_to_proto(invoice))
+
+        return await self._mutations.run(request, pb.WriteOffInvoiceResponse, act)
+
     async def pdf_of(self, merchant_id: str, invoice_id: InvoiceId) -> bytes:
         """The PDF of one of the merchant's invoices; also what HTTP serves."""
         async with self._db.reading(merchant_id) as tx:
             invoice = await read.get_invoice(tx, invoice_id)
-        return await asyncio.to_thread(render_pdf, invoice)
+            paid = await correction_store.sum_first_draws(tx, invoice_id)
+        return await asyncio.to_thread(render_pdf, invoice, from_account=paid)

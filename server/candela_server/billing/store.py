@@ -238,12 +238,15 @@ async def list_merchants_with_drafts(tx: Tx, until: datetime) -> list[str]:
 async def count_invoices_since(
     tx: Tx, customer_ids: Sequence[str], since: datetime
 ) -> dict[str, int]:
-    """How many invoices each customer got since an instant."""
+    """How many invoices each customer got since an instant, and since it was released from a safety bound."""
     rows = await tx.fetch(
         """
-        SELECT customer_id, count(*) AS invoices FROM invoice
-        WHERE merchant_id = $1 AND customer_id = ANY($2::text[]) AND created_at >= $3
-        GROUP BY customer_id
+        SELECT i.customer_id, count(*) AS invoices
+        FROM invoice i
+        LEFT JOIN billing_release r ON r.merchant_id = i.merchant_id AND r.customer_id = i.customer_id
+        WHERE i.merchant_id = $1 AND i.customer_id = ANY($2::text[]) AND i.created_at >= $3
+          AND i.id > COALESCE(r.last_invoice_id, '')
+        GROUP BY i.customer_id
         """,
         tx.merchant_id,
         list(customer_ids),

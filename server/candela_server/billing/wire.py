@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from candela.billing.v1 import invoice_line_pb2, invoice_pb2
+from candela.billing.v1 import invoice_line_pb2, invoice_pb2, invoice_service_pb2
 from candela.customer.v1 import customer_pb2
 
 from candela_server.contract.values import (
@@ -17,9 +17,13 @@ from candela_server.contract.values import (
 )
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import Money, format_decimal
-from candela_server.kernel.read_fields import typed_id
+from candela_server.kernel.read_fields import instant, text, typed_id
 
+from .mark_invoice_paid import MarkInvoicePaid
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
+
+_MAX_REASON_LENGTH = 500
+_MAX_REFERENCE_LENGTH = 200
 
 _STATUSES = {
     InvoiceStatus.DRAFT: invoice_pb2.INVOICE_STATUS_DRAFT,
@@ -85,6 +89,37 @@ def invoice_to_proto(invoice: Invoice) -> invoice_pb2.Invoice:
         buyer=_party_to_proto(invoice.buyer),
         time_zone=invoice.time_zone,
     )
+
+
+def preview_to_proto(invoice: Invoice) -> invoice_pb2.Invoice:
+    """A draft that is not stored: without its ids, which nobody could use."""
+    shown = invoice_to_proto(invoice)
+    shown.ClearField("id")
+    for line in shown.lines:
+        line.ClearField("id")
+        line.ClearField("source_line_id")
+    return shown
+
+
+def invoice_act_from_proto(request: Any) -> tuple[InvoiceId, str]:
+    """Which invoice something is done with, and why. Raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        return (
+            InvoiceId(fields.read("invoice_id", typed_id("inv"), request.invoice_id)),
+            fields.read("reason", text(0, _MAX_REASON_LENGTH), request.reason),
+        )
+
+
+def mark_paid_from_proto(request: invoice_service_pb2.MarkInvoicePaidRequest) -> MarkInvoicePaid:
+    """The command; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        return MarkInvoicePaid(
+            invoice_id=InvoiceId(fields.read("invoice_id", typed_id("inv"), request.invoice_id)),
+            paid_at=fields.read("paid_at", instant, request.paid_at)
+            if request.HasField("paid_at")
+            else None,
+            reference=fields.read("reference", text(0, _MAX_REFERENCE_LENGTH), request.reference),
+        )
 
 
 def _line_to_proto(line: InvoiceLine, currency: str) -> invoice_line_pb2.InvoiceLine:

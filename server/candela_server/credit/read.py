@@ -9,7 +9,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import CreditGrant
+from .model import CreditGrant, GrantId
 
 
 async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[CreditGrant]:
@@ -22,3 +22,11 @@ async def list_grants_of_customers(
 ) -> list[CreditGrant]:
     """The customers' grants that began before an instant, lapsed ones too, with their balances."""
     return await store.list_grants_of_customers(tx, customer_ids, until)
+
+
+async def get_grants(tx: Tx, ids: Sequence[GrantId], *, lock: bool = False) -> list[CreditGrant]:
+    """The grants with these ids and their balances, by id; with `lock` no other transaction draws from them until
+    commit."""
+    if lock:
+        await store.lock_grants(tx, sorted(ids))
+    return await store.list_grants_by_id(tx, ids)

@@ -112,6 +112,31 @@ async def list_grants_of_customers(
     return [_grant_from_row(row) for row in rows]
 
 
+async def lock_grants(tx: Tx, ids: Sequence[str]) -> None:
+    """Waits until nobody else draws from these grants; the lock is that of candela_check_grant_balance."""
+    await tx.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended($1 || wanted.id, 0))
+        FROM unnest($2::text[]) WITH ORDINALITY AS wanted (id, place) ORDER BY wanted.place
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+
+
+async def list_grants_by_id(tx: Tx, ids: Sequence[str]) -> list[CreditGrant]:
+    """The grants with these ids, by id."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.id = ANY($2::text[]) ORDER BY g.id
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
 async def page_grants(
     tx: Tx,
     customer_id: str,

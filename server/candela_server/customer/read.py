@@ -113,6 +113,18 @@ async def list_users(
     )
 
 
+async def list_customer_ids(tx: Tx, *, after: str = "", limit: int) -> list[CustomerId]:
+    """One page of the ids of all customers, archived ones too, by id."""
+    return await store.list_customer_ids(tx, after=after, limit=limit)
+
+
+async def get_users_of_customers(
+    tx: Tx, ids: Sequence[CustomerId], *, limit_each: int
+) -> list[User]:
+    """The users who act for these customers now; of each customer the oldest ones, up to a limit."""
+    return await store.list_users_of_customers(tx, ids, limit_each=limit_each)
+
+
 async def customer_clock(tx: Tx, clock: Clock, customer: Customer) -> Clock:
     """The time this customer lives in: the test clock's, or the given one (OPS-2)."""
     return await merchant.clock_for(tx, clock, customer.test_clock_id)

@@ -279,6 +279,39 @@ async def list_users(
     return [_user_from_row(row) for row in rows]
 
 
+async def list_customer_ids(tx: Tx, *, after: str, limit: int) -> list[CustomerId]:
+    """One page of the ids of all customers, archived ones too, in their own order."""
+    rows = await tx.fetch(
+        "SELECT id FROM customer WHERE merchant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        tx.merchant_id,
+        after,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def list_users_of_customers(
+    tx: Tx, ids: Sequence[CustomerId], *, limit_each: int
+) -> list[User]:
+    """The users of these customers who are not archived; of each customer the oldest ones, up to a limit."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_USER_COLUMNS}
+        FROM unnest($2::text[]) AS wanted(wanted_id)
+        CROSS JOIN LATERAL (
+            SELECT {_USER_COLUMNS} FROM customer_user
+            WHERE merchant_id = $1 AND customer_id = wanted_id AND archived_at IS NULL
+            ORDER BY created_at, id
+            LIMIT $3
+        ) AS found
+        """,
+        tx.merchant_id,
+        list(ids),
+        limit_each,
+    )
+    return [_user_from_row(row) for row in rows]
+
+
 def address_to_json(address: Address | None) -> dict[str, Any] | None:
     """The address as its jsonb column holds it."""
     if address is None:

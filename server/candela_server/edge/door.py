@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -35,6 +36,7 @@ from candela_server.storage.mutation import was_replayed
 from .measures import MethodMeasures
 from .methods import Method
 from .status import internal_status, status_of
+from .stream_guard import MAX_UNREAD_S, StreamGuard
 
 log = structlog.get_logger("candela.call")
 
@@ -44,7 +46,7 @@ MAX_REQUEST_ID_BYTES = 100
 
 Context = aio.ServicerContext[Any, Any]
 Unary = Callable[[Any, Context], Awaitable[Message]]
-Stream = Callable[[Any, Context], AsyncIterator[Message]]
+Stream = Callable[[Any, Context], AsyncGenerator[Message, None]]
 FromBytes = Callable[[str, bytes], Awaitable[bytes]]
 """Answers a request's bytes with a response's bytes, for a merchant."""
 
@@ -89,9 +91,10 @@ class MalformedRequestError(InvalidInput):
 class Door:
     """Wraps handlers; one for the whole server."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
-        """Takes who knows the keys."""
+    def __init__(self, authenticator: Authenticator, *, max_unread_s: float = MAX_UNREAD_S) -> None:
+        """Takes who knows the keys, and for how long a stream may go unread."""
         self._authenticator = authenticator
+        self._max_unread_s = max_unread_s
 
     def guard(
         self,
@@ -156,11 +159,11 @@ class Door:
         async def answer(request: bytes, context: Context) -> bytes:
             started = perf_counter()
             try:
-                holder = None
+                holder, named = None, False
                 for name, value in context.invocation_metadata() or ():
-                    if name == "authorization":
-                        holder = known(value) if holder is None else None
-                    elif name in _OTHER_METADATA:
+                    if name == "authorization" and not named:
+                        holder, named = known(value), True
+                    elif name == "authorization" or name in _OTHER_METADATA:
                         holder = None
                         break
                 if holder is None or Scope.READ not in holder.scopes:
@@ -182,15 +185,26 @@ class Door:
     def _streaming(self, method: Method, behaviour: Stream) -> Stream:
         measures = MethodMeasures(method.name)
 
-        async def answer(request: Any, context: Context) -> AsyncIterator[Message]:
+        async def answer(request: Any, context: Context) -> AsyncGenerator[Message, None]:
             started = time.perf_counter()
+            now_s = asyncio.get_running_loop().time
+            guard = StreamGuard(
+                lambda: self._admit(method, context),
+                lambda error: _end(method, context, error),
+                self._max_unread_s,
+            )
             try:
                 current_caller.set(await self._admit(method, context))
-                async for response in behaviour(request, context):
-                    yield response
+                guard.begin()
+                async with aclosing(behaviour(request, context)) as responses:
+                    async for response in responses:
+                        guard.unread_since_s = now_s()
+                        yield response
+                        guard.unread_since_s = None
             except Exception as error:
                 await _refuse(method, context, error)
             finally:
+                guard.end()
                 measures.observe(context.code(), time.perf_counter() - started)
 
         return answer
@@ -255,6 +269,12 @@ async def _refuse(method: Method, context: Context, error: Exception) -> NoRetur
     await context.abort_with_status(rpc_status.to_status(status))
 
 
+async def _end(method: Method, context: Context, error: CandelaError) -> None:
+    """Tells the caller of a stream that it is over; not from the handler, which may be waiting."""
+    with suppress(aio.AbortError):
+        await _refuse(method, context, error)
+
+
 def _unserved(method: Method) -> Unary:
     async def refuse(_request: Any, _context: Context) -> Message:
         raise Unserved(method.name, method.awaited_spec_ids)
@@ -265,7 +285,7 @@ def _unserved(method: Method) -> Unary:
 def _unserved_stream(method: Method) -> Stream:
     refuse = _unserved(method)
 
-    async def refuse_stream(request: Any, context: Context) -> AsyncIterator[Message]:
+    async def refuse_stream(request: Any, context: Context) -> AsyncGenerator[Message, None]:
         yield await refuse(request, context)
 
     return refuse_stream

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
     CreditApplicationType,
     Feature,
@@ -27,6 +26,7 @@ from candela_server.storage.postgres import Tx
 from . import reservation_store, store
 from .holdings import Holding, read_holdings
 from .model import Credits, Denial, FeatureState, Metered, Snapshot, Source
+from .remembered_catalog import Catalog, ReadCatalog
 from .rules.precedence import Access, Held, InForce, value_in_force
 from .share import table_of
 from .show_reserved import show_reserved
@@ -34,21 +34,23 @@ from .show_reserved import show_reserved
 Who = CustomerRef | UserRef
 
 
-async def build_snapshot(tx: Tx, clock: Clock, who: Who) -> Snapshot:
+async def build_snapshot(
+    tx: Tx, clock: Clock, who: Who, catalog: Catalog | None = None
+) -> Snapshot:
     """All features of whoever is meant, as of one snapshot of the database.
 
     Nobody with that id gets a snapshot too, in which everything is denied: an answer, and as good to cache.
     """
+    catalog = catalog or ReadCatalog()
     holder, user = await _resolve(tx, who)
-    features = await catalog.list_features(tx)
+    features, metrics = await catalog.basis(tx)
     revision = await store.current_revision(tx)
     if holder is None:
         return _of_nobody(features, revision)
     own_clock = await customer.customer_clock(tx, clock, holder)
     now = own_clock.now()
-    holdings = await read_holdings(tx, holder, now)
+    holdings = await read_holdings(tx, holder, now, catalog)
     grants = await credit.list_grants(tx, holder.id, now)
-    metrics = {metric.id: metric for metric in await catalog.list_metrics(tx)}
     states = [_state(feature, holdings, grants, metrics, now) for feature in features]
     open_ones = await reservation_store.list_shown(tx, holder.id, now)
     states = show_reserved(states, open_ones, user.id if user else None)

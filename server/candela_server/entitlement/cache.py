@@ -8,7 +8,7 @@ answer either, and is then served as stale.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final
 
 from .model import Snapshot
@@ -21,29 +21,43 @@ Key = tuple[str, Hashable]
 
 
 class _Building:
-    """A snapshot on its way. `begun` says whether it may already have read the database."""
+    """A snapshot on its way.
 
-    __slots__ = ("begun", "task")
+    `begun` says whether it may already have read the database, and `heard` whose changes were heard of since then, in
+    order; None stands for everybody's.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("begun", "heard", "merchant_id", "task")
+
+    def __init__(self, merchant_id: str) -> None:
+        self.merchant_id = merchant_id
         self.begun = False
+        self.heard: list[str | None] = []
         self.task: asyncio.Task[Snapshot]
 
 
 class SnapshotCache:
     """Remembered snapshots, the oldest of which go first; concurrent misses of one key share one building."""
 
-    def __init__(self, is_current: Callable[[], bool]) -> None:
-        """Begins empty. `is_current` says whether every change so far has been heard."""
+    def __init__(
+        self,
+        is_current: Callable[[], bool],
+        catch_up: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Begins empty. `is_current` says whether every change that was answered has been heard.
+
+        `catch_up` waits until every change that was committed has been, for callers who have seen one elsewhere.
+        """
         self.is_current = is_current
+        self._catch_up = catch_up
         self._snapshots: dict[Key, Snapshot] = {}
         # Mostly one key, rarely several: a customer is asked about by id, by external id, by each user.
         self._keys_of: dict[str, tuple[Key, ...]] = {}
         self._nobodies: dict[str, set[Key]] = {}
         self._building: dict[Key, _Building] = {}
+        # Those that have begun: no more than there are slots. Only they can have missed a change.
+        self._begun: set[_Building] = set()
         self._slots = asyncio.Semaphore(MAX_BUILDING)
-        # A building that began before a change must not be kept after it.
-        self._generation = 0
 
     def __len__(self) -> int:
         """How many snapshots are remembered."""
@@ -54,6 +68,11 @@ class SnapshotCache:
         snapshot = self._snapshots.get((merchant_id, who))
         return snapshot if snapshot is not None and snapshot.alive and self.is_current() else None
 
+    async def catch_up(self) -> None:
+        """Returns when no remembered snapshot is served any more that lacks something committed before the call."""
+        if self._catch_up is not None:
+            await self._catch_up()
+
     def last_known(self, merchant_id: str, who: Hashable) -> Snapshot | None:
         """The remembered snapshot, which something may have changed since."""
         return self._snapshots.get((merchant_id, who))
@@ -63,18 +82,26 @@ class SnapshotCache:
     ) -> Snapshot:
         """A fresh snapshot; when several ask at once, one builds for all."""
         key = (merchant_id, who)
-        building = self._building.get(key)
-        # What has begun may lack a change that was answered since, unless we would have heard of that.
-        if building is None or (building.begun and not self.is_current()):
-            building = self._building[key] = _Building()
-            building.task = asyncio.create_task(self._build(key, building, build))
-        # Shielded: a caller who gives up must not take the others' building along.
-        return await asyncio.shield(building.task)
+        while True:
+            building = self._building.get(key)
+            # What has begun may lack a change that was answered since, unless we would have heard of that.
+            if building is None or (building.begun and not self.is_current()):
+                if building is not None:
+                    building.heard.append(None)
+                building = self._building[key] = _Building(merchant_id)
+                building.task = asyncio.create_task(self._build(key, building, build))
+                building.task.add_done_callback(_look_at)
+            heard_before = len(building.heard)
+            # Shielded: a caller who gives up must not take the others' building along.
+            snapshot = await asyncio.shield(building.task)
+            if not _concern(building.heard[:heard_before], snapshot):
+                return snapshot
 
     def forget(self, merchant_id: str, customer_id: str | None) -> None:
         """Drops what is known of one customer, or of all customers of a merchant."""
-        self._generation += 1
-        self._building.clear()
+        for building in self._begun:
+            if building.merchant_id == merchant_id:
+                building.heard.append(customer_id)
         # Nobody may be somebody now.
         for key in self._nobodies.pop(merchant_id, ()):
             self._drop(key)
@@ -90,8 +117,8 @@ class SnapshotCache:
 
     def doubt_all(self) -> None:
         """Something may have been missed: what is remembered serves only as long as nothing better can be had."""
-        self._generation += 1
-        self._building.clear()
+        for building in self._begun:
+            building.heard.append(None)
         for snapshot in self._snapshots.values():
             snapshot.alive = False
 
@@ -101,13 +128,14 @@ class SnapshotCache:
         try:
             async with self._slots:
                 building.begun = True
-                generation = self._generation
+                self._begun.add(building)
                 sure = self.is_current()
                 snapshot = await build()
         finally:
+            self._begun.discard(building)
             if self._building.get(key) is building:
                 del self._building[key]
-        if generation == self._generation:
+        if not _concern(building.heard, snapshot):
             self._keep(key, snapshot)
             snapshot.alive = sure
         return snapshot
@@ -138,3 +166,16 @@ class SnapshotCache:
         snapshot = self._snapshots.pop(key, None)
         if snapshot is not None:
             snapshot.alive = False
+
+
+def _concern(changed: Sequence[str | None], snapshot: Snapshot) -> bool:
+    """Whether one of the changes may have made the snapshot wrong; nobody may be anybody afterwards."""
+    return bool(changed) and (
+        snapshot.customer_id is None or snapshot.customer_id in changed or None in changed
+    )
+
+
+def _look_at(task: asyncio.Task[Snapshot]) -> None:
+    """So that a failure of which nobody waits to hear any more is no unhandled one."""
+    if not task.cancelled():
+        task.exception()

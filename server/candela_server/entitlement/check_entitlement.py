@@ -16,35 +16,46 @@ from candela_server.catalog.errors import FeatureNotFoundError
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import Unavailable
 from candela_server.metering.model import UsageAsk, UsageOf
-from candela_server.metering.read_counters import Counters
+from candela_server.metering.read_counters import Counters, ReadFrom
 from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
 from .build_snapshot import Who, build_snapshot
 from .cache import SnapshotCache
 from .model import Answer, FeatureState, Origin, RevisionUnavailableError, Snapshot
+from .remembered_catalog import RememberedCatalog
 from .rules.allowance import decide, reserved_at
 
-BUILD_TIMEOUT_S: Final = 2.0
-"""How long the database may take for one snapshot before what was known before is served."""
+BUILD_TIMEOUT_S: Final = 1.5
+"""How long the database may take for one snapshot before it counts as failed."""
 
-_PAUSE_S: Final = 0.5
-"""How long the database is left alone after it failed: checks are answered at once instead of waiting again."""
+PATIENCE_S: Final = 3.0
+"""How long a check waits for its snapshot, its turn included, before what was known before is served."""
 
 _NOTHING: Final = Decimal(0)
+_ORIGINS: Final = {
+    ReadFrom.COUNTERS: Origin.COUNTERS,
+    ReadFrom.ROLLUPS: Origin.ROLLUPS,
+    ReadFrom.DOUBTFUL_COUNTERS: Origin.DOUBTFUL_COUNTERS,
+}
 
 
 class Checker:
     """Answers checks; one per process."""
 
     def __init__(
-        self, db: Postgres, counters: Counters, snapshots: SnapshotCache, clock: Clock
+        self,
+        db: Postgres,
+        counters: Counters,
+        snapshots: SnapshotCache,
+        clock: Clock,
+        catalog: RememberedCatalog | None = None,
     ) -> None:
         """Takes where snapshots are built from, usage is read from, and time is told by."""
         self._db = db
         self._counters = counters
         self._snapshots = snapshots
         self._clock = clock
-        self._database_rests_until_s = 0.0
+        self._catalog = catalog
 
     async def snapshot(self, merchant_id: str, who: Who, min_revision: int = 0) -> Snapshot:
         """The features of whoever is meant, valid now and at least as new as `min_revision`.
@@ -52,6 +63,9 @@ class Checker:
         When the database cannot answer it is what was known before, marked as stale. Raises RevisionUnavailableError
         when this server cannot see that far, and Unavailable when nothing is known.
         """
+        if min_revision:
+            # Whoever names a revision has seen that state, and with it what no call has waited for us to hear.
+            await self._snapshots.catch_up()
         known = self._snapshots.get(merchant_id, who)
         if known is not None and known.revision >= min_revision and self._is_valid(known):
             return known
@@ -88,8 +102,8 @@ class Checker:
         for snapshot, state, quantity in wanted:
             used, origin, reserved = None, Origin.NONE, _NOTHING
             if state.metered is not None:
-                used, live = next(readings)
-                origin = Origin.COUNTERS if live else Origin.ROLLUPS
+                reading = next(readings)
+                used, origin = reading.value, _ORIGINS[reading.source]
                 if state.metered.held:
                     now = snapshot.frozen_now or self._clock.now()
                     reserved = reserved_at(state.metered.held, now)
@@ -98,23 +112,31 @@ class Checker:
             )
         return answers
 
+    async def audit(self, asks: Sequence[tuple[str, UsageAsk]]) -> None:
+        """Compares the counters of these with the rollups; what differs is logged and made anew."""
+        await self._counters.audit(asks)
+
     async def _build(self, merchant_id: str, who: Who) -> Snapshot:
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._database_rests_until_s:
+        if self._db.outage.active:
             raise DatabaseUnavailableError
         try:
-            return await self._snapshots.build(
-                merchant_id, who, lambda: self._read(merchant_id, who)
-            )
-        except DatabaseUnavailableError:
-            self._database_rests_until_s = loop.time() + _PAUSE_S
-            raise
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._snapshots.build(
+                    merchant_id, who, lambda: self._read(merchant_id, who)
+                )
+        except TimeoutError as error:
+            raise DatabaseUnavailableError from error
 
     async def _read(self, merchant_id: str, who: Who) -> Snapshot:
+        if self._db.outage.active:
+            # Found out by others, while this one waited for its turn.
+            raise DatabaseUnavailableError
+        catalog = self._catalog.of(merchant_id) if self._catalog else None
         try:
             async with asyncio.timeout(BUILD_TIMEOUT_S), self._db.reading(merchant_id) as tx:
-                return await build_snapshot(tx, self._clock, who)
-        except TimeoutError as error:
+                return await build_snapshot(tx, self._clock, who, catalog)
+        except (TimeoutError, DatabaseUnavailableError) as error:
+            self._db.outage.begin()
             raise DatabaseUnavailableError from error
 
     def _is_valid(self, snapshot: Snapshot) -> bool:

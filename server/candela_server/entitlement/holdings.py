@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import FeatureId, Offer, PlanVersionId
-from candela_server.catalog.price import PriceId
+from candela_server.catalog.model import FeatureId, Offer
 from candela_server.catalog.refs import ById
 from candela_server.customer.model import Customer
 from candela_server.merchant import read as merchant
@@ -18,10 +17,9 @@ from candela_server.subscription import read as subscription
 from candela_server.subscription.feature_override import FeatureOverride
 from candela_server.subscription.model import Status, Subscription, SubscriptionId
 
+from .remembered_catalog import Catalog, OfferKey
 from .rules.past_due import access_in
 from .rules.precedence import Access
-
-_OfferKey = tuple[PlanVersionId, PriceId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +36,15 @@ class Holding:
     overrides: Mapping[FeatureId, FeatureOverride]
 
 
-async def read_holdings(tx: Tx, holder: Customer, now: datetime) -> list[Holding]:
+async def read_holdings(
+    tx: Tx, holder: Customer, now: datetime, offers_of: Catalog
+) -> list[Holding]:
     """The customer's subscriptions that say something about access at `now`, oldest first (ENT-3, ENT-10)."""
     subscriptions = await subscription.list_of_customer(tx, holder.id)
     policy = PastDuePolicy()
     if any(one.version.status is Status.PAST_DUE for one in subscriptions):
         policy = (await merchant.get_merchant(tx)).settings.past_due_policy
-    found: list[tuple[Subscription, _OfferKey, Access, datetime | None]] = []
+    found: list[tuple[Subscription, OfferKey, Access, datetime | None]] = []
     for one in subscriptions:
         state = access_in(one.version.status, since=one.version.valid_from, policy=policy, now=now)
         if state is None:
@@ -55,7 +55,7 @@ async def read_holdings(tx: Tx, holder: Customer, now: datetime) -> list[Holding
             left = await _what_is_left(tx, policy)
             access, key = (Access.PAST_DUE, key) if left is None else (access, left)
         found.append((one, key, access, until))
-    offers = await catalog.get_offers(tx, [key for _, key, _, _ in found])
+    offers = await offers_of.offers(tx, [key for _, key, _, _ in found])
     overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
     return [
         Holding(one, offers[key], access, until, overrides[one.id])
@@ -63,7 +63,7 @@ async def read_holdings(tx: Tx, holder: Customer, now: datetime) -> list[Holding
     ]
 
 
-async def _what_is_left(tx: Tx, policy: PastDuePolicy) -> _OfferKey | None:
+async def _what_is_left(tx: Tx, policy: PastDuePolicy) -> OfferKey | None:
     """The plan that past-due customers are reduced to, as it is sold now; None when it is not sold any more."""
     assert policy.downgrade_plan_id is not None, "a downgrade has a plan"
     plan = await catalog.get_plan(tx, ById(policy.downgrade_plan_id))

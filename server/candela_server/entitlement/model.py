@@ -43,11 +43,15 @@ class Denial(StrEnum):
 
 
 class Origin(StrEnum):
-    """Which store gave the usage of an answer; both give the same number."""
+    """Which store gave the usage of an answer; both give the same number.
+
+    Doubtful counters are those that nothing vouches for while the database is away: such an answer is a stale one.
+    """
 
     NONE = "none"
     COUNTERS = "counters"
     ROLLUPS = "rollups"
+    DOUBTFUL_COUNTERS = "doubtful_counters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,16 +8,19 @@ one of the last time. Everything else goes the whole way through check_entitleme
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
+import structlog
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
 from candela_server.catalog.errors import FeatureNotFoundError
 from candela_server.contract.values import item_error_to_proto
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import CandelaError
+from candela_server.kernel.errors import CandelaError, Unavailable
 from candela_server.metering.quick_counters import QuickCounter, QuickCounters, Raw
 
 from . import wire
@@ -26,7 +29,16 @@ from .check_entitlement import Checker, ask_of
 from .model import Answer, FeatureState, Origin, Snapshot
 from .rules.allowance import decide, reserved_at
 
+log = structlog.get_logger()
+
 MAX_PREPARED: Final = 20_000
+AUDIT_EVERY_S: Final = 30.0
+AUDITED: Final = 50
+MAX_PREPARED_BYTES: Final = 1_024
+"""Longer questions, which hold what the contract does not know, are not remembered: they would fill the memory."""
+
+_TAG_1: Final = 0x0A
+_MAX_SHIFT: Final = 28
 _NOTHING: Final = Decimal(0)
 
 
@@ -130,29 +142,32 @@ class QuickChecks:
         [answer] = await self._ask(merchant_id, [prepared])
         return wire.check_response_to_proto(answer, prepared.snapshot).SerializeToString()
 
-    async def check_many(self, merchant_id: str, questions: Sequence[pb.CheckRequest]) -> bytes:
-        """The CheckManyResponse to these questions, in order; a bad one spoils no other.
+    async def check_many(self, merchant_id: str, questions: Sequence[bytes]) -> bytes:
+        """The CheckManyResponse to these CheckRequests, in order; a bad one spoils no other.
 
         All answers about one customer rest on one snapshot, so that they agree with one another.
         """
         snapshots: dict[Who, Snapshot] = {}
         results: list[_Prepared | bytes] = []
+        known = self._prepared
+        now, current = self._clock.now(), self._is_current()
         for index, question in enumerate(questions):
-            encoded = question.SerializeToString()
-            prepared = self._prepared.get((merchant_id, encoded))
-            if (
-                prepared is not None
-                and self._holds(prepared)
-                and snapshots.setdefault(prepared.who, prepared.snapshot) is prepared.snapshot
-            ):
-                results.append(prepared)
-                continue
+            prepared = known.get((merchant_id, question))
+            if prepared is not None and current:
+                snapshot = prepared.snapshot
+                if (
+                    snapshot.alive
+                    and (snapshot.valid_until is None or snapshot.is_valid_at(now))
+                    and snapshots.setdefault(prepared.who, snapshot) is snapshot
+                ):
+                    results.append(prepared)
+                    continue
             try:
-                results.append(await self._prepare(merchant_id, encoded, question, snapshots))
+                asked = pb.CheckRequest.FromString(question)
+                results.append(await self._prepare(merchant_id, question, asked, snapshots))
+                current = self._is_current()
             except CandelaError as error:
-                field = error.violations[0].field if error.violations else ""
-                problem = item_error_to_proto(index, error.reason, field, error.message)
-                results.append(_field_1(pb.CheckManyResult(error=problem).SerializeToString()))
+                results.append(_problem(index, error))
         return b"".join(await self._items(merchant_id, results))
 
     async def _items(self, merchant_id: str, results: Sequence[_Prepared | bytes]) -> list[bytes]:
@@ -178,11 +193,31 @@ class QuickChecks:
                 items.append(b"")
                 continue
             items.append(one.as_item())
-        answers = await self._ask(merchant_id, [one for _, one in slow])
+        try:
+            answers = await self._ask(merchant_id, [one for _, one in slow])
+        except Unavailable as error:
+            # Nobody knows the usage now; what needs none is answered all the same.
+            for place, _ in slow:
+                items[place] = _problem(place, error)
+            return items
         for (place, one), answer in zip(slow, answers, strict=True):
             response = wire.check_response_to_proto(answer, one.snapshot).SerializeToString()
             items[place] = _field_1(_field_1(response))
         return items
+
+    async def audit_forever(self) -> None:
+        """Compares some of the counters in use with the rollups, again and again, until cancelled (ENT-4)."""
+        while True:
+            await asyncio.sleep(AUDIT_EVERY_S)
+            in_use = [
+                (key[0], ask_of(one.snapshot, one.state))
+                for key, one in self._prepared.items()
+                if one.counter is not None and one.snapshot.alive
+            ]
+            try:
+                await self._checker.audit(random.sample(in_use, min(AUDITED, len(in_use))))
+            except Exception as error:  # Redis or the database is away; the next time will tell
+                log.info("counters_not_audited", error=str(error))
 
     def _holds(self, prepared: _Prepared) -> bool:
         snapshot = prepared.snapshot
@@ -210,7 +245,7 @@ class QuickChecks:
         if state is None:
             raise FeatureNotFoundError(question.feature)
         prepared = _Prepared(who, snapshot, state, quantity, merchant_id)
-        if snapshot.alive:
+        if not question.min_revision and snapshot.alive and len(encoded) <= MAX_PREPARED_BYTES:
             if len(self._prepared) >= MAX_PREPARED:
                 del self._prepared[next(iter(self._prepared))]
             self._prepared[merchant_id, encoded] = prepared
@@ -223,6 +258,13 @@ class QuickChecks:
         )
 
 
+def _problem(index: int, error: CandelaError) -> bytes:
+    """An element of a CheckManyResponse that says why there is no answer."""
+    field = error.violations[0].field if error.violations else ""
+    problem = item_error_to_proto(index, error.reason, field, error.message)
+    return _field_1(pb.CheckManyResult(error=problem).SerializeToString())
+
+
 def _field_1(message: bytes) -> bytes:
     """A message as the field 1 of another, as the wire has it: tag, length, bytes."""
     length, encoded = len(message), bytearray(b"\x0a")
@@ -231,3 +273,36 @@ def _field_1(message: bytes) -> bytes:
         length >>= 7
     encoded.append(length)
     return bytes(encoded) + message
+
+
+def questions_in(request: bytes) -> list[bytes]:
+    """The bytes of each CheckRequest of a CheckManyRequest. Raises DecodeError.
+
+    They are cut out instead of parsed: a question that was asked before is known by its bytes. A request with anything
+    else in it, as a later contract may have, is parsed.
+    """
+    found: list[bytes] = []
+    place, end = 0, len(request)
+    while place < end:
+        if request[place] != _TAG_1:
+            return _parsed(request)
+        length = shift = 0
+        while True:
+            place += 1
+            if place >= end or shift > _MAX_SHIFT:
+                return _parsed(request)
+            byte = request[place]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        place += 1
+        if place + length > end:
+            return _parsed(request)
+        found.append(request[place : place + length])
+        place += length
+    return found
+
+
+def _parsed(request: bytes) -> list[bytes]:
+    return [one.SerializeToString() for one in pb.CheckManyRequest.FromString(request).checks]

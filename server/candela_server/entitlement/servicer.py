@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
@@ -17,11 +19,12 @@ from candela_server.customer.model import (
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import InvalidInput, Reason
 
-from . import wire
+from . import watch_wire, wire
 from .build_snapshot import Who
 from .check_entitlement import Checker
 from .model import FeatureState, Snapshot
-from .quick_check import QuickChecks
+from .quick_check import QuickChecks, questions_in
+from .watch_hub import WatchHub
 
 MAX_CHECKS = 1000
 
@@ -41,19 +44,20 @@ class TooManyChecksError(InvalidInput):
 
 
 class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceServicer):
-    """EntitlementService; Watch is not served yet."""
+    """The whole of EntitlementService."""
 
-    def __init__(self, checker: Checker, quick: QuickChecks) -> None:
-        """Takes who answers, and who answers quickly."""
+    def __init__(self, checker: Checker, quick: QuickChecks, hub: WatchHub) -> None:
+        """Takes who answers, who answers quickly, and who knows what changes."""
         self._checker = checker
-        self._quick = quick
+        self._hub = hub
+        self.quick = quick
         # What the server calls instead of the methods below: bytes in, bytes out.
         self.from_bytes = {"Check": quick.check, "CheckMany": self._check_many}
 
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
         """One feature (ENT-5)."""
         merchant_id = current_caller.get().merchant_id
-        answer = await self._quick.check(merchant_id, request.SerializeToString())
+        answer = await self.quick.check(merchant_id, request.SerializeToString())
         return pb.CheckResponse.FromString(answer)
 
     async def CheckMany(self, request: pb.CheckManyRequest, context: Any) -> pb.CheckManyResponse:
@@ -63,10 +67,10 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
         return pb.CheckManyResponse.FromString(answer)
 
     async def _check_many(self, merchant_id: str, request: bytes) -> bytes:
-        questions = pb.CheckManyRequest.FromString(request).checks
+        questions = questions_in(request)
         if not 1 <= len(questions) <= MAX_CHECKS:
             raise TooManyChecksError(len(questions))
-        return await self._quick.check_many(merchant_id, questions)
+        return await self.quick.check_many(merchant_id, questions)
 
     async def ListEntitlements(
         self, request: pb.ListEntitlementsRequest, context: Any
@@ -104,6 +108,18 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
             features=[wire.feature_usage_to_proto(answer) for answer in answers],
             freshness=wire.freshness_to_proto(snapshot, answers),
         )
+
+    async def Watch(
+        self, request: pb.WatchRequest, context: Any
+    ) -> AsyncIterator[pb.WatchResponse]:
+        """What customers are entitled to, and every change of it (ENT-8)."""
+        merchant_id = current_caller.get().merchant_id
+        customer_ids = watch_wire.customer_ids_from_proto(request)
+        async with aclosing(
+            self._hub.watch(merchant_id, customer_ids, request.resume_token)
+        ) as stream:
+            async for told in stream:
+                yield watch_wire.told_to_proto(told)
 
 
 def _state(snapshot: Snapshot, slug: str) -> FeatureState:

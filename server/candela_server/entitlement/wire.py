@@ -56,8 +56,10 @@ _DENIALS = {
 _ORIGINS = {
     Origin.ROLLUPS: entitlement_pb2.USAGE_ORIGIN_ROLLUPS,
     Origin.COUNTERS: entitlement_pb2.USAGE_ORIGIN_COUNTERS,
+    Origin.DOUBTFUL_COUNTERS: entitlement_pb2.USAGE_ORIGIN_COUNTERS,
     Origin.NONE: entitlement_pb2.USAGE_ORIGIN_UNSPECIFIED,
 }
+MAX_EXTERNAL_ID_LENGTH = 255
 _read_quantity = decimal(least=Decimal(0))
 
 
@@ -132,7 +134,7 @@ def freshness_to_proto(snapshot: Snapshot, answers: Sequence[Answer]) -> entitle
     origins = {answer.origin for answer in answers}
     return entitlement_pb2.Freshness(
         revision=snapshot.revision,
-        stale=snapshot.stale,
+        stale=snapshot.stale or Origin.DOUBTFUL_COUNTERS in origins,
         usage_origin=next(_ORIGINS[origin] for origin in _ORIGINS if origin in origins)
         if origins
         else entitlement_pb2.USAGE_ORIGIN_UNSPECIFIED,
@@ -171,4 +173,6 @@ def _credit_info_to_proto(answer: Answer) -> entitlement_pb2.CreditInfo | None:
 def _present(value: str) -> str:
     if not value:
         raise ValueError("must not be empty")
+    if len(value) > MAX_EXTERNAL_ID_LENGTH:
+        raise ValueError(f"must have at most {MAX_EXTERNAL_ID_LENGTH} characters, as every id has")
     return value

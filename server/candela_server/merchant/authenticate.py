@@ -4,7 +4,7 @@ Budget: 1 µs for a key seen before (a dictionary look-up by the key's text). A 
 `TRUST_S`, so that a revocation reaches every process within a second; a key in use is looked up again before that, in
 the background. An unknown well-formed key is remembered as unknown for as long, so that guessing costs the database one
 look-up a second. While the database is away nobody can revoke a key either: those that worked go on working for
-`TRUST_WITHOUT_DATABASE_S`, so that checks can be answered.
+`TRUST_WITHOUT_DATABASE_S`, so that checks can be answered, and nobody waits for it again until it answers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REFRESH_AFTER_S = 0.6
 TRUST_WITHOUT_DATABASE_S = 3600.0
 MAX_REMEMBERED_KEYS = 10_000
 _BEARER = "Bearer "
-_LOOK_UP_TIMEOUT_S = 2.0
+_LOOK_UP_TIMEOUT_S = 1.0
 
 
 class KeyHolder:
@@ -121,11 +121,14 @@ class Authenticator:
 
     async def _look_up(self, key: str) -> _Remembered:
         asked_s = time.monotonic()
+        if self._db.outage.active:
+            return self._still_trusted(key, asked_s)
         try:
             async with asyncio.timeout(_LOOK_UP_TIMEOUT_S), self._db.system() as tx:
                 owner = await store.find_key_by_hash(tx, key_hash(key))
-        except (DatabaseUnavailableError, TimeoutError) as error:
-            return self._still_trusted(key, asked_s, error)
+        except (DatabaseUnavailableError, TimeoutError):
+            self._db.outage.begin()
+            return self._still_trusted(key, asked_s)
         now = self._clock.now()
         holder = None
         if owner is not None and owner.key.works_at(now):
@@ -140,7 +143,7 @@ class Authenticator:
             self._known.popitem(last=False)
         return remembered
 
-    def _still_trusted(self, key: str, now_s: float, error: Exception) -> _Remembered:
+    def _still_trusted(self, key: str, now_s: float) -> _Remembered:
         """A key that worked, for another moment without the database. Raises DatabaseUnavailableError otherwise."""
         remembered = self._known.get(key)
         holder = remembered.holder if remembered is not None else None
@@ -150,7 +153,7 @@ class Authenticator:
             or now_s - remembered.confirmed_s > TRUST_WITHOUT_DATABASE_S
             or (holder.expires_at is not None and self._clock.now() >= holder.expires_at)
         ):
-            raise DatabaseUnavailableError from error
+            raise DatabaseUnavailableError
         remembered.asked_s = time.monotonic()
         remembered.trusted_until_s = remembered.asked_s + TRUST_S
         return remembered

@@ -29,6 +29,14 @@ class UnknownEventPolicy(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
+class UnmatchedNamePolicy(StrEnum):
+    """What becomes of an event whose name no metric reads (EVT-11)."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    DEAD_LETTER = "dead_letter"
+
+
 class PastDueAction(StrEnum):
     """What ends the grace of a past-due customer (ENT-10)."""
 
@@ -64,6 +72,7 @@ class MerchantSettings:
     past_due_policy: PastDuePolicy = PastDuePolicy()
     invoice_number_prefix: str = "INV-"
     max_invoices_per_customer_per_day: int = 15
+    unmatched_name_policy: UnmatchedNamePolicy = UnmatchedNamePolicy.ACCEPT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from candela_server.kernel.clock import Clock, FixedClock
 from candela_server.storage.postgres import Tx
@@ -29,6 +29,11 @@ async def get_merchant(tx: Tx, *, lock: bool = False) -> Merchant:
 async def list_merchants(tx: Tx) -> list[Merchant]:
     """All merchants, oldest first; only in a system transaction."""
     return await store.list_merchants(tx)
+
+
+async def longest_dedupe_window(tx: Tx) -> timedelta | None:
+    """The longest dedupe window in force, None without merchants; only in a system transaction (EVT-2)."""
+    return await store.longest_dedupe_window(tx)
 
 
 async def get_test_clock(tx: Tx, clock_id: TestClockId, *, lock: bool = False) -> TestClock:

@@ -11,7 +11,13 @@ from google.protobuf.duration_pb2 import Duration
 from candela_server.kernel.errors import FieldViolations, Unserved
 from candela_server.kernel.read_fields import text, time_zone, typed_id, whole_number
 
-from .model import MerchantSettings, PastDueAction, PastDuePolicy, UnknownEventPolicy
+from .model import (
+    MerchantSettings,
+    PastDueAction,
+    PastDuePolicy,
+    UnknownEventPolicy,
+    UnmatchedNamePolicy,
+)
 from .settings_change import PastDueChange, SettingsChange
 from .update_merchant import UpdateMerchant
 
@@ -20,6 +26,11 @@ MAX_PREFIX_LENGTH = 20
 _EVENT_POLICIES = {
     UnknownEventPolicy.REJECT: merchant_pb2.UNKNOWN_EVENT_POLICY_REJECT,
     UnknownEventPolicy.DEAD_LETTER: merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER,
+}
+_NAME_POLICIES = {
+    UnmatchedNamePolicy.ACCEPT: merchant_pb2.UNMATCHED_NAME_POLICY_ACCEPT,
+    UnmatchedNamePolicy.REJECT: merchant_pb2.UNMATCHED_NAME_POLICY_REJECT,
+    UnmatchedNamePolicy.DEAD_LETTER: merchant_pb2.UNMATCHED_NAME_POLICY_DEAD_LETTER,
 }
 _PAST_DUE_ACTIONS = {
     PastDueAction.KEEP: merchant_pb2.PAST_DUE_ACTION_KEEP,
@@ -59,18 +70,20 @@ def settings_to_proto(settings: MerchantSettings) -> merchant_pb2.MerchantSettin
         past_due_policy=_policy_to_proto(settings.past_due_policy),
         invoice_number_prefix=settings.invoice_number_prefix,
         max_invoices_per_customer_per_day=settings.max_invoices_per_customer_per_day,
+        unmatched_name_policy=_NAME_POLICIES[settings.unmatched_name_policy],
     )
 
 
 def _settings_from_proto(settings: merchant_pb2.MerchantSettings) -> SettingsChange:
-    if settings.HasField("event_dedupe_window"):
-        field = "settings.event_dedupe_window"
-        raise Unserved("MerchantSettings.event_dedupe_window", "EVT-2", field=field)
-    if settings.unknown_customer_policy == merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER:
-        field = "settings.unknown_customer_policy"
-        raise Unserved("UNKNOWN_EVENT_POLICY_DEAD_LETTER", "EVT-11", field=field)
     with FieldViolations() as fields:
         return SettingsChange(
+            event_dedupe_window=fields.read(
+                "event_dedupe_window",
+                _span(timedelta(days=36), timedelta(days=400)),
+                settings.event_dedupe_window,
+            )
+            if settings.HasField("event_dedupe_window")
+            else None,
             event_lateness=fields.read(
                 "event_lateness",
                 _span(timedelta(hours=1), timedelta(days=180)),
@@ -101,6 +114,9 @@ def _settings_from_proto(settings: merchant_pb2.MerchantSettings) -> SettingsCha
             )
             if settings.HasField("max_invoices_per_customer_per_day")
             else None,
+            unmatched_name_policy=fields.read(
+                "unmatched_name_policy", _name_policy, settings.unmatched_name_policy
+            ),
         )
 
 
@@ -134,6 +150,15 @@ def _event_policy(value: int) -> UnknownEventPolicy | None:
     if value == merchant_pb2.UNKNOWN_EVENT_POLICY_UNSPECIFIED:
         return None
     raise ValueError("must be REJECT or DEAD_LETTER")
+
+
+def _name_policy(value: int) -> UnmatchedNamePolicy | None:
+    for policy, number in _NAME_POLICIES.items():
+        if number == value:
+            return policy
+    if value == merchant_pb2.UNMATCHED_NAME_POLICY_UNSPECIFIED:
+        return None
+    raise ValueError("must be ACCEPT, REJECT or DEAD_LETTER")
 
 
 def _past_due_action(value: int) -> PastDueAction | None:

@@ -24,6 +24,7 @@ from .model import (
     TestClockId,
     TestClockStatus,
     UnknownEventPolicy,
+    UnmatchedNamePolicy,
 )
 
 _KEY_COLUMNS = """id, name, kind, prefix, scopes, created_at, expires_at, revoked_at, last_used_at,
@@ -98,6 +99,15 @@ async def list_merchants(tx: Tx) -> list[Merchant]:
         """
     )
     return [_merchant_from_row(row) for row in rows]
+
+
+async def longest_dedupe_window(tx: Tx) -> timedelta | None:
+    """The longest time that any merchant's event keys are remembered; in a system transaction (EVT-2)."""
+    # tenant-scope: what keys may be dropped is one question for all merchants
+    seconds = await tx.fetchval(
+        "SELECT max((settings ->> 'event_dedupe_window_s')::bigint) FROM merchant"
+    )
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 async def insert_api_key(tx: Tx, key: ApiKey, *, key_hash: bytes, publishable: str | None) -> None:
@@ -333,6 +343,7 @@ def settings_to_json(settings: MerchantSettings) -> dict[str, Any]:
         },
         "invoice_number_prefix": settings.invoice_number_prefix,
         "max_invoices_per_customer_per_day": settings.max_invoices_per_customer_per_day,
+        "unmatched_name_policy": settings.unmatched_name_policy,
     }
 
 
@@ -352,6 +363,10 @@ def _merchant_from_row(row: Mapping[str, Any]) -> Merchant:
             past_due_policy=_past_due_policy_from_json(settings.get("past_due_policy")),
             invoice_number_prefix=settings["invoice_number_prefix"],
             max_invoices_per_customer_per_day=settings["max_invoices_per_customer_per_day"],
+            # A merchant from before there was a policy has the default one.
+            unmatched_name_policy=UnmatchedNamePolicy(
+                settings.get("unmatched_name_policy", UnmatchedNamePolicy.ACCEPT)
+            ),
         ),
         created_at=row["created_at"],
         version=row["version"],

@@ -28,8 +28,11 @@ for k = 1, #KEYS do
         local scope, spans = ARGV[at], tonumber(ARGV[at + 1])
         local first = at + 2
         at = first + spans * 4
-        local windows = redis.call('HGET', key, 'r:' .. scope)
-        if windows then
+        local windows = redis.pcall('HGET', key, 'r:' .. scope)
+        if type(windows) == 'table' then
+            -- Not a hash: somebody else's, in our place, and no counter.
+            redis.call('DEL', key)
+        elseif windows then
             for start_text, end_text, mode, id in string.gmatch(windows, '(-?%d+),(-?%d+),(%a),([^;]+);') do
                 local start_us, end_us = tonumber(start_text), tonumber(end_text)
                 local touched, cut = {}, false

@@ -19,7 +19,7 @@ counter reads as missing. Lua holds numbers as doubles; so they are added by HIN
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ from importlib import resources
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from candela_server.kernel.money import exact
 from candela_server.storage.redis import Redis
@@ -118,10 +118,14 @@ class CounterCache:
         pipeline.get(EPOCH_KEY)
         for key_of_customer, counter in counters:
             pipeline.hmget(key_of_customer, ["e", f"v{counter}", f"i{counter}", f"f{counter}"])
-        epoch, *rows = await pipeline.execute()
+        # A key of another kind, which somebody else wrote, is an error of its own and no counter; others are not hurt.
+        epoch, *rows = await pipeline.execute(raise_on_error=False)
         values = {
             key: _value(ask, row)
-            if epoch is not None and row[0] == epoch and row[1] is not None
+            if isinstance(epoch, bytes)
+            and isinstance(row, list)
+            and row[0] == epoch
+            and row[1] is not None
             else None
             for (key, ask), row in zip(counters.items(), rows, strict=True)
         }
@@ -159,7 +163,7 @@ class CounterCache:
         filled: Sequence[tuple[UsageAsk, Expectation, Decimal]],
         vector: Vector,
     ) -> None:
-        """Gives announced counters the values of one snapshot and its vector."""
+        """Gives announced counters the values of one snapshot and its vector; leaves none that is older than those."""
         calls: list[_Call] = []
         for ask, expectation, value in filled:
             counter: list[str | int] = [format(value, "f"), 0]
@@ -216,13 +220,25 @@ class CounterCache:
             kept = [bump for bump, one in zip(bumps, answers, strict=True) if one]
         return kept
 
+    async def drop(self, merchant_id: str, customer_ids: Iterable[str]) -> None:
+        """Removes all counters of some customers; fillings that were announced before come to nothing."""
+        pipeline = self._redis.client.pipeline(transaction=False)
+        for customer_id in customer_ids:
+            pipeline.delete(customer_key(merchant_id, customer_id))
+        await pipeline.execute()
+
     async def change_epoch(self) -> None:
         """Makes every counter read as missing."""
         await self._redis.client.set(EPOCH_KEY, uuid4().hex)
 
     async def applied(self) -> dict[int, int]:
         """The last flush of each writer that reached the counters."""
-        found = await self._redis.client.hgetall(_APPLIED_KEY)
+        try:
+            found = await self._redis.client.hgetall(_APPLIED_KEY)
+        except ResponseError as error:
+            if not _is_wrong_type(error):
+                raise
+            return {}
         return {int(writer): int(sequence) for writer, sequence in found.items()}
 
     async def note(self, writer: int, sequence: int) -> None:
@@ -236,7 +252,13 @@ class CounterCache:
 
     async def _epoch(self) -> str:
         """The current epoch; a Redis that has none, because it is new, empty or flushed, is given one."""
-        epoch = await self._redis.client.get(EPOCH_KEY)
+        try:
+            epoch = await self._redis.client.get(EPOCH_KEY)
+        except ResponseError as error:
+            if not _is_wrong_type(error):
+                raise
+            await self.change_epoch()
+            epoch = None
         if epoch is None:
             await self._redis.client.set(EPOCH_KEY, uuid4().hex, nx=True)
             epoch = await self._redis.client.get(EPOCH_KEY)
@@ -300,6 +322,11 @@ def _value(ask: UsageAsk, row: list[Any]) -> Decimal:
         return Decimal(_text(row[2]))
     with exact():
         return plain(Decimal(int(row[2]) * _PLACES + int(row[3])).scaleb(-12))
+
+
+def _is_wrong_type(error: ResponseError) -> bool:
+    """Whether a key holds what somebody else wrote there."""
+    return str(error).startswith("WRONGTYPE")
 
 
 def _text(raw: bytes | str) -> str:

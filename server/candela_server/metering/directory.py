@@ -19,7 +19,7 @@ from candela_server.customer import read as customer
 from candela_server.customer.model import Customer, CustomerId, User, UserId
 from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
-from candela_server.merchant.model import TestClockId
+from candela_server.merchant.model import TestClockId, UnknownEventPolicy, UnmatchedNamePolicy
 from candela_server.storage import copy_binary
 from candela_server.storage.postgres import Postgres, Tx
 
@@ -82,10 +82,11 @@ class Book:
 
     merchant_id: str
     lateness: timedelta
+    dedupe_window: timedelta
+    unknown_policy: UnknownEventPolicy
+    name_policy: UnmatchedNamePolicy
     metric_version: int
     readings: Readings
-    # Whether some metric has not read the events from before it.
-    unfilled: bool
     made_at_s: float
     customers: dict[str, KnownCustomer] = field(default_factory=dict)
     external_customers: dict[str, KnownCustomer] = field(default_factory=dict)
@@ -105,6 +106,10 @@ class Directory:
         """Drops a merchant's book, because something in it has changed."""
         self._books.pop(merchant_id, None)
 
+    def forget_all(self) -> None:
+        """Drops every book, because something may have been missed."""
+        self._books.clear()
+
     async def book(self, merchant_id: str) -> Book:
         """The merchant's book, read now if there is none or it is old."""
         book = self._books.get(merchant_id)
@@ -118,13 +123,14 @@ class Directory:
         async with self._db.reading(merchant_id) as tx:
             settings = (await merchant.get_merchant(tx)).settings
             version, readings = await _read_metrics(tx)
-            filled = await store.list_filled_metrics(tx)
         book = Book(
             merchant_id=merchant_id,
             lateness=settings.event_lateness,
+            dedupe_window=settings.event_dedupe_window,
+            unknown_policy=settings.unknown_customer_policy,
+            name_policy=settings.unmatched_name_policy,
             metric_version=version,
             readings=readings,
-            unfilled=not readings.to_fill <= filled,
             made_at_s=now_s,
         )
         self._books[merchant_id] = book
@@ -137,7 +143,6 @@ class Directory:
             version, readings = await _read_metrics(tx)
         if version >= book.metric_version:
             book.metric_version, book.readings = version, readings
-        book.unfilled = False  # whoever reads them again has their history filled next
 
     async def look_up(self, book: Book, wanted: Wanted) -> dict[TestClockId, int]:
         """Reads what is wanted into the book; answers the present of the wanted test clocks in microseconds."""

@@ -4,6 +4,11 @@
 -- "d" is dropped by any change), the counter's id, a fresh token, the instant before which windows are forgotten,
 -- and the hash's life in seconds. Answers the token that the filling must show.
 local key, epoch, scope, id = KEYS[1], ARGV[1], ARGV[2], ARGV[6]
+local kind = redis.call('TYPE', key)['ok']
+if kind ~= 'hash' and kind ~= 'none' then
+    -- Somebody else's, in our place: the counters are made anew.
+    redis.call('DEL', key)
+end
 if redis.call('HGET', key, 'e') ~= epoch then
     redis.call('DEL', key)
     redis.call('HSET', key, 'e', epoch)

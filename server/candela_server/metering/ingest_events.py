@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -30,19 +30,20 @@ from candela_server.storage.postgres import Postgres
 from . import sql_store, store
 from .cache import Bump, Span
 from .directory import Directory
-from .fill_history import fill_history
+from .hold_events import Strangers
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
+    CountersUnsureError,
     IngestionUnavailableError,
     Outcome,
     Recorded,
     Rejection,
 )
-from .prepare_events import PreparedEvent, Preparer
+from .prepare_events import Prepared, PreparedEvent, Preparer
 from .read_counters import Counters
 from .rules.bucket import from_microseconds
-from .rules.dedupe import claim_months
+from .rules.dedupe import claim_months, oldest_month
 from .rules.folding import Folded, fold
 from .rules.metric_reading import Readings
 
@@ -123,6 +124,7 @@ class Ingestor:
         self._counters = counters
         self._clock = clock
         self._preparer = Preparer(directory, clock)
+        self._strangers = Strangers(db, events, directory, clock)
         self._queue: deque[_Batch] = deque()
         self._waiting_events = 0
         self._work = asyncio.Event()
@@ -160,7 +162,25 @@ class Ingestor:
         if self._stopping:
             raise IngestionUnavailableError
         prepared = await self._preparer.prepare(merchant_id, events)
+        outcomes = await self._strangers.set_apart(merchant_id, events, prepared)
+        return await self._queue_up(merchant_id, prepared, outcomes)
+
+    async def record_again(
+        self, merchant_id: str, events: Sequence[Any], came_us: Sequence[int]
+    ) -> Recorded:
+        """As `record`, for events that were kept apart and first came at these instants; none is kept again."""
+        prepared = await self._preparer.prepare(merchant_id, events, came_us=came_us)
+        unread = await self._strangers.refuse_unread(merchant_id, prepared)
+        for rejection in unread:
+            prepared.take(rejection.index)
+        prepared.rejections.extend(unread)
+        prepared.rejections.sort(key=lambda rejection: rejection.index)
         outcomes = [Outcome.REJECTED] * len(events)
+        return await (await self._queue_up(merchant_id, prepared, outcomes))
+
+    async def _queue_up(
+        self, merchant_id: str, prepared: Prepared, outcomes: list[Outcome]
+    ) -> asyncio.Future[Recorded]:
         recorded = Recorded(outcomes=outcomes, rejections=prepared.rejections)
         indexes = [index for index, event in enumerate(prepared.events) if event is not None]
         done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
@@ -231,7 +251,13 @@ class Ingestor:
             _fail(batches[0], error)
             return
         assert writer.number is not None
-        await self._counters.bump(writer.number, flushed.sequence, flushed.bumps)
+        try:
+            await self._counters.bump(writer.number, flushed.sequence, flushed.bumps)
+        except CountersUnsureError:
+            # Durable, but some server might not count them yet: sent again, they are found to be there.
+            for batch in batches:
+                _fail(batch, IngestionUnavailableError())
+            return
         _tell(batches, flushed)
 
     async def _flush_patiently(self, writer: _Writer, batches: Sequence[_Batch]) -> _Flushed:
@@ -242,7 +268,6 @@ class Ingestor:
                 return await self._flush(writer, batches)
             except _MetricsChangedError as changed:
                 await self._directory.read_metrics_again(changed.merchant_id)
-                await self._fill_history(changed.merchant_id)
             except _WriterForgottenError:
                 writer.number = None
             except store.MissingPartitionError:
@@ -254,11 +279,6 @@ class Ingestor:
                     raise
                 await asyncio.sleep(_RETRY_S * attempt)
         raise IngestionUnavailableError
-
-    async def _fill_history(self, merchant_id: str) -> None:
-        """New metrics read what was there before them; if that fails, their task tries again later."""
-        with suppress(*store.TRANSIENT):
-            await fill_history(self._db, self._events, self._counters, self._clock, merchant_id)
 
     async def _flush(self, writer: _Writer, batches: Sequence[_Batch]) -> _Flushed:
         now = self._clock.now()
@@ -272,13 +292,14 @@ class Ingestor:
             writer.number = number
         async with self._events.writer() as connection:
             readings = await self._hold_metrics(connection, merchant_ids)
-            won = await _claim(connection, first, months.claimed, months.oldest)
-            disputed = [key for key in first if key not in won]
-            stored = (
-                await store.get_payload_hashes(connection, disputed, months.oldest)
-                if disputed
-                else {}
-            )
+            won: set[bytes] = set()
+            stored: dict[bytes, int] = {}
+            for oldest, part in _by_window(first, await self._oldest_months(merchant_ids, now)):
+                taken = await claim_keys(connection, part, months.claimed, oldest)
+                disputed = [key for key in part if key not in taken]
+                if disputed:
+                    stored |= await store.get_payload_hashes(connection, disputed, oldest)
+                won |= taken
             survivors: dict[str, list[PreparedEvent]] = {}
             for key in won:
                 merchant_id, event = first[key]
@@ -321,10 +342,17 @@ class Ingestor:
         readings = {}
         for merchant_id in merchant_ids:
             book = await self._directory.book(merchant_id)
-            if book.unfilled or book.metric_version != versions.get(merchant_id, 0):
+            if book.metric_version != versions.get(merchant_id, 0):
                 raise _MetricsChangedError(merchant_id)
             readings[merchant_id] = book.readings
         return readings
+
+    async def _oldest_months(self, merchant_ids: Sequence[str], now: datetime) -> dict[str, date]:
+        """The first month that each merchant's keys are remembered from (EVT-2)."""
+        return {
+            merchant_id: oldest_month(now, (await self._directory.book(merchant_id)).dedupe_window)
+            for merchant_id in merchant_ids
+        }
 
     async def _prepare_partitions(self, batches: Sequence[_Batch], claimed: Sequence[Any]) -> None:
         """Makes the partitions that this flush needs and this process has not seen yet."""
@@ -355,12 +383,12 @@ class Ingestor:
         self._prepared_months.update((-month.year, month.month) for month in missing_claims)
 
 
-_First: TypeAlias = dict[bytes, tuple[str, PreparedEvent]]
+First: TypeAlias = dict[bytes, tuple[str, PreparedEvent]]
 """The first event of each key in a flush, with its merchant; sorted by key."""
 
 
-def _first_by_key(batches: Sequence[_Batch]) -> _First:
-    first: _First = {}
+def _first_by_key(batches: Sequence[_Batch]) -> First:
+    first: First = {}
     for batch in batches:
         for event in batch.events:
             if event.key_hash not in first:
@@ -368,8 +396,22 @@ def _first_by_key(batches: Sequence[_Batch]) -> _First:
     return {key: first[key] for key in sorted(first)}
 
 
-async def _claim(
-    connection: Connection, first: _First, months: Sequence[Any], oldest: Any
+def _by_window(first: First, oldest: dict[str, date]) -> list[tuple[date, First]]:
+    """The keys by the first month they are remembered from: one part, unless merchants of several windows meet.
+
+    The longest window first, in each flush: so no two wait for each other crosswise.
+    """
+    months = sorted(set(oldest.values()))
+    if len(months) == 1:
+        return [(months[0], first)]
+    return [
+        (month, {key: one for key, one in first.items() if oldest[one[0]] == month})
+        for month in months
+    ]
+
+
+async def claim_keys(
+    connection: Connection, first: First, months: Sequence[Any], oldest: Any
 ) -> set[bytes]:
     """The keys that this transaction takes; see rules/dedupe.py for the two months at a border."""
     keys = list(first)
@@ -379,6 +421,7 @@ async def _claim(
             connection,
             key_hashes=won,
             payload_hashes=[first[key][1].payload_hash for key in won],
+            happened_us=[first[key][1].happened_us for key in won],
             month=month,
             # In the second month a look at the first would find our own claims of a moment ago.
             oldest_month=oldest if number == 0 else month,

@@ -27,7 +27,8 @@ from candela_server.storage.sql_sandbox import (
     SqlMetricTooCostlyError,
 )
 
-from . import sql_store
+from . import fill_progress_store, sql_store
+from .metric_fill import Filled
 from .model import SqlScope, UsageAsk
 from .rules.bucket import BUCKET, split
 from .rules.sql_metric_binding import SqlResultError, bucket_query, usage_of, window_query
@@ -67,6 +68,18 @@ class SqlMetricResultError(InvalidInput):
         )
 
 
+class SqlEventsDroppedError(InvalidInput):
+    """A query would have to read events that were dropped for their age."""
+
+    def __init__(self, kept_since: datetime) -> None:
+        super().__init__(
+            f"events before {kept_since:%Y-%m-%dT%H:%M:%SZ} are not kept any more, and a metric in SQL reads events; "
+            "begin the window there or later",
+            field="window",
+            kept_since=kept_since,
+        )
+
+
 @dataclass(slots=True)
 class SqlReading:
     """One snapshot: for rollups and events, and for queries where there are any; and what is worth keeping of it."""
@@ -74,17 +87,22 @@ class SqlReading:
     merchant_id: str
     connection: Connection
     session: SandboxSession | None = None
+    filled: Filled = field(default_factory=Filled)
     until_s: float = 0.0
     measured: list[MeasuredBucket] = field(default_factory=list)
 
 
 @asynccontextmanager
 async def reading(
-    store: EventStore, merchant_id: str, asks: Sequence[UsageAsk]
+    store: EventStore, merchant_id: str, asks: Sequence[UsageAsk], *, within_s: float | None = None
 ) -> AsyncIterator[SqlReading]:
-    """A snapshot for these asks. The sandbox is waited for first, so that nobody else's reader is held meanwhile."""
-    if all(ask.metric.sql is None for ask in asks):
-        async with store.reader() as connection:
+    """A snapshot for these asks, read `within_s` where none is a query.
+
+    The sandbox is waited for first, so that nobody else's reader is held meanwhile.
+    """
+    queries = sorted({ask.metric.id for ask in asks if ask.metric.sql is not None})
+    if not queries:
+        async with store.reader(within_s=within_s) as connection:
             yield SqlReading(merchant_id, connection)
         return
     async with store.sandbox.session(merchant_id) as session, store.reader() as connection:
@@ -93,7 +111,8 @@ async def reading(
         assert row is not None
         await session.share(row[0])
         until_s = asyncio.get_running_loop().time() + BUDGET_S
-        shared = SqlReading(merchant_id, connection, session, until_s)
+        filled = await fill_progress_store.read_filled(connection, merchant_id, queries)
+        shared = SqlReading(merchant_id, connection, session, filled, until_s)
         yield shared
     if shared.measured:
         # Only a saving for the next answer: whoever asked is not made to wait for a busy database or to fail by it.
@@ -111,10 +130,10 @@ async def measure(shared: SqlReading, ask: UsageAsk) -> Decimal:
     try:
         query = read_sql(ask.metric.sql.query)
         whole = split(ask.window).whole if ask.metric.sql.indexed else None
-        if whole is not None and await sql_store.is_marked(
-            shared.connection, shared.merchant_id, ask.metric.id
-        ):
+        # Before that, only some of the quarter-hours with events are marked.
+        if whole is not None and ask.metric.id in shared.filled.complete:
             return usage_of(await _from_buckets(shared, shared.session, ask, query, whole))
+        _require_kept(shared, ask.window)
         scope = _scope(shared.merchant_id, ask, ask.window)
         text = window_query(query.select, ask.metric, scope)
         [(_, value, _)] = await shared.session.run(scope, text, 1)
@@ -133,9 +152,11 @@ async def _from_buckets(
     stale = await sql_store.list_stale_buckets(shared.connection, shared.merchant_id, part)
     rows: list[Row] = []
     for run in _runs([bucket_at for bucket_at, _ in stale]):
+        _require_kept(shared, Interval(run[0], run[-1] + BUCKET))
         rows += await _measure_run(shared, session, ask, query, kept, run)
     _note(shared, part, stale, rows)
     for edge in split(ask.window).edges:
+        _require_kept(shared, edge)
         scope = _scope(shared.merchant_id, ask, edge)
         text = bucket_query(query.select, kept, ask.metric, scope, [])
         rows += await session.run(scope, text, 1)
@@ -150,6 +171,13 @@ async def _from_buckets(
     return await sql_store.read_buckets(
         shared.connection, shared.merchant_id, part, _combining(kept), values
     )
+
+
+def _require_kept(shared: SqlReading, window: Interval) -> None:
+    """Refuses what is older than the events that are left: less than what happened is no usage."""
+    kept_since = shared.filled.kept_since
+    if kept_since is not None and window.start_at < kept_since:
+        raise SqlEventsDroppedError(kept_since)
 
 
 async def _measure_run(

@@ -19,6 +19,8 @@ from candela_server.kernel.errors import (
 )
 from candela_server.kernel.interval import Interval
 
+from .metric_fill import FillStatus
+
 MAX_BATCH_EVENTS = 10_000
 """Events in one batch or chunk: about 2 MB, and one flush of the group commit (EVT-1)."""
 
@@ -56,6 +58,10 @@ class UsageOf:
 
     customer_id: CustomerId
     user_id: UserId | None = None
+
+
+EVERYONE = UsageOf(customer_id=CustomerId(""))
+"""All customers of the merchant together (EVT-8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +122,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredUsage:
-    """What one metric measured; `filled` when events from before the metric are in it (EVT-10)."""
+    """What one metric measured, and how far its rollups have read history (EVT-10)."""
 
     metric: Metric
     value: Decimal
-    filled: bool
+    fill_status: FillStatus
 
 
 class BatchTooLargeError(InvalidInput):
@@ -158,6 +164,15 @@ class IngestionUnavailableError(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("events cannot be stored now; send the same batch again")
+
+
+class CountersUnsureError(Unavailable):
+    """Neither could the live counters be brought up to date, nor could other servers be told not to read them."""
+
+    reason = Reason.UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__("live counters may lack events of this flush; it must not be acknowledged")
 
 
 class EventRefusedError(InvalidInput):

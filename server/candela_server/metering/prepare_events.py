@@ -27,6 +27,7 @@ from .rules.event_value import (
     Properties,
     check_key,
     check_name,
+    check_reference,
     parse_properties,
     parse_value,
 )
@@ -62,10 +63,22 @@ class PreparedEvent(NamedTuple):
 
 @dataclass(slots=True)
 class Prepared:
-    """A batch after preparation: one event or rejection per index, and what was read of the time."""
+    """A batch after preparation: one event or rejection per index, and what was read of the time.
+
+    `nobody` are the rejected events whose customer or user is unknown, which a merchant may want kept (EVT-11).
+    """
 
     events: list[PreparedEvent | None]
     rejections: list[Rejection]
+    now_us: int
+    nobody: list[int]
+
+    def take(self, index: int) -> PreparedEvent:
+        """Takes an event out, which then is not counted."""
+        event = self.events[index]
+        assert event is not None, "only what is in can be taken out"
+        self.events[index] = None
+        return event
 
 
 class _RefusedError(Exception):
@@ -75,6 +88,10 @@ class _RefusedError(Exception):
         super().__init__(message)
         self.reason = reason
         self.field = field
+
+
+class _NobodyError(_RefusedError):
+    """One event is refused because its customer or user is unknown; a merchant may want such events kept."""
 
 
 class _UnknownError(Exception):
@@ -91,38 +108,59 @@ class Preparer:
         self._names: dict[str, bytes] = {}
         self._properties: dict[bytes, tuple[Properties, bytes]] = {}
 
-    async def prepare(self, merchant_id: str, events: Sequence[Any]) -> Prepared:
-        """One prepared event or one rejection per event. Waits for the database only for unknown names."""
+    async def prepare(
+        self,
+        merchant_id: str,
+        events: Sequence[Any],
+        within: Bounds | None = None,
+        came_us: Sequence[int] | None = None,
+    ) -> Prepared:
+        """One prepared event or one rejection per event. Waits for the database only for unknown names.
+
+        `within` is for events of a backfill or in place of another: it stands in for the lateness bound, and the
+        customer's clock still says what lies in the future. `came_us` says of a replay when each event first came,
+        which is what its lateness is judged by.
+        """
         book = await self._directory.book(merchant_id)
         now_us = to_microseconds(self._clock.now())
         wanted = Wanted()
-        batch = _Batch(book, now_us, wanted)
+        batch = _Batch(book, now_us, wanted, within)
+        nobody: list[int] = []
         prepared: list[PreparedEvent | None] = [None] * len(events)
         rejections: list[Rejection] = []
         unknown: list[int] = []
         for index, event in enumerate(events):
             if index % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
+            if came_us is not None:
+                batch.receive(came_us[index])
             try:
                 prepared[index] = self._prepare(batch, event)
             except _UnknownError:
                 unknown.append(index)
+            except _NobodyError as error:
+                nobody.append(index)
+                rejections.append(Rejection(index, error.reason, error.field, str(error)))
             except _RefusedError as error:
                 rejections.append(Rejection(index, error.reason, error.field, str(error)))
             except EventFieldError as error:
                 rejections.append(Rejection(index, Reason.INVALID_FIELD, error.field, str(error)))
         if unknown:
-            await self._prepare_unknown(batch, events, unknown, prepared, rejections)
+            await self._prepare_unknown(
+                batch, events, came_us, unknown, prepared, rejections, nobody
+            )
             rejections.sort(key=lambda rejection: rejection.index)
-        return Prepared(prepared, rejections)
+        return Prepared(prepared, rejections, now_us, nobody)
 
     async def _prepare_unknown(
         self,
         batch: _Batch,
         events: Sequence[Any],
+        came_us: Sequence[int] | None,
         unknown: Sequence[int],
         prepared: list[PreparedEvent | None],
         rejections: list[Rejection],
+        nobody: list[int],
     ) -> None:
         """Looks the unknown up; again for what was created meanwhile, and for the clocks of customers found late."""
         for attempt in range(3):
@@ -131,10 +169,15 @@ class Preparer:
             batch.looked_up = attempt > 0
             still = []
             for index in unknown:
+                if came_us is not None:
+                    batch.receive(came_us[index])
                 try:
                     prepared[index] = self._prepare(batch, events[index])
                 except _UnknownError:
                     still.append(index)
+                except _NobodyError as error:
+                    nobody.append(index)
+                    rejections.append(Rejection(index, error.reason, error.field, str(error)))
                 except _RefusedError as error:
                     rejections.append(Rejection(index, error.reason, error.field, str(error)))
                 except EventFieldError as error:
@@ -148,7 +191,13 @@ class Preparer:
     def _prepare(self, batch: _Batch, event: Any) -> PreparedEvent:
         key: str = event.idempotency_key
         key_bytes = key.encode()
-        if not 0 < len(key_bytes) <= 255 or "\x00" in key:
+        key_size = len(key_bytes)
+        # A key that begins with a digit and is as short as a card number is looked at more closely.
+        if (
+            not 0 < key_size <= 255
+            or "\x00" in key
+            or (13 < key_size < 24 and key_bytes[0] < _AFTER_DIGITS)
+        ):
             check_key(key, key_bytes)
         name: str = event.name
         name_field = self._names.get(name)
@@ -257,6 +306,7 @@ class _Batch:
 
     __slots__ = (
         "_bounds",
+        "_within",
         "book",
         "clocks",
         "key_prefix",
@@ -267,7 +317,8 @@ class _Batch:
         "wanted",
     )
 
-    def __init__(self, book: Book, now_us: int, wanted: Wanted) -> None:
+    def __init__(self, book: Book, now_us: int, wanted: Wanted, within: Bounds | None) -> None:
+        self._within = within
         self.book = book
         self.now_us = now_us
         self.wanted = wanted
@@ -277,8 +328,12 @@ class _Batch:
         self.row_start = _FIELDS + copy_binary.text_field(book.merchant_id)
         self.received_field = copy_binary.timestamp_field(now_us)
         self._bounds: dict[TestClockId | None, tuple[Bounds, int]] = {
-            None: (bounds(now_us, book.lateness), now_us)
+            None: (self._bounds_at(now_us), now_us)
         }
+
+    def receive(self, came_us: int) -> None:
+        """From now on, customers on the server's clock are as late as if it were `came_us`: for replays."""
+        self._bounds[None] = (bounds(came_us, self.book.lateness), came_us)
 
     def time_of(self, customer: KnownCustomer) -> tuple[Bounds, int]:
         """What the customer's own clock accepts, and its present (OPS-2)."""
@@ -292,11 +347,14 @@ class _Batch:
         if clock_us is None:
             self.wanted.test_clock_ids.add(clock_id)
             raise _UnknownError
-        found = self._bounds[clock_id] = (
-            bounds(clock_us, self.book.lateness),
-            clock_us,
-        )
+        found = self._bounds[clock_id] = (self._bounds_at(clock_us), clock_us)
         return found
+
+    def _bounds_at(self, clock_us: int) -> Bounds:
+        ordinary = bounds(clock_us, self.book.lateness)
+        if self._within is None:
+            return ordinary
+        return Bounds(self._within.earliest_us, min(self._within.latest_us, ordinary.latest_us))
 
 
 def _user(batch: _Batch, event: Any) -> KnownUser | None:
@@ -304,8 +362,8 @@ def _user(batch: _Batch, event: Any) -> KnownUser | None:
     if user_id:
         user = batch.book.users.get(user_id)
         if user is None:
-            if batch.looked_up or not user_id.startswith("usr_"):
-                raise _RefusedError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
+            if batch.looked_up or not user_id.startswith("usr_") or "\x00" in user_id:
+                raise _NobodyError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
             batch.wanted.user_ids.add(user_id)
             raise _UnknownError
     else:
@@ -314,8 +372,9 @@ def _user(batch: _Batch, event: Any) -> KnownUser | None:
             return None
         user = batch.book.external_users.get(external_id)
         if user is None:
-            if batch.looked_up:
-                raise _RefusedError(
+            # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole batch.
+            if batch.looked_up or "\x00" in external_id:
+                raise _NobodyError(
                     Reason.USER_NOT_FOUND,
                     "external_user_id",
                     f"no user has the external id {external_id!r}; create the user first",
@@ -332,8 +391,8 @@ def _customer(batch: _Batch, event: Any, user: KnownUser | None) -> KnownCustome
     if customer_id:
         customer = batch.book.customers.get(customer_id)
         if customer is None:
-            if batch.looked_up or not customer_id.startswith("cus_"):
-                raise _RefusedError(
+            if batch.looked_up or not customer_id.startswith("cus_") or "\x00" in customer_id:
+                raise _NobodyError(
                     Reason.CUSTOMER_NOT_FOUND,
                     "customer_id",
                     f"no customer {customer_id!r}; check the id, and whether it is an external id",
@@ -345,8 +404,8 @@ def _customer(batch: _Batch, event: Any, user: KnownUser | None) -> KnownCustome
         if external_id:
             customer = batch.book.external_customers.get(external_id)
             if customer is None:
-                if batch.looked_up:
-                    raise _RefusedError(
+                if batch.looked_up or "\x00" in external_id:
+                    raise _NobodyError(
                         Reason.CUSTOMER_NOT_FOUND,
                         "external_customer_id",
                         f"no customer has the external id {external_id!r}; create the customer first",
@@ -386,9 +445,39 @@ def _outside(happened_us: int, allowed: Bounds) -> _RefusedError:
     )
 
 
+def check_unaddressed(event: Any, index: int, book: Book, now_us: int) -> Rejection | None:
+    """What else is wrong with an event whose customer or user is unknown, by the server's clock; None when nothing is.
+
+    What could never be counted is refused now and not kept for a replay. Its key and name are right already.
+    """
+    try:
+        for field in ("customer_id", "external_customer_id", "user_id", "external_user_id"):
+            check_reference(field, getattr(event, field))
+        if event.HasField("value"):
+            parse_value(event.value)
+        if event.HasField("timestamp"):
+            sent = event.timestamp
+            if not 0 <= sent.nanos < 1_000_000_000:
+                raise EventFieldError(
+                    "timestamp", f"{sent.nanos} nanoseconds are not within a second"
+                )
+            happened_us = sent.seconds * 1_000_000 + sent.nanos // 1000
+            allowed = bounds(now_us, book.lateness)
+            if not allowed.earliest_us <= happened_us <= allowed.latest_us:
+                raise _outside(happened_us, allowed)
+        if event.properties_json:
+            parse_properties(event.properties_json)
+    except _RefusedError as error:
+        return Rejection(index, error.reason, error.field, str(error))
+    except EventFieldError as error:
+        return Rejection(index, Reason.INVALID_FIELD, error.field, str(error))
+    return None
+
+
 def _make_room(kept: dict[Any, Any]) -> None:
     if len(kept) >= _MAX_KEPT:
         kept.clear()
 
 
+_AFTER_DIGITS: Final = ord("9") + 1
 _ONE: Final = (Decimal(1), copy_binary.numeric_field("1"), b"1")

@@ -1,8 +1,8 @@
 """What a metric measured in a window: the one function behind limits, invoices and charts (EVT-7, EVT-8).
 
 Whole quarter-hours come from the rollups, so that the cost does not grow with the number of events; only a
-quarter-hour that the window cuts is read from the events themselves. Both are read in one snapshot: an event is in
-the answer or not, never half.
+quarter-hour that the window cuts, and what a young metric has not read yet, comes from the events themselves. All is
+read in one snapshot: an event is in the answer or not, never half.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from candela_server.catalog.model import Aggregation, Metric
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 
-from . import measure_sql, usage_store
+from . import fill_progress_store, measure_sql, usage_store
 from .measure_sql import SqlReading
 from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
 from .rules.aggregation import EMPTY, measured, merge
-from .rules.bucket import cut, split
+from .rules.bucket import Split, cut
 from .rules.dedupe import claim_months
 from .rules.event_key import hash_of_key
+from .rules.filled import split_filled
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import event_sql
 from .usage_store import Part
@@ -53,10 +54,15 @@ async def aggregate_many(
 
 
 async def aggregate_with_vector(
-    store: EventStore, merchant_id: str, asks: Sequence[UsageAsk], *, now: datetime
+    store: EventStore,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    *,
+    now: datetime,
+    within_s: float | None = None,
 ) -> tuple[list[Decimal], str]:
     """The usage of each ask, and up to which flush of each writer it contains events."""
-    async with measure_sql.reading(store, merchant_id, asks) as reading:
+    async with measure_sql.reading(store, merchant_id, asks, within_s=within_s) as reading:
         vector = await usage_store.read_vector(reading.connection, now - WRITER_MEMORY)
         return await _answer(reading, merchant_id, asks), vector
 
@@ -114,17 +120,33 @@ async def _answer(reading: SqlReading, merchant_id: str, asks: Sequence[UsageAsk
 async def _measure(
     connection: Connection, merchant_id: str, asks: Sequence[UsageAsk]
 ) -> list[Decimal]:
-    tallies = [EMPTY] * len(asks)
-    await _read_rollups(connection, merchant_id, asks, tallies)
-    await _read_edges(connection, merchant_id, asks, tallies)
-    await _count_distinct(connection, merchant_id, asks, tallies)
+    filled = await fill_progress_store.read_filled(
+        connection, merchant_id, sorted({ask.metric.id for ask in asks})
+    )
+    splits = [split_filled(ask.metric, ask.window, filled) for ask in asks]
+    tallies = await tally_asks(connection, merchant_id, asks, splits)
     return [measured(ask.metric, tally) for ask, tally in zip(asks, tallies, strict=True)]
+
+
+async def tally_asks(
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    splits: Sequence[Split],
+) -> list[Tally]:
+    """What each ask adds up to, from rollups for the whole part of its split and from events for the edges."""
+    tallies = [EMPTY] * len(asks)
+    await _read_rollups(connection, merchant_id, asks, splits, tallies)
+    await _read_edges(connection, merchant_id, asks, splits, tallies)
+    await _count_distinct(connection, merchant_id, asks, splits, tallies)
+    return tallies
 
 
 async def _read_rollups(
     connection: Connection,
     merchant_id: str,
     asks: Sequence[UsageAsk],
+    splits: Sequence[Split],
     tallies: list[Tally],
 ) -> None:
     """Whole quarter-hours, in one statement, or two when some metrics want the latest value."""
@@ -133,7 +155,7 @@ async def _read_rollups(
         for number, ask in enumerate(asks):
             if _is_distinct(ask.metric) or _is_last(ask.metric) is not last:
                 continue
-            whole = split(ask.window).whole
+            whole = splits[number].whole
             if whole is not None:
                 numbers.append(number)
                 parts.append(_part(ask, whole))
@@ -147,6 +169,7 @@ async def _read_edges(
     connection: Connection,
     merchant_id: str,
     asks: Sequence[UsageAsk],
+    splits: Sequence[Split],
     tallies: list[Tally],
 ) -> None:
     """Cut quarter-hours, in one statement per metric."""
@@ -155,7 +178,7 @@ async def _read_edges(
     for number, ask in enumerate(asks):
         if _is_distinct(ask.metric):
             continue
-        for edge in split(ask.window).edges:
+        for edge in splits[number].edges:
             metrics[ask.metric.id] = ask.metric
             edges.setdefault(ask.metric.id, []).append((number, _part(ask, edge)))
     for metric_id, numbered in edges.items():
@@ -175,6 +198,7 @@ async def _count_distinct(
     connection: Connection,
     merchant_id: str,
     asks: Sequence[UsageAsk],
+    splits: Sequence[Split],
     tallies: list[Tally],
 ) -> None:
     """Distinct values: of all quarter-hours together, because they do not add up."""
@@ -183,19 +207,15 @@ async def _count_distinct(
         if _is_distinct(ask.metric):
             by_metric.setdefault(ask.metric.id, []).append(number)
     for metric_id, numbers in by_metric.items():
-        splits = [split(asks[number].window) for number in numbers]
         counts = await usage_store.count_distinct(
             connection,
             merchant_id,
             metric_id,
             [
-                [_part(asks[number], one.whole)] if one.whole is not None else []
-                for number, one in zip(numbers, splits, strict=True)
+                [_part(asks[number], whole)] if (whole := splits[number].whole) is not None else []
+                for number in numbers
             ],
-            [
-                [_part(asks[number], edge) for edge in one.edges]
-                for number, one in zip(numbers, splits, strict=True)
-            ],
+            [[_part(asks[number], edge) for edge in splits[number].edges] for number in numbers],
             event_sql(asks[numbers[0]].metric),
         )
         for number, count in zip(numbers, counts, strict=True):

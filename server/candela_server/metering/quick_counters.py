@@ -57,10 +57,12 @@ class QuickCounters:
         """Takes the lane, opened with PREAMBLE, and who knows whether Redis is to be trusted."""
         self._lane = lane
         self._counters = counters
+        # A Redis that was lost may come back with what it held before.
+        lane.on_lost = counters.doubt
 
     async def read(self, wanted: QuickCounter) -> Raw | None:
         """The counter; None when it is missing, unsure or out of reach."""
-        if self._counters.distrusted:
+        if not self._counters.trusted():
             return None
         try:
             epoch, raw = await self._lane.send(wanted.command)
@@ -72,7 +74,7 @@ class QuickCounters:
 
     async def read_all(self, wanted: Sequence[QuickCounter]) -> list[Raw | None]:
         """The counters in the order asked for, in one round trip."""
-        if not wanted or self._counters.distrusted:
+        if not wanted or not self._counters.trusted():
             return [None] * len(wanted)
         try:
             epoch, raws = await self._lane.send_all([one.command for one in wanted])

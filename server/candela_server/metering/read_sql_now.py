@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
-from candela_server.storage.events import EventStore
+from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage
 from .cache import counter_id
@@ -29,7 +29,12 @@ class SqlReads:
         self._running: dict[_Key, asyncio.Task[None]] = {}
 
     async def read(self, merchant_id: str, asks: Sequence[UsageAsk]) -> list[Decimal]:
-        """The usage of each ask, with all events that were acknowledged before the call."""
+        """The usage of each ask, with all events that were acknowledged before the call.
+
+        Raises EventStoreUnavailableError at once while the database is known to be away.
+        """
+        if asks and self._events.outage.active:
+            raise EventStoreUnavailableError
         return list(await asyncio.gather(*[self._read_one(merchant_id, ask) for ask in asks]))
 
     async def stop(self) -> None:

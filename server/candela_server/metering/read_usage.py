@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.errors import MetricNotFoundError
-from candela_server.catalog.model import Metric
+from candela_server.catalog.model import Metric, PropertyFilter
 from candela_server.catalog.refs import ById, Ref
 from candela_server.customer import read as customer
 from candela_server.customer.model import (
@@ -19,22 +21,27 @@ from candela_server.customer.model import (
     UserRef,
 )
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import InvalidInput
+from candela_server.kernel.errors import FieldViolations, InvalidInput, Unserved
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import store as metering_store
+from .fill_metric import read_fill_statuses
+from .measure_events import MAX_MEASURED_WINDOW, measure_events
+from .metric_fill import FillStatus
 from .model import (
+    EVERYONE,
     BucketSize,
     MeasuredUsage,
     UsageAsk,
     UsageBucket,
     UsageOf,
 )
+from .query_everyone import aggregate_everyone
 from .query_usage import aggregate_many, query_buckets
-from .rules.bucket import TooManyBucketsError, calendar_month
+from .rules.bucket import TooManyBucketsError, calendar_month, cut
 from .rules.metric_reading import is_measured
+from .rules.sql_metric_marks import is_indexed
 
 MAX_WINDOW: Final = timedelta(days=1100)
 """Three years: what a person compares; a longer answer would be many queries for the server."""
@@ -43,9 +50,9 @@ MAX_WINDOW: Final = timedelta(days=1100)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetUsage:
     """The usage of a customer or user over one window, per metric; all metrics when none is named, and the present
-    calendar month in the customer's zone when there is no window."""
+    calendar month in the customer's zone when there is no window. `who` None is everyone, in UTC."""
 
-    who: CustomerRef | UserRef
+    who: CustomerRef | UserRef | None
     metrics: tuple[Ref, ...]
     window: Interval | None
 
@@ -61,13 +68,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryUsage:
-    """The usage of one metric over a window in buckets of `zone`'s calendar, the customer's when None."""
+    """The usage of one metric over a window in buckets of `zone`'s calendar, the customer's when None.
 
-    who: CustomerRef | UserRef
+    `who` None is everyone. With `filters` only events that pass them too, read from the events themselves.
+    """
+
+    who: CustomerRef | UserRef | None
     metric: Ref
     window: Interval
     size: BucketSize
     zone: ZoneInfo | None
+    filters: tuple[PropertyFilter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +88,7 @@ class BucketedUsage:
     who: UsageOf
     metric: Metric
     buckets: list[UsageBucket]
-    filled: bool
+    fill_status: FillStatus
 
 
 async def get_usage(
@@ -87,18 +98,30 @@ async def get_usage(
     async with db.reading(merchant_id) as tx:
         who, zone, own_clock = await _resolve(tx, clock, ask.who)
         metrics = await _metrics(tx, ask.metrics)
-        filled = await metering_store.list_filled_metrics(tx)
+        if who == EVERYONE:
+            metrics = _of_everyone(metrics, named=bool(ask.metrics))
+        statuses = await read_fill_statuses(tx)
     window = ask.window or calendar_month(own_clock.now(), zone)
-    values = await aggregate_many(
-        events,
-        merchant_id,
-        [UsageAsk(metric=metric, who=who, window=window) for metric in metrics],
-    )
+    if who == EVERYONE:
+        values = [
+            (await aggregate_everyone(events, merchant_id, metric, [window]))[0]
+            for metric in metrics
+        ]
+    else:
+        values = await aggregate_many(
+            events,
+            merchant_id,
+            [UsageAsk(metric=metric, who=who, window=window) for metric in metrics],
+        )
     return Usage(
         who=who,
         window=window,
         usages=[
-            MeasuredUsage(metric=metric, value=value, filled=_is_filled(metric, filled))
+            MeasuredUsage(
+                metric=metric,
+                value=value,
+                fill_status=_fill_status(metric, statuses),
+            )
             for metric, value in zip(metrics, values, strict=True)
         ],
     )
@@ -111,33 +134,90 @@ async def query_usage(
     async with db.reading(merchant_id) as tx:
         who, zone, _ = await _resolve(tx, clock, ask.who)
         [metric] = await _metrics(tx, [ask.metric])
-        filled = await metering_store.list_filled_metrics(tx)
+        if who == EVERYONE:
+            _of_everyone([metric], named=True)
+        if ask.filters and metric.sql is not None:
+            raise Unserved("QueryUsage with filters of a metric in SQL", "EVT-6", field="filters")
+        statuses = await read_fill_statuses(tx)
     try:
-        buckets = await query_buckets(
-            events,
-            merchant_id,
-            metric,
-            who,
-            ask.window,
-            size=ask.size,
-            zone=ask.zone or zone,
-        )
+        if ask.filters:
+            buckets = await _filtered(events, merchant_id, metric, who, ask, ask.zone or zone)
+        elif who == EVERYONE:
+            windows = cut(ask.window, ask.size, ask.zone or zone)
+            values = await aggregate_everyone(events, merchant_id, metric, windows)
+            buckets = _buckets(windows, values)
+        else:
+            buckets = await query_buckets(
+                events,
+                merchant_id,
+                metric,
+                who,
+                ask.window,
+                size=ask.size,
+                zone=ask.zone or zone,
+            )
     except TooManyBucketsError as error:
         raise InvalidInput(
             f"{error}; ask for a shorter window or larger buckets", field="window"
         ) from error
-    return BucketedUsage(who=who, metric=metric, buckets=buckets, filled=_is_filled(metric, filled))
+    return BucketedUsage(
+        who=who,
+        metric=metric,
+        buckets=buckets,
+        fill_status=_fill_status(metric, statuses),
+    )
 
 
-def _is_filled(metric: Metric, filled: set[str]) -> bool:
-    """Whether events from before the metric are in its answers; a query reads the events themselves."""
-    return metric.sql is not None or metric.id in filled
+def _of_everyone(metrics: list[Metric], *, named: bool) -> list[Metric]:
+    """Those that everyone's usage is told of: a query runs over one customer's events alone."""
+    told = [metric for metric in metrics if metric.sql is None]
+    if named and len(told) < len(metrics):
+        raise Unserved("usage of everyone by a metric in SQL", "EVT-6", field="metric")
+    return told
+
+
+def _fill_status(metric: Metric, statuses: Mapping[str, FillStatus]) -> FillStatus:
+    """Of a query that is not indexed: complete, as it keeps nothing and reads the events themselves."""
+    if metric.sql is not None and not is_indexed(metric):
+        return FillStatus.COMPLETE
+    return statuses.get(metric.id, FillStatus.FILLING)
+
+
+async def _filtered(
+    events: EventStore,
+    merchant_id: str,
+    metric: Metric,
+    who: UsageOf,
+    ask: QueryUsage,
+    zone: ZoneInfo,
+) -> list[UsageBucket]:
+    """The usage made of the events that pass the question's own filters, too."""
+    with FieldViolations() as fields:
+        if who == EVERYONE:
+            fields.add("filters", "must be empty for everyone; name a customer or a user")
+        if ask.window.duration > MAX_MEASURED_WINDOW:
+            fields.add(
+                "window", f"must be at most {MAX_MEASURED_WINDOW.days} days long with filters"
+            )
+    windows = cut(ask.window, ask.size, zone)
+    narrowed = replace(metric, filters=(*metric.filters, *ask.filters))
+    values, _ = await measure_events(events, merchant_id, narrowed, who, windows)
+    return _buckets(windows, values)
+
+
+def _buckets(windows: list[Interval], values: list[Decimal]) -> list[UsageBucket]:
+    return [
+        UsageBucket(window=window, value=value)
+        for window, value in zip(windows, values, strict=True)
+    ]
 
 
 async def _resolve(
-    tx: Tx, clock: Clock, ref: CustomerRef | UserRef
+    tx: Tx, clock: Clock, ref: CustomerRef | UserRef | None
 ) -> tuple[UsageOf, ZoneInfo, Clock]:
-    """Whose usage it is, and the customer's zone and clock."""
+    """Whose usage it is, and the customer's zone and clock; for everyone UTC and the server's clock."""
+    if ref is None:
+        return EVERYONE, ZoneInfo("UTC"), clock
     if isinstance(ref, CustomerById | CustomerByExternalId):
         found = await customer.get_customer(tx, ref)
         who = UsageOf(customer_id=found.id)

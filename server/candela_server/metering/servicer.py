@@ -7,37 +7,38 @@ from typing import Any
 
 from candela.metering.v1 import (
     ingestion_service_pb2,
-    ingestion_service_pb2_grpc,
     usage_service_pb2,
-    usage_service_pb2_grpc,
 )
 
 from candela_server.contract.values import interval_to_proto
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.clock import Clock
-from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
 
 from . import wire
+from .correction_servicer import CorrectionDesk, CorrectionMethods
+from .history_servicer import HistoryServicer
 from .ingest_events import Ingestor
-from .model import refusal
+from .model import Outcome, refusal
 from .read_usage import get_usage, query_usage
+from .rejected_event_servicer import RejectedEventServicer
 from .stream_events import stream_events
 
 
-class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
+class IngestionServicer(CorrectionMethods, RejectedEventServicer):
     """IngestionService."""
 
-    def __init__(self, ingestor: Ingestor) -> None:
-        """Takes what it hands events to."""
-        self._ingestor = ingestor
+    def __init__(self, ingestor: Ingestor, desk: CorrectionDesk, page_secret: bytes) -> None:
+        """Takes what it hands events to, what corrections work with, and signs page tokens with."""
+        CorrectionMethods.__init__(self, desk)
+        RejectedEventServicer.__init__(
+            self, ingestor, desk.db, desk.mutations, desk.clock, page_secret
+        )
 
     async def RecordEvent(
         self, request: ingestion_service_pb2.RecordEventRequest, context: Any
     ) -> ingestion_service_pb2.RecordEventResponse:
         """One event; a refused one fails the call."""
         recorded = await self._ingestor.record(current_caller.get().merchant_id, [request.event])
-        if recorded.rejections:
+        if recorded.outcomes[0] is Outcome.REJECTED:
             raise refusal(recorded.rejections[0])
         return ingestion_service_pb2.RecordEventResponse(
             outcome=wire.outcome_to_proto(recorded.outcomes[0])
@@ -47,7 +48,13 @@ class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
         self, request: ingestion_service_pb2.RecordEventsRequest, context: Any
     ) -> ingestion_service_pb2.RecordEventsResponse:
         """A batch."""
-        recorded = await self._ingestor.record(current_caller.get().merchant_id, request.events)
+        merchant_id = current_caller.get().merchant_id
+        if request.HasField("backfill_id"):
+            recorded = await self._desk.recorder.record(
+                merchant_id, request.backfill_id, request.events
+            )
+        else:
+            recorded = await self._ingestor.record(merchant_id, request.events)
         return wire.recorded_to_proto(recorded)
 
     async def StreamEvents(
@@ -55,18 +62,14 @@ class IngestionServicer(ingestion_service_pb2_grpc.IngestionServiceServicer):
     ) -> AsyncIterator[ingestion_service_pb2.StreamEventsResponse]:
         """Chunk after chunk."""
         merchant_id = current_caller.get().merchant_id
-        async for acknowledgement in stream_events(self._ingestor, merchant_id, request_iterator):
+        async for acknowledgement in stream_events(
+            self._ingestor, merchant_id, request_iterator, self._desk.recorder
+        ):
             yield wire.acknowledgement_to_proto(acknowledgement)
 
 
-class UsageServicer(usage_service_pb2_grpc.UsageServiceServicer):
+class UsageServicer(HistoryServicer):
     """UsageService."""
-
-    def __init__(self, db: Postgres, events: EventStore, clock: Clock) -> None:
-        """Takes what it reads from, and tells time by."""
-        self._db = db
-        self._events = events
-        self._clock = clock
 
     async def GetUsage(
         self, request: usage_service_pb2.GetUsageRequest, context: Any
@@ -102,5 +105,5 @@ class UsageServicer(usage_service_pb2_grpc.UsageServiceServicer):
             user_id=usage.who.user_id,
             metric_id=usage.metric.id,
             buckets=[wire.bucket_to_proto(bucket) for bucket in usage.buckets],
-            fill_status=wire.fill_status_to_proto(usage.filled),
+            fill_status=wire.fill_status_to_proto(usage.fill_status),
         )

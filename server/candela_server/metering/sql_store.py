@@ -13,9 +13,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
+from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection
 
+from .event_statements import WritingStatements
 from .rules.bucket import from_microseconds
+from .rules.correction import Scope
 from .rules.metric_reading import EventSql
 from .rules.sql_metric_binding import PLACES
 from .usage_store import Part
@@ -57,37 +60,66 @@ async def mark_buckets(connection: Connection, rows: Sequence[MarkRow]) -> None:
     )
 
 
-async def mark_history(
-    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql
+async def mark_touched_buckets(
+    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope]
 ) -> None:
-    """Says the same of all events from before the metric; while no flush of the merchant can run (EVT-10)."""
-    await connection.execute(
-        f"""
+    """Says the same of what a correction touched, in its transaction, in which no flush of the merchant runs (EVT-4)."""
+    await statements.execute(
+        """
         INSERT INTO sql_bucket AS known (merchant_id, customer_id, metric_id, user_id, bucket_at, revision)
-        SELECT DISTINCT merchant_id, customer_id, %(metric_id)s, scope.user_id,
-               date_bin('15 minutes', happened_at, '1970-01-01T00:00:00Z'), 1
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS scope (user_id)
-        WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s) AND {reading.condition}
-          AND scope.user_id IS NOT NULL
+        SELECT %(merchant_id)s::text, customer_id, %(metric_id)s::text, user_id, bucket_at, 1
+        FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
+             AS touched (customer_id, user_id, bucket_at)
         ON CONFLICT (merchant_id, customer_id, metric_id, user_id, bucket_at)
         DO UPDATE SET revision = known.revision + 1
+        """,
+        {
+            "merchant_id": statements.merchant_id,
+            "metric_id": metric_id,
+            "customers": [customer_id for customer_id, _, _ in scopes],
+            "users": [user_id for _, user_id, _ in scopes],
+            "buckets": [bucket_at for _, _, bucket_at in scopes],
+        },
+    )
+
+
+async def mark_history(
+    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql, span: Interval
+) -> int:
+    """Says the same of the events of a span of whole quarter-hours; answers how many there are (EVT-10).
+
+    One step of a fill, while no flush of the merchant can run.
+    """
+    cursor = await connection.execute(
+        f"""
+        WITH found AS (
+            SELECT event.customer_id, whose.user_id,
+                   date_bin('15 minutes', happened_at, '1970-01-01T00:00:00Z') AS bucket_at, count(*) AS event_count
+            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+            WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
+              AND happened_at >= %(start_at)s AND happened_at < %(end_at)s
+              AND whose.user_id IS NOT NULL AND {reading.condition}
+            GROUP BY 1, 2, 3
+        ), marked AS (
+            INSERT INTO sql_bucket AS known (merchant_id, customer_id, metric_id, user_id, bucket_at, revision)
+            SELECT %(merchant_id)s, customer_id, %(metric_id)s, user_id, bucket_at, 1 FROM found
+            ON CONFLICT (merchant_id, customer_id, metric_id, user_id, bucket_at)
+            DO UPDATE SET revision = known.revision + 1
+        )
+        SELECT coalesce(sum(event_count) FILTER (WHERE user_id = ''), 0) FROM found
         """,
         {
             "merchant_id": merchant_id,
             "metric_id": metric_id,
             "event_names": list(reading.event_names),
+            "start_at": span.start_at,
+            "end_at": span.end_at,
             **reading.parameters,
         },
     )
-
-
-async def is_marked(connection: Connection, merchant_id: str, metric_id: str) -> bool:
-    """Whether every quarter-hour that has events of the metric has a row."""
-    cursor = await connection.execute(
-        "SELECT FROM metric_history WHERE merchant_id = %s AND metric_id = %s",
-        [merchant_id, metric_id],
-    )
-    return await cursor.fetchone() is not None
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def list_stale_buckets(

@@ -22,10 +22,12 @@ from candela_server.storage import copy_binary
 from candela_server.storage.events import Connection, EventStoreUnavailableError
 from candela_server.storage.postgres import Tx
 
-from .rules.metric_reading import EventSql
-
 TRANSIENT: Final = (EventStoreUnavailableError, LockNotAvailable, QueryCanceled)
 """What may go well when it is done again."""
+
+FLUSH_TURN: Final = 0x0CA4DE10
+"""Advisory locks, by merchant, in front of its row of metric_version. A row that flushes share is shared by the next
+one without a queue, so who wants it alone might wait for ever; advisory locks are given in order."""
 
 MissingPartitionError = CheckViolation
 """An event or key has no partition to be in; the only check that a flush can violate."""
@@ -192,10 +194,15 @@ async def _hold_metric_versions(
 ) -> dict[str, int]:
     cursor = await connection.execute(
         """
-        SELECT merchant_id, version FROM metric_version WHERE merchant_id = ANY(%s)
+        WITH turn AS MATERIALIZED (
+            SELECT pg_advisory_xact_lock_shared(%(turn)s, hashtext(merchant_id))
+            FROM unnest(%(merchant_ids)s::text[]) AS held (merchant_id)
+        )
+        SELECT merchant_id, version FROM metric_version
+        WHERE merchant_id = ANY(%(merchant_ids)s) AND (SELECT count(*) FROM turn) > 0
         ORDER BY merchant_id FOR SHARE
         """,
-        [list(merchant_ids)],
+        {"turn": FLUSH_TURN, "merchant_ids": list(merchant_ids)},
     )
     return {row[0]: row[1] for row in await cursor.fetchall()}
 
@@ -205,6 +212,7 @@ async def claim_keys(
     *,
     key_hashes: Sequence[bytes],
     payload_hashes: Sequence[int],
+    happened_us: Sequence[int],
     month: date,
     oldest_month: date,
 ) -> list[bytes] | None:
@@ -220,9 +228,10 @@ async def claim_keys(
             SELECT key_hash FROM event_key
             WHERE key_hash = ANY(%(keys)s) AND claim_month >= %(oldest)s AND claim_month < %(month)s
         ), taken AS (
-            INSERT INTO event_key (key_hash, claim_month, payload_hash)
-            SELECT key_hash, %(month)s, payload_hash
-            FROM unnest(%(keys)s, %(payloads)s) AS incoming (key_hash, payload_hash)
+            INSERT INTO event_key (key_hash, claim_month, payload_hash, happened_at)
+            SELECT key_hash, %(month)s, payload_hash, happened_at
+            FROM unnest(%(keys)s, %(payloads)s, %(instants)s)
+                 AS incoming (key_hash, payload_hash, happened_at)
             WHERE NOT EXISTS (SELECT FROM older WHERE older.key_hash = incoming.key_hash)
             ORDER BY incoming.key_hash
             ON CONFLICT DO NOTHING
@@ -233,6 +242,7 @@ async def claim_keys(
         {
             "keys": UuidArray(key_hashes),
             "payloads": Int8Array(payload_hashes),
+            "instants": InstantArray(happened_us),
             "month": month,
             "oldest": oldest_month,
             "count": len(key_hashes),
@@ -366,6 +376,9 @@ async def add_unmatched_names(connection: Connection, rows: Sequence[UnmatchedRo
 async def hold_flushes(connection: Connection, merchant_id: str) -> None:
     """Keeps flushes of the merchant from running until the transaction ends, after those that run have ended."""
     await connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [FLUSH_TURN, merchant_id]
+    )
+    await connection.execute(
         """
         INSERT INTO metric_version (merchant_id, version) VALUES (%s, 0)
         ON CONFLICT (merchant_id) DO NOTHING
@@ -374,87 +387,6 @@ async def hold_flushes(connection: Connection, merchant_id: str) -> None:
     )
     await connection.execute(
         "SELECT FROM metric_version WHERE merchant_id = %s FOR UPDATE", [merchant_id]
-    )
-
-
-async def count_history(
-    connection: Connection, merchant_id: str, reading: EventSql, limit: int
-) -> int:
-    """How many events the metric reads, counted up to `limit`."""
-    cursor = await connection.execute(
-        f"""
-        SELECT count(*) FROM (
-            SELECT FROM event
-            WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s) AND {reading.condition}
-            LIMIT %(limit)s
-        ) AS read
-        """,
-        {
-            "merchant_id": merchant_id,
-            "event_names": list(reading.event_names),
-            "limit": limit,
-            **reading.parameters,
-        },
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-async def fill_rollups(
-    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql
-) -> None:
-    """Makes a metric's rollups anew from all events."""
-    parameters = {
-        "merchant_id": merchant_id,
-        "metric_id": metric_id,
-        "event_names": list(reading.event_names),
-        **reading.parameters,
-    }
-    await connection.execute(
-        "DELETE FROM usage_rollup WHERE merchant_id = %(merchant_id)s AND metric_id = %(metric_id)s",
-        parameters,
-    )
-    await connection.execute(
-        f"""
-        INSERT INTO usage_rollup
-            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-             event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
-               date_bin('15 minutes', happened_at, 'epoch'),
-               count(*), sum(value), min(value), max(value), max(happened_at),
-               (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
-               (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-        WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-          AND whose.user_id IS NOT NULL AND {reading.condition}
-        GROUP BY event.customer_id, whose.user_id, date_bin('15 minutes', happened_at, 'epoch')
-        """,
-        parameters,
-    )
-
-
-async def fill_distinct_values(
-    connection: Connection, merchant_id: str, metric_id: str, reading: EventSql
-) -> None:
-    """Adds the distinct values of all events; those that are there stay."""
-    await connection.execute(
-        f"""
-        INSERT INTO usage_distinct
-            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT DISTINCT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
-               date_bin('15 minutes', happened_at, 'epoch'), {reading.distinct}
-        FROM event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-        WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-          AND whose.user_id IS NOT NULL AND {reading.condition} AND ({reading.distinct}) IS NOT NULL
-        ON CONFLICT DO NOTHING
-        """,
-        {
-            "merchant_id": merchant_id,
-            "metric_id": metric_id,
-            "event_names": list(reading.event_names),
-            **reading.parameters,
-        },
     )
 
 
@@ -488,7 +420,11 @@ async def prepare_event_keys(connection: Connection, months: Sequence[date]) -> 
 
 
 async def drop_event_keys(connection: Connection, before: date) -> int:
-    """Drops the keys of all months before the given one; answers how many months."""
+    """Drops the keys of all months before the given one; answers how many months.
+
+    Waits only a moment for the table: every flush that comes later waits behind it.
+    """
+    await connection.execute("SET LOCAL lock_timeout = '1s'")
     cursor = await connection.execute("SELECT candela_drop_event_keys(%s)", [before])
     row = await cursor.fetchone()
     assert row is not None

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from .ingest_events import Ingestor
 from .model import ChunkOutOfOrderError, Outcome, Recorded
+from .record_backfill import BackfillRecorder
 
 WINDOW_EVENTS: Final = 20_000
 WINDOW_CHUNKS: Final = 256
@@ -37,13 +38,17 @@ _OnItsWay: TypeAlias = tuple[int, int, asyncio.Future[Recorded]]
 
 
 async def stream_events(
-    ingestor: Ingestor, merchant_id: str, chunks: AsyncIterator[Any]
+    ingestor: Ingestor,
+    merchant_id: str,
+    chunks: AsyncIterator[Any],
+    backfills: BackfillRecorder | None = None,
 ) -> AsyncIterator[Acknowledgement]:
     """Acknowledges the chunks of one stream. The same object is yielded each time, with only new exceptions.
 
-    Raises ChunkOutOfOrderError, BatchTooLargeError and IngestionUnavailableError; what was acknowledged stays.
+    Chunks that name a backfill go to `backfills`. Raises ChunkOutOfOrderError, BatchTooLargeError,
+    BackfillNotFoundError, BackfillStateError and IngestionUnavailableError; what was acknowledged stays.
     """
-    stream = _Stream(ingestor, merchant_id)
+    stream = _Stream(ingestor, merchant_id, backfills)
     reader = asyncio.create_task(stream.read(chunks))
     acknowledgement = Acknowledgement()
     try:
@@ -65,8 +70,11 @@ async def stream_events(
 class _Stream:
     """What is on its way of one stream."""
 
-    def __init__(self, ingestor: Ingestor, merchant_id: str) -> None:
+    def __init__(
+        self, ingestor: Ingestor, merchant_id: str, backfills: BackfillRecorder | None
+    ) -> None:
         self._ingestor = ingestor
+        self._backfills = backfills
         self._merchant_id = merchant_id
         self._chunks: deque[_OnItsWay | None] = deque()
         self._came = asyncio.Event()
@@ -86,13 +94,18 @@ class _Stream:
                 while self._events >= WINDOW_EVENTS or len(self._chunks) >= WINDOW_CHUNKS:
                     self._room.clear()
                     await self._room.wait()
-                done = await self._ingestor.submit(self._merchant_id, chunk.events)
+                done = await self._submit(chunk)
                 self._events += size
                 self._chunks.append((number, size, done))
                 self._came.set()
         finally:
             self._chunks.append(None)
             self._came.set()
+
+    async def _submit(self, chunk: Any) -> asyncio.Future[Recorded]:
+        if self._backfills is not None and chunk.HasField("backfill_id"):
+            return await self._backfills.submit(self._merchant_id, chunk.backfill_id, chunk.events)
+        return await self._ingestor.submit(self._merchant_id, chunk.events)
 
     async def next(self) -> _OnItsWay | None:
         """The oldest chunk on its way; None after the last."""

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
+
+import structlog
 
 from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import store
+from . import age_store, backfill_store, rejected_event_store, store
+from .backfills import STEP_EVENTS, continue_backfill
+from .correct_usage import tell_counters
 from .fill_history import fill_history
 from .read_counters import Counters
+from .rejected_event import KEPT_FOR
 from .rules.dedupe import DEFAULT_WINDOW, claim_months, months_ahead
+
+COMPRESS_AFTER: Final = timedelta(days=60)
+"""When nothing comes late any more: the lateness bound, and time for corrections."""
+log = structlog.get_logger()
 
 
 async def prepare_partitions(events: EventStore, clock: Clock) -> None:
@@ -33,11 +43,66 @@ async def drop_old_keys(
         return await store.drop_event_keys(connection, claim_months(clock.now(), window).oldest)
 
 
+async def age_events(events: EventStore, clock: Clock, retention: timedelta | None) -> int:
+    """Compresses old events where the database can, and drops those beyond the retention; hourly. Harmless twice.
+
+    Answers how many partitions or chunks were dropped. Usage stays: rollups are never dropped.
+    """
+    async with events.writer() as connection:
+        await age_store.compress_events(connection, COMPRESS_AFTER)
+    if retention is None:
+        return 0
+    async with events.writer() as connection:
+        return await age_store.drop_events(connection, clock.now() - retention)
+
+
+async def forget_old_keys(db: Postgres, events: EventStore, clock: Clock) -> int:
+    """As `drop_old_keys`, for the longest window that a merchant has chosen; hourly (EVT-2)."""
+    async with db.system() as tx:
+        window = await merchant.longest_dedupe_window(tx)
+    try:
+        return await drop_old_keys(events, clock, window or DEFAULT_WINDOW)
+    except store.TRANSIENT:
+        # Dropping a month waits for the flushes that run; when there is no quick way in, the next hour has one.
+        log.warning("event_keys_not_dropped", exc_info=True)
+        return 0
+
+
+async def delete_old_letters(db: Postgres, clock: Clock) -> int:
+    """Deletes the events that were kept apart for long enough; hourly. Answers how many (EVT-11)."""
+    async with db.system() as tx:
+        return await rejected_event_store.delete_letters_before(tx, clock.now() - KEPT_FOR)
+
+
 async def fill_metrics(db: Postgres, events: EventStore, counters: Counters, clock: Clock) -> int:
-    """Reads history into metrics that no event has reached since they were made; each minute (EVT-10)."""
+    """Reads history into metrics that need it, to the end; each minute, and when one is asked for (EVT-10)."""
     async with db.system() as tx:
         merchants = await merchant.list_merchants(tx)
     filled = 0
     for one in merchants:
         filled += await fill_history(db, events, counters, clock, one.id)
     return filled
+
+
+async def continue_backfills(
+    db: Postgres,
+    events: EventStore,
+    counters: Counters,
+    clock: Clock,
+    step_events: int = STEP_EVENTS,
+) -> int:
+    """Goes through the backfills that are being applied or reverted, to their ends; each minute. Answers how many
+    steps it took; each is a transaction of its own, so that whatever breaks it off, the next run goes on."""
+    async with db.system() as tx:
+        unfinished = await backfill_store.list_unfinished(tx)
+    steps = 0
+    for merchant_id, backfill_id in unfinished:
+        going = True
+        while going:
+            async with db.writing(merchant_id) as tx:
+                stepped = await continue_backfill(tx, clock, backfill_id, step_events=step_events)
+            if stepped.corrected is not None:
+                await tell_counters(events, counters, stepped.corrected)
+            going = stepped.backfill.unfinished
+            steps += 1
+    return steps

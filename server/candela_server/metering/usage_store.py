@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, LiteralString
 from uuid import UUID
 
+from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection
 
 from .model import Tally
@@ -69,7 +70,7 @@ async def read_events(
         CROSS JOIN LATERAL (
             SELECT count(*) AS event_count, coalesce(sum(value), 0) AS value_sum,
                    min(value) AS value_min, max(value) AS value_max, {latest}
-            FROM event
+            FROM counted_event AS event
             WHERE merchant_id = %(merchant_id)s AND customer_id = part.customer_id
               AND name = ANY(%(event_names)s)
               AND happened_at >= part.start_at AND happened_at < part.end_at
@@ -115,7 +116,7 @@ async def count_distinct(
             FROM unnest(%(cut_numbers)s::integer[], %(cut_customers)s::text[], %(cut_users)s::text[],
                         %(cut_starts)s::timestamptz[], %(cut_ends)s::timestamptz[])
                  AS part (number, customer_id, user_id, start_at, end_at)
-            JOIN event
+            JOIN counted_event AS event
               ON merchant_id = %(merchant_id)s AND event.customer_id = part.customer_id
              AND name = ANY(%(event_names)s)
              AND happened_at >= part.start_at AND happened_at < part.end_at
@@ -135,6 +136,32 @@ async def count_distinct(
     )
     counts: dict[int, int] = {row[0]: row[1] for row in await cursor.fetchall()}
     return [counts.get(number, 0) for number in range(len(parts))]
+
+
+async def count_events(
+    connection: Connection,
+    merchant_id: str,
+    customer_id: str,
+    names: Sequence[str],
+    window: Interval,
+    *,
+    limit: int,
+) -> int:
+    """How many of the customer's events with one of these names lie in a window, counted up to `limit`."""
+    cursor = await connection.execute(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM counted_event
+            WHERE merchant_id = %s AND customer_id = %s AND name = ANY(%s)
+              AND happened_at >= %s AND happened_at < %s
+            LIMIT %s
+        ) AS counted
+        """,
+        [merchant_id, customer_id, list(names), window.start_at, window.end_at, limit],
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def list_recorded_keys(

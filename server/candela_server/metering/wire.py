@@ -15,6 +15,7 @@ from candela.metering.v1 import (
 )
 from candela.type.v1 import item_error_pb2
 
+from candela_server.catalog.metric_filter_wire import filters_from_proto
 from candela_server.catalog.refs import ById, BySlug, Ref
 from candela_server.contract.values import (
     interval_from_proto,
@@ -28,6 +29,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import time_zone
 
+from .metric_fill import FillStatus
 from .model import (
     BucketSize,
     MeasuredUsage,
@@ -94,6 +96,7 @@ def query_usage_from_proto(request: usage_service_pb2.QueryUsageRequest) -> Quer
             zone=ZoneInfo(fields.read("time_zone", time_zone, request.time_zone))
             if request.time_zone
             else None,
+            filters=fields.read("filters", filters_from_proto, request.filters),
         )
 
 
@@ -114,7 +117,7 @@ def usage_to_proto(usage: MeasuredUsage) -> usage_pb2.MetricUsage:
         metric_id=usage.metric.id,
         metric_slug=usage.metric.slug,
         value=format_decimal(usage.value),
-        fill_status=fill_status_to_proto(usage.filled),
+        fill_status=fill_status_to_proto(usage.fill_status),
     )
 
 
@@ -125,21 +128,25 @@ def bucket_to_proto(bucket: UsageBucket) -> usage_pb2.UsageBucket:
     )
 
 
-def fill_status_to_proto(filled: bool) -> usage_pb2.FillStatus:
-    """Whether the events from before the metric are in its numbers."""
-    return usage_pb2.FILL_STATUS_COMPLETE if filled else usage_pb2.FILL_STATUS_FROM_CREATION
+def fill_status_to_proto(status: FillStatus) -> usage_pb2.FillStatus:
+    """The same number under the contract's name."""
+    return cast("usage_pb2.FillStatus", status)
 
 
 def _who_from_proto(
     request: usage_service_pb2.GetUsageRequest | usage_service_pb2.QueryUsageRequest,
-) -> CustomerRef | UserRef:
+) -> CustomerRef | UserRef | None:
     match request.WhichOneof("who"):
         case "customer":
             return customer_ref_from_proto(request.customer)
         case "user":
             return user_ref_from_proto(request.user)
+        case "everyone":
+            if not request.everyone:
+                raise ValueError("everyone must be true, or absent")
+            return None
         case _:
-            raise ValueError("must name a customer or a user")
+            raise ValueError("must name a customer or a user, or everyone")
 
 
 def _window_from_proto(window: object) -> Interval:

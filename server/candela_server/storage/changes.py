@@ -4,7 +4,12 @@ Each server process remembers what customers may do, and holds an advisory lock 
 changes. Whoever changes something sends a token after its changes, in the same transaction; each listener that reads
 the token has dropped what the changes made wrong, and says so. The changing call is answered when all holders of the
 lock have said so, normally within a few milliseconds. A holder that says nothing for `LEASE_S` may no longer trust its
-memory by then (see listen.py), so nobody waits longer than that, whatever has failed.
+memory by then (see listen.py), so nobody waits longer than that, whatever has failed. A holder whose connection was
+lost holds no lock any more and may not have noticed yet; so each process watches the holders, and one that has gone
+without a word counts for as long as its lease may.
+
+Live counters are told of in the same way: a server that cannot bring acknowledged events into Redis says so here, as
+Redis may well answer the others.
 """
 
 from __future__ import annotations
@@ -15,14 +20,18 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from .listen import LEASE_S, Listener
-from .postgres import Postgres
-from .transaction import ENTITLEMENTS_CHANNEL, TOKEN_MARK
+from .listen import LEASE_S, MEMBERS, SETTLING_S, Listener
+from .postgres import DatabaseUnavailableError, Postgres
+from .transaction import COUNTERS_MARK, ENTITLEMENTS_CHANNEL, TOKEN_MARK
 
 _HEARD_CHANNEL: Final = "candela_heard"
 _LOCK_CLASS: Final = 0x0CA4DE1A
 _MARGIN_S: Final = 0.05
 """Two machines' monotonic clocks may run this much apart within one lease."""
+_WARN_TIMEOUT_S: Final = 2.0
+_BYE: Final = "bye"
+_FOR_EVER: Final = float("inf")
+_SOMEBODY: Final = -1
 
 
 class Changes:
@@ -33,10 +42,12 @@ class Changes:
         db: Postgres,
         on_change: Callable[[str, str | None], None],
         on_gap: Callable[[], None],
+        on_lost_counts: Callable[[], object] = lambda: None,
     ) -> None:
         """Listens from `start` on. `on_change` gets a merchant and a customer, or None for all of the merchant's."""
         self._db = db
         self._on_change = on_change
+        self._on_lost_counts = on_lost_counts
         self._number = secrets.randbelow(2**31)
         self._heard_by: dict[str, _Hearers] = {}
         self._listener = Listener(
@@ -44,8 +55,14 @@ class Changes:
             {ENTITLEMENTS_CHANNEL: self._hear, _HEARD_CHANNEL: self._note},
             on_gap,
             membership=(_LOCK_CLASS, self._number),
+            on_members=self._watch_members,
         )
+        self._members_seen_s = 0.0
+        # Members by number, each with the time until which its lease may last although it holds no lock.
+        self._members: dict[int, float] = {}
+        self._left: set[int] = set()
         self.is_current = self._listener.is_current
+        self.catch_up = self._listener.catch_up
 
     async def start(self) -> None:
         """Begins listening; returns when it does, or when PostgreSQL cannot be reached."""
@@ -53,6 +70,7 @@ class Changes:
 
     async def close(self) -> None:
         """Stops listening; nobody waits for this process any more."""
+        await self._listener.leave(_HEARD_CHANNEL, f"{self._number}:{_BYE}")
         await self._listener.close()
 
     def token(self) -> str:
@@ -65,14 +83,33 @@ class Changes:
         """Gives up a token: its transaction was not committed."""
         self._heard_by.pop(token, None)
 
+    async def warn_of_counters(self) -> None:
+        """Returns when no server process can answer from live counters that lack what was committed before the call.
+
+        Raises DatabaseUnavailableError when they cannot be told.
+        """
+        token = self.token()
+        try:
+            async with asyncio.timeout(_WARN_TIMEOUT_S), self._db.system() as tx:
+                await tx.counters_lack_events()
+                await tx.send_token(token)
+        except TimeoutError as error:
+            self.forget(token)
+            raise DatabaseUnavailableError from error
+        except BaseException:
+            self.forget(token)
+            raise
+        await self.until_heard(token)
+
     async def until_heard(self, token: str) -> None:
         """Returns when no server process can answer from what was before the token's transaction."""
         hearers = self._heard_by[token]
         patience_s = time.monotonic() + LEASE_S + _MARGIN_S
         try:
             async with asyncio.timeout(LEASE_S + _MARGIN_S):
-                members = await self._members()
-                while not members <= hearers.numbers:
+                asked_s = time.monotonic()
+                self._watch_members(await self._holders(), asked_s)
+                while not self._members.keys() <= hearers.numbers:
                     hearers.more.clear()
                     await hearers.more.wait()
         except Exception:
@@ -82,22 +119,39 @@ class Changes:
         finally:
             self.forget(token)
 
-    async def _members(self) -> set[int]:
+    async def _holders(self) -> set[int]:
         async with self._db.system() as tx:
-            # tenant-scope: processes serve all merchants
-            rows = await tx.fetch(
-                """
-                SELECT DISTINCT objid::bigint AS number FROM pg_locks
-                WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::bigint::oid AND granted
-                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                """,
-                _LOCK_CLASS,
-            )
-        return {row["number"] for row in rows}
+            return {row["number"] for row in await tx.fetch(MEMBERS, _LOCK_CLASS)}
+
+    def _watch_members(self, holders: set[int], as_of_s: float) -> None:
+        """Notes who holds the lock, and for how long those who held it a moment ago may trust what they remember."""
+        now_s = time.monotonic()
+        lease_ends_s = now_s + LEASE_S + _MARGIN_S
+        if now_s - self._members_seen_s >= SETTLING_S:
+            # Somebody may have come, settled and gone since. Nobody has this number, so every lease is waited for.
+            self._members[_SOMEBODY] = lease_ends_s
+        self._members_seen_s = max(self._members_seen_s, as_of_s)
+        for number in holders - self._left:
+            self._members[number] = _FOR_EVER
+        for number, until_s in list(self._members.items()):
+            if number in holders:
+                continue
+            if until_s == _FOR_EVER:
+                self._members[number] = lease_ends_s
+            elif now_s >= until_s:
+                self._forget_member(number)
+
+    def _forget_member(self, number: int) -> None:
+        if self._members.pop(number, None) is not None:
+            for hearers in self._heard_by.values():
+                hearers.more.set()
 
     def _hear(self, payload: str) -> None:
         if payload.startswith(TOKEN_MARK):
             self._listener.say(_HEARD_CHANNEL, f"{self._number}:{payload[len(TOKEN_MARK) :]}")
+            return
+        if payload == COUNTERS_MARK:
+            self._on_lost_counts()
             return
         merchant_id, _, customer_id = payload.partition(":")
         self._on_change(merchant_id, None if customer_id == "*" else customer_id)
@@ -105,6 +159,10 @@ class Changes:
     def _note(self, payload: str) -> None:
         for message in payload.split(","):
             number, _, token = message.partition(":")
+            if token == _BYE:
+                self._left.add(int(number))
+                self._forget_member(int(number))
+                continue
             hearers = self._heard_by.get(token)
             if hearers is not None:
                 hearers.numbers.add(int(number))

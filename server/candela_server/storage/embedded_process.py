@@ -111,9 +111,10 @@ def end_process(pid: int, first: signal.Signals) -> None:
 
 def _has_ended(pid: int) -> bool:
     try:
+        process = psutil.Process(pid)
         # A zombie has ended: only its parent, which may be another process or none that cares, has
-        # not asked yet.
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        # not asked yet. As long as it has other threads, they hold its port.
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True
 

@@ -6,8 +6,11 @@ compression and continuous aggregates refuse it), so every statement names its m
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -18,9 +21,11 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from candela_server.kernel.errors import Unavailable
 
+from .outage import Outage
 from .sql_sandbox import SqlSandbox
 
 ACQUIRE_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5
 WRITERS = 2
 """Two flushes can overlap: while one waits for its commit, the other is prepared."""
 
@@ -40,10 +45,13 @@ class EventStoreUnavailableError(Unavailable):
 class EventStore:
     """Connections for writing flushes and for reading usage."""
 
-    def __init__(self, url: str, *, readers: int = 8) -> None:
-        """Connects on `open`."""
-        self._writers = _pool(url, WRITERS, "60s")
-        self._readers = _pool(url, readers, "30s")
+    def __init__(self, url: str, *, readers: int = 8, outage: Outage | None = None) -> None:
+        """Connects on `open`. `outage` is shared with whoever else uses the same database."""
+        self.outage = outage or Outage(url)
+        # How long a pool goes on trying by itself; after that, whoever asks next makes it try again at once. Flushes
+        # wait that long for their connection, checks do not.
+        self._writers = _pool(url, WRITERS, "60s", reconnect_s=ACQUIRE_TIMEOUT_S)
+        self._readers = _pool(url, readers, "30s", reconnect_s=1.0)
         self.sandbox = SqlSandbox(url)
         """Where metrics in SQL are run (EVT-6)."""
 
@@ -58,6 +66,7 @@ class EventStore:
 
     async def close(self) -> None:
         """Ends the connections."""
+        await self.outage.close()
         for pool in (self._writers, self._readers):
             await pool.close()
         await self.sandbox.close()
@@ -69,21 +78,36 @@ class EventStore:
             yield connection
 
     @asynccontextmanager
-    async def reader(self) -> AsyncIterator[Connection]:
-        """A connection in a read-only transaction with one snapshot."""
-        async with _connection(self._readers) as connection:
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    async def reader(self, *, within_s: float | None = None) -> AsyncIterator[Connection]:
+        """A connection in a read-only transaction with one snapshot.
+
+        After `within_s` it is hung up on, so that a database that hangs holds nobody longer.
+        """
+        async with _connection(self._readers, within_s) as connection:
+            hanging_up = (
+                asyncio.get_running_loop().call_later(within_s, _hang_up, connection)
+                if within_s is not None
+                else None
+            )
             try:
+                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield connection
             finally:
-                if not connection.closed:
-                    await connection.rollback()
+                try:
+                    if not connection.closed:
+                        await connection.rollback()
+                finally:
+                    if hanging_up is not None:
+                        hanging_up.cancel()
 
 
 @asynccontextmanager
-async def _connection(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[Connection]:
+async def _connection(
+    pool: AsyncConnectionPool[Connection], within_s: float | None = None
+) -> AsyncIterator[Connection]:
+    wait_s = ACQUIRE_TIMEOUT_S if within_s is None else min(within_s, ACQUIRE_TIMEOUT_S)
     try:
-        async with pool.connection(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        async with pool.connection(timeout=wait_s) as connection:
             yield connection
     except (PoolTimeout, psycopg.OperationalError) as error:
         if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
@@ -91,13 +115,39 @@ async def _connection(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[Co
         raise EventStoreUnavailableError from error
 
 
-def _pool(url: str, size: int, statement_timeout: str) -> AsyncConnectionPool[Connection]:
+def _hang_up(connection: Connection) -> None:
+    """Ends a connection under whoever waits for its answer.
+
+    Giving up the waiting would not: psycopg then asks the server to cancel, and waits for that.
+    """
+    with (
+        suppress(psycopg.Error, OSError),
+        socket.socket(fileno=os.dup(connection.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _pool(
+    url: str, size: int, statement_timeout: str, *, reconnect_s: float
+) -> AsyncConnectionPool[Connection]:
     options: dict[str, Any] = {
         "options": f"-c role=candela_events -c timezone=UTC -c lock_timeout=10s "
         f"-c statement_timeout={statement_timeout} -c idle_in_transaction_session_timeout=60s",
         "application_name": "candela-events",
         "autocommit": True,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        # A server that vanished without a word is noticed, whatever the machine's own settings are.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
     }
     return AsyncConnectionPool(
-        url, kwargs=options, min_size=1, max_size=size, open=False, name="events"
+        url,
+        kwargs=options,
+        min_size=1,
+        max_size=size,
+        open=False,
+        name="events",
+        reconnect_timeout=reconnect_s,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
@@ -23,7 +24,21 @@ LEASE_S: Final = 1.0
 
 PROBE_INTERVAL_S: Final = 0.25
 
+SETTLING_S: Final = 1.0
+"""For how long a new member proves nothing yet: until whoever looks for members is sure to have seen it."""
+
+_FAREWELL_TIMEOUT_S: Final = 0.5
+
+# tenant-scope: processes serve all merchants
+MEMBERS: Final = """
+    SELECT DISTINCT objid::bigint AS number FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::bigint::oid AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    """
+
 _CONNECT_TIMEOUT_S = 5.0
+_MESSAGES_AT_ONCE = 100
+"""PostgreSQL takes payloads of less than 8,000 bytes, and ours are some 30 each."""
 _FIRST_PAUSE_S = 0.1
 _MAX_PAUSE_S = 2.0
 # A peer that vanished without a word must not be waited for longer than about ten seconds.
@@ -49,15 +64,25 @@ class Listener:
         on_gap: Callable[[], None],
         *,
         membership: tuple[int, int] | None = None,
+        on_members: Callable[[set[int], float], None] = lambda _numbers, _as_of_s: None,
     ) -> None:
-        """Connects on `start`. `membership` is an advisory lock held, shared, while this listener may hear."""
+        """Connects on `start`.
+
+        `membership` is an advisory lock, a class and this listener's number, held shared while it may hear. Then
+        `on_members` is told now and then whose numbers hold locks of that class, as of which instant.
+        """
         self._url = url
         self._channels = channels
         self._on_gap = on_gap
         self._membership = membership
+        self._on_members = on_members
+        self._member_since_s = self._looked_s = 0.0
+        self._connected = self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._probed = asyncio.Event()
         self._to_say: dict[str, list[str]] = {}
+        self._catching_up: list[asyncio.Future[None]] = []
         self.current_until_s = 0.0
 
     def is_current(self) -> bool:
@@ -69,11 +94,35 @@ class Listener:
         self._to_say.setdefault(channel, []).append(message)
         self._wake.set()
 
+    async def catch_up(self) -> None:
+        """Returns when all that was committed before the call has been heard, or when the listener is not current."""
+        if not self.is_current():
+            return
+        caught_up = asyncio.get_running_loop().create_future()
+        self._catching_up.append(caught_up)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(LEASE_S):
+                await caught_up
+        except TimeoutError:
+            self.current_until_s = 0.0
+
     async def start(self) -> None:
         """Begins listening; returns when the first connection listens or has failed."""
         first_try = asyncio.Event()
         self._task = asyncio.create_task(self._run(first_try))
         await first_try.wait()
+
+    async def leave(self, channel: str, message: str) -> None:
+        """Is never current again, and says so if anybody can be told."""
+        self._leaving = True
+        self.current_until_s = 0.0
+        self.say(channel, message)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_TIMEOUT_S):
+                while self._to_say and self._connected:
+                    self._probed.clear()
+                    await self._probed.wait()
 
     async def close(self) -> None:
         """Stops listening."""
@@ -89,17 +138,21 @@ class Listener:
                     self._url, timeout=_CONNECT_TIMEOUT_S, server_settings=_SERVER_SETTINGS
                 )
                 try:
-                    await self._begin(connection)
+                    async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                        await self._begin(connection)
+                    self._connected = True
                     first_try.set()
                     pause_s = _FIRST_PAUSE_S
                     while not connection.is_closed():
                         await self._probe(connection)
                         await self._sleep()
                 finally:
+                    self._connected = False
                     self.current_until_s = 0.0
                     connection.terminate()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("listener_lost", channels=list(self._channels), error=str(error))
+            except Exception as error:
+                # Whatever it is, the next connection may do better; a listener that ended would never hear again.
+                log.warning("listener_lost", channels=list(self._channels), error=repr(error))
             self._on_gap()
             first_try.set()
             await asyncio.sleep(pause_s)
@@ -110,29 +163,41 @@ class Listener:
         if self._membership is not None:
             # Before LISTEN: whoever commits from now on either waits for us or is heard by us.
             await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", *self._membership)
+            self._member_since_s = time.monotonic()
         for channel, hear in self._channels.items():
             await connection.add_listener(channel, _passing(hear))
         self._on_gap()
 
     async def _probe(self, connection: Any) -> None:
         said, self._to_say = self._to_say, {}
+        catching_up, self._catching_up = self._catching_up, []
         self._wake.clear()
         sent_s = time.monotonic()
         if said:
             for channel, messages in said.items():
-                await connection.execute(
-                    "SELECT pg_notify($1, $2)", channel, ",".join(messages), timeout=LEASE_S
-                )
-        else:
+                for start in range(0, len(messages), _MESSAGES_AT_ONCE):
+                    some = messages[start : start + _MESSAGES_AT_ONCE]
+                    await connection.execute(
+                        "SELECT pg_notify($1, $2)", channel, ",".join(some), timeout=LEASE_S
+                    )
+        if self._membership is not None and sent_s - self._looked_s >= PROBE_INTERVAL_S / 2:
+            rows = await connection.fetch(MEMBERS, self._membership[0], timeout=LEASE_S)
+            self._looked_s = sent_s
+            self._on_members({row["number"] for row in rows}, sent_s)
+        elif not said:
             await connection.execute("SELECT 1", timeout=LEASE_S)
-        self.current_until_s = sent_s + LEASE_S
+        settled = self._membership is None or sent_s - self._member_since_s >= SETTLING_S
+        if settled and not self._leaving:
+            self.current_until_s = sent_s + LEASE_S
+        self._probed.set()
+        for caught_up in catching_up:
+            if not caught_up.done():
+                caught_up.set_result(None)
 
     async def _sleep(self) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(PROBE_INTERVAL_S):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     def _lose(self) -> None:
         self.current_until_s = 0.0

@@ -141,7 +141,7 @@ class Mutations:
                 if self._changes and token:
                     await self._changes.until_heard(token)
                 return response
-            except Exception as error:
+            except BaseException as error:
                 if self._changes and token:
                     self._changes.forget(token)
                 if is_lock_timeout(error):

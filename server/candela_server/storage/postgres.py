@@ -14,6 +14,7 @@ import asyncpg
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import Unavailable
 
+from .outage import Outage
 from .transaction import Row as Row
 from .transaction import Tx as Tx
 from .transaction import to_json
@@ -21,6 +22,7 @@ from .transaction import to_json
 ACQUIRE_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 60.0
+ROLLBACK_TIMEOUT_S = 0.5
 RETRY_AFTER = timedelta(seconds=1)
 
 _SERVER_SETTINGS = {
@@ -67,6 +69,7 @@ class Postgres:
         self._pool_size = pool_size
         self._tenants: asyncpg.Pool | None = None
         self._system: asyncpg.Pool | None = None
+        self.outage = Outage(url)
 
     @property
     def url(self) -> str:
@@ -75,11 +78,16 @@ class Postgres:
 
     async def open(self) -> None:
         """Makes the pools; connections follow as they are needed. Raises when the first one fails."""
-        self._tenants = await self._pool("candela_app", self._pool_size)
-        self._system = await self._pool("candela_system", max(2, self._pool_size // 4))
+        try:
+            self._tenants = await self._pool("candela_app", self._pool_size)
+            self._system = await self._pool("candela_system", max(2, self._pool_size // 4))
+        except asyncpg.CannotConnectNowError as error:
+            # It is there, and recovering from a crash or shutting down.
+            raise DatabaseUnavailableError from error
 
     async def close(self) -> None:
         """Waits for transactions in progress and ends the connections."""
+        await self.outage.close()
         for pool in (self._tenants, self._system):
             if pool is not None:
                 await pool.close()
@@ -170,8 +178,10 @@ async def _acquired(pool: asyncpg.Pool) -> AsyncIterator[Any]:
 
 async def _roll_back(connection: Any) -> None:
     try:
-        await connection.execute("ROLLBACK")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # A statement that was given up is cancelled first, which a server that hangs would never acknowledge.
+        async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
+            await connection.execute("ROLLBACK")
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         # The connection is of no use any more; closing it ends the transaction as well.
         connection.terminate()
 

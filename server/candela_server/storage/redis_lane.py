@@ -11,7 +11,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import hiredis
@@ -68,6 +68,7 @@ class RedisLane(asyncio.Protocol):
         self._answered_s = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.on_lost: Callable[[], None] = lambda: None
 
     def send(self, command: bytes) -> asyncio.Future[tuple[Any, Any]]:
         """The answers to the preamble and to the command. Raises LaneClosedError at once or later."""
@@ -100,6 +101,7 @@ class RedisLane(asyncio.Protocol):
     async def close(self) -> None:
         """Ends the connection."""
         self._silent_until_s = float("inf")
+        self.on_lost = lambda: None
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
@@ -127,6 +129,7 @@ class RedisLane(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells everybody who waits."""
         self._transport = None
+        self.on_lost()
         self._silent_until_s = max(self._silent_until_s, time.monotonic() + _PAUSE_S)
         self._out.clear()
         pending, self._pending = [*self._pending, *self._queued], deque()
@@ -143,11 +146,21 @@ class RedisLane(asyncio.Protocol):
         """Whether the processor was the limit lately: calls queue then anyway; together they go through it faster."""
         now_s = time.monotonic()
         if now_s >= self._look_at_load_s:
-            used_s = time.thread_time()
+            used_s = self._busy_s()
             self._saturated = used_s - self._used_s > _SATURATED * (now_s - self._looked_s)
             self._used_s, self._looked_s = used_s, now_s
             self._look_at_load_s = now_s + _LOOK_AT_LOAD_EVERY_S
         return self._saturated
+
+    @staticmethod
+    def _busy_s() -> float:
+        """How long this thread has run or waited to be let run; where the kernel does not tell, how long it has run."""
+        try:
+            with open("/proc/thread-self/schedstat", "rb") as told:
+                ran_ns, waited_ns, _ = told.read().split()
+        except OSError:
+            return time.thread_time()
+        return (int(ran_ns) + int(waited_ns)) / 1e9
 
     def _flush(self) -> None:
         if self._transport is None or not self._out:

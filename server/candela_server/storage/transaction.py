@@ -17,6 +17,8 @@ ENTITLEMENTS_CHANNEL = "candela_entitlements"
 OUTBOX_CHANNEL = "candela_outbox"
 TOKEN_MARK = "="
 """What a message begins with that is no change but the token after a transaction's changes (see changes.py)."""
+COUNTERS_MARK = "!"
+"""The message that says: live counters lack events that are about to be acknowledged (see changes.py)."""
 
 Row: TypeAlias = Mapping[str, Any]
 """A row by column name; asyncpg's records are nearly that, and rooms need no more of them."""
@@ -142,10 +144,21 @@ class Tx:
     async def entitlements_changed(self, customer_id: str | None) -> None:
         """Makes every server process forget what this customer may do; None means all of the merchant's.
 
-        Sent by PostgreSQL itself at commit, and only if the transaction commits.
+        Sent by PostgreSQL itself at commit, and only if the transaction commits. The row says the same to whoever
+        did not listen then (ENT-8).
         """
         await self._connection.execute(
-            "SELECT pg_notify($1, $2)",
+            """
+            WITH noted AS (
+                INSERT INTO entitlement_change (merchant_id, customer_id, changed_xid, changed_at)
+                VALUES ($1, $2, pg_current_xact_id()::text::bigint, $3)
+                ON CONFLICT DO NOTHING
+            )
+            SELECT pg_notify($4, $5)
+            """,
+            self.merchant_id,
+            customer_id or "",
+            self._clock.now(),
             ENTITLEMENTS_CHANNEL,
             f"{self.merchant_id}:{customer_id or '*'}",
         )
@@ -155,6 +168,12 @@ class Tx:
         """Sends a token behind all changes of this transaction, for whoever waits until they are heard."""
         await self._connection.execute(
             "SELECT pg_notify($1, $2)", ENTITLEMENTS_CHANNEL, TOKEN_MARK + token
+        )
+
+    async def counters_lack_events(self) -> None:
+        """Makes every server process stop reading the live counters until it has made them worthless."""
+        await self._connection.execute(
+            "SELECT pg_notify($1, $2)", ENTITLEMENTS_CHANNEL, COUNTERS_MARK
         )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import schedule_store, store
 from .model import ScheduledPeriod, SubscriptionId
 
 
@@ -40,3 +40,8 @@ async def move_on(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
 async def park(tx: Tx, ids: Sequence[SubscriptionId], at: datetime) -> None:
     """Stops billing of these subscriptions until a person looks: a safety bound was reached."""
     await store.park(tx, ids, at)
+
+
+async def unpark(tx: Tx, ids: Sequence[SubscriptionId]) -> None:
+    """Lets billing of these subscriptions go on: a person has looked."""
+    await schedule_store.unpark(tx, ids)

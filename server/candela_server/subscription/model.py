@@ -81,6 +81,18 @@ class ScheduledPeriod:
     due_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedSubscription:
+    """A subscription that is not billed until a person looks (a safety bound was reached)."""
+
+    merchant_id: str
+    customer_id: CustomerId
+    subscription_id: SubscriptionId
+    test_clock_id: TestClockId | None
+    parked_at: datetime
+    due_at: datetime
+
+
 class SubscriptionNotFoundError(NotFound):
     """No subscription of this merchant has the id."""
 

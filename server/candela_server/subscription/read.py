@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from candela_server.customer.model import CustomerId
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import override_store, store
+from . import move_store, override_store, store, version_store
 from .feature_override import FeatureOverride
 from .model import Subscription, SubscriptionId, SubscriptionNotFoundError
+from .rules.history import PlanVersionSteps
 
 
 async def get_subscription(
@@ -36,14 +37,32 @@ async def list_of_customer(tx: Tx, customer_id: CustomerId) -> list[Subscription
     return await store.list_subscriptions_of_customer(tx, customer_id)
 
 
+async def list_plan_versions(
+    tx: Tx, held: Collection[Subscription]
+) -> dict[SubscriptionId, PlanVersionSteps]:
+    """Since when each of these subscriptions has been on which plan version, oldest first."""
+    steps: dict[SubscriptionId, PlanVersionSteps] = {
+        one.id: [(one.version.valid_from, one.version.plan_version_id)] for one in held
+    }
+    changed = [one.id for one in held if one.version.number > 1]
+    if changed:
+        steps |= await version_store.list_plan_versions(tx, changed)
+    return steps
+
+
 async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
     """When something next falls due on a test clock; None when nothing ever does."""
-    return await store.next_due_at(tx, test_clock_id)
+    found = [
+        await store.next_due_at(tx, test_clock_id),
+        await move_store.next_move_at(tx, test_clock_id),
+    ]
+    return min((one for one in found if one is not None), default=None)
 
 
 async def list_merchants_with_due(tx: Tx, until: datetime) -> list[str]:
     """The merchants for whom something is due in real time; in a system transaction."""
-    return await store.list_merchants_with_due(tx, until)
+    periods = await store.list_merchants_with_due(tx, until)
+    return sorted({*periods, *await move_store.list_merchants_with_due_moves(tx, until)})
 
 
 async def list_overrides(

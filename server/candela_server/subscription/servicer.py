@@ -14,14 +14,12 @@ from candela.subscription.v1 import (
 from candela.subscription.v1 import subscription_service_pb2 as pb
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.price import Price
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerById
 from candela_server.customer.wire import customer_ref_from_proto
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.interval import Interval
 from candela_server.kernel.page import TokenScope, make_page, read_page_request
 from candela_server.kernel.read_fields import instant
 from candela_server.merchant.model import TestClockId
@@ -32,6 +30,7 @@ from . import override_wire, read, store, wire
 from .create_subscription import create_subscription
 from .model import Subscription
 from .override_feature import remove_feature_override, set_feature_override
+from .rules.schedule import current_period
 
 
 class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServicer):
@@ -180,7 +179,7 @@ class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServ
         return [
             wire.subscription_to_proto(
                 one,
-                _current_period(
+                current_period(
                     one,
                     prices[one.version.price_id],
                     presents[holders[one.customer_id].test_clock_id],
@@ -199,17 +198,3 @@ class SubscriptionServicer(subscription_service_pb2_grpc.SubscriptionServiceServ
             list_name=list_name,
             filter=wanted,
         )
-
-
-def _current_period(held: Subscription, price: Price, now: datetime) -> Interval | None:
-    """The shortest of its components' periods that contain the present; None before it begins."""
-    if now < held.anchor_at:
-        return None
-    return min(
-        (
-            component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
-            for component in price.components
-        ),
-        key=lambda period: period.duration,
-        default=None,
-    )

@@ -77,7 +77,7 @@ async def _do_what_is_due(
 ) -> bool:
     finalized = await finalize_due(db, events, merchant_id, now=now, test_clock_id=clock_id)
     billed = await run_billing(db, events, merchant_id, now=now, test_clock_id=clock_id)
-    return finalized > 0 or billed.subscriptions > 0
+    return finalized > 0 or billed.subscriptions > 0 or billed.moved > 0
 
 
 def _earliest(*instants: datetime | None) -> datetime | None:

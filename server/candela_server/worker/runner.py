@@ -6,22 +6,27 @@ procrastinate keeps its jobs in PostgreSQL, so that there is no queue of our own
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import procrastinate
 import structlog
 
 from candela_server.billing import read as billing
+from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
+from candela_server.billing.carry_out_billing_run import carry_out_billing_run
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
+from candela_server.entitlement.forget_changes import forget_changes
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import CandelaError
 from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
 from candela_server.metering import tasks as metering
+from candela_server.metering.fill_metric import METRIC_FILL_STARTED
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.events import EventStore
 from candela_server.storage.listen import Listener
@@ -30,9 +35,13 @@ from candela_server.storage.outbox import Announcement, Handler, relay
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.transaction import OUTBOX_CHANNEL
 from candela_server.subscription import read as subscription
+from candela_server.subscription import tasks as subscription_tasks
+from candela_server.subscription.create_migration import MIGRATION_BEGUN
 from candela_server.subscription.create_subscription import BILLING_DUE
+from candela_server.subscription.migration import MigrationId, PendingWork
 
 from .advance_test_clock import advance_test_clock, bill_test_clock
+from .revive_jobs import revive_jobs
 
 log = structlog.get_logger("candela.worker")
 
@@ -50,6 +59,8 @@ class Worker:
     events: EventStore
     counters: Counters
     clock: Clock
+    # How long raw events are kept; None for good.
+    event_retention: timedelta | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Works until told to stop; jobs in progress are finished first."""
@@ -58,6 +69,7 @@ class Worker:
         listener = Listener(self.db.url, {OUTBOX_CHANNEL: lambda _payload: woken.set()}, woken.set)
         async with app.open_async():
             await listener.start()
+            await self._resume(app)
             relaying = asyncio.create_task(self._relay(app, woken))
             working = asyncio.create_task(
                 app.run_worker_async(
@@ -79,18 +91,27 @@ class Worker:
                 raise result
 
     async def bill_everything_due(self) -> None:
-        """Bills and finalizes what is due in real time, merchant by merchant."""
+        """Bills and finalizes what is due in real time, merchant by merchant.
+
+        One merchant's failure is logged and does not stop the others; the next minute tries it again.
+        """
         now = self.clock.now()
         async with self.db.system() as tx:
             due = await subscription.list_merchants_with_due(tx, now)
             drafts = await billing.list_merchants_with_drafts(tx, now)
-        for merchant_id in drafts:
-            with _alone(merchant_id):
+        for merchant_id in sorted({*due, *drafts}):
+            try:
                 await finalize_due(self.db, self.events, merchant_id, now=now)
-        for merchant_id in due:
-            with _alone(merchant_id):
                 billed = await run_billing(self.db, self.events, merchant_id, now=now)
+            except Exception as error:
+                log.error("billing_failed", merchant_id=merchant_id, exc_info=error)
+            else:
                 log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
+
+    async def move_subscribers(self, work: PendingWork) -> None:
+        """Goes on with a migration, as far as it is not done (CAT-9)."""
+        count = await subscription_tasks.move_subscribers(self.db, self.clock, work)
+        log.info("subscribers_moved", migration_id=work.migration_id, subscriptions=count)
 
     def _app(self) -> procrastinate.App:
         app = procrastinate.App(
@@ -102,17 +123,30 @@ class Worker:
         async def bill(timestamp: int) -> None:
             await self.bill_everything_due()
 
+        filling = asyncio.Lock()
+
+        # No lock among workers: a fill's steps lock each other out, and who is killed holds up nobody.
         @app.periodic(cron="* * * * *")
-        @app.task(name="fill_metrics", queueing_lock="fill", lock="fill")
+        @app.task(name="fill_metrics", queueing_lock="fill")
         async def fill(timestamp: int) -> None:
-            await metering.fill_metrics(self.db, self.events, self.counters, self.clock)
+            if not filling.locked():
+                async with filling:
+                    await metering.fill_metrics(self.db, self.events, self.counters, self.clock)
+
+        @app.periodic(cron="* * * * *")
+        @app.task(name="continue_backfills", queueing_lock="backfill", lock="backfill")
+        async def backfill(timestamp: int) -> None:
+            await metering.continue_backfills(self.db, self.events, self.counters, self.clock)
 
         @app.periodic(cron="7 * * * *")
         @app.task(name="housekeeping", queueing_lock="housekeeping", lock="housekeeping")
         async def housekeeping(timestamp: int) -> None:
             await metering.prepare_partitions(self.events, self.clock)
-            await metering.drop_old_keys(self.events, self.clock)
+            await metering.forget_old_keys(self.db, self.events, self.clock)
+            await metering.delete_old_letters(self.db, self.clock)
+            await metering.age_events(self.events, self.clock, self.event_retention)
             await purge_idempotency_records(self.db, self.clock.now())
+            await forget_changes(self.db, self.clock.now())
 
         @app.task(name="advance_test_clock")
         async def advance(merchant_id: str, test_clock_id: str) -> None:
@@ -125,12 +159,42 @@ class Worker:
             else:
                 await bill_test_clock(self.db, self.events, merchant_id, TestClockId(test_clock_id))
 
+        @app.task(name="carry_out_billing_run", retry=5)
+        async def carry_out(merchant_id: str, billing_run_id: str) -> None:
+            await carry_out_billing_run(
+                self.db, self.events, self.clock, merchant_id, BillingRunId(billing_run_id)
+            )
+
+        @app.task(name="move_subscribers", retry=5)
+        async def move(merchant_id: str, migration_id: str, test_clock_id: str | None) -> None:
+            await self.move_subscribers(
+                PendingWork(
+                    merchant_id=merchant_id,
+                    migration_id=MigrationId(migration_id),
+                    test_clock_id=TestClockId(test_clock_id) if test_clock_id else None,
+                )
+            )
+
+        @app.periodic(cron="* * * * *")
+        @app.task(name="resume_work", queueing_lock="resume")
+        async def resume(timestamp: int) -> None:
+            await self._resume(app)
+
         return app
+
+    async def _resume(self, app: procrastinate.App) -> None:
+        """Takes up what workers left that died, or that found too much locked."""
+        await revive_jobs(app)
+        for work in await subscription_tasks.list_pending_work(self.db):
+            await _defer_move(app, work)
 
     async def _relay(self, app: procrastinate.App, woken: asyncio.Event) -> None:
         handlers: dict[str, Handler] = {
             TEST_CLOCK_ADVANCING: _deferring(app, "advance_test_clock", _clock_of),
             BILLING_DUE: _deferring(app, "bill_now", _clock_of),
+            METRIC_FILL_STARTED: _filling_now(app),
+            MIGRATION_BEGUN: _moving(app),
+            BILLING_RUN_STARTED: _carrying_out(app),
         }
         while True:
             try:
@@ -146,17 +210,14 @@ class Worker:
                 log.warning("relay_failed", exc_info=error)
 
 
-@contextmanager
-def _alone(merchant_id: str) -> Iterator[None]:
-    """Keeps what is wrong with one merchant, such as a metric whose SQL fails, from stopping the billing of others."""
-    try:
-        yield
-    except (
-        CandelaError
-    ) as error:  # the next minute tries again; nothing of the merchant was billed wrongly
-        log.error(
-            "billing_failed", merchant_id=merchant_id, reason=error.reason, message=error.message
-        )
+def _filling_now(app: procrastinate.App) -> Handler:
+    """A handler that does not wait for the minute; when the job waits in the queue already, that is as good."""
+
+    async def defer(announcement: Announcement) -> None:
+        with suppress(procrastinate.exceptions.AlreadyEnqueued):
+            await app.configure_task("fill_metrics").defer_async(timestamp=0)
+
+    return defer
 
 
 def _clock_of(announcement: Announcement) -> dict[str, Any]:
@@ -177,3 +238,54 @@ def _deferring(
         await app.configure_task(task, lock=lock).defer_async(**values)
 
     return defer
+
+
+def _moving(app: procrastinate.App) -> Callable[[Announcement], Awaitable[None]]:
+    """A handler that makes a job of a migration that began, or of the part of it that lives on one test clock."""
+
+    async def defer(announcement: Announcement) -> None:
+        await _defer_move(
+            app,
+            PendingWork(
+                merchant_id=announcement.merchant_id,
+                migration_id=MigrationId(announcement.payload["migration_id"]),
+                test_clock_id=announcement.payload["test_clock_id"],
+            ),
+        )
+
+    return defer
+
+
+def _carrying_out(app: procrastinate.App) -> Callable[[Announcement], Awaitable[None]]:
+    """A handler that makes a job of a run that somebody started; it takes turns with the merchant's other billing."""
+
+    async def defer(announcement: Announcement) -> None:
+        task = app.configure_task(
+            "carry_out_billing_run", lock=f"{announcement.merchant_id}:{None}"
+        )
+        await task.defer_async(
+            merchant_id=announcement.merchant_id,
+            billing_run_id=announcement.payload["billing_run_id"],
+        )
+
+    return defer
+
+
+async def _defer_move(app: procrastinate.App, work: PendingWork) -> None:
+    """Queues a move once, however often it is asked for.
+
+    On a test clock it takes turns with the clock's other jobs, which count on finding nothing locked. In real time it
+    needs no turns, and none that a killed worker could keep for ever.
+    """
+    clock_id = work.test_clock_id
+    task = app.configure_task(
+        "move_subscribers",
+        lock=f"{work.merchant_id}:{clock_id}" if clock_id else None,
+        queueing_lock=f"migrate:{work.migration_id}:{clock_id}",
+    )
+    with contextlib.suppress(procrastinate.exceptions.AlreadyEnqueued):
+        await task.defer_async(
+            merchant_id=work.merchant_id,
+            migration_id=work.migration_id,
+            test_clock_id=clock_id,
+        )

@@ -18,6 +18,7 @@ from candela_server.customer.model import (
     CustomerById,
     UserByExternalId,
 )
+from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.model import Answer, Denial, Source
@@ -26,8 +27,13 @@ from candela_server.metering.cache import CounterCache
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
+from candela_server.storage.postgres import Postgres, is_retryable
 from candela_server.storage.redis import Redis
+from candela_server.subscription.model import Subscription
+from candela_server.subscription.override_feature import (
+    SetFeatureOverride,
+    set_feature_override,
+)
 
 from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
@@ -50,7 +56,7 @@ async def checker(shop: Shop, events: EventStore, redis: Redis) -> AsyncIterator
     changes = Changes(
         shop.db, lambda *changed: snapshots.forget(*changed), lambda: snapshots.doubt_all()
     )
-    snapshots = SnapshotCache(changes.is_current)
+    snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     await changes.start()
     yield Checker(shop.db, counters, snapshots, shop.clock)
     await changes.close()
@@ -173,3 +179,43 @@ async def test_without_redis__the_same_answer_comes_from_the_rollups(
     assert got.entitled
     assert got.usage is not None
     assert got.usage.limit == 100
+
+
+async def change_quietly(shop: Shop, held: Subscription, *, on: bool) -> None:
+    """Changes something as a job does: nobody waits until the servers have heard."""
+    command = SetFeatureOverride(
+        subscription_id=held.id,
+        feature=BySlug("advanced-analytics"),
+        value=on,
+        expires_at=None,
+        reason="",
+    )
+    for _ in range(5):
+        try:
+            async with shop.db.writing(shop.merchant_id) as tx:
+                await set_feature_override(tx, shop.clock, command)
+            return
+        except Exception as error:
+            # A worker of the same database may bill the subscription just now.
+            if not is_retryable(error):
+                raise
+    raise AssertionError("the change was never made")
+
+
+@pytest.mark.spec("ENT-5", "ENT-8")
+async def test_revision_seen_elsewhere__is_never_answered_from_before_it(
+    shop: Shop, checker: Checker
+) -> None:
+    customer = await shop.sign_up("acme")
+    held = await shop.subscribe(customer, 1)
+    who = CustomerById(customer.id)
+    for number in range(50):
+        await checker.snapshot(shop.merchant_id, who)
+        await change_quietly(shop, held, on=number % 2 == 1)
+        async with shop.db.reading(shop.merchant_id) as tx:
+            seen = await build_snapshot(tx, shop.clock, who)
+
+        got = await checker.snapshot(shop.merchant_id, who, seen.revision)
+
+        assert got.revision >= seen.revision
+        assert got.features["advanced-analytics"].value is (number % 2 == 1)

@@ -23,11 +23,14 @@ from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.directory import Directory
+from candela_server.metering.fill_history import fill_history
 from candela_server.metering.ingest_events import Ingestor
 from candela_server.metering.model import Recorded, UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate
 from candela_server.metering.read_counters import Counters
+from candela_server.metering.servicer import UsageServicer
 from candela_server.storage.events import EventStore
+from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
@@ -92,10 +95,11 @@ class Metering:
         *,
         event_names: Sequence[str] = ("api-call",),
         property_name: str | None = None,
+        filled: bool = True,
     ) -> Metric:
-        """A new metric."""
+        """A new metric, whose history the worker has read already when `filled`."""
         async with self.db.writing(self.merchant_id) as tx:
-            return await create_metric(
+            metric = await create_metric(
                 tx,
                 self.clock,
                 NewMetric(
@@ -107,6 +111,13 @@ class Metering:
                     unit_name="",
                 ),
             )
+        if filled:
+            await self.fill()
+        return metric
+
+    async def fill(self) -> int:
+        """Reads history into all metrics, as the worker does."""
+        return await fill_history(self.db, self.events, self.counters, self.clock, self.merchant_id)
 
     async def add_sql_metric(
         self,
@@ -166,6 +177,17 @@ def usage_of(who: Customer | User) -> UsageOf:
     if isinstance(who, Customer):
         return UsageOf(customer_id=who.id)
     return UsageOf(customer_id=who.customer_id, user_id=who.id)
+
+
+def usage_servicer(metering: Metering) -> UsageServicer:
+    """UsageService of that process."""
+    return UsageServicer(
+        metering.db,
+        metering.events,
+        metering.clock,
+        b"page tokens of tests",
+        Mutations(metering.db, metering.clock),
+    )
 
 
 def event(

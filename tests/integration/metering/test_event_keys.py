@@ -8,11 +8,20 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
 from candela_server.catalog.model import Aggregation
+from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
+from candela_server.kernel.errors import Reason
 from candela_server.kernel.interval import Interval
+from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
+from candela_server.merchant.settings_change import SettingsChange
+from candela_server.merchant.update_merchant import UpdateMerchant, update_merchant
 from candela_server.metering import tasks
 from candela_server.metering.model import Outcome
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres
+from candela_server.storage.redis import Redis
 
 from tests.integration.metering.builders import Metering, event, start_metering
 
@@ -91,6 +100,104 @@ async def test_old_months__are_dropped_whole_and_new_ones_made_ahead(
     assert dropped == 1  # June; July holds the first of the 90 days
     assert "201906" not in _months(postgres_dsn)
     assert "201907" in _months(postgres_dsn)
+
+
+@pytest.mark.spec("EVT-2")
+async def test_merchants_of_different_windows__each_remember_their_own_time(
+    metering: Metering, other_metering: Metering
+) -> None:
+    """One claims over 36 days and one over 400; half of the year later only the second remembers, in one flush too."""
+    at = metering.clock.now()
+    short, long = metering, other_metering
+    for one, days in ((short, 36), (long, 400)):
+        await _choose_window(one, timedelta(days=days))
+        await one.add_metric("calls", Aggregation.COUNT)
+    here, there = await short.add_customer(), await long.add_customer()
+    await short.record(event("k", here))
+    await long.record(event("k", there))
+
+    metering.clock.advance(at + timedelta(days=180))
+    # Both merchants' batches in one process's queue, which knows all their names, so that they meet in one flush.
+    await short.ingestor.record(short.merchant_id, [event("warm", here)])
+    await short.ingestor.record(long.merchant_id, [event("warm", there)])
+    again_here, again_there = await asyncio.gather(
+        short.ingestor.record(short.merchant_id, [event("k", here), event("new", here)]),
+        short.ingestor.record(long.merchant_id, [event("k", there), event("new", there)]),
+    )
+
+    assert again_here.outcomes == [Outcome.ACCEPTED, Outcome.ACCEPTED]
+    assert again_there.outcomes == [Outcome.DEDUPLICATED, Outcome.ACCEPTED]
+
+
+@pytest.mark.spec("EVT-2")
+async def test_same_key_with_another_timestamp__is_still_one_event(metering: Metering) -> None:
+    """A unique index over events could not see it: it would have to contain their time (fault 39)."""
+    acme = await metering.add_customer()
+    calls = await metering.add_metric("calls", Aggregation.COUNT)
+    at = metering.clock.now()
+
+    got = await metering.record(
+        event("k", acme, at=at),
+        event("k", acme, at=at - timedelta(days=30)),
+        event("k", acme, at=at - timedelta(microseconds=1)),
+        event("k", acme, at=at),
+    )
+
+    assert got.outcomes == [
+        Outcome.ACCEPTED,
+        Outcome.REJECTED,
+        Outcome.REJECTED,
+        Outcome.DEDUPLICATED,
+    ]
+    assert {one.reason for one in got.rejections} == {Reason.EVENT_KEY_CONFLICT}
+    assert await metering.usage(calls, acme, metering.window()) == 1
+
+
+@pytest.mark.spec("EVT-2")
+async def test_hourly_job__drops_no_month_that_the_longest_window_needs(
+    own_database: str, clock: FixedClock, redis: Redis
+) -> None:
+    db, events = Postgres(own_database, clock), EventStore(own_database)
+    await db.open()
+    await events.open()
+    try:
+        for day in (datetime(2025, 1, 15, tzinfo=UTC), datetime(2025, 6, 15, tzinfo=UTC)):
+            await tasks.prepare_partitions(events, FixedClock(day))
+        merchants = [
+            (await create_merchant(db, clock, CreateMerchant(name=name, mode=Mode.TEST))).merchant
+            for name in ("short", "long")
+        ]
+        long = await start_metering(db, events, clock, redis, merchants[1].id)
+        await _choose_window(long, timedelta(days=200))
+        # 200 days before 2026-01-31 is in July 2025.
+        await tasks.forget_old_keys(db, events, clock)
+        kept = _months(own_database)
+        await _choose_window(long, timedelta(days=36))
+        await tasks.forget_old_keys(db, events, clock)
+        default = _months(own_database)
+        await long.ingestor.stop()
+        await long.counters.stop()
+    finally:
+        await events.close()
+        await db.close()
+
+    assert kept == {"202507", "202508"}
+    assert default == set()  # the other merchant's 90 days begin in November
+
+
+async def _choose_window(metering: Metering, window: timedelta) -> None:
+    async with metering.db.writing(metering.merchant_id) as tx:
+        await update_merchant(
+            tx,
+            downgrade_plan_problem,
+            UpdateMerchant(
+                name=None,
+                time_zone=None,
+                settings=SettingsChange(event_dedupe_window=window),
+                expected_version=None,
+            ),
+        )
+    metering.directory.forget(metering.merchant_id)
 
 
 def _months(dsn: str) -> set[str]:

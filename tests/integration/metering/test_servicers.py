@@ -22,9 +22,9 @@ from candela_server.customer.model import CustomerNotFoundError
 from candela_server.kernel.caller import Caller, Mode, Scope, current_caller
 from candela_server.kernel.errors import InvalidInput, NotFound, Reason
 from candela_server.kernel.interval import Interval
-from candela_server.metering.servicer import IngestionServicer, UsageServicer
 
-from tests.integration.metering.builders import Metering, event
+from tests.integration.metering.builders import Metering, event, usage_servicer
+from tests.integration.metering.correcting import ingestion
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("_called_by_merchant")
 async def test_record_events__answers_in_request_order(metering: Metering) -> None:
     acme = await metering.add_customer()
     await metering.add_metric("calls", Aggregation.COUNT)
-    servicer = IngestionServicer(metering.ingestor)
+    servicer = ingestion(metering)
     request = ingestion_service_pb2.RecordEventsRequest(
         events=[event("a", acme), event("b", acme, "x"), event("a", acme)]
     )
@@ -68,7 +68,7 @@ async def test_record_events__answers_in_request_order(metering: Metering) -> No
 @pytest.mark.spec("EVT-1")
 async def test_record_event__fails_with_the_events_own_reason(metering: Metering) -> None:
     acme = await metering.add_customer()
-    servicer = IngestionServicer(metering.ingestor)
+    servicer = ingestion(metering)
 
     taken = await servicer.RecordEvent(
         ingestion_service_pb2.RecordEventRequest(event=event("a", acme)), None
@@ -93,7 +93,7 @@ async def test_get_usage__is_of_this_month_in_the_customers_zone(metering: Meter
     ada = await metering.add_user(acme, "ada")
     await metering.add_metric("tokens", Aggregation.SUM)
     await metering.add_metric("calls", Aggregation.COUNT)
-    servicer = UsageServicer(metering.db, metering.events, metering.clock)
+    servicer = usage_servicer(metering)
     first = datetime(2026, 1, 1, 5, tzinfo=UTC)  # midnight in New York
     await metering.record(
         event("before", acme, "100", at=first - timedelta(microseconds=1)),
@@ -126,7 +126,7 @@ async def test_get_usage__is_of_this_month_in_the_customers_zone(metering: Meter
 async def test_query_usage__gives_every_bucket(metering: Metering) -> None:
     acme = await metering.add_customer()
     calls = await metering.add_metric("calls", Aggregation.COUNT)
-    servicer = UsageServicer(metering.db, metering.events, metering.clock)
+    servicer = usage_servicer(metering)
     now = metering.clock.now()
     await metering.record(event("a", acme, at=now - timedelta(hours=2, minutes=1)))
 
@@ -146,7 +146,7 @@ async def test_query_usage__gives_every_bucket(metering: Metering) -> None:
 @pytest.mark.spec("EVT-8")
 async def test_a_wrong_usage_question__says_what_is_wrong(metering: Metering) -> None:
     acme = await metering.add_customer()
-    servicer = UsageServicer(metering.db, metering.events, metering.clock)
+    servicer = usage_servicer(metering)
     customer = customer_pb2.CustomerRef(id=acme.id)
 
     with pytest.raises(InvalidInput) as nobody:

@@ -77,7 +77,7 @@ def definition(
         refill_amount=D(refill),
         currency=None,
         renew_on_billing=renew_on_billing,
-        renewal=None,
+        renewal_rule=None,
         billing_visible=True,
         basis=basis,
         expires_after=None,

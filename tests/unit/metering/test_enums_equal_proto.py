@@ -6,8 +6,10 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from candela.metering.v1 import event_pb2, usage_pb2
+from candela.metering.v1 import backfill_pb2, event_pb2, usage_pb2
 
+from candela_server.metering.correction import BackfillStatus
+from candela_server.metering.metric_fill import FillStatus
 from candela_server.metering.model import BucketSize, Outcome
 
 
@@ -17,8 +19,10 @@ from candela_server.metering.model import BucketSize, Outcome
     [
         (Outcome, event_pb2.EventOutcome, "EVENT_OUTCOME_", None),
         (BucketSize, usage_pb2.BucketSize, "BUCKET_SIZE_", "WHOLE"),
+        (FillStatus, usage_pb2.FillStatus, "FILL_STATUS_", None),
+        (BackfillStatus, backfill_pb2.BackfillStatus, "BACKFILL_STATUS_", None),
     ],
-    ids=["outcomes", "bucket sizes"],
+    ids=["outcomes", "bucket sizes", "fill statuses", "backfill statuses"],
 )
 def test_each_value__has_the_contracts_number(
     ours: type[IntEnum], theirs: Any, prefix: str, unspecified: str | None

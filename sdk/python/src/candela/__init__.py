@@ -7,6 +7,7 @@
             ...
         candela.send_event("premium-message", value=1, user_id="user-42")
 
+`client.local()` answers the same question inside the process, from a state that the server keeps current.
 The messages of the contract are in `candela.<room>.v1`, for example `candela.catalog.v1.plan_service_pb2`.
 """
 
@@ -14,12 +15,20 @@ from ._aio import AsyncClient
 from ._client import Client
 from ._errors import Failure, FieldViolation, failure_of
 from ._events import StreamProgress, StreamResult
+from ._local import LocalEntitlements
+from ._local_aio import AsyncLocalEntitlements
+from ._local_rules import LocalAnswer, LocalUsage, Origin
 
 __all__ = [
     "AsyncClient",
+    "AsyncLocalEntitlements",
     "Client",
     "Failure",
     "FieldViolation",
+    "LocalAnswer",
+    "LocalEntitlements",
+    "LocalUsage",
+    "Origin",
     "StreamProgress",
     "StreamResult",
     "failure_of",

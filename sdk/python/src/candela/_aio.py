@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, cast
@@ -14,6 +14,9 @@ from candela.metering.v1 import ingestion_service_pb2
 from grpc import aio
 
 from ._channel import DEFAULT_TIMEOUT_S, OPTIONS, fill_idempotency_key, uses_tls, with_key
+from ._local import MAX_AGE
+from ._local_aio import AsyncLocalEntitlements
+from ._local_rules import Policy
 from ._requests import check_request, usage_event, usage_request
 from ._services import Services
 
@@ -144,6 +147,23 @@ class AsyncClient(Services):
         request = ingestion_service_pb2.RecordEventRequest(event=event)
         response = await cast(Any, self.ingestion.RecordEvent(request))
         return cast(ingestion_service_pb2.RecordEventResponse, response)
+
+    def local(
+        self,
+        customers: Iterable[str] | None = None,
+        *,
+        on_unavailable: Mapping[str, Policy] | None = None,
+        default_on_unavailable: Policy = "cached",
+        max_age: timedelta = MAX_AGE,
+    ) -> AsyncLocalEntitlements:
+        """As `Client.local`; its checks are awaited, and mostly return without waiting."""
+        return AsyncLocalEntitlements(
+            self.entitlements,
+            customers=customers,
+            on_unavailable=on_unavailable,
+            default_on_unavailable=default_on_unavailable,
+            max_age=max_age,
+        )
 
     async def close(self) -> None:
         """Ends the connection."""

@@ -21,6 +21,13 @@ _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
             {
+                # A stream of events resumes by itself, from what was acknowledged. gRPC's own retry would be in its
+                # way: it repeats a stream whose requests have all been sent, and may then wait for its answer for ever.
+                "name": [
+                    {"service": "candela.metering.v1.IngestionService", "method": "StreamEvents"}
+                ],
+            },
+            {
                 "name": [{}],
                 "retryPolicy": {
                     "maxAttempts": 4,
@@ -29,7 +36,7 @@ _SERVICE_CONFIG = json.dumps(
                     "backoffMultiplier": 3,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
-            }
+            },
         ]
     }
 )

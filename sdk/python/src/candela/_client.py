@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,8 @@ from candela.metering.v1 import event_pb2, ingestion_service_pb2
 
 from ._channel import open_channel
 from ._events import CHUNK_EVENTS, EventStream, StreamProgress, StreamResult
+from ._local import MAX_AGE, LocalEntitlements
+from ._local_rules import Policy
 from ._requests import check_request, usage_event, usage_request
 from ._services import Services
 
@@ -118,6 +120,30 @@ class Client(Services):
     ) -> StreamResult:
         """Streams many events and returns what became of them; a broken connection is resumed (EVT-3)."""
         return EventStream(self.ingestion, events, on_progress, chunk_events).run()
+
+    def local(
+        self,
+        customers: Iterable[str] | None = None,
+        *,
+        on_unavailable: Mapping[str, Policy] | None = None,
+        default_on_unavailable: Policy = "cached",
+        max_age: timedelta = MAX_AGE,
+    ) -> LocalEntitlements:
+        """Answers checks inside the process, from a state that the server keeps current (ENT-8).
+
+        `customers` are the server's ids ("cus_…") of at most 10,000 customers; all of the merchant's when None. Close
+        it before the client. When the server cannot be reached and the state is older than `max_age`,
+        `on_unavailable` says for each feature's slug whether to "allow", to "deny", or to answer what was last known
+        ("cached", which is a no where nothing was); features that it does not name follow
+        `default_on_unavailable`.
+        """
+        return LocalEntitlements(
+            self.entitlements,
+            customers=customers,
+            on_unavailable=on_unavailable,
+            default_on_unavailable=default_on_unavailable,
+            max_age=max_age,
+        )
 
     def close(self) -> None:
         """Ends the connection."""

@@ -1,8 +1,8 @@
-"""What is plain HTTP: health, Prometheus metrics, and invoices as PDF."""
+"""What is plain HTTP: health, Prometheus metrics, and documents as PDF."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -17,16 +17,18 @@ from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.model import UnknownApiKeyError
 
 RenderPdf = Callable[[Caller, str], Awaitable[bytes]]
+"""The PDF of a document of the caller's, by its id."""
 
 
 def http_app(
     authenticator: Authenticator,
-    render_pdf: RenderPdf | None,
+    documents: Mapping[str, RenderPdf],
     is_ready: Callable[[], Awaitable[bool]],
     more_routes: Sequence[Route] = (),
 ) -> Starlette:
-    """The HTTP application; gRPC is beside it, not inside it. Without `render_pdf` no invoices are served.
+    """The HTTP application; gRPC is beside it, not inside it.
 
+    `documents` says by the name in the path who draws them: GET /v1/invoices/{id}/pdf.
     `more_routes` are what other files of this folder serve.
     """
 
@@ -37,19 +39,21 @@ def http_app(
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    async def invoice_pdf(request: Request) -> Response:
-        assert render_pdf is not None, "routed only when it is there"
-        try:
-            caller = await _caller_of(request, authenticator)
-            current_caller.set(caller)
-            pdf = await render_pdf(caller, request.path_params["invoice_id"])
-        except CandelaError as error:
-            return error_response(error)
-        return Response(pdf, media_type="application/pdf")
+    def document(render_pdf: RenderPdf) -> Callable[[Request], Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            try:
+                caller = await _caller_of(request, authenticator)
+                current_caller.set(caller)
+                pdf = await render_pdf(caller, request.path_params["id"])
+            except CandelaError as error:
+                return error_response(error)
+            return Response(pdf, media_type="application/pdf")
+
+        return respond
 
     routes = [Route("/healthz", health), Route("/metrics", metrics)]
-    if render_pdf is not None:
-        routes.append(Route("/v1/invoices/{invoice_id}/pdf", invoice_pdf))
+    for name, render_pdf in documents.items():
+        routes.append(Route(f"/v1/{name}/{{id}}/pdf", document(render_pdf)))
     return Starlette(routes=[*routes, *more_routes])
 
 

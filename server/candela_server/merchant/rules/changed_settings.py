@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from datetime import timedelta
+from typing import Final, TypeVar
 
 from candela_server.kernel.errors import FieldViolations
 from candela_server.merchant.model import MerchantSettings, PastDueAction, PastDuePolicy
 from candela_server.merchant.settings_change import PastDueChange, SettingsChange
+
+LATEST_REPETITION: Final = timedelta(days=1)
+"""How much longer a key is remembered than its event may be late: an event may lie some minutes ahead of the clock, and
+servers' clocks differ, so that the last acceptable repetition comes a little after the lateness bound (EVT-2)."""
 
 _Setting = TypeVar("_Setting")
 
@@ -15,14 +20,11 @@ def changed_settings(before: MerchantSettings, change: SettingsChange) -> Mercha
     """The settings after the change, the rest as before. Raises InvalidInput with paths from the settings."""
     with FieldViolations() as fields:
         lateness = _either(change.event_lateness, before.event_lateness)
-        if lateness >= before.event_dedupe_window:
-            fields.add(
-                "event_lateness",
-                f"must be shorter than event_dedupe_window, which is {before.event_dedupe_window.days}"
-                " days, or a late repetition would count twice",
-            )
+        window = _either(change.event_dedupe_window, before.event_dedupe_window)
+        if window < lateness + LATEST_REPETITION:
+            _refuse_short_window(fields, change, window, lateness)
         return MerchantSettings(
-            event_dedupe_window=before.event_dedupe_window,
+            event_dedupe_window=window,
             event_lateness=lateness,
             unknown_customer_policy=_either(
                 change.unknown_customer_policy, before.unknown_customer_policy
@@ -37,7 +39,33 @@ def changed_settings(before: MerchantSettings, change: SettingsChange) -> Mercha
             max_invoices_per_customer_per_day=_either(
                 change.max_invoices_per_customer_per_day, before.max_invoices_per_customer_per_day
             ),
+            unmatched_name_policy=_either(
+                change.unmatched_name_policy, before.unmatched_name_policy
+            ),
         )
+
+
+def _refuse_short_window(
+    fields: FieldViolations, change: SettingsChange, window: timedelta, lateness: timedelta
+) -> None:
+    """Refuses the field that was changed, or the window when both were."""
+    if change.event_dedupe_window is None:
+        fields.add(
+            "event_lateness",
+            f"must be at least a day shorter than event_dedupe_window, which is {_days(window)},"
+            f" not {_days(lateness)}, or a late repetition would count twice",
+        )
+    else:
+        fields.add(
+            "event_dedupe_window",
+            f"must be at least a day longer than event_lateness, which is {_days(lateness)},"
+            f" not {_days(window)}, or a late repetition would count twice",
+        )
+
+
+def _days(span: timedelta) -> str:
+    days, rest = divmod(span, timedelta(days=1))
+    return f"{days} days" + (f" and {rest.seconds} s" if rest else "")
 
 
 def _past_due_policy(before: PastDuePolicy, change: PastDueChange) -> PastDuePolicy:

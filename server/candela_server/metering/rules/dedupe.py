@@ -11,7 +11,8 @@ BORDER: Final = timedelta(hours=1)
 clocks plus the longest transaction, each of which is seconds."""
 
 DEFAULT_WINDOW: Final = timedelta(days=90)
-"""How long a key is remembered at least: longer than the lateness bound, or a late repetition would count twice."""
+"""How long a key is remembered at least, if the merchant says nothing: longer than the lateness bound, or a late
+repetition would count twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,12 @@ def claim_months(now: datetime, window: timedelta = DEFAULT_WINDOW) -> Months:
     """Where keys are claimed at `now` on the server's clock."""
     before, after = _month(now - BORDER), _month(now + BORDER)
     claimed = (before,) if before == after else (before, after)
-    return Months(claimed, _month(now - window))
+    return Months(claimed, oldest_month(now, window))
+
+
+def oldest_month(now: datetime, window: timedelta) -> date:
+    """The first month whose keys a merchant with this window remembers; so keys are forgotten month by month."""
+    return _month(now - window)
 
 
 def months_ahead(now: datetime) -> tuple[date, ...]:

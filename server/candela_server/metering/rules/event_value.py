@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from typing import NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias
+
+from .card_number import holds_card_number, may_hold_card_number
 
 MAX_KEY_BYTES = 255
 MAX_NAME_BYTES = 128
@@ -22,8 +24,12 @@ Property: TypeAlias = str | bool | Decimal
 Properties: TypeAlias = dict[str, Property]
 
 _VALUE = re.compile(r"-?[0-9]{1,38}(?:\.[0-9]{1,12})?")
-# NUL cannot be stored, and the others have no business in a name that people read and compare.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# NUL cannot be stored; the others, and what turns the direction of writing, have no business in a name that people
+# read and compare.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_CARD: Final = (
+    "looks like a payment card number, which no event may hold; send a token of it instead"
+)
 
 
 class EventFieldError(ValueError):
@@ -47,6 +53,8 @@ def check_key(key: str, encoded: bytes) -> None:
         )
     if "\x00" in key:
         raise EventFieldError("idempotency_key", "the key holds a NUL character")
+    if holds_card_number(key):
+        raise EventFieldError("idempotency_key", f"the key {_CARD}")
 
 
 def check_name(name: str) -> None:
@@ -57,6 +65,16 @@ def check_name(name: str) -> None:
         raise EventFieldError("name", f"the name is longer than {MAX_NAME_BYTES} bytes")
     if _CONTROL.search(name):
         raise EventFieldError("name", "the name holds control characters")
+    if holds_card_number(name):
+        raise EventFieldError("name", f"the name {_CARD}")
+
+
+def check_reference(field: str, text: str) -> None:
+    """Refuses an id of the sender's own that must not be kept; it names nobody, or it would not be looked at."""
+    if holds_card_number(text):
+        raise EventFieldError(field, f"the id {_CARD}")
+    if "\x00" in text:
+        raise EventFieldError(field, "the id holds a NUL character")
 
 
 def parse_value(text: str) -> Decimal:
@@ -95,6 +113,8 @@ def parse_properties(encoded: bytes) -> Properties:
         )
     for name, value in document.items():
         _check_property(name, value)
+    if may_hold_card_number(encoded):
+        _refuse_card_numbers(document)
     return document
 
 
@@ -124,6 +144,15 @@ def _check_property(name: str, value: object) -> None:
             "properties_json",
             f"property {name!r} is neither a text, a number nor a boolean; the object must be flat",
         )
+
+
+def _refuse_card_numbers(document: Properties) -> None:
+    # The message never repeats what was found.
+    for position, (name, value) in enumerate(document.items(), start=1):
+        if holds_card_number(name):
+            raise EventFieldError("properties_json", f"the name of property {position} {_CARD}")
+        if not isinstance(value, bool) and holds_card_number(property_text(value)):
+            raise EventFieldError("properties_json", f"property {name!r} {_CARD}")
 
 
 def _encoded(text: str) -> bytes:

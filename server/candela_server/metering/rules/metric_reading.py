@@ -14,7 +14,7 @@ from candela_server.catalog.model import Aggregation, Metric, UniqueOf
 
 from .event_filter import condition, predicate
 from .event_value import Properties, property_text
-from .sql_metric_marks import IndexedMetrics
+from .sql_metric_marks import IndexedMetrics, is_indexed
 
 _SERVED = frozenset(
     {
@@ -96,11 +96,6 @@ class Readings:
         """Whether any metric reads events of this name."""
         return name in self._adding_up or name in self._looking_into or name in self._sql_names
 
-    @property
-    def to_fill(self) -> set[str]:
-        """The metrics that read the events from before them, once (EVT-10)."""
-        return self.by_id.keys() | self.indexed.metric_ids
-
 
 @dataclass(frozen=True, slots=True)
 class EventSql:
@@ -127,6 +122,11 @@ def read_metrics(metrics: Iterable[Metric]) -> Readings:
 def is_rolled_up(metric: Metric) -> bool:
     """Whether rollups are kept for the metric: not for SQL and not for time-weighted sums."""
     return metric.aggregation in _SERVED
+
+
+def reads_history(metric: Metric) -> bool:
+    """Whether the metric keeps something of the events from before it, which a fill makes (EVT-10)."""
+    return is_rolled_up(metric) or is_indexed(metric)
 
 
 def is_measured(metric: Metric) -> bool:

@@ -44,14 +44,12 @@ class MarkedEvent(Protocol):
 class IndexedMetrics:
     """The indexed metrics of one merchant, by the event names they read."""
 
-    __slots__ = ("_by_name", "metric_ids")
+    __slots__ = ("_by_name",)
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._by_name: dict[str, list[str]] = {}
-        self.metric_ids: set[str] = set()
         for metric in metrics:
             if is_indexed(metric):
-                self.metric_ids.add(metric.id)
                 for name in metric.event_names:
                     self._by_name.setdefault(name, []).append(metric.id)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from candela_server.catalog.model import CreditDefinition, Offer
-from candela_server.catalog.price import BillingTiming, Component
+from candela_server.catalog.price import BillingTiming, Component, Price
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
-from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
+from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
 
 
 def scheduled_period(
@@ -50,3 +50,17 @@ def credit_period(
     """The period of this number that a renewing credit is granted for."""
     component = credit_component(offer, definition)
     return component.recurrence_in(time_zone).period(anchor_at, number)
+
+
+def current_period(held: Subscription, price: Price, now: datetime) -> Interval | None:
+    """The shortest of its components' periods that contain the present; None before it begins."""
+    if now < held.anchor_at:
+        return None
+    return min(
+        (
+            component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+            for component in price.components
+        ),
+        key=lambda period: period.duration,
+        default=None,
+    )

@@ -76,7 +76,7 @@ func (Mode) EnumDescriptor() ([]byte, []int) {
 	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{0}
 }
 
-// UnknownEventPolicy says what becomes of an event that fits no customer or no metric.
+// UnknownEventPolicy says what becomes of an event that fits no customer.
 type UnknownEventPolicy int32
 
 const (
@@ -84,7 +84,8 @@ const (
 	UnknownEventPolicy_UNKNOWN_EVENT_POLICY_UNSPECIFIED UnknownEventPolicy = 0
 	// The event is refused, by index and reason.
 	UnknownEventPolicy_UNKNOWN_EVENT_POLICY_REJECT UnknownEventPolicy = 1
-	// The event is kept apart, listed and replayable, and counts for nothing until replayed.
+	// The event is kept apart, listed and replayable, and counts for nothing until replayed. It is kept for 30 days, and
+	// at most 100000 are kept for a merchant; what comes beyond is refused.
 	UnknownEventPolicy_UNKNOWN_EVENT_POLICY_DEAD_LETTER UnknownEventPolicy = 2
 )
 
@@ -129,6 +130,63 @@ func (UnknownEventPolicy) EnumDescriptor() ([]byte, []int) {
 	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{1}
 }
 
+// UnmatchedNamePolicy says what becomes of an event whose name no metric reads.
+type UnmatchedNamePolicy int32
+
+const (
+	// As UNMATCHED_NAME_POLICY_ACCEPT.
+	UnmatchedNamePolicy_UNMATCHED_NAME_POLICY_UNSPECIFIED UnmatchedNamePolicy = 0
+	// The event is stored; a metric that is created later reads it from history. ListUnmatchedEventNames shows the name.
+	UnmatchedNamePolicy_UNMATCHED_NAME_POLICY_ACCEPT UnmatchedNamePolicy = 1
+	// The event is refused with EVENT_NAME_UNMATCHED.
+	UnmatchedNamePolicy_UNMATCHED_NAME_POLICY_REJECT UnmatchedNamePolicy = 2
+	// The event is kept apart as with UNKNOWN_EVENT_POLICY_DEAD_LETTER.
+	UnmatchedNamePolicy_UNMATCHED_NAME_POLICY_DEAD_LETTER UnmatchedNamePolicy = 3
+)
+
+// Enum value maps for UnmatchedNamePolicy.
+var (
+	UnmatchedNamePolicy_name = map[int32]string{
+		0: "UNMATCHED_NAME_POLICY_UNSPECIFIED",
+		1: "UNMATCHED_NAME_POLICY_ACCEPT",
+		2: "UNMATCHED_NAME_POLICY_REJECT",
+		3: "UNMATCHED_NAME_POLICY_DEAD_LETTER",
+	}
+	UnmatchedNamePolicy_value = map[string]int32{
+		"UNMATCHED_NAME_POLICY_UNSPECIFIED": 0,
+		"UNMATCHED_NAME_POLICY_ACCEPT":      1,
+		"UNMATCHED_NAME_POLICY_REJECT":      2,
+		"UNMATCHED_NAME_POLICY_DEAD_LETTER": 3,
+	}
+)
+
+func (x UnmatchedNamePolicy) Enum() *UnmatchedNamePolicy {
+	p := new(UnmatchedNamePolicy)
+	*p = x
+	return p
+}
+
+func (x UnmatchedNamePolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UnmatchedNamePolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_candela_merchant_v1_merchant_proto_enumTypes[2].Descriptor()
+}
+
+func (UnmatchedNamePolicy) Type() protoreflect.EnumType {
+	return &file_candela_merchant_v1_merchant_proto_enumTypes[2]
+}
+
+func (x UnmatchedNamePolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UnmatchedNamePolicy.Descriptor instead.
+func (UnmatchedNamePolicy) EnumDescriptor() ([]byte, []int) {
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{2}
+}
+
 // PastDueAction is what ends a past-due customer's grace.
 type PastDueAction int32
 
@@ -170,11 +228,11 @@ func (x PastDueAction) String() string {
 }
 
 func (PastDueAction) Descriptor() protoreflect.EnumDescriptor {
-	return file_candela_merchant_v1_merchant_proto_enumTypes[2].Descriptor()
+	return file_candela_merchant_v1_merchant_proto_enumTypes[3].Descriptor()
 }
 
 func (PastDueAction) Type() protoreflect.EnumType {
-	return &file_candela_merchant_v1_merchant_proto_enumTypes[2]
+	return &file_candela_merchant_v1_merchant_proto_enumTypes[3]
 }
 
 func (x PastDueAction) Number() protoreflect.EnumNumber {
@@ -183,7 +241,7 @@ func (x PastDueAction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PastDueAction.Descriptor instead.
 func (PastDueAction) EnumDescriptor() ([]byte, []int) {
-	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{2}
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{3}
 }
 
 // Merchant is one tenant: who sells, with all of its data, in one mode.
@@ -300,12 +358,13 @@ func (x *Merchant) GetVersion() int64 {
 // MerchantSettings are the merchant's defaults and policies. An absent field keeps the documented default.
 type MerchantSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long an event's idempotency key is remembered; 36 to 400 days, 90 days by default (EVT-2).
+	// How long an event's idempotency key is remembered at least, for keys are forgotten by whole months; 36 to 400 days,
+	// 90 days by default, always a day longer than event_lateness (EVT-2).
 	EventDedupeWindow *durationpb.Duration `protobuf:"bytes,1,opt,name=event_dedupe_window,json=eventDedupeWindow,proto3" json:"event_dedupe_window,omitempty"`
-	// How far in the past an event's timestamp may lie; 1 hour to 180 days, 35 days by default, always shorter than
-	// event_dedupe_window (EVT-9).
+	// How far in the past an event's timestamp may lie; 1 hour to 180 days, 35 days by default, always at least a day
+	// shorter than event_dedupe_window (EVT-9).
 	EventLateness *durationpb.Duration `protobuf:"bytes,2,opt,name=event_lateness,json=eventLateness,proto3" json:"event_lateness,omitempty"`
-	// What becomes of events whose customer is unknown (EVT-11).
+	// What becomes of events that name an unknown customer, or an unknown user; refused by default (EVT-11).
 	UnknownCustomerPolicy UnknownEventPolicy `protobuf:"varint,3,opt,name=unknown_customer_policy,json=unknownCustomerPolicy,proto3,enum=candela.merchant.v1.UnknownEventPolicy" json:"unknown_customer_policy,omitempty"`
 	// How long an invoice that holds usage stays a draft so that late events still count; 0 to 30 days, 1 hour by
 	// default (INV-3).
@@ -318,8 +377,10 @@ type MerchantSettings struct {
 	InvoiceNumberPrefix *string `protobuf:"bytes,6,opt,name=invoice_number_prefix,json=invoiceNumberPrefix,proto3,oneof" json:"invoice_number_prefix,omitempty"`
 	// More invoices than this for one customer on one day park the customer instead; 1 to 1000, 15 by default.
 	MaxInvoicesPerCustomerPerDay *int32 `protobuf:"varint,7,opt,name=max_invoices_per_customer_per_day,json=maxInvoicesPerCustomerPerDay,proto3,oneof" json:"max_invoices_per_customer_per_day,omitempty"`
-	unknownFields                protoimpl.UnknownFields
-	sizeCache                    protoimpl.SizeCache
+	// What becomes of events whose name no metric reads; accepted by default (EVT-11).
+	UnmatchedNamePolicy UnmatchedNamePolicy `protobuf:"varint,8,opt,name=unmatched_name_policy,json=unmatchedNamePolicy,proto3,enum=candela.merchant.v1.UnmatchedNamePolicy" json:"unmatched_name_policy,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *MerchantSettings) Reset() {
@@ -401,6 +462,13 @@ func (x *MerchantSettings) GetMaxInvoicesPerCustomerPerDay() int32 {
 	return 0
 }
 
+func (x *MerchantSettings) GetUnmatchedNamePolicy() UnmatchedNamePolicy {
+	if x != nil {
+		return x.UnmatchedNamePolicy
+	}
+	return UnmatchedNamePolicy_UNMATCHED_NAME_POLICY_UNSPECIFIED
+}
+
 // PastDuePolicy says what access a past-due customer keeps (ENT-10).
 type PastDuePolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -479,7 +547,7 @@ const file_candela_merchant_v1_merchant_proto_rawDesc = "" +
 	"\bsettings\x18\x06 \x01(\v2%.candela.merchant.v1.MerchantSettingsR\bsettings\x129\n" +
 	"\n" +
 	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x18\n" +
-	"\aversion\x18\b \x01(\x03R\aversion\"\xd3\x04\n" +
+	"\aversion\x18\b \x01(\x03R\aversion\"\xb1\x05\n" +
 	"\x10MerchantSettings\x12I\n" +
 	"\x13event_dedupe_window\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x11eventDedupeWindow\x12@\n" +
 	"\x0eevent_lateness\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\reventLateness\x12_\n" +
@@ -487,7 +555,8 @@ const file_candela_merchant_v1_merchant_proto_rawDesc = "" +
 	"\rinvoice_grace\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\finvoiceGrace\x12J\n" +
 	"\x0fpast_due_policy\x18\x05 \x01(\v2\".candela.merchant.v1.PastDuePolicyR\rpastDuePolicy\x127\n" +
 	"\x15invoice_number_prefix\x18\x06 \x01(\tH\x00R\x13invoiceNumberPrefix\x88\x01\x01\x12L\n" +
-	"!max_invoices_per_customer_per_day\x18\a \x01(\x05H\x01R\x1cmaxInvoicesPerCustomerPerDay\x88\x01\x01B\x18\n" +
+	"!max_invoices_per_customer_per_day\x18\a \x01(\x05H\x01R\x1cmaxInvoicesPerCustomerPerDay\x88\x01\x01\x12\\\n" +
+	"\x15unmatched_name_policy\x18\b \x01(\x0e2(.candela.merchant.v1.UnmatchedNamePolicyR\x13unmatchedNamePolicyB\x18\n" +
 	"\x16_invoice_number_prefixB$\n" +
 	"\"_max_invoices_per_customer_per_day\"\xa4\x01\n" +
 	"\rPastDuePolicy\x12/\n" +
@@ -501,7 +570,12 @@ const file_candela_merchant_v1_merchant_proto_rawDesc = "" +
 	"\x12UnknownEventPolicy\x12$\n" +
 	" UNKNOWN_EVENT_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bUNKNOWN_EVENT_POLICY_REJECT\x10\x01\x12$\n" +
-	" UNKNOWN_EVENT_POLICY_DEAD_LETTER\x10\x02*\x84\x01\n" +
+	" UNKNOWN_EVENT_POLICY_DEAD_LETTER\x10\x02*\xa7\x01\n" +
+	"\x13UnmatchedNamePolicy\x12%\n" +
+	"!UNMATCHED_NAME_POLICY_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cUNMATCHED_NAME_POLICY_ACCEPT\x10\x01\x12 \n" +
+	"\x1cUNMATCHED_NAME_POLICY_REJECT\x10\x02\x12%\n" +
+	"!UNMATCHED_NAME_POLICY_DEAD_LETTER\x10\x03*\x84\x01\n" +
 	"\rPastDueAction\x12\x1f\n" +
 	"\x1bPAST_DUE_ACTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PAST_DUE_ACTION_KEEP\x10\x01\x12\x1d\n" +
@@ -520,34 +594,36 @@ func file_candela_merchant_v1_merchant_proto_rawDescGZIP() []byte {
 	return file_candela_merchant_v1_merchant_proto_rawDescData
 }
 
-var file_candela_merchant_v1_merchant_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_candela_merchant_v1_merchant_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_candela_merchant_v1_merchant_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_candela_merchant_v1_merchant_proto_goTypes = []any{
 	(Mode)(0),                     // 0: candela.merchant.v1.Mode
 	(UnknownEventPolicy)(0),       // 1: candela.merchant.v1.UnknownEventPolicy
-	(PastDueAction)(0),            // 2: candela.merchant.v1.PastDueAction
-	(*Merchant)(nil),              // 3: candela.merchant.v1.Merchant
-	(*MerchantSettings)(nil),      // 4: candela.merchant.v1.MerchantSettings
-	(*PastDuePolicy)(nil),         // 5: candela.merchant.v1.PastDuePolicy
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 7: google.protobuf.Duration
+	(UnmatchedNamePolicy)(0),      // 2: candela.merchant.v1.UnmatchedNamePolicy
+	(PastDueAction)(0),            // 3: candela.merchant.v1.PastDueAction
+	(*Merchant)(nil),              // 4: candela.merchant.v1.Merchant
+	(*MerchantSettings)(nil),      // 5: candela.merchant.v1.MerchantSettings
+	(*PastDuePolicy)(nil),         // 6: candela.merchant.v1.PastDuePolicy
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
 }
 var file_candela_merchant_v1_merchant_proto_depIdxs = []int32{
 	0,  // 0: candela.merchant.v1.Merchant.mode:type_name -> candela.merchant.v1.Mode
-	4,  // 1: candela.merchant.v1.Merchant.settings:type_name -> candela.merchant.v1.MerchantSettings
-	6,  // 2: candela.merchant.v1.Merchant.created_at:type_name -> google.protobuf.Timestamp
-	7,  // 3: candela.merchant.v1.MerchantSettings.event_dedupe_window:type_name -> google.protobuf.Duration
-	7,  // 4: candela.merchant.v1.MerchantSettings.event_lateness:type_name -> google.protobuf.Duration
+	5,  // 1: candela.merchant.v1.Merchant.settings:type_name -> candela.merchant.v1.MerchantSettings
+	7,  // 2: candela.merchant.v1.Merchant.created_at:type_name -> google.protobuf.Timestamp
+	8,  // 3: candela.merchant.v1.MerchantSettings.event_dedupe_window:type_name -> google.protobuf.Duration
+	8,  // 4: candela.merchant.v1.MerchantSettings.event_lateness:type_name -> google.protobuf.Duration
 	1,  // 5: candela.merchant.v1.MerchantSettings.unknown_customer_policy:type_name -> candela.merchant.v1.UnknownEventPolicy
-	7,  // 6: candela.merchant.v1.MerchantSettings.invoice_grace:type_name -> google.protobuf.Duration
-	5,  // 7: candela.merchant.v1.MerchantSettings.past_due_policy:type_name -> candela.merchant.v1.PastDuePolicy
-	7,  // 8: candela.merchant.v1.PastDuePolicy.grace:type_name -> google.protobuf.Duration
-	2,  // 9: candela.merchant.v1.PastDuePolicy.then:type_name -> candela.merchant.v1.PastDueAction
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 6: candela.merchant.v1.MerchantSettings.invoice_grace:type_name -> google.protobuf.Duration
+	6,  // 7: candela.merchant.v1.MerchantSettings.past_due_policy:type_name -> candela.merchant.v1.PastDuePolicy
+	2,  // 8: candela.merchant.v1.MerchantSettings.unmatched_name_policy:type_name -> candela.merchant.v1.UnmatchedNamePolicy
+	8,  // 9: candela.merchant.v1.PastDuePolicy.grace:type_name -> google.protobuf.Duration
+	3,  // 10: candela.merchant.v1.PastDuePolicy.then:type_name -> candela.merchant.v1.PastDueAction
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_candela_merchant_v1_merchant_proto_init() }
@@ -561,7 +637,7 @@ func file_candela_merchant_v1_merchant_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_candela_merchant_v1_merchant_proto_rawDesc), len(file_candela_merchant_v1_merchant_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,

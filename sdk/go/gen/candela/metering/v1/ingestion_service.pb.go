@@ -443,7 +443,7 @@ type EventFilter struct {
 	Customer *v11.CustomerRef `protobuf:"bytes,1,opt,name=customer,proto3" json:"customer,omitempty"`
 	// Only events with one of these names; all names when empty.
 	Names []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
-	// Only events whose timestamp lies in this span; required.
+	// Only events whose timestamp lies in this span; required, at most 92 days.
 	Window        *v1.Interval `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -928,7 +928,7 @@ type ReplaceEventRequest struct {
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The key of the event that is voided.
 	ReplacedIdempotencyKey string `protobuf:"bytes,2,opt,name=replaced_idempotency_key,json=replacedIdempotencyKey,proto3" json:"replaced_idempotency_key,omitempty"`
-	// The event that takes its place, with a key of its own; for the same customer.
+	// The event that takes its place, with a key of its own; for the same customer and instant, which it may leave out.
 	Event *Event `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
 	// Why, for the audit; 1 to 500 characters.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1058,7 +1058,8 @@ type CreateBackfillRequest struct {
 	Window *v1.Interval `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
 	// The only customer it concerns; all customers when absent.
 	Customer *v11.CustomerRef `protobuf:"bytes,3,opt,name=customer,proto3" json:"customer,omitempty"`
-	// Whether closing it voids the events that lay in the window before.
+	// Whether closing it voids the events that lay in the window before; those that were sent into it again, with the
+	// same key and payload, stay.
 	ReplacesExisting bool `protobuf:"varint,4,opt,name=replaces_existing,json=replacesExisting,proto3" json:"replaces_existing,omitempty"`
 	// Why, for the audit; 1 to 500 characters.
 	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1671,7 +1672,10 @@ type ReplayRejectedEventsResponse struct {
 	// How many had been counted before under the same key.
 	DeduplicatedCount int64 `protobuf:"varint,2,opt,name=deduplicated_count,json=deduplicatedCount,proto3" json:"deduplicated_count,omitempty"`
 	// How many still cannot be counted and keep waiting.
-	HeldCount     int64 `protobuf:"varint,3,opt,name=held_count,json=heldCount,proto3" json:"held_count,omitempty"`
+	HeldCount int64 `protobuf:"varint,3,opt,name=held_count,json=heldCount,proto3" json:"held_count,omitempty"`
+	// What became of each dead letter: in the order of rejected_event_ids when some were named; else of those that keep
+	// waiting, oldest first, at most 1000 of them.
+	Results       []*ReplayedEvent `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1725,6 +1729,77 @@ func (x *ReplayRejectedEventsResponse) GetHeldCount() int64 {
 		return x.HeldCount
 	}
 	return 0
+}
+
+func (x *ReplayRejectedEventsResponse) GetResults() []*ReplayedEvent {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// ReplayedEvent says what became of one dead letter.
+type ReplayedEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which dead letter ("rej_…").
+	RejectedEventId string `protobuf:"bytes,1,opt,name=rejected_event_id,json=rejectedEventId,proto3" json:"rejected_event_id,omitempty"`
+	// ACCEPTED, DEDUPLICATED (its key counts already, also when it was replayed before) or HELD.
+	Outcome EventOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=candela.metering.v1.EventOutcome" json:"outcome,omitempty"`
+	// Why it keeps waiting; absent when it counts. index is always 0.
+	Error         *v1.ItemError `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayedEvent) Reset() {
+	*x = ReplayedEvent{}
+	mi := &file_candela_metering_v1_ingestion_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayedEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayedEvent) ProtoMessage() {}
+
+func (x *ReplayedEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_candela_metering_v1_ingestion_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayedEvent.ProtoReflect.Descriptor instead.
+func (*ReplayedEvent) Descriptor() ([]byte, []int) {
+	return file_candela_metering_v1_ingestion_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ReplayedEvent) GetRejectedEventId() string {
+	if x != nil {
+		return x.RejectedEventId
+	}
+	return ""
+}
+
+func (x *ReplayedEvent) GetOutcome() EventOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return EventOutcome_EVENT_OUTCOME_UNSPECIFIED
+}
+
+func (x *ReplayedEvent) GetError() *v1.ItemError {
+	if x != nil {
+		return x.Error
+	}
+	return nil
 }
 
 var File_candela_metering_v1_ingestion_service_proto protoreflect.FileDescriptor
@@ -1837,12 +1912,17 @@ const file_candela_metering_v1_ingestion_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"t\n" +
 	"\x1bReplayRejectedEventsRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12,\n" +
-	"\x12rejected_event_ids\x18\x02 \x03(\tR\x10rejectedEventIds\"\x93\x01\n" +
+	"\x12rejected_event_ids\x18\x02 \x03(\tR\x10rejectedEventIds\"\xd1\x01\n" +
 	"\x1cReplayRejectedEventsResponse\x12%\n" +
 	"\x0eaccepted_count\x18\x01 \x01(\x03R\racceptedCount\x12-\n" +
 	"\x12deduplicated_count\x18\x02 \x01(\x03R\x11deduplicatedCount\x12\x1d\n" +
 	"\n" +
-	"held_count\x18\x03 \x01(\x03R\theldCount2\x9d\n" +
+	"held_count\x18\x03 \x01(\x03R\theldCount\x12<\n" +
+	"\aresults\x18\x04 \x03(\v2\".candela.metering.v1.ReplayedEventR\aresults\"\xaa\x01\n" +
+	"\rReplayedEvent\x12*\n" +
+	"\x11rejected_event_id\x18\x01 \x01(\tR\x0frejectedEventId\x12;\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2!.candela.metering.v1.EventOutcomeR\aoutcome\x120\n" +
+	"\x05error\x18\x03 \x01(\v2\x1a.candela.type.v1.ItemErrorR\x05error2\x9d\n" +
 	"\n" +
 	"\x10IngestionService\x12`\n" +
 	"\vRecordEvent\x12'.candela.metering.v1.RecordEventRequest\x1a(.candela.metering.v1.RecordEventResponse\x12c\n" +
@@ -1871,7 +1951,7 @@ func file_candela_metering_v1_ingestion_service_proto_rawDescGZIP() []byte {
 	return file_candela_metering_v1_ingestion_service_proto_rawDescData
 }
 
-var file_candela_metering_v1_ingestion_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_candela_metering_v1_ingestion_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_candela_metering_v1_ingestion_service_proto_goTypes = []any{
 	(*RecordEventRequest)(nil),           // 0: candela.metering.v1.RecordEventRequest
 	(*RecordEventResponse)(nil),          // 1: candela.metering.v1.RecordEventResponse
@@ -1901,74 +1981,78 @@ var file_candela_metering_v1_ingestion_service_proto_goTypes = []any{
 	(*ListRejectedEventsResponse)(nil),   // 25: candela.metering.v1.ListRejectedEventsResponse
 	(*ReplayRejectedEventsRequest)(nil),  // 26: candela.metering.v1.ReplayRejectedEventsRequest
 	(*ReplayRejectedEventsResponse)(nil), // 27: candela.metering.v1.ReplayRejectedEventsResponse
-	(*Event)(nil),                        // 28: candela.metering.v1.Event
-	(EventOutcome)(0),                    // 29: candela.metering.v1.EventOutcome
-	(*v1.ItemError)(nil),                 // 30: candela.type.v1.ItemError
-	(*v11.CustomerRef)(nil),              // 31: candela.customer.v1.CustomerRef
-	(*v1.Interval)(nil),                  // 32: candela.type.v1.Interval
-	(*StoredEvent)(nil),                  // 33: candela.metering.v1.StoredEvent
-	(*Backfill)(nil),                     // 34: candela.metering.v1.Backfill
-	(*timestamppb.Timestamp)(nil),        // 35: google.protobuf.Timestamp
-	(*RejectedEvent)(nil),                // 36: candela.metering.v1.RejectedEvent
+	(*ReplayedEvent)(nil),                // 28: candela.metering.v1.ReplayedEvent
+	(*Event)(nil),                        // 29: candela.metering.v1.Event
+	(EventOutcome)(0),                    // 30: candela.metering.v1.EventOutcome
+	(*v1.ItemError)(nil),                 // 31: candela.type.v1.ItemError
+	(*v11.CustomerRef)(nil),              // 32: candela.customer.v1.CustomerRef
+	(*v1.Interval)(nil),                  // 33: candela.type.v1.Interval
+	(*StoredEvent)(nil),                  // 34: candela.metering.v1.StoredEvent
+	(*Backfill)(nil),                     // 35: candela.metering.v1.Backfill
+	(*timestamppb.Timestamp)(nil),        // 36: google.protobuf.Timestamp
+	(*RejectedEvent)(nil),                // 37: candela.metering.v1.RejectedEvent
 }
 var file_candela_metering_v1_ingestion_service_proto_depIdxs = []int32{
-	28, // 0: candela.metering.v1.RecordEventRequest.event:type_name -> candela.metering.v1.Event
-	29, // 1: candela.metering.v1.RecordEventResponse.outcome:type_name -> candela.metering.v1.EventOutcome
-	28, // 2: candela.metering.v1.RecordEventsRequest.events:type_name -> candela.metering.v1.Event
-	29, // 3: candela.metering.v1.RecordEventsResponse.outcomes:type_name -> candela.metering.v1.EventOutcome
-	30, // 4: candela.metering.v1.RecordEventsResponse.errors:type_name -> candela.type.v1.ItemError
-	28, // 5: candela.metering.v1.StreamEventsRequest.events:type_name -> candela.metering.v1.Event
+	29, // 0: candela.metering.v1.RecordEventRequest.event:type_name -> candela.metering.v1.Event
+	30, // 1: candela.metering.v1.RecordEventResponse.outcome:type_name -> candela.metering.v1.EventOutcome
+	29, // 2: candela.metering.v1.RecordEventsRequest.events:type_name -> candela.metering.v1.Event
+	30, // 3: candela.metering.v1.RecordEventsResponse.outcomes:type_name -> candela.metering.v1.EventOutcome
+	31, // 4: candela.metering.v1.RecordEventsResponse.errors:type_name -> candela.type.v1.ItemError
+	29, // 5: candela.metering.v1.StreamEventsRequest.events:type_name -> candela.metering.v1.Event
 	6,  // 6: candela.metering.v1.StreamEventsResponse.exceptions:type_name -> candela.metering.v1.ChunkOutcome
-	29, // 7: candela.metering.v1.ChunkOutcome.outcomes:type_name -> candela.metering.v1.EventOutcome
-	30, // 8: candela.metering.v1.ChunkOutcome.errors:type_name -> candela.type.v1.ItemError
-	31, // 9: candela.metering.v1.EventFilter.customer:type_name -> candela.customer.v1.CustomerRef
-	32, // 10: candela.metering.v1.EventFilter.window:type_name -> candela.type.v1.Interval
+	30, // 7: candela.metering.v1.ChunkOutcome.outcomes:type_name -> candela.metering.v1.EventOutcome
+	31, // 8: candela.metering.v1.ChunkOutcome.errors:type_name -> candela.type.v1.ItemError
+	32, // 9: candela.metering.v1.EventFilter.customer:type_name -> candela.customer.v1.CustomerRef
+	33, // 10: candela.metering.v1.EventFilter.window:type_name -> candela.type.v1.Interval
 	8,  // 11: candela.metering.v1.PreviewVoidEventsRequest.idempotency_keys:type_name -> candela.metering.v1.IdempotencyKeys
 	7,  // 12: candela.metering.v1.PreviewVoidEventsRequest.filter:type_name -> candela.metering.v1.EventFilter
 	11, // 13: candela.metering.v1.PreviewVoidEventsResponse.changes:type_name -> candela.metering.v1.UsageChange
-	32, // 14: candela.metering.v1.UsageChange.window:type_name -> candela.type.v1.Interval
+	33, // 14: candela.metering.v1.UsageChange.window:type_name -> candela.type.v1.Interval
 	8,  // 15: candela.metering.v1.VoidEventsRequest.idempotency_keys:type_name -> candela.metering.v1.IdempotencyKeys
 	7,  // 16: candela.metering.v1.VoidEventsRequest.filter:type_name -> candela.metering.v1.EventFilter
-	28, // 17: candela.metering.v1.ReplaceEventRequest.event:type_name -> candela.metering.v1.Event
-	33, // 18: candela.metering.v1.ReplaceEventResponse.replaced:type_name -> candela.metering.v1.StoredEvent
-	33, // 19: candela.metering.v1.ReplaceEventResponse.event:type_name -> candela.metering.v1.StoredEvent
-	32, // 20: candela.metering.v1.CreateBackfillRequest.window:type_name -> candela.type.v1.Interval
-	31, // 21: candela.metering.v1.CreateBackfillRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	34, // 22: candela.metering.v1.CreateBackfillResponse.backfill:type_name -> candela.metering.v1.Backfill
-	34, // 23: candela.metering.v1.CloseBackfillResponse.backfill:type_name -> candela.metering.v1.Backfill
-	34, // 24: candela.metering.v1.RevertBackfillResponse.backfill:type_name -> candela.metering.v1.Backfill
-	34, // 25: candela.metering.v1.GetBackfillResponse.backfill:type_name -> candela.metering.v1.Backfill
-	35, // 26: candela.metering.v1.ListRejectedEventsRequest.received_since_at:type_name -> google.protobuf.Timestamp
-	36, // 27: candela.metering.v1.ListRejectedEventsResponse.rejected_events:type_name -> candela.metering.v1.RejectedEvent
-	0,  // 28: candela.metering.v1.IngestionService.RecordEvent:input_type -> candela.metering.v1.RecordEventRequest
-	2,  // 29: candela.metering.v1.IngestionService.RecordEvents:input_type -> candela.metering.v1.RecordEventsRequest
-	4,  // 30: candela.metering.v1.IngestionService.StreamEvents:input_type -> candela.metering.v1.StreamEventsRequest
-	9,  // 31: candela.metering.v1.IngestionService.PreviewVoidEvents:input_type -> candela.metering.v1.PreviewVoidEventsRequest
-	12, // 32: candela.metering.v1.IngestionService.VoidEvents:input_type -> candela.metering.v1.VoidEventsRequest
-	14, // 33: candela.metering.v1.IngestionService.ReplaceEvent:input_type -> candela.metering.v1.ReplaceEventRequest
-	16, // 34: candela.metering.v1.IngestionService.CreateBackfill:input_type -> candela.metering.v1.CreateBackfillRequest
-	18, // 35: candela.metering.v1.IngestionService.CloseBackfill:input_type -> candela.metering.v1.CloseBackfillRequest
-	20, // 36: candela.metering.v1.IngestionService.RevertBackfill:input_type -> candela.metering.v1.RevertBackfillRequest
-	22, // 37: candela.metering.v1.IngestionService.GetBackfill:input_type -> candela.metering.v1.GetBackfillRequest
-	24, // 38: candela.metering.v1.IngestionService.ListRejectedEvents:input_type -> candela.metering.v1.ListRejectedEventsRequest
-	26, // 39: candela.metering.v1.IngestionService.ReplayRejectedEvents:input_type -> candela.metering.v1.ReplayRejectedEventsRequest
-	1,  // 40: candela.metering.v1.IngestionService.RecordEvent:output_type -> candela.metering.v1.RecordEventResponse
-	3,  // 41: candela.metering.v1.IngestionService.RecordEvents:output_type -> candela.metering.v1.RecordEventsResponse
-	5,  // 42: candela.metering.v1.IngestionService.StreamEvents:output_type -> candela.metering.v1.StreamEventsResponse
-	10, // 43: candela.metering.v1.IngestionService.PreviewVoidEvents:output_type -> candela.metering.v1.PreviewVoidEventsResponse
-	13, // 44: candela.metering.v1.IngestionService.VoidEvents:output_type -> candela.metering.v1.VoidEventsResponse
-	15, // 45: candela.metering.v1.IngestionService.ReplaceEvent:output_type -> candela.metering.v1.ReplaceEventResponse
-	17, // 46: candela.metering.v1.IngestionService.CreateBackfill:output_type -> candela.metering.v1.CreateBackfillResponse
-	19, // 47: candela.metering.v1.IngestionService.CloseBackfill:output_type -> candela.metering.v1.CloseBackfillResponse
-	21, // 48: candela.metering.v1.IngestionService.RevertBackfill:output_type -> candela.metering.v1.RevertBackfillResponse
-	23, // 49: candela.metering.v1.IngestionService.GetBackfill:output_type -> candela.metering.v1.GetBackfillResponse
-	25, // 50: candela.metering.v1.IngestionService.ListRejectedEvents:output_type -> candela.metering.v1.ListRejectedEventsResponse
-	27, // 51: candela.metering.v1.IngestionService.ReplayRejectedEvents:output_type -> candela.metering.v1.ReplayRejectedEventsResponse
-	40, // [40:52] is the sub-list for method output_type
-	28, // [28:40] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	29, // 17: candela.metering.v1.ReplaceEventRequest.event:type_name -> candela.metering.v1.Event
+	34, // 18: candela.metering.v1.ReplaceEventResponse.replaced:type_name -> candela.metering.v1.StoredEvent
+	34, // 19: candela.metering.v1.ReplaceEventResponse.event:type_name -> candela.metering.v1.StoredEvent
+	33, // 20: candela.metering.v1.CreateBackfillRequest.window:type_name -> candela.type.v1.Interval
+	32, // 21: candela.metering.v1.CreateBackfillRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	35, // 22: candela.metering.v1.CreateBackfillResponse.backfill:type_name -> candela.metering.v1.Backfill
+	35, // 23: candela.metering.v1.CloseBackfillResponse.backfill:type_name -> candela.metering.v1.Backfill
+	35, // 24: candela.metering.v1.RevertBackfillResponse.backfill:type_name -> candela.metering.v1.Backfill
+	35, // 25: candela.metering.v1.GetBackfillResponse.backfill:type_name -> candela.metering.v1.Backfill
+	36, // 26: candela.metering.v1.ListRejectedEventsRequest.received_since_at:type_name -> google.protobuf.Timestamp
+	37, // 27: candela.metering.v1.ListRejectedEventsResponse.rejected_events:type_name -> candela.metering.v1.RejectedEvent
+	28, // 28: candela.metering.v1.ReplayRejectedEventsResponse.results:type_name -> candela.metering.v1.ReplayedEvent
+	30, // 29: candela.metering.v1.ReplayedEvent.outcome:type_name -> candela.metering.v1.EventOutcome
+	31, // 30: candela.metering.v1.ReplayedEvent.error:type_name -> candela.type.v1.ItemError
+	0,  // 31: candela.metering.v1.IngestionService.RecordEvent:input_type -> candela.metering.v1.RecordEventRequest
+	2,  // 32: candela.metering.v1.IngestionService.RecordEvents:input_type -> candela.metering.v1.RecordEventsRequest
+	4,  // 33: candela.metering.v1.IngestionService.StreamEvents:input_type -> candela.metering.v1.StreamEventsRequest
+	9,  // 34: candela.metering.v1.IngestionService.PreviewVoidEvents:input_type -> candela.metering.v1.PreviewVoidEventsRequest
+	12, // 35: candela.metering.v1.IngestionService.VoidEvents:input_type -> candela.metering.v1.VoidEventsRequest
+	14, // 36: candela.metering.v1.IngestionService.ReplaceEvent:input_type -> candela.metering.v1.ReplaceEventRequest
+	16, // 37: candela.metering.v1.IngestionService.CreateBackfill:input_type -> candela.metering.v1.CreateBackfillRequest
+	18, // 38: candela.metering.v1.IngestionService.CloseBackfill:input_type -> candela.metering.v1.CloseBackfillRequest
+	20, // 39: candela.metering.v1.IngestionService.RevertBackfill:input_type -> candela.metering.v1.RevertBackfillRequest
+	22, // 40: candela.metering.v1.IngestionService.GetBackfill:input_type -> candela.metering.v1.GetBackfillRequest
+	24, // 41: candela.metering.v1.IngestionService.ListRejectedEvents:input_type -> candela.metering.v1.ListRejectedEventsRequest
+	26, // 42: candela.metering.v1.IngestionService.ReplayRejectedEvents:input_type -> candela.metering.v1.ReplayRejectedEventsRequest
+	1,  // 43: candela.metering.v1.IngestionService.RecordEvent:output_type -> candela.metering.v1.RecordEventResponse
+	3,  // 44: candela.metering.v1.IngestionService.RecordEvents:output_type -> candela.metering.v1.RecordEventsResponse
+	5,  // 45: candela.metering.v1.IngestionService.StreamEvents:output_type -> candela.metering.v1.StreamEventsResponse
+	10, // 46: candela.metering.v1.IngestionService.PreviewVoidEvents:output_type -> candela.metering.v1.PreviewVoidEventsResponse
+	13, // 47: candela.metering.v1.IngestionService.VoidEvents:output_type -> candela.metering.v1.VoidEventsResponse
+	15, // 48: candela.metering.v1.IngestionService.ReplaceEvent:output_type -> candela.metering.v1.ReplaceEventResponse
+	17, // 49: candela.metering.v1.IngestionService.CreateBackfill:output_type -> candela.metering.v1.CreateBackfillResponse
+	19, // 50: candela.metering.v1.IngestionService.CloseBackfill:output_type -> candela.metering.v1.CloseBackfillResponse
+	21, // 51: candela.metering.v1.IngestionService.RevertBackfill:output_type -> candela.metering.v1.RevertBackfillResponse
+	23, // 52: candela.metering.v1.IngestionService.GetBackfill:output_type -> candela.metering.v1.GetBackfillResponse
+	25, // 53: candela.metering.v1.IngestionService.ListRejectedEvents:output_type -> candela.metering.v1.ListRejectedEventsResponse
+	27, // 54: candela.metering.v1.IngestionService.ReplayRejectedEvents:output_type -> candela.metering.v1.ReplayRejectedEventsResponse
+	43, // [43:55] is the sub-list for method output_type
+	31, // [31:43] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_candela_metering_v1_ingestion_service_proto_init() }
@@ -1994,7 +2078,7 @@ func file_candela_metering_v1_ingestion_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_candela_metering_v1_ingestion_service_proto_rawDesc), len(file_candela_metering_v1_ingestion_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -63,12 +63,14 @@ type IngestionServiceClient interface {
 	PreviewVoidEvents(ctx context.Context, in *PreviewVoidEventsRequest, opts ...grpc.CallOption) (*PreviewVoidEventsResponse, error)
 	// VoidEvents makes events count no longer, by key or by filter.
 	//
-	// The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-	// invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+	// The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+	// is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+	// not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
 	VoidEvents(ctx context.Context, in *VoidEventsRequest, opts ...grpc.CallOption) (*VoidEventsResponse, error)
 	// ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 	//
-	// Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+	// Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+	// the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
 	ReplaceEvent(ctx context.Context, in *ReplaceEventRequest, opts ...grpc.CallOption) (*ReplaceEventResponse, error)
 	// CreateBackfill opens a backfill.
 	//
@@ -78,14 +80,17 @@ type IngestionServiceClient interface {
 	// CloseBackfill makes the events of a backfill count. Closing a closed one changes nothing. Fails with
 	// EVENT_NOT_FOUND.
 	CloseBackfill(ctx context.Context, in *CloseBackfillRequest, opts ...grpc.CallOption) (*CloseBackfillResponse, error)
-	// RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND.
+	// RevertBackfill takes all events of a backfill out again, open or closed.
+	//
+	// Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
 	RevertBackfill(ctx context.Context, in *RevertBackfillRequest, opts ...grpc.CallOption) (*RevertBackfillResponse, error)
 	// GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND.
 	GetBackfill(ctx context.Context, in *GetBackfillRequest, opts ...grpc.CallOption) (*GetBackfillResponse, error)
-	// ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11).
+	// ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11).
 	ListRejectedEvents(ctx context.Context, in *ListRejectedEventsRequest, opts ...grpc.CallOption) (*ListRejectedEventsResponse, error)
 	// ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-	// timestamps; lateness is judged by when they first came.
+	// timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+	// nothing is replayed.
 	ReplayRejectedEvents(ctx context.Context, in *ReplayRejectedEventsRequest, opts ...grpc.CallOption) (*ReplayRejectedEventsResponse, error)
 }
 
@@ -250,12 +255,14 @@ type IngestionServiceServer interface {
 	PreviewVoidEvents(context.Context, *PreviewVoidEventsRequest) (*PreviewVoidEventsResponse, error)
 	// VoidEvents makes events count no longer, by key or by filter.
 	//
-	// The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-	// invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+	// The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+	// is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+	// not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
 	VoidEvents(context.Context, *VoidEventsRequest) (*VoidEventsResponse, error)
 	// ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 	//
-	// Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+	// Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+	// the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
 	ReplaceEvent(context.Context, *ReplaceEventRequest) (*ReplaceEventResponse, error)
 	// CreateBackfill opens a backfill.
 	//
@@ -265,14 +272,17 @@ type IngestionServiceServer interface {
 	// CloseBackfill makes the events of a backfill count. Closing a closed one changes nothing. Fails with
 	// EVENT_NOT_FOUND.
 	CloseBackfill(context.Context, *CloseBackfillRequest) (*CloseBackfillResponse, error)
-	// RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND.
+	// RevertBackfill takes all events of a backfill out again, open or closed.
+	//
+	// Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
 	RevertBackfill(context.Context, *RevertBackfillRequest) (*RevertBackfillResponse, error)
 	// GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND.
 	GetBackfill(context.Context, *GetBackfillRequest) (*GetBackfillResponse, error)
-	// ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11).
+	// ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11).
 	ListRejectedEvents(context.Context, *ListRejectedEventsRequest) (*ListRejectedEventsResponse, error)
 	// ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-	// timestamps; lateness is judged by when they first came.
+	// timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+	// nothing is replayed.
 	ReplayRejectedEvents(context.Context, *ReplayRejectedEventsRequest) (*ReplayRejectedEventsResponse, error)
 	mustEmbedUnimplementedIngestionServiceServer()
 }

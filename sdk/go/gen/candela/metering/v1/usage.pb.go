@@ -92,11 +92,12 @@ const (
 	FillStatus_FILL_STATUS_UNSPECIFIED FillStatus = 0
 	// All events count.
 	FillStatus_FILL_STATUS_COMPLETE FillStatus = 1
-	// Events from before the metric's creation or last change are still being read: the number may be too small.
+	// Events from before the metric's creation are still being read into its rollups. The number is exact all the same:
+	// what is missing there is taken from the events themselves, which takes longer.
 	FillStatus_FILL_STATUS_FILLING FillStatus = 2
-	// Events from before the metric's creation were not read; FillMetric reads them.
+	// Not sent by this release: events from before the metric's creation are always read.
 	FillStatus_FILL_STATUS_FROM_CREATION FillStatus = 3
-	// Reading history failed; FillMetric tries again.
+	// Reading history failed; FillMetric tries again. The number is exact, and taken from the events themselves.
 	FillStatus_FILL_STATUS_FAILED FillStatus = 4
 )
 
@@ -291,7 +292,8 @@ type MetricFill struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Which metric ("met_…").
 	MetricId string `protobuf:"bytes,2,opt,name=metric_id,json=metricId,proto3" json:"metric_id,omitempty"`
-	// The span of event timestamps it reads.
+	// The span of event timestamps it reads, back from its end; absent until it has begun, and when there are no events.
+	// Events that were dropped for their age are not read.
 	Window *v1.Interval `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
 	// Where it stands.
 	Status FillStatus `protobuf:"varint,4,opt,name=status,proto3,enum=candela.metering.v1.FillStatus" json:"status,omitempty"`

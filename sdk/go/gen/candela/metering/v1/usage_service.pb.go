@@ -33,10 +33,12 @@ type GetUsageRequest struct {
 	//
 	//	*GetUsageRequest_Customer
 	//	*GetUsageRequest_User
+	//	*GetUsageRequest_Everyone
 	Who isGetUsageRequest_Who `protobuf_oneof:"who"`
 	// Which metrics, at most 100; all of the merchant's that are not archived when empty.
 	Metrics []*v1.MetricRef `protobuf:"bytes,3,rep,name=metrics,proto3" json:"metrics,omitempty"`
-	// Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent.
+	// Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent; for
+	// everyone in UTC, on the server's clock.
 	Window        *v11.Interval `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -97,6 +99,15 @@ func (x *GetUsageRequest) GetUser() *v12.UserRef {
 	return nil
 }
 
+func (x *GetUsageRequest) GetEveryone() bool {
+	if x != nil {
+		if x, ok := x.Who.(*GetUsageRequest_Everyone); ok {
+			return x.Everyone
+		}
+	}
+	return false
+}
+
 func (x *GetUsageRequest) GetMetrics() []*v1.MetricRef {
 	if x != nil {
 		return x.Metrics
@@ -125,14 +136,21 @@ type GetUsageRequest_User struct {
 	User *v12.UserRef `protobuf:"bytes,2,opt,name=user,proto3,oneof"`
 }
 
+type GetUsageRequest_Everyone struct {
+	// All customers of the merchant together; must be true. Costs as much as asking for each customer.
+	Everyone bool `protobuf:"varint,5,opt,name=everyone,proto3,oneof"`
+}
+
 func (*GetUsageRequest_Customer) isGetUsageRequest_Who() {}
 
 func (*GetUsageRequest_User) isGetUsageRequest_Who() {}
 
+func (*GetUsageRequest_Everyone) isGetUsageRequest_Who() {}
+
 // GetUsageResponse carries one number per metric.
 type GetUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose usage ("cus_…").
+	// Whose usage ("cus_…"); empty for everyone.
 	CustomerId string `protobuf:"bytes,1,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// Which user's ("usr_…"); absent for the whole customer.
 	UserId *string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
@@ -211,6 +229,7 @@ type QueryUsageRequest struct {
 	//
 	//	*QueryUsageRequest_Customer
 	//	*QueryUsageRequest_User
+	//	*QueryUsageRequest_Everyone
 	Who isQueryUsageRequest_Who `protobuf_oneof:"who"`
 	// Which metric; required.
 	Metric *v1.MetricRef `protobuf:"bytes,3,opt,name=metric,proto3" json:"metric,omitempty"`
@@ -218,12 +237,15 @@ type QueryUsageRequest struct {
 	Window *v11.Interval `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
 	// How the span is cut; one bucket when unspecified.
 	BucketSize BucketSize `protobuf:"varint,5,opt,name=bucket_size,json=bucketSize,proto3,enum=candela.metering.v1.BucketSize" json:"bucket_size,omitempty"`
-	// The IANA zone whose calendar cuts days, weeks and months; the customer's when empty.
+	// The IANA zone whose calendar cuts days, weeks and months; the customer's when empty, UTC for everyone.
 	TimeZone string `protobuf:"bytes,6,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// Whether the answer is split by the metric's group-by property.
 	Grouped bool `protobuf:"varint,7,opt,name=grouped,proto3" json:"grouped,omitempty"`
 	// Only these groups, at most 100; all when empty. Implies grouped.
-	Groups        []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
+	Groups []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Only events for which these hold, too, beside the metric's own filters; at most 10. Such an answer is read from
+	// the events themselves: of a customer or a user, over at most 31 days and 1,000,000 events; INVALID_FIELD beyond.
+	Filters       []*v1.PropertyFilter `protobuf:"bytes,10,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,6 +305,15 @@ func (x *QueryUsageRequest) GetUser() *v12.UserRef {
 	return nil
 }
 
+func (x *QueryUsageRequest) GetEveryone() bool {
+	if x != nil {
+		if x, ok := x.Who.(*QueryUsageRequest_Everyone); ok {
+			return x.Everyone
+		}
+	}
+	return false
+}
+
 func (x *QueryUsageRequest) GetMetric() *v1.MetricRef {
 	if x != nil {
 		return x.Metric
@@ -325,6 +356,13 @@ func (x *QueryUsageRequest) GetGroups() []string {
 	return nil
 }
 
+func (x *QueryUsageRequest) GetFilters() []*v1.PropertyFilter {
+	if x != nil {
+		return x.Filters
+	}
+	return nil
+}
+
 type isQueryUsageRequest_Who interface {
 	isQueryUsageRequest_Who()
 }
@@ -339,14 +377,21 @@ type QueryUsageRequest_User struct {
 	User *v12.UserRef `protobuf:"bytes,2,opt,name=user,proto3,oneof"`
 }
 
+type QueryUsageRequest_Everyone struct {
+	// All customers of the merchant together; must be true. Costs as much as asking for each customer.
+	Everyone bool `protobuf:"varint,9,opt,name=everyone,proto3,oneof"`
+}
+
 func (*QueryUsageRequest_Customer) isQueryUsageRequest_Who() {}
 
 func (*QueryUsageRequest_User) isQueryUsageRequest_Who() {}
 
+func (*QueryUsageRequest_Everyone) isQueryUsageRequest_Who() {}
+
 // QueryUsageResponse carries the buckets.
 type QueryUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose usage ("cus_…").
+	// Whose usage ("cus_…"); empty for everyone.
 	CustomerId string `protobuf:"bytes,1,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// Which user's ("usr_…"); absent for the whole customer.
 	UserId *string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
@@ -577,7 +622,7 @@ type PreviewMetricRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The metric, as CreateMetric would take it.
 	Metric *v1.NewMetric `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
-	// Whose events.
+	// Whose events; required.
 	Customer *v12.CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
 	// Which span; required, at most 31 days.
 	Window        *v11.Interval `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
@@ -998,10 +1043,11 @@ var File_candela_metering_v1_usage_service_proto protoreflect.FileDescriptor
 
 const file_candela_metering_v1_usage_service_proto_rawDesc = "" +
 	"\n" +
-	"'candela/metering/v1/usage_service.proto\x12\x13candela.metering.v1\x1a\x1fcandela/catalog/v1/metric.proto\x1a\"candela/customer/v1/customer.proto\x1a\x1ecandela/customer/v1/user.proto\x1a\x1fcandela/metering/v1/event.proto\x1a\x1fcandela/metering/v1/usage.proto\x1a\x1ecandela/type/v1/interval.proto\"\xf8\x01\n" +
+	"'candela/metering/v1/usage_service.proto\x12\x13candela.metering.v1\x1a\x1fcandela/catalog/v1/metric.proto\x1a\"candela/customer/v1/customer.proto\x1a\x1ecandela/customer/v1/user.proto\x1a\x1fcandela/metering/v1/event.proto\x1a\x1fcandela/metering/v1/usage.proto\x1a\x1ecandela/type/v1/interval.proto\"\x96\x02\n" +
 	"\x0fGetUsageRequest\x12>\n" +
 	"\bcustomer\x18\x01 \x01(\v2 .candela.customer.v1.CustomerRefH\x00R\bcustomer\x122\n" +
-	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x127\n" +
+	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x12\x1c\n" +
+	"\beveryone\x18\x05 \x01(\bH\x00R\beveryone\x127\n" +
 	"\ametrics\x18\x03 \x03(\v2\x1d.candela.catalog.v1.MetricRefR\ametrics\x121\n" +
 	"\x06window\x18\x04 \x01(\v2\x19.candela.type.v1.IntervalR\x06windowB\x05\n" +
 	"\x03who\"\xca\x01\n" +
@@ -1012,17 +1058,20 @@ const file_candela_metering_v1_usage_service_proto_rawDesc = "" +
 	"\x06window\x18\x03 \x01(\v2\x19.candela.type.v1.IntervalR\x06window\x128\n" +
 	"\x06usages\x18\x04 \x03(\v2 .candela.metering.v1.MetricUsageR\x06usagesB\n" +
 	"\n" +
-	"\b_user_id\"\x89\x03\n" +
+	"\b_user_id\"\xe5\x03\n" +
 	"\x11QueryUsageRequest\x12>\n" +
 	"\bcustomer\x18\x01 \x01(\v2 .candela.customer.v1.CustomerRefH\x00R\bcustomer\x122\n" +
-	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x125\n" +
+	"\x04user\x18\x02 \x01(\v2\x1c.candela.customer.v1.UserRefH\x00R\x04user\x12\x1c\n" +
+	"\beveryone\x18\t \x01(\bH\x00R\beveryone\x125\n" +
 	"\x06metric\x18\x03 \x01(\v2\x1d.candela.catalog.v1.MetricRefR\x06metric\x121\n" +
 	"\x06window\x18\x04 \x01(\v2\x19.candela.type.v1.IntervalR\x06window\x12@\n" +
 	"\vbucket_size\x18\x05 \x01(\x0e2\x1f.candela.metering.v1.BucketSizeR\n" +
 	"bucketSize\x12\x1b\n" +
 	"\ttime_zone\x18\x06 \x01(\tR\btimeZone\x12\x18\n" +
 	"\agrouped\x18\a \x01(\bR\agrouped\x12\x16\n" +
-	"\x06groups\x18\b \x03(\tR\x06groupsB\x05\n" +
+	"\x06groups\x18\b \x03(\tR\x06groups\x12<\n" +
+	"\afilters\x18\n" +
+	" \x03(\v2\".candela.catalog.v1.PropertyFilterR\afiltersB\x05\n" +
 	"\x03who\"\xfa\x01\n" +
 	"\x12QueryUsageResponse\x12\x1f\n" +
 	"\vcustomer_id\x18\x01 \x01(\tR\n" +
@@ -1115,12 +1164,13 @@ var file_candela_metering_v1_usage_service_proto_goTypes = []any{
 	(*v11.Interval)(nil),                    // 17: candela.type.v1.Interval
 	(*MetricUsage)(nil),                     // 18: candela.metering.v1.MetricUsage
 	(BucketSize)(0),                         // 19: candela.metering.v1.BucketSize
-	(*UsageBucket)(nil),                     // 20: candela.metering.v1.UsageBucket
-	(FillStatus)(0),                         // 21: candela.metering.v1.FillStatus
-	(*StoredEvent)(nil),                     // 22: candela.metering.v1.StoredEvent
-	(*v1.NewMetric)(nil),                    // 23: candela.catalog.v1.NewMetric
-	(*MetricFill)(nil),                      // 24: candela.metering.v1.MetricFill
-	(*UnmatchedEventName)(nil),              // 25: candela.metering.v1.UnmatchedEventName
+	(*v1.PropertyFilter)(nil),               // 20: candela.catalog.v1.PropertyFilter
+	(*UsageBucket)(nil),                     // 21: candela.metering.v1.UsageBucket
+	(FillStatus)(0),                         // 22: candela.metering.v1.FillStatus
+	(*StoredEvent)(nil),                     // 23: candela.metering.v1.StoredEvent
+	(*v1.NewMetric)(nil),                    // 24: candela.catalog.v1.NewMetric
+	(*MetricFill)(nil),                      // 25: candela.metering.v1.MetricFill
+	(*UnmatchedEventName)(nil),              // 26: candela.metering.v1.UnmatchedEventName
 }
 var file_candela_metering_v1_usage_service_proto_depIdxs = []int32{
 	14, // 0: candela.metering.v1.GetUsageRequest.customer:type_name -> candela.customer.v1.CustomerRef
@@ -1134,39 +1184,40 @@ var file_candela_metering_v1_usage_service_proto_depIdxs = []int32{
 	16, // 8: candela.metering.v1.QueryUsageRequest.metric:type_name -> candela.catalog.v1.MetricRef
 	17, // 9: candela.metering.v1.QueryUsageRequest.window:type_name -> candela.type.v1.Interval
 	19, // 10: candela.metering.v1.QueryUsageRequest.bucket_size:type_name -> candela.metering.v1.BucketSize
-	20, // 11: candela.metering.v1.QueryUsageResponse.buckets:type_name -> candela.metering.v1.UsageBucket
-	21, // 12: candela.metering.v1.QueryUsageResponse.fill_status:type_name -> candela.metering.v1.FillStatus
-	14, // 13: candela.metering.v1.ListEventsRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	17, // 14: candela.metering.v1.ListEventsRequest.window:type_name -> candela.type.v1.Interval
-	15, // 15: candela.metering.v1.ListEventsRequest.user:type_name -> candela.customer.v1.UserRef
-	22, // 16: candela.metering.v1.ListEventsResponse.events:type_name -> candela.metering.v1.StoredEvent
-	23, // 17: candela.metering.v1.PreviewMetricRequest.metric:type_name -> candela.catalog.v1.NewMetric
-	14, // 18: candela.metering.v1.PreviewMetricRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	17, // 19: candela.metering.v1.PreviewMetricRequest.window:type_name -> candela.type.v1.Interval
-	16, // 20: candela.metering.v1.FillMetricRequest.metric:type_name -> candela.catalog.v1.MetricRef
-	24, // 21: candela.metering.v1.FillMetricResponse.fill:type_name -> candela.metering.v1.MetricFill
-	16, // 22: candela.metering.v1.GetMetricFillRequest.metric:type_name -> candela.catalog.v1.MetricRef
-	24, // 23: candela.metering.v1.GetMetricFillResponse.fill:type_name -> candela.metering.v1.MetricFill
-	25, // 24: candela.metering.v1.ListUnmatchedEventNamesResponse.names:type_name -> candela.metering.v1.UnmatchedEventName
-	0,  // 25: candela.metering.v1.UsageService.GetUsage:input_type -> candela.metering.v1.GetUsageRequest
-	2,  // 26: candela.metering.v1.UsageService.QueryUsage:input_type -> candela.metering.v1.QueryUsageRequest
-	4,  // 27: candela.metering.v1.UsageService.ListEvents:input_type -> candela.metering.v1.ListEventsRequest
-	6,  // 28: candela.metering.v1.UsageService.PreviewMetric:input_type -> candela.metering.v1.PreviewMetricRequest
-	8,  // 29: candela.metering.v1.UsageService.FillMetric:input_type -> candela.metering.v1.FillMetricRequest
-	10, // 30: candela.metering.v1.UsageService.GetMetricFill:input_type -> candela.metering.v1.GetMetricFillRequest
-	12, // 31: candela.metering.v1.UsageService.ListUnmatchedEventNames:input_type -> candela.metering.v1.ListUnmatchedEventNamesRequest
-	1,  // 32: candela.metering.v1.UsageService.GetUsage:output_type -> candela.metering.v1.GetUsageResponse
-	3,  // 33: candela.metering.v1.UsageService.QueryUsage:output_type -> candela.metering.v1.QueryUsageResponse
-	5,  // 34: candela.metering.v1.UsageService.ListEvents:output_type -> candela.metering.v1.ListEventsResponse
-	7,  // 35: candela.metering.v1.UsageService.PreviewMetric:output_type -> candela.metering.v1.PreviewMetricResponse
-	9,  // 36: candela.metering.v1.UsageService.FillMetric:output_type -> candela.metering.v1.FillMetricResponse
-	11, // 37: candela.metering.v1.UsageService.GetMetricFill:output_type -> candela.metering.v1.GetMetricFillResponse
-	13, // 38: candela.metering.v1.UsageService.ListUnmatchedEventNames:output_type -> candela.metering.v1.ListUnmatchedEventNamesResponse
-	32, // [32:39] is the sub-list for method output_type
-	25, // [25:32] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	20, // 11: candela.metering.v1.QueryUsageRequest.filters:type_name -> candela.catalog.v1.PropertyFilter
+	21, // 12: candela.metering.v1.QueryUsageResponse.buckets:type_name -> candela.metering.v1.UsageBucket
+	22, // 13: candela.metering.v1.QueryUsageResponse.fill_status:type_name -> candela.metering.v1.FillStatus
+	14, // 14: candela.metering.v1.ListEventsRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	17, // 15: candela.metering.v1.ListEventsRequest.window:type_name -> candela.type.v1.Interval
+	15, // 16: candela.metering.v1.ListEventsRequest.user:type_name -> candela.customer.v1.UserRef
+	23, // 17: candela.metering.v1.ListEventsResponse.events:type_name -> candela.metering.v1.StoredEvent
+	24, // 18: candela.metering.v1.PreviewMetricRequest.metric:type_name -> candela.catalog.v1.NewMetric
+	14, // 19: candela.metering.v1.PreviewMetricRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	17, // 20: candela.metering.v1.PreviewMetricRequest.window:type_name -> candela.type.v1.Interval
+	16, // 21: candela.metering.v1.FillMetricRequest.metric:type_name -> candela.catalog.v1.MetricRef
+	25, // 22: candela.metering.v1.FillMetricResponse.fill:type_name -> candela.metering.v1.MetricFill
+	16, // 23: candela.metering.v1.GetMetricFillRequest.metric:type_name -> candela.catalog.v1.MetricRef
+	25, // 24: candela.metering.v1.GetMetricFillResponse.fill:type_name -> candela.metering.v1.MetricFill
+	26, // 25: candela.metering.v1.ListUnmatchedEventNamesResponse.names:type_name -> candela.metering.v1.UnmatchedEventName
+	0,  // 26: candela.metering.v1.UsageService.GetUsage:input_type -> candela.metering.v1.GetUsageRequest
+	2,  // 27: candela.metering.v1.UsageService.QueryUsage:input_type -> candela.metering.v1.QueryUsageRequest
+	4,  // 28: candela.metering.v1.UsageService.ListEvents:input_type -> candela.metering.v1.ListEventsRequest
+	6,  // 29: candela.metering.v1.UsageService.PreviewMetric:input_type -> candela.metering.v1.PreviewMetricRequest
+	8,  // 30: candela.metering.v1.UsageService.FillMetric:input_type -> candela.metering.v1.FillMetricRequest
+	10, // 31: candela.metering.v1.UsageService.GetMetricFill:input_type -> candela.metering.v1.GetMetricFillRequest
+	12, // 32: candela.metering.v1.UsageService.ListUnmatchedEventNames:input_type -> candela.metering.v1.ListUnmatchedEventNamesRequest
+	1,  // 33: candela.metering.v1.UsageService.GetUsage:output_type -> candela.metering.v1.GetUsageResponse
+	3,  // 34: candela.metering.v1.UsageService.QueryUsage:output_type -> candela.metering.v1.QueryUsageResponse
+	5,  // 35: candela.metering.v1.UsageService.ListEvents:output_type -> candela.metering.v1.ListEventsResponse
+	7,  // 36: candela.metering.v1.UsageService.PreviewMetric:output_type -> candela.metering.v1.PreviewMetricResponse
+	9,  // 37: candela.metering.v1.UsageService.FillMetric:output_type -> candela.metering.v1.FillMetricResponse
+	11, // 38: candela.metering.v1.UsageService.GetMetricFill:output_type -> candela.metering.v1.GetMetricFillResponse
+	13, // 39: candela.metering.v1.UsageService.ListUnmatchedEventNames:output_type -> candela.metering.v1.ListUnmatchedEventNamesResponse
+	33, // [33:40] is the sub-list for method output_type
+	26, // [26:33] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_candela_metering_v1_usage_service_proto_init() }
@@ -1179,11 +1230,13 @@ func file_candela_metering_v1_usage_service_proto_init() {
 	file_candela_metering_v1_usage_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*GetUsageRequest_Customer)(nil),
 		(*GetUsageRequest_User)(nil),
+		(*GetUsageRequest_Everyone)(nil),
 	}
 	file_candela_metering_v1_usage_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_candela_metering_v1_usage_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*QueryUsageRequest_Customer)(nil),
 		(*QueryUsageRequest_User)(nil),
+		(*QueryUsageRequest_Everyone)(nil),
 	}
 	file_candela_metering_v1_usage_service_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}

@@ -36,7 +36,7 @@ const (
 //
 // Every answer contains all events that were acknowledged before the question was asked.
 type UsageServiceClient interface {
-	// GetUsage returns the usage of a customer or a user over one window, per metric.
+	// GetUsage returns the usage of a customer, a user or everyone over one window, per metric.
 	//
 	// Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND, METRIC_NOT_FOUND and INVALID_FIELD for a window that is empty or
 	// longer than 1100 days.
@@ -45,15 +45,21 @@ type UsageServiceClient interface {
 	//
 	// Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
 	QueryUsage(ctx context.Context, in *QueryUsageRequest, opts ...grpc.CallOption) (*QueryUsageResponse, error)
-	// ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key. Fails with
-	// CUSTOMER_NOT_FOUND.
-	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
-	// PreviewMetric evaluates a metric that is not saved yet over events that are there.
+	// ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
 	//
-	// Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD.
+	// A page looks through at most 50,000 events for those that are wanted, so one may be short or empty and still name
+	// a next page. Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND and INVALID_FIELD for a user of another customer.
+	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
+	// PreviewMetric evaluates a metric that is not saved yet over events that are there, exactly as it would measure
+	// them once it is saved.
+	//
+	// Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD, also when the window holds more than 1,000,000
+	// events of the metric's names: ask for a shorter one.
 	PreviewMetric(ctx context.Context, in *PreviewMetricRequest, opts ...grpc.CallOption) (*PreviewMetricResponse, error)
 	// FillMetric starts the job that reads history into a metric; a running one is returned instead (EVT-10).
 	//
+	// A new metric is filled without being asked for. Until a fill is done, usage of what it has not read yet is taken
+	// from the events themselves: exact, only slower. A metric that is filled again is answered as before meanwhile.
 	// Fails with METRIC_NOT_FOUND.
 	FillMetric(ctx context.Context, in *FillMetricRequest, opts ...grpc.CallOption) (*FillMetricResponse, error)
 	// GetMetricFill returns the latest fill of a metric. Fails with METRIC_NOT_FOUND, also when there was none.
@@ -148,7 +154,7 @@ func (c *usageServiceClient) ListUnmatchedEventNames(ctx context.Context, in *Li
 //
 // Every answer contains all events that were acknowledged before the question was asked.
 type UsageServiceServer interface {
-	// GetUsage returns the usage of a customer or a user over one window, per metric.
+	// GetUsage returns the usage of a customer, a user or everyone over one window, per metric.
 	//
 	// Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND, METRIC_NOT_FOUND and INVALID_FIELD for a window that is empty or
 	// longer than 1100 days.
@@ -157,15 +163,21 @@ type UsageServiceServer interface {
 	//
 	// Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
 	QueryUsage(context.Context, *QueryUsageRequest) (*QueryUsageResponse, error)
-	// ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key. Fails with
-	// CUSTOMER_NOT_FOUND.
-	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
-	// PreviewMetric evaluates a metric that is not saved yet over events that are there.
+	// ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
 	//
-	// Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD.
+	// A page looks through at most 50,000 events for those that are wanted, so one may be short or empty and still name
+	// a next page. Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND and INVALID_FIELD for a user of another customer.
+	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
+	// PreviewMetric evaluates a metric that is not saved yet over events that are there, exactly as it would measure
+	// them once it is saved.
+	//
+	// Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD, also when the window holds more than 1,000,000
+	// events of the metric's names: ask for a shorter one.
 	PreviewMetric(context.Context, *PreviewMetricRequest) (*PreviewMetricResponse, error)
 	// FillMetric starts the job that reads history into a metric; a running one is returned instead (EVT-10).
 	//
+	// A new metric is filled without being asked for. Until a fill is done, usage of what it has not read yet is taken
+	// from the events themselves: exact, only slower. A metric that is filled again is answered as before meanwhile.
 	// Fails with METRIC_NOT_FOUND.
 	FillMetric(context.Context, *FillMetricRequest) (*FillMetricResponse, error)
 	// GetMetricFill returns the latest fill of a metric. Fails with METRIC_NOT_FOUND, also when there was none.

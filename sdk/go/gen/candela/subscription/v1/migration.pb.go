@@ -29,11 +29,11 @@ type MigrationStatus int32
 const (
 	// Never sent.
 	MigrationStatus_MIGRATION_STATUS_UNSPECIFIED MigrationStatus = 0
-	// Goes on; a restart resumes it.
+	// Goes on until nothing is PENDING or SCHEDULED; a restart resumes it.
 	MigrationStatus_MIGRATION_STATUS_RUNNING MigrationStatus = 1
-	// Every subscription has a result.
+	// Every subscription is MOVED or FAILED.
 	MigrationStatus_MIGRATION_STATUS_DONE MigrationStatus = 2
-	// Stopped; what was moved stays moved.
+	// Stopped; what was moved stays moved, and the others are FAILED.
 	MigrationStatus_MIGRATION_STATUS_CANCELED MigrationStatus = 3
 )
 
@@ -90,7 +90,7 @@ const (
 	MigrationOutcome_MIGRATION_OUTCOME_PENDING MigrationOutcome = 1
 	// On the new version.
 	MigrationOutcome_MIGRATION_OUTCOME_MOVED MigrationOutcome = 2
-	// Moves at its next renewal.
+	// Moves at its next renewal, or at the instant.
 	MigrationOutcome_MIGRATION_OUTCOME_SCHEDULED MigrationOutcome = 3
 	// Could not be moved.
 	MigrationOutcome_MIGRATION_OUTCOME_FAILED MigrationOutcome = 4
@@ -152,13 +152,14 @@ type Migration struct {
 	ToPlanVersionId string `protobuf:"bytes,3,opt,name=to_plan_version_id,json=toPlanVersionId,proto3" json:"to_plan_version_id,omitempty"`
 	// Whom it moves.
 	Filter *MigrationFilter `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// NOW, or PERIOD_END: each at its own renewal.
+	// NOW, AT, or PERIOD_END: each at its own renewal.
 	When EffectiveTime `protobuf:"varint,5,opt,name=when,proto3,enum=candela.subscription.v1.EffectiveTime" json:"when,omitempty"`
-	// What becomes of current periods, for NOW.
+	// What becomes of current periods, for NOW and AT. Versions of one plan share its prices, so that nothing is credited
+	// or charged, whichever it is.
 	Proration ProrationBehavior `protobuf:"varint,6,opt,name=proration,proto3,enum=candela.subscription.v1.ProrationBehavior" json:"proration,omitempty"`
 	// Where it stands.
 	Status MigrationStatus `protobuf:"varint,7,opt,name=status,proto3,enum=candela.subscription.v1.MigrationStatus" json:"status,omitempty"`
-	// How many subscriptions it moves.
+	// How many subscriptions it reaches: those that matched the filter when it was created.
 	TotalCount int64 `protobuf:"varint,8,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
 	// How many are moved or scheduled.
 	DoneCount int64 `protobuf:"varint,9,opt,name=done_count,json=doneCount,proto3" json:"done_count,omitempty"`
@@ -166,8 +167,10 @@ type Migration struct {
 	FailedCount int64 `protobuf:"varint,10,opt,name=failed_count,json=failedCount,proto3" json:"failed_count,omitempty"`
 	// When it began.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// When it ended; absent while it runs.
-	EndedAt       *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	// When it ended, on the clock of whoever moved last; absent while it runs.
+	EndedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	// The instant, for AT, on each customer's own clock.
+	EffectiveAt   *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=effective_at,json=effectiveAt,proto3" json:"effective_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,10 +289,18 @@ func (x *Migration) GetEndedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Migration) GetEffectiveAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EffectiveAt
+	}
+	return nil
+}
+
 // MigrationFilter selects subscriptions; all conditions must hold.
 type MigrationFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only these; all on the version when empty; at most 1000.
+	// Only these, each with a result, even one that is not on the version; all on the version that have not ended when
+	// empty; at most 1000.
 	SubscriptionIds []string `protobuf:"bytes,1,rep,name=subscription_ids,json=subscriptionIds,proto3" json:"subscription_ids,omitempty"`
 	// Only these customers'; at most 1000.
 	CustomerIds []string `protobuf:"bytes,2,rep,name=customer_ids,json=customerIds,proto3" json:"customer_ids,omitempty"`
@@ -357,9 +368,9 @@ type MigrationResult struct {
 	SubscriptionId string `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	// What became of it.
 	Outcome MigrationOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=candela.subscription.v1.MigrationOutcome" json:"outcome,omitempty"`
-	// Why it was not moved; empty otherwise.
+	// Why it was not moved, such as "version_changed: …"; empty otherwise.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// What its periods cost more from then on; negative for less.
+	// What its periods cost more from then on, but for usage; negative for less. It keeps its price, which makes this 0.
 	AmountDifference *v1.Money `protobuf:"bytes,4,opt,name=amount_difference,json=amountDifference,proto3" json:"amount_difference,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -427,7 +438,7 @@ var File_candela_subscription_v1_migration_proto protoreflect.FileDescriptor
 
 const file_candela_subscription_v1_migration_proto_rawDesc = "" +
 	"\n" +
-	"'candela/subscription/v1/migration.proto\x12\x17candela.subscription.v1\x1a*candela/subscription/v1/subscription.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x04\n" +
+	"'candela/subscription/v1/migration.proto\x12\x17candela.subscription.v1\x1a*candela/subscription/v1/subscription.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x05\n" +
 	"\tMigration\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
 	"\x14from_plan_version_id\x18\x02 \x01(\tR\x11fromPlanVersionId\x12+\n" +
@@ -444,7 +455,8 @@ const file_candela_subscription_v1_migration_proto_rawDesc = "" +
 	" \x01(\x03R\vfailedCount\x129\n" +
 	"\n" +
 	"created_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x125\n" +
-	"\bended_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\"|\n" +
+	"\bended_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12=\n" +
+	"\feffective_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\veffectiveAt\"|\n" +
 	"\x0fMigrationFilter\x12)\n" +
 	"\x10subscription_ids\x18\x01 \x03(\tR\x0fsubscriptionIds\x12!\n" +
 	"\fcustomer_ids\x18\x02 \x03(\tR\vcustomerIds\x12\x1b\n" +
@@ -498,13 +510,14 @@ var file_candela_subscription_v1_migration_proto_depIdxs = []int32{
 	0, // 3: candela.subscription.v1.Migration.status:type_name -> candela.subscription.v1.MigrationStatus
 	7, // 4: candela.subscription.v1.Migration.created_at:type_name -> google.protobuf.Timestamp
 	7, // 5: candela.subscription.v1.Migration.ended_at:type_name -> google.protobuf.Timestamp
-	1, // 6: candela.subscription.v1.MigrationResult.outcome:type_name -> candela.subscription.v1.MigrationOutcome
-	8, // 7: candela.subscription.v1.MigrationResult.amount_difference:type_name -> candela.type.v1.Money
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7, // 6: candela.subscription.v1.Migration.effective_at:type_name -> google.protobuf.Timestamp
+	1, // 7: candela.subscription.v1.MigrationResult.outcome:type_name -> candela.subscription.v1.MigrationOutcome
+	8, // 8: candela.subscription.v1.MigrationResult.amount_difference:type_name -> candela.type.v1.Money
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_candela_subscription_v1_migration_proto_init() }

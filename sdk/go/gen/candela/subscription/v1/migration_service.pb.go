@@ -9,6 +9,7 @@ package subscriptionv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -30,14 +31,16 @@ type PreviewMigrationRequest struct {
 	ToPlanVersionId string `protobuf:"bytes,2,opt,name=to_plan_version_id,json=toPlanVersionId,proto3" json:"to_plan_version_id,omitempty"`
 	// Whom to move; everybody on the version when absent.
 	Filter *MigrationFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	// NOW, or PERIOD_END when unspecified.
+	// NOW, AT, or PERIOD_END when unspecified.
 	When EffectiveTime `protobuf:"varint,4,opt,name=when,proto3,enum=candela.subscription.v1.EffectiveTime" json:"when,omitempty"`
-	// What becomes of current periods, for NOW.
+	// What becomes of current periods, for NOW and AT.
 	Proration ProrationBehavior `protobuf:"varint,5,opt,name=proration,proto3,enum=candela.subscription.v1.ProrationBehavior" json:"proration,omitempty"`
 	// How many to return; 50 when 0, capped at 1000.
 	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The previous answer's next_page_token; empty for the first page. Bound to this filter.
-	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// The instant, for AT, on each customer's own clock; one that has passed is NOW.
+	EffectiveAt   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=effective_at,json=effectiveAt,proto3" json:"effective_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -121,10 +124,17 @@ func (x *PreviewMigrationRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *PreviewMigrationRequest) GetEffectiveAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EffectiveAt
+	}
+	return nil
+}
+
 // PreviewMigrationResponse is one page of what would become of whom.
 type PreviewMigrationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many subscriptions would move.
+	// How many subscriptions it would reach; the results say which of them could not be moved.
 	TotalCount int64 `protobuf:"varint,1,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
 	// At most page_size of them, by subscription.
 	Results []*MigrationResult `protobuf:"bytes,2,rep,name=results,proto3" json:"results,omitempty"`
@@ -196,10 +206,12 @@ type CreateMigrationRequest struct {
 	ToPlanVersionId string `protobuf:"bytes,3,opt,name=to_plan_version_id,json=toPlanVersionId,proto3" json:"to_plan_version_id,omitempty"`
 	// Whom to move; everybody on the version when absent.
 	Filter *MigrationFilter `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// NOW, or PERIOD_END when unspecified.
+	// NOW, AT, or PERIOD_END when unspecified.
 	When EffectiveTime `protobuf:"varint,5,opt,name=when,proto3,enum=candela.subscription.v1.EffectiveTime" json:"when,omitempty"`
-	// What becomes of current periods, for NOW.
-	Proration     ProrationBehavior `protobuf:"varint,6,opt,name=proration,proto3,enum=candela.subscription.v1.ProrationBehavior" json:"proration,omitempty"`
+	// What becomes of current periods, for NOW and AT.
+	Proration ProrationBehavior `protobuf:"varint,6,opt,name=proration,proto3,enum=candela.subscription.v1.ProrationBehavior" json:"proration,omitempty"`
+	// The instant, for AT, on each customer's own clock; one that has passed is NOW.
+	EffectiveAt   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=effective_at,json=effectiveAt,proto3" json:"effective_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -274,6 +286,13 @@ func (x *CreateMigrationRequest) GetProration() ProrationBehavior {
 		return x.Proration
 	}
 	return ProrationBehavior_PRORATION_BEHAVIOR_UNSPECIFIED
+}
+
+func (x *CreateMigrationRequest) GetEffectiveAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EffectiveAt
+	}
+	return nil
 }
 
 // CreateMigrationResponse carries the migration.
@@ -710,7 +729,7 @@ func (x *CancelMigrationRequest) GetMigrationId() string {
 // CancelMigrationResponse carries the migration.
 type CancelMigrationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The migration, canceled.
+	// The migration, canceled unless it had ended.
 	Migration     *Migration `protobuf:"bytes,1,opt,name=migration,proto3" json:"migration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -757,7 +776,7 @@ var File_candela_subscription_v1_migration_service_proto protoreflect.FileDescri
 
 const file_candela_subscription_v1_migration_service_proto_rawDesc = "" +
 	"\n" +
-	"/candela/subscription/v1/migration_service.proto\x12\x17candela.subscription.v1\x1a'candela/subscription/v1/migration.proto\x1a*candela/subscription/v1/subscription.proto\"\xfb\x02\n" +
+	"/candela/subscription/v1/migration_service.proto\x12\x17candela.subscription.v1\x1a'candela/subscription/v1/migration.proto\x1a*candela/subscription/v1/subscription.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x03\n" +
 	"\x17PreviewMigrationRequest\x12/\n" +
 	"\x14from_plan_version_id\x18\x01 \x01(\tR\x11fromPlanVersionId\x12+\n" +
 	"\x12to_plan_version_id\x18\x02 \x01(\tR\x0ftoPlanVersionId\x12@\n" +
@@ -766,19 +785,21 @@ const file_candela_subscription_v1_migration_service_proto_rawDesc = "" +
 	"\tproration\x18\x05 \x01(\x0e2*.candela.subscription.v1.ProrationBehaviorR\tproration\x12\x1b\n" +
 	"\tpage_size\x18\x06 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\a \x01(\tR\tpageToken\"\xa7\x01\n" +
+	"page_token\x18\a \x01(\tR\tpageToken\x12=\n" +
+	"\feffective_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\veffectiveAt\"\xa7\x01\n" +
 	"\x18PreviewMigrationResponse\x12\x1f\n" +
 	"\vtotal_count\x18\x01 \x01(\x03R\n" +
 	"totalCount\x12B\n" +
 	"\aresults\x18\x02 \x03(\v2(.candela.subscription.v1.MigrationResultR\aresults\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xe7\x02\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xa6\x03\n" +
 	"\x16CreateMigrationRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12/\n" +
 	"\x14from_plan_version_id\x18\x02 \x01(\tR\x11fromPlanVersionId\x12+\n" +
 	"\x12to_plan_version_id\x18\x03 \x01(\tR\x0ftoPlanVersionId\x12@\n" +
 	"\x06filter\x18\x04 \x01(\v2(.candela.subscription.v1.MigrationFilterR\x06filter\x12:\n" +
 	"\x04when\x18\x05 \x01(\x0e2&.candela.subscription.v1.EffectiveTimeR\x04when\x12H\n" +
-	"\tproration\x18\x06 \x01(\x0e2*.candela.subscription.v1.ProrationBehaviorR\tproration\"[\n" +
+	"\tproration\x18\x06 \x01(\x0e2*.candela.subscription.v1.ProrationBehaviorR\tproration\x12=\n" +
+	"\feffective_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\veffectiveAt\"[\n" +
 	"\x17CreateMigrationResponse\x12@\n" +
 	"\tmigration\x18\x01 \x01(\v2\".candela.subscription.v1.MigrationR\tmigration\"8\n" +
 	"\x13GetMigrationRequest\x12!\n" +
@@ -845,41 +866,44 @@ var file_candela_subscription_v1_migration_service_proto_goTypes = []any{
 	(*MigrationFilter)(nil),              // 12: candela.subscription.v1.MigrationFilter
 	(EffectiveTime)(0),                   // 13: candela.subscription.v1.EffectiveTime
 	(ProrationBehavior)(0),               // 14: candela.subscription.v1.ProrationBehavior
-	(*MigrationResult)(nil),              // 15: candela.subscription.v1.MigrationResult
-	(*Migration)(nil),                    // 16: candela.subscription.v1.Migration
-	(MigrationOutcome)(0),                // 17: candela.subscription.v1.MigrationOutcome
+	(*timestamppb.Timestamp)(nil),        // 15: google.protobuf.Timestamp
+	(*MigrationResult)(nil),              // 16: candela.subscription.v1.MigrationResult
+	(*Migration)(nil),                    // 17: candela.subscription.v1.Migration
+	(MigrationOutcome)(0),                // 18: candela.subscription.v1.MigrationOutcome
 }
 var file_candela_subscription_v1_migration_service_proto_depIdxs = []int32{
 	12, // 0: candela.subscription.v1.PreviewMigrationRequest.filter:type_name -> candela.subscription.v1.MigrationFilter
 	13, // 1: candela.subscription.v1.PreviewMigrationRequest.when:type_name -> candela.subscription.v1.EffectiveTime
 	14, // 2: candela.subscription.v1.PreviewMigrationRequest.proration:type_name -> candela.subscription.v1.ProrationBehavior
-	15, // 3: candela.subscription.v1.PreviewMigrationResponse.results:type_name -> candela.subscription.v1.MigrationResult
-	12, // 4: candela.subscription.v1.CreateMigrationRequest.filter:type_name -> candela.subscription.v1.MigrationFilter
-	13, // 5: candela.subscription.v1.CreateMigrationRequest.when:type_name -> candela.subscription.v1.EffectiveTime
-	14, // 6: candela.subscription.v1.CreateMigrationRequest.proration:type_name -> candela.subscription.v1.ProrationBehavior
-	16, // 7: candela.subscription.v1.CreateMigrationResponse.migration:type_name -> candela.subscription.v1.Migration
-	16, // 8: candela.subscription.v1.GetMigrationResponse.migration:type_name -> candela.subscription.v1.Migration
-	16, // 9: candela.subscription.v1.ListMigrationsResponse.migrations:type_name -> candela.subscription.v1.Migration
-	17, // 10: candela.subscription.v1.ListMigrationResultsRequest.outcomes:type_name -> candela.subscription.v1.MigrationOutcome
-	15, // 11: candela.subscription.v1.ListMigrationResultsResponse.results:type_name -> candela.subscription.v1.MigrationResult
-	16, // 12: candela.subscription.v1.CancelMigrationResponse.migration:type_name -> candela.subscription.v1.Migration
-	0,  // 13: candela.subscription.v1.MigrationService.PreviewMigration:input_type -> candela.subscription.v1.PreviewMigrationRequest
-	2,  // 14: candela.subscription.v1.MigrationService.CreateMigration:input_type -> candela.subscription.v1.CreateMigrationRequest
-	4,  // 15: candela.subscription.v1.MigrationService.GetMigration:input_type -> candela.subscription.v1.GetMigrationRequest
-	6,  // 16: candela.subscription.v1.MigrationService.ListMigrations:input_type -> candela.subscription.v1.ListMigrationsRequest
-	8,  // 17: candela.subscription.v1.MigrationService.ListMigrationResults:input_type -> candela.subscription.v1.ListMigrationResultsRequest
-	10, // 18: candela.subscription.v1.MigrationService.CancelMigration:input_type -> candela.subscription.v1.CancelMigrationRequest
-	1,  // 19: candela.subscription.v1.MigrationService.PreviewMigration:output_type -> candela.subscription.v1.PreviewMigrationResponse
-	3,  // 20: candela.subscription.v1.MigrationService.CreateMigration:output_type -> candela.subscription.v1.CreateMigrationResponse
-	5,  // 21: candela.subscription.v1.MigrationService.GetMigration:output_type -> candela.subscription.v1.GetMigrationResponse
-	7,  // 22: candela.subscription.v1.MigrationService.ListMigrations:output_type -> candela.subscription.v1.ListMigrationsResponse
-	9,  // 23: candela.subscription.v1.MigrationService.ListMigrationResults:output_type -> candela.subscription.v1.ListMigrationResultsResponse
-	11, // 24: candela.subscription.v1.MigrationService.CancelMigration:output_type -> candela.subscription.v1.CancelMigrationResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	15, // 3: candela.subscription.v1.PreviewMigrationRequest.effective_at:type_name -> google.protobuf.Timestamp
+	16, // 4: candela.subscription.v1.PreviewMigrationResponse.results:type_name -> candela.subscription.v1.MigrationResult
+	12, // 5: candela.subscription.v1.CreateMigrationRequest.filter:type_name -> candela.subscription.v1.MigrationFilter
+	13, // 6: candela.subscription.v1.CreateMigrationRequest.when:type_name -> candela.subscription.v1.EffectiveTime
+	14, // 7: candela.subscription.v1.CreateMigrationRequest.proration:type_name -> candela.subscription.v1.ProrationBehavior
+	15, // 8: candela.subscription.v1.CreateMigrationRequest.effective_at:type_name -> google.protobuf.Timestamp
+	17, // 9: candela.subscription.v1.CreateMigrationResponse.migration:type_name -> candela.subscription.v1.Migration
+	17, // 10: candela.subscription.v1.GetMigrationResponse.migration:type_name -> candela.subscription.v1.Migration
+	17, // 11: candela.subscription.v1.ListMigrationsResponse.migrations:type_name -> candela.subscription.v1.Migration
+	18, // 12: candela.subscription.v1.ListMigrationResultsRequest.outcomes:type_name -> candela.subscription.v1.MigrationOutcome
+	16, // 13: candela.subscription.v1.ListMigrationResultsResponse.results:type_name -> candela.subscription.v1.MigrationResult
+	17, // 14: candela.subscription.v1.CancelMigrationResponse.migration:type_name -> candela.subscription.v1.Migration
+	0,  // 15: candela.subscription.v1.MigrationService.PreviewMigration:input_type -> candela.subscription.v1.PreviewMigrationRequest
+	2,  // 16: candela.subscription.v1.MigrationService.CreateMigration:input_type -> candela.subscription.v1.CreateMigrationRequest
+	4,  // 17: candela.subscription.v1.MigrationService.GetMigration:input_type -> candela.subscription.v1.GetMigrationRequest
+	6,  // 18: candela.subscription.v1.MigrationService.ListMigrations:input_type -> candela.subscription.v1.ListMigrationsRequest
+	8,  // 19: candela.subscription.v1.MigrationService.ListMigrationResults:input_type -> candela.subscription.v1.ListMigrationResultsRequest
+	10, // 20: candela.subscription.v1.MigrationService.CancelMigration:input_type -> candela.subscription.v1.CancelMigrationRequest
+	1,  // 21: candela.subscription.v1.MigrationService.PreviewMigration:output_type -> candela.subscription.v1.PreviewMigrationResponse
+	3,  // 22: candela.subscription.v1.MigrationService.CreateMigration:output_type -> candela.subscription.v1.CreateMigrationResponse
+	5,  // 23: candela.subscription.v1.MigrationService.GetMigration:output_type -> candela.subscription.v1.GetMigrationResponse
+	7,  // 24: candela.subscription.v1.MigrationService.ListMigrations:output_type -> candela.subscription.v1.ListMigrationsResponse
+	9,  // 25: candela.subscription.v1.MigrationService.ListMigrationResults:output_type -> candela.subscription.v1.ListMigrationResultsResponse
+	11, // 26: candela.subscription.v1.MigrationService.CancelMigration:output_type -> candela.subscription.v1.CancelMigrationResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_candela_subscription_v1_migration_service_proto_init() }

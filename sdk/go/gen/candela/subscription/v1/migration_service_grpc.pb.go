@@ -31,12 +31,15 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// MigrationService moves subscribers between versions of a plan (CAT-9).
+// MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+// quantities and its overrides, and the credits of its running period; features change at once, and the version's
+// credits come with the next renewal.
 type MigrationServiceClient interface {
-	// PreviewMigration says who would move and what it would change, and changes nothing. Fails with
-	// PLAN_VERSION_NOT_FOUND.
+	// PreviewMigration says who would move and what it would change, and changes nothing. Fails as CreateMigration does.
 	PreviewMigration(ctx context.Context, in *PreviewMigrationRequest, opts ...grpc.CallOption) (*PreviewMigrationResponse, error)
-	// CreateMigration begins to move. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD.
+	// CreateMigration begins to move those who match now; who subscribes later is not moved. A subscription that cannot
+	// be moved gets a result that says why, and stops nobody else. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD,
+	// and with SUBSCRIPTION_NOT_FOUND, CUSTOMER_NOT_FOUND and PRICE_NOT_FOUND for what the filter names.
 	CreateMigration(ctx context.Context, in *CreateMigrationRequest, opts ...grpc.CallOption) (*CreateMigrationResponse, error)
 	// GetMigration returns one migration with its progress. Fails with MIGRATION_NOT_FOUND.
 	GetMigration(ctx context.Context, in *GetMigrationRequest, opts ...grpc.CallOption) (*GetMigrationResponse, error)
@@ -44,7 +47,8 @@ type MigrationServiceClient interface {
 	ListMigrations(ctx context.Context, in *ListMigrationsRequest, opts ...grpc.CallOption) (*ListMigrationsResponse, error)
 	// ListMigrationResults returns what became of each subscription. Fails with MIGRATION_NOT_FOUND.
 	ListMigrationResults(ctx context.Context, in *ListMigrationResultsRequest, opts ...grpc.CallOption) (*ListMigrationResultsResponse, error)
-	// CancelMigration stops a running migration; what was moved stays moved. Fails with MIGRATION_NOT_FOUND.
+	// CancelMigration stops a running migration; what was moved stays moved, and one that ended stays as it is. Fails
+	// with MIGRATION_NOT_FOUND.
 	CancelMigration(ctx context.Context, in *CancelMigrationRequest, opts ...grpc.CallOption) (*CancelMigrationResponse, error)
 }
 
@@ -120,12 +124,15 @@ func (c *migrationServiceClient) CancelMigration(ctx context.Context, in *Cancel
 // All implementations must embed UnimplementedMigrationServiceServer
 // for forward compatibility.
 //
-// MigrationService moves subscribers between versions of a plan (CAT-9).
+// MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+// quantities and its overrides, and the credits of its running period; features change at once, and the version's
+// credits come with the next renewal.
 type MigrationServiceServer interface {
-	// PreviewMigration says who would move and what it would change, and changes nothing. Fails with
-	// PLAN_VERSION_NOT_FOUND.
+	// PreviewMigration says who would move and what it would change, and changes nothing. Fails as CreateMigration does.
 	PreviewMigration(context.Context, *PreviewMigrationRequest) (*PreviewMigrationResponse, error)
-	// CreateMigration begins to move. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD.
+	// CreateMigration begins to move those who match now; who subscribes later is not moved. A subscription that cannot
+	// be moved gets a result that says why, and stops nobody else. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD,
+	// and with SUBSCRIPTION_NOT_FOUND, CUSTOMER_NOT_FOUND and PRICE_NOT_FOUND for what the filter names.
 	CreateMigration(context.Context, *CreateMigrationRequest) (*CreateMigrationResponse, error)
 	// GetMigration returns one migration with its progress. Fails with MIGRATION_NOT_FOUND.
 	GetMigration(context.Context, *GetMigrationRequest) (*GetMigrationResponse, error)
@@ -133,7 +140,8 @@ type MigrationServiceServer interface {
 	ListMigrations(context.Context, *ListMigrationsRequest) (*ListMigrationsResponse, error)
 	// ListMigrationResults returns what became of each subscription. Fails with MIGRATION_NOT_FOUND.
 	ListMigrationResults(context.Context, *ListMigrationResultsRequest) (*ListMigrationResultsResponse, error)
-	// CancelMigration stops a running migration; what was moved stays moved. Fails with MIGRATION_NOT_FOUND.
+	// CancelMigration stops a running migration; what was moved stays moved, and one that ended stays as it is. Fails
+	// with MIGRATION_NOT_FOUND.
 	CancelMigration(context.Context, *CancelMigrationRequest) (*CancelMigrationResponse, error)
 	mustEmbedUnimplementedMigrationServiceServer()
 }

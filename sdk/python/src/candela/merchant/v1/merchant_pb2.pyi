@@ -22,6 +22,13 @@ class UnknownEventPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     UNKNOWN_EVENT_POLICY_REJECT: _ClassVar[UnknownEventPolicy]
     UNKNOWN_EVENT_POLICY_DEAD_LETTER: _ClassVar[UnknownEventPolicy]
 
+class UnmatchedNamePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNMATCHED_NAME_POLICY_UNSPECIFIED: _ClassVar[UnmatchedNamePolicy]
+    UNMATCHED_NAME_POLICY_ACCEPT: _ClassVar[UnmatchedNamePolicy]
+    UNMATCHED_NAME_POLICY_REJECT: _ClassVar[UnmatchedNamePolicy]
+    UNMATCHED_NAME_POLICY_DEAD_LETTER: _ClassVar[UnmatchedNamePolicy]
+
 class PastDueAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PAST_DUE_ACTION_UNSPECIFIED: _ClassVar[PastDueAction]
@@ -34,6 +41,10 @@ MODE_TEST: Mode
 UNKNOWN_EVENT_POLICY_UNSPECIFIED: UnknownEventPolicy
 UNKNOWN_EVENT_POLICY_REJECT: UnknownEventPolicy
 UNKNOWN_EVENT_POLICY_DEAD_LETTER: UnknownEventPolicy
+UNMATCHED_NAME_POLICY_UNSPECIFIED: UnmatchedNamePolicy
+UNMATCHED_NAME_POLICY_ACCEPT: UnmatchedNamePolicy
+UNMATCHED_NAME_POLICY_REJECT: UnmatchedNamePolicy
+UNMATCHED_NAME_POLICY_DEAD_LETTER: UnmatchedNamePolicy
 PAST_DUE_ACTION_UNSPECIFIED: PastDueAction
 PAST_DUE_ACTION_KEEP: PastDueAction
 PAST_DUE_ACTION_DOWNGRADE: PastDueAction
@@ -60,7 +71,7 @@ class Merchant(_message.Message):
     def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., time_zone: _Optional[str] = ..., default_currency: _Optional[str] = ..., settings: _Optional[_Union[MerchantSettings, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class MerchantSettings(_message.Message):
-    __slots__ = ("event_dedupe_window", "event_lateness", "unknown_customer_policy", "invoice_grace", "past_due_policy", "invoice_number_prefix", "max_invoices_per_customer_per_day")
+    __slots__ = ("event_dedupe_window", "event_lateness", "unknown_customer_policy", "invoice_grace", "past_due_policy", "invoice_number_prefix", "max_invoices_per_customer_per_day", "unmatched_name_policy")
     EVENT_DEDUPE_WINDOW_FIELD_NUMBER: _ClassVar[int]
     EVENT_LATENESS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_CUSTOMER_POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +79,7 @@ class MerchantSettings(_message.Message):
     PAST_DUE_POLICY_FIELD_NUMBER: _ClassVar[int]
     INVOICE_NUMBER_PREFIX_FIELD_NUMBER: _ClassVar[int]
     MAX_INVOICES_PER_CUSTOMER_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    UNMATCHED_NAME_POLICY_FIELD_NUMBER: _ClassVar[int]
     event_dedupe_window: _duration_pb2.Duration
     event_lateness: _duration_pb2.Duration
     unknown_customer_policy: UnknownEventPolicy
@@ -75,7 +87,8 @@ class MerchantSettings(_message.Message):
     past_due_policy: PastDuePolicy
     invoice_number_prefix: str
     max_invoices_per_customer_per_day: int
-    def __init__(self, event_dedupe_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., event_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., unknown_customer_policy: _Optional[_Union[UnknownEventPolicy, str]] = ..., invoice_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., past_due_policy: _Optional[_Union[PastDuePolicy, _Mapping]] = ..., invoice_number_prefix: _Optional[str] = ..., max_invoices_per_customer_per_day: _Optional[int] = ...) -> None: ...
+    unmatched_name_policy: UnmatchedNamePolicy
+    def __init__(self, event_dedupe_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., event_lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., unknown_customer_policy: _Optional[_Union[UnknownEventPolicy, str]] = ..., invoice_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., past_due_policy: _Optional[_Union[PastDuePolicy, _Mapping]] = ..., invoice_number_prefix: _Optional[str] = ..., max_invoices_per_customer_per_day: _Optional[int] = ..., unmatched_name_policy: _Optional[_Union[UnmatchedNamePolicy, str]] = ...) -> None: ...
 
 class PastDuePolicy(_message.Message):
     __slots__ = ("grace", "then", "downgrade_plan_id")

@@ -251,11 +251,23 @@ class ReplayRejectedEventsRequest(_message.Message):
     def __init__(self, idempotency_key: _Optional[str] = ..., rejected_event_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ReplayRejectedEventsResponse(_message.Message):
-    __slots__ = ("accepted_count", "deduplicated_count", "held_count")
+    __slots__ = ("accepted_count", "deduplicated_count", "held_count", "results")
     ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     DEDUPLICATED_COUNT_FIELD_NUMBER: _ClassVar[int]
     HELD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
     accepted_count: int
     deduplicated_count: int
     held_count: int
-    def __init__(self, accepted_count: _Optional[int] = ..., deduplicated_count: _Optional[int] = ..., held_count: _Optional[int] = ...) -> None: ...
+    results: _containers.RepeatedCompositeFieldContainer[ReplayedEvent]
+    def __init__(self, accepted_count: _Optional[int] = ..., deduplicated_count: _Optional[int] = ..., held_count: _Optional[int] = ..., results: _Optional[_Iterable[_Union[ReplayedEvent, _Mapping]]] = ...) -> None: ...
+
+class ReplayedEvent(_message.Message):
+    __slots__ = ("rejected_event_id", "outcome", "error")
+    REJECTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    rejected_event_id: str
+    outcome: _event_pb2.EventOutcome
+    error: _item_error_pb2.ItemError
+    def __init__(self, rejected_event_id: _Optional[str] = ..., outcome: _Optional[_Union[_event_pb2.EventOutcome, str]] = ..., error: _Optional[_Union[_item_error_pb2.ItemError, _Mapping]] = ...) -> None: ...

@@ -148,8 +148,9 @@ class IngestionServiceServicer:
     def VoidEvents(self, request, context):
         """VoidEvents makes events count no longer, by key or by filter.
 
-        The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-        invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+        The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+        is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+        not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,7 +159,8 @@ class IngestionServiceServicer:
     def ReplaceEvent(self, request, context):
         """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 
-        Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+        Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+        the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -183,7 +185,9 @@ class IngestionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevertBackfill(self, request, context):
-        """RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND.
+        """RevertBackfill takes all events of a backfill out again, open or closed.
+
+        Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -197,7 +201,7 @@ class IngestionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRejectedEvents(self, request, context):
-        """ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11).
+        """ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,7 +209,8 @@ class IngestionServiceServicer:
 
     def ReplayRejectedEvents(self, request, context):
         """ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-        timestamps; lateness is judged by when they first came.
+        timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+        nothing is replayed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

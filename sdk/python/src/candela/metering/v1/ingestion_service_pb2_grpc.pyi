@@ -62,13 +62,15 @@ class IngestionServiceStub:
     VoidEvents: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.VoidEventsRequest, _ingestion_service_pb2.VoidEventsResponse]
     """VoidEvents makes events count no longer, by key or by filter.
 
-    The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-    invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+    The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+    is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+    not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
     """
     ReplaceEvent: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplaceEventRequest, _ingestion_service_pb2.ReplaceEventResponse]
     """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 
-    Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+    Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+    the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
     """
     CreateBackfill: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.CreateBackfillRequest, _ingestion_service_pb2.CreateBackfillResponse]
     """CreateBackfill opens a backfill.
@@ -81,14 +83,18 @@ class IngestionServiceStub:
     EVENT_NOT_FOUND.
     """
     RevertBackfill: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.RevertBackfillRequest, _ingestion_service_pb2.RevertBackfillResponse]
-    """RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND."""
+    """RevertBackfill takes all events of a backfill out again, open or closed.
+
+    Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
+    """
     GetBackfill: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.GetBackfillRequest, _ingestion_service_pb2.GetBackfillResponse]
     """GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND."""
     ListRejectedEvents: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.ListRejectedEventsRequest, _ingestion_service_pb2.ListRejectedEventsResponse]
-    """ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11)."""
+    """ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11)."""
     ReplayRejectedEvents: _grpc.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplayRejectedEventsRequest, _ingestion_service_pb2.ReplayRejectedEventsResponse]
     """ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-    timestamps; lateness is judged by when they first came.
+    timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+    nothing is replayed.
     """
 
 @_typing.type_check_only
@@ -125,13 +131,15 @@ class IngestionServiceAsyncStub(IngestionServiceStub):
     VoidEvents: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.VoidEventsRequest, _ingestion_service_pb2.VoidEventsResponse]  # type: ignore[assignment]
     """VoidEvents makes events count no longer, by key or by filter.
 
-    The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-    invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+    The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+    is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+    not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
     """
     ReplaceEvent: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplaceEventRequest, _ingestion_service_pb2.ReplaceEventResponse]  # type: ignore[assignment]
     """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 
-    Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+    Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+    the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
     """
     CreateBackfill: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.CreateBackfillRequest, _ingestion_service_pb2.CreateBackfillResponse]  # type: ignore[assignment]
     """CreateBackfill opens a backfill.
@@ -144,14 +152,18 @@ class IngestionServiceAsyncStub(IngestionServiceStub):
     EVENT_NOT_FOUND.
     """
     RevertBackfill: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.RevertBackfillRequest, _ingestion_service_pb2.RevertBackfillResponse]  # type: ignore[assignment]
-    """RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND."""
+    """RevertBackfill takes all events of a backfill out again, open or closed.
+
+    Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
+    """
     GetBackfill: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.GetBackfillRequest, _ingestion_service_pb2.GetBackfillResponse]  # type: ignore[assignment]
     """GetBackfill returns one backfill. Fails with EVENT_NOT_FOUND."""
     ListRejectedEvents: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.ListRejectedEventsRequest, _ingestion_service_pb2.ListRejectedEventsResponse]  # type: ignore[assignment]
-    """ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11)."""
+    """ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11)."""
     ReplayRejectedEvents: _aio.UnaryUnaryMultiCallable[_ingestion_service_pb2.ReplayRejectedEventsRequest, _ingestion_service_pb2.ReplayRejectedEventsResponse]  # type: ignore[assignment]
     """ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-    timestamps; lateness is judged by when they first came.
+    timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+    nothing is replayed.
     """
 
 class IngestionServiceServicer:
@@ -210,8 +222,9 @@ class IngestionServiceServicer:
     ) -> _typing.Union[_ingestion_service_pb2.VoidEventsResponse, _abc.Awaitable[_ingestion_service_pb2.VoidEventsResponse]]:
         """VoidEvents makes events count no longer, by key or by filter.
 
-        The events stay, marked; usage, limits and draft invoices follow, and what was invoiced is adjusted on the next
-        invoice. Fails with EVENT_NOT_FOUND when a key is unknown; then nothing is voided.
+        The events stay, marked, and their keys stay taken; usage, limits and draft invoices follow, and what was invoiced
+        is adjusted on the next invoice. Fails with EVENT_NOT_FOUND when a key is unknown or of an event whose backfill is
+        not applied, and with INVALID_FIELD for a filter that matches more than 20000 events; then nothing is voided.
         """
 
     def ReplaceEvent(
@@ -221,7 +234,8 @@ class IngestionServiceServicer:
     ) -> _typing.Union[_ingestion_service_pb2.ReplaceEventResponse, _abc.Awaitable[_ingestion_service_pb2.ReplaceEventResponse]]:
         """ReplaceEvent voids one event and records another for the same customer in its place, atomically.
 
-        Fails with EVENT_NOT_FOUND, EVENT_KEY_CONFLICT and the reasons of RecordEvent.
+        Both keys stay taken. Fails with EVENT_NOT_FOUND, also when the old one counts no longer, EVENT_KEY_CONFLICT when
+        the new key is taken, and the reasons of RecordEvent but EVENT_TOO_LATE.
         """
 
     def CreateBackfill(
@@ -249,7 +263,10 @@ class IngestionServiceServicer:
         request: _ingestion_service_pb2.RevertBackfillRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingestion_service_pb2.RevertBackfillResponse, _abc.Awaitable[_ingestion_service_pb2.RevertBackfillResponse]]:
-        """RevertBackfill takes all events of a backfill out again, open or closed. Fails with EVENT_NOT_FOUND."""
+        """RevertBackfill takes all events of a backfill out again, open or closed.
+
+        Their keys are free then, so that the same events can be sent into another backfill. Fails with EVENT_NOT_FOUND.
+        """
 
     def GetBackfill(
         self,
@@ -263,7 +280,7 @@ class IngestionServiceServicer:
         request: _ingestion_service_pb2.ListRejectedEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingestion_service_pb2.ListRejectedEventsResponse, _abc.Awaitable[_ingestion_service_pb2.ListRejectedEventsResponse]]:
-        """ListRejectedEvents returns the events that were kept apart, oldest first (EVT-11)."""
+        """ListRejectedEvents returns the events that were kept apart, oldest first; each is kept for 30 days (EVT-11)."""
 
     def ReplayRejectedEvents(
         self,
@@ -271,7 +288,8 @@ class IngestionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_ingestion_service_pb2.ReplayRejectedEventsResponse, _abc.Awaitable[_ingestion_service_pb2.ReplayRejectedEventsResponse]]:
         """ReplayRejectedEvents sends events that were kept apart through ingestion again, with their own keys and
-        timestamps; lateness is judged by when they first came.
+        timestamps; lateness is judged by when they first came. Fails with EVENT_NOT_FOUND when an id is unknown; then
+        nothing is replayed.
         """
 
 def add_IngestionServiceServicer_to_server(servicer: IngestionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

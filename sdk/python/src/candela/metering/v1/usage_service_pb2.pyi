@@ -13,16 +13,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetUsageRequest(_message.Message):
-    __slots__ = ("customer", "user", "metrics", "window")
+    __slots__ = ("customer", "user", "everyone", "metrics", "window")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
+    EVERYONE_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     customer: _customer_pb2.CustomerRef
     user: _user_pb2.UserRef
+    everyone: bool
     metrics: _containers.RepeatedCompositeFieldContainer[_metric_pb2.MetricRef]
     window: _interval_pb2.Interval
-    def __init__(self, customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., user: _Optional[_Union[_user_pb2.UserRef, _Mapping]] = ..., metrics: _Optional[_Iterable[_Union[_metric_pb2.MetricRef, _Mapping]]] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ...) -> None: ...
+    def __init__(self, customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., user: _Optional[_Union[_user_pb2.UserRef, _Mapping]] = ..., everyone: _Optional[bool] = ..., metrics: _Optional[_Iterable[_Union[_metric_pb2.MetricRef, _Mapping]]] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ...) -> None: ...
 
 class GetUsageResponse(_message.Message):
     __slots__ = ("customer_id", "user_id", "window", "usages")
@@ -37,24 +39,28 @@ class GetUsageResponse(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., user_id: _Optional[str] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., usages: _Optional[_Iterable[_Union[_usage_pb2.MetricUsage, _Mapping]]] = ...) -> None: ...
 
 class QueryUsageRequest(_message.Message):
-    __slots__ = ("customer", "user", "metric", "window", "bucket_size", "time_zone", "grouped", "groups")
+    __slots__ = ("customer", "user", "everyone", "metric", "window", "bucket_size", "time_zone", "grouped", "groups", "filters")
     CUSTOMER_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
+    EVERYONE_FIELD_NUMBER: _ClassVar[int]
     METRIC_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     BUCKET_SIZE_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     GROUPED_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
     customer: _customer_pb2.CustomerRef
     user: _user_pb2.UserRef
+    everyone: bool
     metric: _metric_pb2.MetricRef
     window: _interval_pb2.Interval
     bucket_size: _usage_pb2.BucketSize
     time_zone: str
     grouped: bool
     groups: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., user: _Optional[_Union[_user_pb2.UserRef, _Mapping]] = ..., metric: _Optional[_Union[_metric_pb2.MetricRef, _Mapping]] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., bucket_size: _Optional[_Union[_usage_pb2.BucketSize, str]] = ..., time_zone: _Optional[str] = ..., grouped: _Optional[bool] = ..., groups: _Optional[_Iterable[str]] = ...) -> None: ...
+    filters: _containers.RepeatedCompositeFieldContainer[_metric_pb2.PropertyFilter]
+    def __init__(self, customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., user: _Optional[_Union[_user_pb2.UserRef, _Mapping]] = ..., everyone: _Optional[bool] = ..., metric: _Optional[_Union[_metric_pb2.MetricRef, _Mapping]] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., bucket_size: _Optional[_Union[_usage_pb2.BucketSize, str]] = ..., time_zone: _Optional[str] = ..., grouped: _Optional[bool] = ..., groups: _Optional[_Iterable[str]] = ..., filters: _Optional[_Iterable[_Union[_metric_pb2.PropertyFilter, _Mapping]]] = ...) -> None: ...
 
 class QueryUsageResponse(_message.Message):
     __slots__ = ("customer_id", "user_id", "metric_id", "buckets", "fill_status")

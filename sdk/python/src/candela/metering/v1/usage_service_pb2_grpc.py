@@ -81,7 +81,7 @@ class UsageServiceServicer:
     """
 
     def GetUsage(self, request, context):
-        """GetUsage returns the usage of a customer or a user over one window, per metric.
+        """GetUsage returns the usage of a customer, a user or everyone over one window, per metric.
 
         Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND, METRIC_NOT_FOUND and INVALID_FIELD for a window that is empty or
         longer than 1100 days.
@@ -100,17 +100,21 @@ class UsageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key. Fails with
-        CUSTOMER_NOT_FOUND.
+        """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
+
+        A page looks through at most 50,000 events for those that are wanted, so one may be short or empty and still name
+        a next page. Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND and INVALID_FIELD for a user of another customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PreviewMetric(self, request, context):
-        """PreviewMetric evaluates a metric that is not saved yet over events that are there.
+        """PreviewMetric evaluates a metric that is not saved yet over events that are there, exactly as it would measure
+        them once it is saved.
 
-        Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD.
+        Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD, also when the window holds more than 1,000,000
+        events of the metric's names: ask for a shorter one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +123,8 @@ class UsageServiceServicer:
     def FillMetric(self, request, context):
         """FillMetric starts the job that reads history into a metric; a running one is returned instead (EVT-10).
 
+        A new metric is filled without being asked for. Until a fill is done, usage of what it has not read yet is taken
+        from the events themselves: exact, only slower. A metric that is filled again is answered as before meanwhile.
         Fails with METRIC_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -37,7 +37,7 @@ class UsageServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> UsageServiceAsyncStub: ...
     GetUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.GetUsageRequest, _usage_service_pb2.GetUsageResponse]
-    """GetUsage returns the usage of a customer or a user over one window, per metric.
+    """GetUsage returns the usage of a customer, a user or everyone over one window, per metric.
 
     Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND, METRIC_NOT_FOUND and INVALID_FIELD for a window that is empty or
     longer than 1100 days.
@@ -48,17 +48,23 @@ class UsageServiceStub:
     Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
     """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.ListEventsRequest, _usage_service_pb2.ListEventsResponse]
-    """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key. Fails with
-    CUSTOMER_NOT_FOUND.
+    """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
+
+    A page looks through at most 50,000 events for those that are wanted, so one may be short or empty and still name
+    a next page. Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND and INVALID_FIELD for a user of another customer.
     """
     PreviewMetric: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.PreviewMetricRequest, _usage_service_pb2.PreviewMetricResponse]
-    """PreviewMetric evaluates a metric that is not saved yet over events that are there.
+    """PreviewMetric evaluates a metric that is not saved yet over events that are there, exactly as it would measure
+    them once it is saved.
 
-    Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD.
+    Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD, also when the window holds more than 1,000,000
+    events of the metric's names: ask for a shorter one.
     """
     FillMetric: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.FillMetricRequest, _usage_service_pb2.FillMetricResponse]
     """FillMetric starts the job that reads history into a metric; a running one is returned instead (EVT-10).
 
+    A new metric is filled without being asked for. Until a fill is done, usage of what it has not read yet is taken
+    from the events themselves: exact, only slower. A metric that is filled again is answered as before meanwhile.
     Fails with METRIC_NOT_FOUND.
     """
     GetMetricFill: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.GetMetricFillRequest, _usage_service_pb2.GetMetricFillResponse]
@@ -75,7 +81,7 @@ class UsageServiceAsyncStub(UsageServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.GetUsageRequest, _usage_service_pb2.GetUsageResponse]  # type: ignore[assignment]
-    """GetUsage returns the usage of a customer or a user over one window, per metric.
+    """GetUsage returns the usage of a customer, a user or everyone over one window, per metric.
 
     Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND, METRIC_NOT_FOUND and INVALID_FIELD for a window that is empty or
     longer than 1100 days.
@@ -86,17 +92,23 @@ class UsageServiceAsyncStub(UsageServiceStub):
     Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.ListEventsRequest, _usage_service_pb2.ListEventsResponse]  # type: ignore[assignment]
-    """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key. Fails with
-    CUSTOMER_NOT_FOUND.
+    """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
+
+    A page looks through at most 50,000 events for those that are wanted, so one may be short or empty and still name
+    a next page. Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND and INVALID_FIELD for a user of another customer.
     """
     PreviewMetric: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.PreviewMetricRequest, _usage_service_pb2.PreviewMetricResponse]  # type: ignore[assignment]
-    """PreviewMetric evaluates a metric that is not saved yet over events that are there.
+    """PreviewMetric evaluates a metric that is not saved yet over events that are there, exactly as it would measure
+    them once it is saved.
 
-    Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD.
+    Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD, also when the window holds more than 1,000,000
+    events of the metric's names: ask for a shorter one.
     """
     FillMetric: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.FillMetricRequest, _usage_service_pb2.FillMetricResponse]  # type: ignore[assignment]
     """FillMetric starts the job that reads history into a metric; a running one is returned instead (EVT-10).
 
+    A new metric is filled without being asked for. Until a fill is done, usage of what it has not read yet is taken
+    from the events themselves: exact, only slower. A metric that is filled again is answered as before meanwhile.
     Fails with METRIC_NOT_FOUND.
     """
     GetMetricFill: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.GetMetricFillRequest, _usage_service_pb2.GetMetricFillResponse]  # type: ignore[assignment]
@@ -115,7 +127,7 @@ class UsageServiceServicer:
         request: _usage_service_pb2.GetUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_service_pb2.GetUsageResponse, _abc.Awaitable[_usage_service_pb2.GetUsageResponse]]:
-        """GetUsage returns the usage of a customer or a user over one window, per metric.
+        """GetUsage returns the usage of a customer, a user or everyone over one window, per metric.
 
         Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND, METRIC_NOT_FOUND and INVALID_FIELD for a window that is empty or
         longer than 1100 days.
@@ -136,8 +148,10 @@ class UsageServiceServicer:
         request: _usage_service_pb2.ListEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_service_pb2.ListEventsResponse, _abc.Awaitable[_usage_service_pb2.ListEventsResponse]]:
-        """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key. Fails with
-        CUSTOMER_NOT_FOUND.
+        """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
+
+        A page looks through at most 50,000 events for those that are wanted, so one may be short or empty and still name
+        a next page. Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND and INVALID_FIELD for a user of another customer.
         """
 
     def PreviewMetric(
@@ -145,9 +159,11 @@ class UsageServiceServicer:
         request: _usage_service_pb2.PreviewMetricRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_service_pb2.PreviewMetricResponse, _abc.Awaitable[_usage_service_pb2.PreviewMetricResponse]]:
-        """PreviewMetric evaluates a metric that is not saved yet over events that are there.
+        """PreviewMetric evaluates a metric that is not saved yet over events that are there, exactly as it would measure
+        them once it is saved.
 
-        Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD.
+        Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD, also when the window holds more than 1,000,000
+        events of the metric's names: ask for a shorter one.
         """
 
     def FillMetric(
@@ -157,6 +173,8 @@ class UsageServiceServicer:
     ) -> _typing.Union[_usage_service_pb2.FillMetricResponse, _abc.Awaitable[_usage_service_pb2.FillMetricResponse]]:
         """FillMetric starts the job that reads history into a metric; a running one is returned instead (EVT-10).
 
+        A new metric is filled without being asked for. Until a fill is done, usage of what it has not read yet is taken
+        from the events themselves: exact, only slower. A metric that is filled again is answered as before meanwhile.
         Fails with METRIC_NOT_FOUND.
         """
 

@@ -27,7 +27,7 @@ from candela.type.v1 import money_pb2 as candela_dot_type_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'candela/subscription/v1/migration.proto\x12\x17\x63\x61ndela.subscription.v1\x1a*candela/subscription/v1/subscription.proto\x1a\x1b\x63\x61ndela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x03\n\tMigration\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1c\n\x14\x66rom_plan_version_id\x18\x02 \x01(\t\x12\x1a\n\x12to_plan_version_id\x18\x03 \x01(\t\x12\x38\n\x06\x66ilter\x18\x04 \x01(\x0b\x32(.candela.subscription.v1.MigrationFilter\x12\x34\n\x04when\x18\x05 \x01(\x0e\x32&.candela.subscription.v1.EffectiveTime\x12=\n\tproration\x18\x06 \x01(\x0e\x32*.candela.subscription.v1.ProrationBehavior\x12\x38\n\x06status\x18\x07 \x01(\x0e\x32(.candela.subscription.v1.MigrationStatus\x12\x13\n\x0btotal_count\x18\x08 \x01(\x03\x12\x12\n\ndone_count\x18\t \x01(\x03\x12\x14\n\x0c\x66\x61iled_count\x18\n \x01(\x03\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"T\n\x0fMigrationFilter\x12\x18\n\x10subscription_ids\x18\x01 \x03(\t\x12\x14\n\x0c\x63ustomer_ids\x18\x02 \x03(\t\x12\x11\n\tprice_ids\x18\x03 \x03(\t\"\xa9\x01\n\x0fMigrationResult\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12:\n\x07outcome\x18\x02 \x01(\x0e\x32).candela.subscription.v1.MigrationOutcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x31\n\x11\x61mount_difference\x18\x04 \x01(\x0b\x32\x16.candela.type.v1.Money*\x8b\x01\n\x0fMigrationStatus\x12 \n\x1cMIGRATION_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18MIGRATION_STATUS_RUNNING\x10\x01\x12\x19\n\x15MIGRATION_STATUS_DONE\x10\x02\x12\x1d\n\x19MIGRATION_STATUS_CANCELED\x10\x03*\xb0\x01\n\x10MigrationOutcome\x12!\n\x1dMIGRATION_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n\x19MIGRATION_OUTCOME_PENDING\x10\x01\x12\x1b\n\x17MIGRATION_OUTCOME_MOVED\x10\x02\x12\x1f\n\x1bMIGRATION_OUTCOME_SCHEDULED\x10\x03\x12\x1c\n\x18MIGRATION_OUTCOME_FAILED\x10\x04\x42VZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'candela/subscription/v1/migration.proto\x12\x17\x63\x61ndela.subscription.v1\x1a*candela/subscription/v1/subscription.proto\x1a\x1b\x63\x61ndela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x04\n\tMigration\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1c\n\x14\x66rom_plan_version_id\x18\x02 \x01(\t\x12\x1a\n\x12to_plan_version_id\x18\x03 \x01(\t\x12\x38\n\x06\x66ilter\x18\x04 \x01(\x0b\x32(.candela.subscription.v1.MigrationFilter\x12\x34\n\x04when\x18\x05 \x01(\x0e\x32&.candela.subscription.v1.EffectiveTime\x12=\n\tproration\x18\x06 \x01(\x0e\x32*.candela.subscription.v1.ProrationBehavior\x12\x38\n\x06status\x18\x07 \x01(\x0e\x32(.candela.subscription.v1.MigrationStatus\x12\x13\n\x0btotal_count\x18\x08 \x01(\x03\x12\x12\n\ndone_count\x18\t \x01(\x03\x12\x14\n\x0c\x66\x61iled_count\x18\n \x01(\x03\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"T\n\x0fMigrationFilter\x12\x18\n\x10subscription_ids\x18\x01 \x03(\t\x12\x14\n\x0c\x63ustomer_ids\x18\x02 \x03(\t\x12\x11\n\tprice_ids\x18\x03 \x03(\t\"\xa9\x01\n\x0fMigrationResult\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12:\n\x07outcome\x18\x02 \x01(\x0e\x32).candela.subscription.v1.MigrationOutcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x31\n\x11\x61mount_difference\x18\x04 \x01(\x0b\x32\x16.candela.type.v1.Money*\x8b\x01\n\x0fMigrationStatus\x12 \n\x1cMIGRATION_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18MIGRATION_STATUS_RUNNING\x10\x01\x12\x19\n\x15MIGRATION_STATUS_DONE\x10\x02\x12\x1d\n\x19MIGRATION_STATUS_CANCELED\x10\x03*\xb0\x01\n\x10MigrationOutcome\x12!\n\x1dMIGRATION_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n\x19MIGRATION_OUTCOME_PENDING\x10\x01\x12\x1b\n\x17MIGRATION_OUTCOME_MOVED\x10\x02\x12\x1f\n\x1bMIGRATION_OUTCOME_SCHEDULED\x10\x03\x12\x1c\n\x18MIGRATION_OUTCOME_FAILED\x10\x04\x42VZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,14 +35,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.subscription.v1.mig
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1'
-  _globals['_MIGRATIONSTATUS']._serialized_start=907
-  _globals['_MIGRATIONSTATUS']._serialized_end=1046
-  _globals['_MIGRATIONOUTCOME']._serialized_start=1049
-  _globals['_MIGRATIONOUTCOME']._serialized_end=1225
+  _globals['_MIGRATIONSTATUS']._serialized_start=957
+  _globals['_MIGRATIONSTATUS']._serialized_end=1096
+  _globals['_MIGRATIONOUTCOME']._serialized_start=1099
+  _globals['_MIGRATIONOUTCOME']._serialized_end=1275
   _globals['_MIGRATION']._serialized_start=175
-  _globals['_MIGRATION']._serialized_end=646
-  _globals['_MIGRATIONFILTER']._serialized_start=648
-  _globals['_MIGRATIONFILTER']._serialized_end=732
-  _globals['_MIGRATIONRESULT']._serialized_start=735
-  _globals['_MIGRATIONRESULT']._serialized_end=904
+  _globals['_MIGRATION']._serialized_end=696
+  _globals['_MIGRATIONFILTER']._serialized_start=698
+  _globals['_MIGRATIONFILTER']._serialized_end=782
+  _globals['_MIGRATIONRESULT']._serialized_start=785
+  _globals['_MIGRATIONRESULT']._serialized_end=954
 # @@protoc_insertion_point(module_scope)

@@ -37,7 +37,7 @@ MIGRATION_OUTCOME_SCHEDULED: MigrationOutcome
 MIGRATION_OUTCOME_FAILED: MigrationOutcome
 
 class Migration(_message.Message):
-    __slots__ = ("id", "from_plan_version_id", "to_plan_version_id", "filter", "when", "proration", "status", "total_count", "done_count", "failed_count", "created_at", "ended_at")
+    __slots__ = ("id", "from_plan_version_id", "to_plan_version_id", "filter", "when", "proration", "status", "total_count", "done_count", "failed_count", "created_at", "ended_at", "effective_at")
     ID_FIELD_NUMBER: _ClassVar[int]
     FROM_PLAN_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
     TO_PLAN_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +50,7 @@ class Migration(_message.Message):
     FAILED_COUNT_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_AT_FIELD_NUMBER: _ClassVar[int]
     id: str
     from_plan_version_id: str
     to_plan_version_id: str
@@ -62,7 +63,8 @@ class Migration(_message.Message):
     failed_count: int
     created_at: _timestamp_pb2.Timestamp
     ended_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., from_plan_version_id: _Optional[str] = ..., to_plan_version_id: _Optional[str] = ..., filter: _Optional[_Union[MigrationFilter, _Mapping]] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., status: _Optional[_Union[MigrationStatus, str]] = ..., total_count: _Optional[int] = ..., done_count: _Optional[int] = ..., failed_count: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    effective_at: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., from_plan_version_id: _Optional[str] = ..., to_plan_version_id: _Optional[str] = ..., filter: _Optional[_Union[MigrationFilter, _Mapping]] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., status: _Optional[_Union[MigrationStatus, str]] = ..., total_count: _Optional[int] = ..., done_count: _Optional[int] = ..., failed_count: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class MigrationFilter(_message.Message):
     __slots__ = ("subscription_ids", "customer_ids", "price_ids")

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from candela.subscription.v1 import migration_pb2 as candela_dot_subscription_dot_v1_dot_migration__pb2
 from candela.subscription.v1 import subscription_pb2 as candela_dot_subscription_dot_v1_dot_subscription__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/candela/subscription/v1/migration_service.proto\x12\x17\x63\x61ndela.subscription.v1\x1a\'candela/subscription/v1/migration.proto\x1a*candela/subscription/v1/subscription.proto\"\xa9\x02\n\x17PreviewMigrationRequest\x12\x1c\n\x14\x66rom_plan_version_id\x18\x01 \x01(\t\x12\x1a\n\x12to_plan_version_id\x18\x02 \x01(\t\x12\x38\n\x06\x66ilter\x18\x03 \x01(\x0b\x32(.candela.subscription.v1.MigrationFilter\x12\x34\n\x04when\x18\x04 \x01(\x0e\x32&.candela.subscription.v1.EffectiveTime\x12=\n\tproration\x18\x05 \x01(\x0e\x32*.candela.subscription.v1.ProrationBehavior\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\"\x83\x01\n\x18PreviewMigrationResponse\x12\x13\n\x0btotal_count\x18\x01 \x01(\x03\x12\x39\n\x07results\x18\x02 \x03(\x0b\x32(.candela.subscription.v1.MigrationResult\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x9a\x02\n\x16\x43reateMigrationRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x1c\n\x14\x66rom_plan_version_id\x18\x02 \x01(\t\x12\x1a\n\x12to_plan_version_id\x18\x03 \x01(\t\x12\x38\n\x06\x66ilter\x18\x04 \x01(\x0b\x32(.candela.subscription.v1.MigrationFilter\x12\x34\n\x04when\x18\x05 \x01(\x0e\x32&.candela.subscription.v1.EffectiveTime\x12=\n\tproration\x18\x06 \x01(\x0e\x32*.candela.subscription.v1.ProrationBehavior\"P\n\x17\x43reateMigrationResponse\x12\x35\n\tmigration\x18\x01 \x01(\x0b\x32\".candela.subscription.v1.Migration\"+\n\x13GetMigrationRequest\x12\x14\n\x0cmigration_id\x18\x01 \x01(\t\"M\n\x14GetMigrationResponse\x12\x35\n\tmigration\x18\x01 \x01(\x0b\x32\".candela.subscription.v1.Migration\">\n\x15ListMigrationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x16ListMigrationsResponse\x12\x36\n\nmigrations\x18\x01 \x03(\x0b\x32\".candela.subscription.v1.Migration\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x97\x01\n\x1bListMigrationResultsRequest\x12\x14\n\x0cmigration_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12;\n\x08outcomes\x18\x04 \x03(\x0e\x32).candela.subscription.v1.MigrationOutcome\"r\n\x1cListMigrationResultsResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.candela.subscription.v1.MigrationResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x16\x43\x61ncelMigrationRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x14\n\x0cmigration_id\x18\x02 \x01(\t\"P\n\x17\x43\x61ncelMigrationResponse\x12\x35\n\tmigration\x18\x01 \x01(\x0b\x32\".candela.subscription.v1.Migration2\xf1\x05\n\x10MigrationService\x12|\n\x10PreviewMigration\x12\x30.candela.subscription.v1.PreviewMigrationRequest\x1a\x31.candela.subscription.v1.PreviewMigrationResponse\"\x03\x90\x02\x01\x12t\n\x0f\x43reateMigration\x12/.candela.subscription.v1.CreateMigrationRequest\x1a\x30.candela.subscription.v1.CreateMigrationResponse\x12p\n\x0cGetMigration\x12,.candela.subscription.v1.GetMigrationRequest\x1a-.candela.subscription.v1.GetMigrationResponse\"\x03\x90\x02\x01\x12v\n\x0eListMigrations\x12..candela.subscription.v1.ListMigrationsRequest\x1a/.candela.subscription.v1.ListMigrationsResponse\"\x03\x90\x02\x01\x12\x88\x01\n\x14ListMigrationResults\x12\x34.candela.subscription.v1.ListMigrationResultsRequest\x1a\x35.candela.subscription.v1.ListMigrationResultsResponse\"\x03\x90\x02\x01\x12t\n\x0f\x43\x61ncelMigration\x12/.candela.subscription.v1.CancelMigrationRequest\x1a\x30.candela.subscription.v1.CancelMigrationResponseBVZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/candela/subscription/v1/migration_service.proto\x12\x17\x63\x61ndela.subscription.v1\x1a\'candela/subscription/v1/migration.proto\x1a*candela/subscription/v1/subscription.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x02\n\x17PreviewMigrationRequest\x12\x1c\n\x14\x66rom_plan_version_id\x18\x01 \x01(\t\x12\x1a\n\x12to_plan_version_id\x18\x02 \x01(\t\x12\x38\n\x06\x66ilter\x18\x03 \x01(\x0b\x32(.candela.subscription.v1.MigrationFilter\x12\x34\n\x04when\x18\x04 \x01(\x0e\x32&.candela.subscription.v1.EffectiveTime\x12=\n\tproration\x18\x05 \x01(\x0e\x32*.candela.subscription.v1.ProrationBehavior\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x18PreviewMigrationResponse\x12\x13\n\x0btotal_count\x18\x01 \x01(\x03\x12\x39\n\x07results\x18\x02 \x03(\x0b\x32(.candela.subscription.v1.MigrationResult\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\xcc\x02\n\x16\x43reateMigrationRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x1c\n\x14\x66rom_plan_version_id\x18\x02 \x01(\t\x12\x1a\n\x12to_plan_version_id\x18\x03 \x01(\t\x12\x38\n\x06\x66ilter\x18\x04 \x01(\x0b\x32(.candela.subscription.v1.MigrationFilter\x12\x34\n\x04when\x18\x05 \x01(\x0e\x32&.candela.subscription.v1.EffectiveTime\x12=\n\tproration\x18\x06 \x01(\x0e\x32*.candela.subscription.v1.ProrationBehavior\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x17\x43reateMigrationResponse\x12\x35\n\tmigration\x18\x01 \x01(\x0b\x32\".candela.subscription.v1.Migration\"+\n\x13GetMigrationRequest\x12\x14\n\x0cmigration_id\x18\x01 \x01(\t\"M\n\x14GetMigrationResponse\x12\x35\n\tmigration\x18\x01 \x01(\x0b\x32\".candela.subscription.v1.Migration\">\n\x15ListMigrationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x16ListMigrationsResponse\x12\x36\n\nmigrations\x18\x01 \x03(\x0b\x32\".candela.subscription.v1.Migration\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x97\x01\n\x1bListMigrationResultsRequest\x12\x14\n\x0cmigration_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12;\n\x08outcomes\x18\x04 \x03(\x0e\x32).candela.subscription.v1.MigrationOutcome\"r\n\x1cListMigrationResultsResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.candela.subscription.v1.MigrationResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x16\x43\x61ncelMigrationRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x14\n\x0cmigration_id\x18\x02 \x01(\t\"P\n\x17\x43\x61ncelMigrationResponse\x12\x35\n\tmigration\x18\x01 \x01(\x0b\x32\".candela.subscription.v1.Migration2\xf1\x05\n\x10MigrationService\x12|\n\x10PreviewMigration\x12\x30.candela.subscription.v1.PreviewMigrationRequest\x1a\x31.candela.subscription.v1.PreviewMigrationResponse\"\x03\x90\x02\x01\x12t\n\x0f\x43reateMigration\x12/.candela.subscription.v1.CreateMigrationRequest\x1a\x30.candela.subscription.v1.CreateMigrationResponse\x12p\n\x0cGetMigration\x12,.candela.subscription.v1.GetMigrationRequest\x1a-.candela.subscription.v1.GetMigrationResponse\"\x03\x90\x02\x01\x12v\n\x0eListMigrations\x12..candela.subscription.v1.ListMigrationsRequest\x1a/.candela.subscription.v1.ListMigrationsResponse\"\x03\x90\x02\x01\x12\x88\x01\n\x14ListMigrationResults\x12\x34.candela.subscription.v1.ListMigrationResultsRequest\x1a\x35.candela.subscription.v1.ListMigrationResultsResponse\"\x03\x90\x02\x01\x12t\n\x0f\x43\x61ncelMigration\x12/.candela.subscription.v1.CancelMigrationRequest\x1a\x30.candela.subscription.v1.CancelMigrationResponseBVZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,30 +43,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MIGRATIONSERVICE'].methods_by_name['ListMigrations']._serialized_options = b'\220\002\001'
   _globals['_MIGRATIONSERVICE'].methods_by_name['ListMigrationResults']._loaded_options = None
   _globals['_MIGRATIONSERVICE'].methods_by_name['ListMigrationResults']._serialized_options = b'\220\002\001'
-  _globals['_PREVIEWMIGRATIONREQUEST']._serialized_start=162
-  _globals['_PREVIEWMIGRATIONREQUEST']._serialized_end=459
-  _globals['_PREVIEWMIGRATIONRESPONSE']._serialized_start=462
-  _globals['_PREVIEWMIGRATIONRESPONSE']._serialized_end=593
-  _globals['_CREATEMIGRATIONREQUEST']._serialized_start=596
-  _globals['_CREATEMIGRATIONREQUEST']._serialized_end=878
-  _globals['_CREATEMIGRATIONRESPONSE']._serialized_start=880
-  _globals['_CREATEMIGRATIONRESPONSE']._serialized_end=960
-  _globals['_GETMIGRATIONREQUEST']._serialized_start=962
-  _globals['_GETMIGRATIONREQUEST']._serialized_end=1005
-  _globals['_GETMIGRATIONRESPONSE']._serialized_start=1007
-  _globals['_GETMIGRATIONRESPONSE']._serialized_end=1084
-  _globals['_LISTMIGRATIONSREQUEST']._serialized_start=1086
-  _globals['_LISTMIGRATIONSREQUEST']._serialized_end=1148
-  _globals['_LISTMIGRATIONSRESPONSE']._serialized_start=1150
-  _globals['_LISTMIGRATIONSRESPONSE']._serialized_end=1255
-  _globals['_LISTMIGRATIONRESULTSREQUEST']._serialized_start=1258
-  _globals['_LISTMIGRATIONRESULTSREQUEST']._serialized_end=1409
-  _globals['_LISTMIGRATIONRESULTSRESPONSE']._serialized_start=1411
-  _globals['_LISTMIGRATIONRESULTSRESPONSE']._serialized_end=1525
-  _globals['_CANCELMIGRATIONREQUEST']._serialized_start=1527
-  _globals['_CANCELMIGRATIONREQUEST']._serialized_end=1598
-  _globals['_CANCELMIGRATIONRESPONSE']._serialized_start=1600
-  _globals['_CANCELMIGRATIONRESPONSE']._serialized_end=1680
-  _globals['_MIGRATIONSERVICE']._serialized_start=1683
-  _globals['_MIGRATIONSERVICE']._serialized_end=2436
+  _globals['_PREVIEWMIGRATIONREQUEST']._serialized_start=195
+  _globals['_PREVIEWMIGRATIONREQUEST']._serialized_end=542
+  _globals['_PREVIEWMIGRATIONRESPONSE']._serialized_start=545
+  _globals['_PREVIEWMIGRATIONRESPONSE']._serialized_end=676
+  _globals['_CREATEMIGRATIONREQUEST']._serialized_start=679
+  _globals['_CREATEMIGRATIONREQUEST']._serialized_end=1011
+  _globals['_CREATEMIGRATIONRESPONSE']._serialized_start=1013
+  _globals['_CREATEMIGRATIONRESPONSE']._serialized_end=1093
+  _globals['_GETMIGRATIONREQUEST']._serialized_start=1095
+  _globals['_GETMIGRATIONREQUEST']._serialized_end=1138
+  _globals['_GETMIGRATIONRESPONSE']._serialized_start=1140
+  _globals['_GETMIGRATIONRESPONSE']._serialized_end=1217
+  _globals['_LISTMIGRATIONSREQUEST']._serialized_start=1219
+  _globals['_LISTMIGRATIONSREQUEST']._serialized_end=1281
+  _globals['_LISTMIGRATIONSRESPONSE']._serialized_start=1283
+  _globals['_LISTMIGRATIONSRESPONSE']._serialized_end=1388
+  _globals['_LISTMIGRATIONRESULTSREQUEST']._serialized_start=1391
+  _globals['_LISTMIGRATIONRESULTSREQUEST']._serialized_end=1542
+  _globals['_LISTMIGRATIONRESULTSRESPONSE']._serialized_start=1544
+  _globals['_LISTMIGRATIONRESULTSRESPONSE']._serialized_end=1658
+  _globals['_CANCELMIGRATIONREQUEST']._serialized_start=1660
+  _globals['_CANCELMIGRATIONREQUEST']._serialized_end=1731
+  _globals['_CANCELMIGRATIONRESPONSE']._serialized_start=1733
+  _globals['_CANCELMIGRATIONRESPONSE']._serialized_end=1813
+  _globals['_MIGRATIONSERVICE']._serialized_start=1816
+  _globals['_MIGRATIONSERVICE']._serialized_end=2569
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,8 @@
+import datetime
+
 from candela.subscription.v1 import migration_pb2 as _migration_pb2
 from candela.subscription.v1 import subscription_pb2 as _subscription_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -9,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PreviewMigrationRequest(_message.Message):
-    __slots__ = ("from_plan_version_id", "to_plan_version_id", "filter", "when", "proration", "page_size", "page_token")
+    __slots__ = ("from_plan_version_id", "to_plan_version_id", "filter", "when", "proration", "page_size", "page_token", "effective_at")
     FROM_PLAN_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
     TO_PLAN_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +20,7 @@ class PreviewMigrationRequest(_message.Message):
     PRORATION_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_AT_FIELD_NUMBER: _ClassVar[int]
     from_plan_version_id: str
     to_plan_version_id: str
     filter: _migration_pb2.MigrationFilter
@@ -24,7 +28,8 @@ class PreviewMigrationRequest(_message.Message):
     proration: _subscription_pb2.ProrationBehavior
     page_size: int
     page_token: str
-    def __init__(self, from_plan_version_id: _Optional[str] = ..., to_plan_version_id: _Optional[str] = ..., filter: _Optional[_Union[_migration_pb2.MigrationFilter, _Mapping]] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    effective_at: _timestamp_pb2.Timestamp
+    def __init__(self, from_plan_version_id: _Optional[str] = ..., to_plan_version_id: _Optional[str] = ..., filter: _Optional[_Union[_migration_pb2.MigrationFilter, _Mapping]] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PreviewMigrationResponse(_message.Message):
     __slots__ = ("total_count", "results", "next_page_token")
@@ -37,20 +42,22 @@ class PreviewMigrationResponse(_message.Message):
     def __init__(self, total_count: _Optional[int] = ..., results: _Optional[_Iterable[_Union[_migration_pb2.MigrationResult, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class CreateMigrationRequest(_message.Message):
-    __slots__ = ("idempotency_key", "from_plan_version_id", "to_plan_version_id", "filter", "when", "proration")
+    __slots__ = ("idempotency_key", "from_plan_version_id", "to_plan_version_id", "filter", "when", "proration", "effective_at")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     FROM_PLAN_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
     TO_PLAN_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     WHEN_FIELD_NUMBER: _ClassVar[int]
     PRORATION_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_AT_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     from_plan_version_id: str
     to_plan_version_id: str
     filter: _migration_pb2.MigrationFilter
     when: _subscription_pb2.EffectiveTime
     proration: _subscription_pb2.ProrationBehavior
-    def __init__(self, idempotency_key: _Optional[str] = ..., from_plan_version_id: _Optional[str] = ..., to_plan_version_id: _Optional[str] = ..., filter: _Optional[_Union[_migration_pb2.MigrationFilter, _Mapping]] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ...) -> None: ...
+    effective_at: _timestamp_pb2.Timestamp
+    def __init__(self, idempotency_key: _Optional[str] = ..., from_plan_version_id: _Optional[str] = ..., to_plan_version_id: _Optional[str] = ..., filter: _Optional[_Union[_migration_pb2.MigrationFilter, _Mapping]] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CreateMigrationResponse(_message.Message):
     __slots__ = ("migration",)

@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class MigrationServiceStub:
-    """MigrationService moves subscribers between versions of a plan (CAT-9).
+    """MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+    quantities and its overrides, and the credits of its running period; features change at once, and the version's
+    credits come with the next renewal.
     """
 
     def __init__(self, channel):
@@ -68,19 +70,22 @@ class MigrationServiceStub:
 
 
 class MigrationServiceServicer:
-    """MigrationService moves subscribers between versions of a plan (CAT-9).
+    """MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+    quantities and its overrides, and the credits of its running period; features change at once, and the version's
+    credits come with the next renewal.
     """
 
     def PreviewMigration(self, request, context):
-        """PreviewMigration says who would move and what it would change, and changes nothing. Fails with
-        PLAN_VERSION_NOT_FOUND.
+        """PreviewMigration says who would move and what it would change, and changes nothing. Fails as CreateMigration does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateMigration(self, request, context):
-        """CreateMigration begins to move. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD.
+        """CreateMigration begins to move those who match now; who subscribes later is not moved. A subscription that cannot
+        be moved gets a result that says why, and stops nobody else. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD,
+        and with SUBSCRIPTION_NOT_FOUND, CUSTOMER_NOT_FOUND and PRICE_NOT_FOUND for what the filter names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,7 +113,8 @@ class MigrationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelMigration(self, request, context):
-        """CancelMigration stops a running migration; what was moved stays moved. Fails with MIGRATION_NOT_FOUND.
+        """CancelMigration stops a running migration; what was moved stays moved, and one that ended stays as it is. Fails
+        with MIGRATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,7 +162,9 @@ def add_MigrationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MigrationService:
-    """MigrationService moves subscribers between versions of a plan (CAT-9).
+    """MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+    quantities and its overrides, and the credits of its running period; features change at once, and the version's
+    credits come with the next renewal.
     """
 
     @staticmethod

@@ -27,18 +27,22 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class MigrationServiceStub:
-    """MigrationService moves subscribers between versions of a plan (CAT-9)."""
+    """MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+    quantities and its overrides, and the credits of its running period; features change at once, and the version's
+    credits come with the next renewal.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MigrationServiceAsyncStub: ...
     PreviewMigration: _grpc.UnaryUnaryMultiCallable[_migration_service_pb2.PreviewMigrationRequest, _migration_service_pb2.PreviewMigrationResponse]
-    """PreviewMigration says who would move and what it would change, and changes nothing. Fails with
-    PLAN_VERSION_NOT_FOUND.
-    """
+    """PreviewMigration says who would move and what it would change, and changes nothing. Fails as CreateMigration does."""
     CreateMigration: _grpc.UnaryUnaryMultiCallable[_migration_service_pb2.CreateMigrationRequest, _migration_service_pb2.CreateMigrationResponse]
-    """CreateMigration begins to move. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD."""
+    """CreateMigration begins to move those who match now; who subscribes later is not moved. A subscription that cannot
+    be moved gets a result that says why, and stops nobody else. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD,
+    and with SUBSCRIPTION_NOT_FOUND, CUSTOMER_NOT_FOUND and PRICE_NOT_FOUND for what the filter names.
+    """
     GetMigration: _grpc.UnaryUnaryMultiCallable[_migration_service_pb2.GetMigrationRequest, _migration_service_pb2.GetMigrationResponse]
     """GetMigration returns one migration with its progress. Fails with MIGRATION_NOT_FOUND."""
     ListMigrations: _grpc.UnaryUnaryMultiCallable[_migration_service_pb2.ListMigrationsRequest, _migration_service_pb2.ListMigrationsResponse]
@@ -46,19 +50,25 @@ class MigrationServiceStub:
     ListMigrationResults: _grpc.UnaryUnaryMultiCallable[_migration_service_pb2.ListMigrationResultsRequest, _migration_service_pb2.ListMigrationResultsResponse]
     """ListMigrationResults returns what became of each subscription. Fails with MIGRATION_NOT_FOUND."""
     CancelMigration: _grpc.UnaryUnaryMultiCallable[_migration_service_pb2.CancelMigrationRequest, _migration_service_pb2.CancelMigrationResponse]
-    """CancelMigration stops a running migration; what was moved stays moved. Fails with MIGRATION_NOT_FOUND."""
+    """CancelMigration stops a running migration; what was moved stays moved, and one that ended stays as it is. Fails
+    with MIGRATION_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class MigrationServiceAsyncStub(MigrationServiceStub):
-    """MigrationService moves subscribers between versions of a plan (CAT-9)."""
+    """MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+    quantities and its overrides, and the credits of its running period; features change at once, and the version's
+    credits come with the next renewal.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PreviewMigration: _aio.UnaryUnaryMultiCallable[_migration_service_pb2.PreviewMigrationRequest, _migration_service_pb2.PreviewMigrationResponse]  # type: ignore[assignment]
-    """PreviewMigration says who would move and what it would change, and changes nothing. Fails with
-    PLAN_VERSION_NOT_FOUND.
-    """
+    """PreviewMigration says who would move and what it would change, and changes nothing. Fails as CreateMigration does."""
     CreateMigration: _aio.UnaryUnaryMultiCallable[_migration_service_pb2.CreateMigrationRequest, _migration_service_pb2.CreateMigrationResponse]  # type: ignore[assignment]
-    """CreateMigration begins to move. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD."""
+    """CreateMigration begins to move those who match now; who subscribes later is not moved. A subscription that cannot
+    be moved gets a result that says why, and stops nobody else. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD,
+    and with SUBSCRIPTION_NOT_FOUND, CUSTOMER_NOT_FOUND and PRICE_NOT_FOUND for what the filter names.
+    """
     GetMigration: _aio.UnaryUnaryMultiCallable[_migration_service_pb2.GetMigrationRequest, _migration_service_pb2.GetMigrationResponse]  # type: ignore[assignment]
     """GetMigration returns one migration with its progress. Fails with MIGRATION_NOT_FOUND."""
     ListMigrations: _aio.UnaryUnaryMultiCallable[_migration_service_pb2.ListMigrationsRequest, _migration_service_pb2.ListMigrationsResponse]  # type: ignore[assignment]
@@ -66,26 +76,32 @@ class MigrationServiceAsyncStub(MigrationServiceStub):
     ListMigrationResults: _aio.UnaryUnaryMultiCallable[_migration_service_pb2.ListMigrationResultsRequest, _migration_service_pb2.ListMigrationResultsResponse]  # type: ignore[assignment]
     """ListMigrationResults returns what became of each subscription. Fails with MIGRATION_NOT_FOUND."""
     CancelMigration: _aio.UnaryUnaryMultiCallable[_migration_service_pb2.CancelMigrationRequest, _migration_service_pb2.CancelMigrationResponse]  # type: ignore[assignment]
-    """CancelMigration stops a running migration; what was moved stays moved. Fails with MIGRATION_NOT_FOUND."""
+    """CancelMigration stops a running migration; what was moved stays moved, and one that ended stays as it is. Fails
+    with MIGRATION_NOT_FOUND.
+    """
 
 class MigrationServiceServicer:
-    """MigrationService moves subscribers between versions of a plan (CAT-9)."""
+    """MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+    quantities and its overrides, and the credits of its running period; features change at once, and the version's
+    credits come with the next renewal.
+    """
 
     def PreviewMigration(
         self,
         request: _migration_service_pb2.PreviewMigrationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_migration_service_pb2.PreviewMigrationResponse, _abc.Awaitable[_migration_service_pb2.PreviewMigrationResponse]]:
-        """PreviewMigration says who would move and what it would change, and changes nothing. Fails with
-        PLAN_VERSION_NOT_FOUND.
-        """
+        """PreviewMigration says who would move and what it would change, and changes nothing. Fails as CreateMigration does."""
 
     def CreateMigration(
         self,
         request: _migration_service_pb2.CreateMigrationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_migration_service_pb2.CreateMigrationResponse, _abc.Awaitable[_migration_service_pb2.CreateMigrationResponse]]:
-        """CreateMigration begins to move. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD."""
+        """CreateMigration begins to move those who match now; who subscribes later is not moved. A subscription that cannot
+        be moved gets a result that says why, and stops nobody else. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD,
+        and with SUBSCRIPTION_NOT_FOUND, CUSTOMER_NOT_FOUND and PRICE_NOT_FOUND for what the filter names.
+        """
 
     def GetMigration(
         self,
@@ -113,6 +129,8 @@ class MigrationServiceServicer:
         request: _migration_service_pb2.CancelMigrationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_migration_service_pb2.CancelMigrationResponse, _abc.Awaitable[_migration_service_pb2.CancelMigrationResponse]]:
-        """CancelMigration stops a running migration; what was moved stays moved. Fails with MIGRATION_NOT_FOUND."""
+        """CancelMigration stops a running migration; what was moved stays moved, and one that ended stays as it is. Fails
+        with MIGRATION_NOT_FOUND.
+        """
 
 def add_MigrationServiceServicer_to_server(servicer: MigrationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

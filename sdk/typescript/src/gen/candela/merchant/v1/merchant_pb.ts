@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/merchant/v1/merchant.proto.
  */
 export const file_candela_merchant_v1_merchant: GenFile = /*@__PURE__*/
-  fileDesc("CiJjYW5kZWxhL21lcmNoYW50L3YxL21lcmNoYW50LnByb3RvEhNjYW5kZWxhLm1lcmNoYW50LnYxIvQBCghNZXJjaGFudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEicKBG1vZGUYAyABKA4yGS5jYW5kZWxhLm1lcmNoYW50LnYxLk1vZGUSEQoJdGltZV96b25lGAQgASgJEhgKEGRlZmF1bHRfY3VycmVuY3kYBSABKAkSNwoIc2V0dGluZ3MYBiABKAsyJS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50U2V0dGluZ3MSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgIIAEoAyLKAwoQTWVyY2hhbnRTZXR0aW5ncxI2ChNldmVudF9kZWR1cGVfd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDmV2ZW50X2xhdGVuZXNzGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkgKF3Vua25vd25fY3VzdG9tZXJfcG9saWN5GAMgASgOMicuY2FuZGVsYS5tZXJjaGFudC52MS5Vbmtub3duRXZlbnRQb2xpY3kSMAoNaW52b2ljZV9ncmFjZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI7Cg9wYXN0X2R1ZV9wb2xpY3kYBSABKAsyIi5jYW5kZWxhLm1lcmNoYW50LnYxLlBhc3REdWVQb2xpY3kSIgoVaW52b2ljZV9udW1iZXJfcHJlZml4GAYgASgJSACIAQESLgohbWF4X2ludm9pY2VzX3Blcl9jdXN0b21lcl9wZXJfZGF5GAcgASgFSAGIAQFCGAoWX2ludm9pY2VfbnVtYmVyX3ByZWZpeEIkCiJfbWF4X2ludm9pY2VzX3Blcl9jdXN0b21lcl9wZXJfZGF5IoYBCg1QYXN0RHVlUG9saWN5EigKBWdyYWNlGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKBHRoZW4YAiABKA4yIi5jYW5kZWxhLm1lcmNoYW50LnYxLlBhc3REdWVBY3Rpb24SGQoRZG93bmdyYWRlX3BsYW5faWQYAyABKAkqOgoETW9kZRIUChBNT0RFX1VOU1BFQ0lGSUVEEAASDQoJTU9ERV9MSVZFEAESDQoJTU9ERV9URVNUEAIqgQEKElVua25vd25FdmVudFBvbGljeRIkCiBVTktOT1dOX0VWRU5UX1BPTElDWV9VTlNQRUNJRklFRBAAEh8KG1VOS05PV05fRVZFTlRfUE9MSUNZX1JFSkVDVBABEiQKIFVOS05PV05fRVZFTlRfUE9MSUNZX0RFQURfTEVUVEVSEAIqhAEKDVBhc3REdWVBY3Rpb24SHwobUEFTVF9EVUVfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUUEFTVF9EVUVfQUNUSU9OX0tFRVAQARIdChlQQVNUX0RVRV9BQ1RJT05fRE9XTkdSQURFEAISGQoVUEFTVF9EVUVfQUNUSU9OX0JMT0NLEANCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWVyY2hhbnQvdjE7bWVyY2hhbnR2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiJjYW5kZWxhL21lcmNoYW50L3YxL21lcmNoYW50LnByb3RvEhNjYW5kZWxhLm1lcmNoYW50LnYxIvQBCghNZXJjaGFudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEicKBG1vZGUYAyABKA4yGS5jYW5kZWxhLm1lcmNoYW50LnYxLk1vZGUSEQoJdGltZV96b25lGAQgASgJEhgKEGRlZmF1bHRfY3VycmVuY3kYBSABKAkSNwoIc2V0dGluZ3MYBiABKAsyJS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50U2V0dGluZ3MSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgIIAEoAyKTBAoQTWVyY2hhbnRTZXR0aW5ncxI2ChNldmVudF9kZWR1cGVfd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDmV2ZW50X2xhdGVuZXNzGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkgKF3Vua25vd25fY3VzdG9tZXJfcG9saWN5GAMgASgOMicuY2FuZGVsYS5tZXJjaGFudC52MS5Vbmtub3duRXZlbnRQb2xpY3kSMAoNaW52b2ljZV9ncmFjZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI7Cg9wYXN0X2R1ZV9wb2xpY3kYBSABKAsyIi5jYW5kZWxhLm1lcmNoYW50LnYxLlBhc3REdWVQb2xpY3kSIgoVaW52b2ljZV9udW1iZXJfcHJlZml4GAYgASgJSACIAQESLgohbWF4X2ludm9pY2VzX3Blcl9jdXN0b21lcl9wZXJfZGF5GAcgASgFSAGIAQESRwoVdW5tYXRjaGVkX25hbWVfcG9saWN5GAggASgOMiguY2FuZGVsYS5tZXJjaGFudC52MS5Vbm1hdGNoZWROYW1lUG9saWN5QhgKFl9pbnZvaWNlX251bWJlcl9wcmVmaXhCJAoiX21heF9pbnZvaWNlc19wZXJfY3VzdG9tZXJfcGVyX2RheSKGAQoNUGFzdER1ZVBvbGljeRIoCgVncmFjZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgR0aGVuGAIgASgOMiIuY2FuZGVsYS5tZXJjaGFudC52MS5QYXN0RHVlQWN0aW9uEhkKEWRvd25ncmFkZV9wbGFuX2lkGAMgASgJKjoKBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEg0KCU1PREVfTElWRRABEg0KCU1PREVfVEVTVBACKoEBChJVbmtub3duRXZlbnRQb2xpY3kSJAogVU5LTk9XTl9FVkVOVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIfChtVTktOT1dOX0VWRU5UX1BPTElDWV9SRUpFQ1QQARIkCiBVTktOT1dOX0VWRU5UX1BPTElDWV9ERUFEX0xFVFRFUhACKqcBChNVbm1hdGNoZWROYW1lUG9saWN5EiUKIVVOTUFUQ0hFRF9OQU1FX1BPTElDWV9VTlNQRUNJRklFRBAAEiAKHFVOTUFUQ0hFRF9OQU1FX1BPTElDWV9BQ0NFUFQQARIgChxVTk1BVENIRURfTkFNRV9QT0xJQ1lfUkVKRUNUEAISJQohVU5NQVRDSEVEX05BTUVfUE9MSUNZX0RFQURfTEVUVEVSEAMqhAEKDVBhc3REdWVBY3Rpb24SHwobUEFTVF9EVUVfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUUEFTVF9EVUVfQUNUSU9OX0tFRVAQARIdChlQQVNUX0RVRV9BQ1RJT05fRE9XTkdSQURFEAISGQoVUEFTVF9EVUVfQUNUSU9OX0JMT0NLEANCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWVyY2hhbnQvdjE7bWVyY2hhbnR2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Merchant is one tenant: who sells, with all of its data, in one mode.
@@ -93,22 +93,23 @@ export const MerchantSchema: GenMessage<Merchant> = /*@__PURE__*/
  */
 export type MerchantSettings = Message<"candela.merchant.v1.MerchantSettings"> & {
   /**
-   * How long an event's idempotency key is remembered; 36 to 400 days, 90 days by default (EVT-2).
+   * How long an event's idempotency key is remembered at least, for keys are forgotten by whole months; 36 to 400 days,
+   * 90 days by default, always a day longer than event_lateness (EVT-2).
    *
    * @generated from field: google.protobuf.Duration event_dedupe_window = 1;
    */
   eventDedupeWindow?: Duration | undefined;
 
   /**
-   * How far in the past an event's timestamp may lie; 1 hour to 180 days, 35 days by default, always shorter than
-   * event_dedupe_window (EVT-9).
+   * How far in the past an event's timestamp may lie; 1 hour to 180 days, 35 days by default, always at least a day
+   * shorter than event_dedupe_window (EVT-9).
    *
    * @generated from field: google.protobuf.Duration event_lateness = 2;
    */
   eventLateness?: Duration | undefined;
 
   /**
-   * What becomes of events whose customer is unknown (EVT-11).
+   * What becomes of events that name an unknown customer, or an unknown user; refused by default (EVT-11).
    *
    * @generated from field: candela.merchant.v1.UnknownEventPolicy unknown_customer_policy = 3;
    */
@@ -144,6 +145,13 @@ export type MerchantSettings = Message<"candela.merchant.v1.MerchantSettings"> &
    * @generated from field: optional int32 max_invoices_per_customer_per_day = 7;
    */
   maxInvoicesPerCustomerPerDay?: number | undefined;
+
+  /**
+   * What becomes of events whose name no metric reads; accepted by default (EVT-11).
+   *
+   * @generated from field: candela.merchant.v1.UnmatchedNamePolicy unmatched_name_policy = 8;
+   */
+  unmatchedNamePolicy: UnmatchedNamePolicy;
 };
 
 /**
@@ -223,7 +231,7 @@ export const ModeSchema: GenEnum<Mode> = /*@__PURE__*/
   enumDesc(file_candela_merchant_v1_merchant, 0);
 
 /**
- * UnknownEventPolicy says what becomes of an event that fits no customer or no metric.
+ * UnknownEventPolicy says what becomes of an event that fits no customer.
  *
  * @generated from enum candela.merchant.v1.UnknownEventPolicy
  */
@@ -243,7 +251,8 @@ export enum UnknownEventPolicy {
   REJECT = 1,
 
   /**
-   * The event is kept apart, listed and replayable, and counts for nothing until replayed.
+   * The event is kept apart, listed and replayable, and counts for nothing until replayed. It is kept for 30 days, and
+   * at most 100000 are kept for a merchant; what comes beyond is refused.
    *
    * @generated from enum value: UNKNOWN_EVENT_POLICY_DEAD_LETTER = 2;
    */
@@ -255,6 +264,47 @@ export enum UnknownEventPolicy {
  */
 export const UnknownEventPolicySchema: GenEnum<UnknownEventPolicy> = /*@__PURE__*/
   enumDesc(file_candela_merchant_v1_merchant, 1);
+
+/**
+ * UnmatchedNamePolicy says what becomes of an event whose name no metric reads.
+ *
+ * @generated from enum candela.merchant.v1.UnmatchedNamePolicy
+ */
+export enum UnmatchedNamePolicy {
+  /**
+   * As UNMATCHED_NAME_POLICY_ACCEPT.
+   *
+   * @generated from enum value: UNMATCHED_NAME_POLICY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The event is stored; a metric that is created later reads it from history. ListUnmatchedEventNames shows the name.
+   *
+   * @generated from enum value: UNMATCHED_NAME_POLICY_ACCEPT = 1;
+   */
+  ACCEPT = 1,
+
+  /**
+   * The event is refused with EVENT_NAME_UNMATCHED.
+   *
+   * @generated from enum value: UNMATCHED_NAME_POLICY_REJECT = 2;
+   */
+  REJECT = 2,
+
+  /**
+   * The event is kept apart as with UNKNOWN_EVENT_POLICY_DEAD_LETTER.
+   *
+   * @generated from enum value: UNMATCHED_NAME_POLICY_DEAD_LETTER = 3;
+   */
+  DEAD_LETTER = 3,
+}
+
+/**
+ * Describes the enum candela.merchant.v1.UnmatchedNamePolicy.
+ */
+export const UnmatchedNamePolicySchema: GenEnum<UnmatchedNamePolicy> = /*@__PURE__*/
+  enumDesc(file_candela_merchant_v1_merchant, 2);
 
 /**
  * PastDueAction is what ends a past-due customer's grace.
@@ -295,5 +345,5 @@ export enum PastDueAction {
  * Describes the enum candela.merchant.v1.PastDueAction.
  */
 export const PastDueActionSchema: GenEnum<PastDueAction> = /*@__PURE__*/
-  enumDesc(file_candela_merchant_v1_merchant, 2);
+  enumDesc(file_candela_merchant_v1_merchant, 3);
 

@@ -116,7 +116,8 @@ export type MetricFill = Message<"candela.metering.v1.MetricFill"> & {
   metricId: string;
 
   /**
-   * The span of event timestamps it reads.
+   * The span of event timestamps it reads, back from its end; absent until it has begun, and when there are no events.
+   * Events that were dropped for their age are not read.
    *
    * @generated from field: candela.type.v1.Interval window = 3;
    */
@@ -276,21 +277,22 @@ export enum FillStatus {
   COMPLETE = 1,
 
   /**
-   * Events from before the metric's creation or last change are still being read: the number may be too small.
+   * Events from before the metric's creation are still being read into its rollups. The number is exact all the same:
+   * what is missing there is taken from the events themselves, which takes longer.
    *
    * @generated from enum value: FILL_STATUS_FILLING = 2;
    */
   FILLING = 2,
 
   /**
-   * Events from before the metric's creation were not read; FillMetric reads them.
+   * Not sent by this release: events from before the metric's creation are always read.
    *
    * @generated from enum value: FILL_STATUS_FROM_CREATION = 3;
    */
   FROM_CREATION = 3,
 
   /**
-   * Reading history failed; FillMetric tries again.
+   * Reading history failed; FillMetric tries again. The number is exact, and taken from the events themselves.
    *
    * @generated from enum value: FILL_STATUS_FAILED = 4;
    */

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { MetricRef, NewMetric } from "../../catalog/v1/metric_pb.js";
+import type { MetricRef, NewMetric, PropertyFilter } from "../../catalog/v1/metric_pb.js";
 import { file_candela_catalog_v1_metric } from "../../catalog/v1/metric_pb.js";
 import type { CustomerRef } from "../../customer/v1/customer_pb.js";
 import { file_candela_customer_v1_customer } from "../../customer/v1/customer_pb.js";
@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/metering/v1/usage_service.proto.
  */
 export const file_candela_metering_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CidjYW5kZWxhL21ldGVyaW5nL3YxL3VzYWdlX3NlcnZpY2UucHJvdG8SE2NhbmRlbGEubWV0ZXJpbmcudjEi1wEKD0dldFVzYWdlUmVxdWVzdBI0CghjdXN0b21lchgBIAEoCzIgLmNhbmRlbGEuY3VzdG9tZXIudjEuQ3VzdG9tZXJSZWZIABIsCgR1c2VyGAIgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5Vc2VyUmVmSAASLgoHbWV0cmljcxgDIAMoCzIdLmNhbmRlbGEuY2F0YWxvZy52MS5NZXRyaWNSZWYSKQoGd2luZG93GAQgASgLMhkuY2FuZGVsYS50eXBlLnYxLkludGVydmFsQgUKA3dobyKmAQoQR2V0VXNhZ2VSZXNwb25zZRITCgtjdXN0b21lcl9pZBgBIAEoCRIUCgd1c2VyX2lkGAIgASgJSACIAQESKQoGd2luZG93GAMgASgLMhkuY2FuZGVsYS50eXBlLnYxLkludGVydmFsEjAKBnVzYWdlcxgEIAMoCzIgLmNhbmRlbGEubWV0ZXJpbmcudjEuTWV0cmljVXNhZ2VCCgoIX3VzZXJfaWQiwgIKEVF1ZXJ5VXNhZ2VSZXF1ZXN0EjQKCGN1c3RvbWVyGAEgASgLMiAuY2FuZGVsYS5jdXN0b21lci52MS5DdXN0b21lclJlZkgAEiwKBHVzZXIYAiABKAsyHC5jYW5kZWxhLmN1c3RvbWVyLnYxLlVzZXJSZWZIABItCgZtZXRyaWMYAyABKAsyHS5jYW5kZWxhLmNhdGFsb2cudjEuTWV0cmljUmVmEikKBndpbmRvdxgEIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBI0CgtidWNrZXRfc2l6ZRgFIAEoDjIfLmNhbmRlbGEubWV0ZXJpbmcudjEuQnVja2V0U2l6ZRIRCgl0aW1lX3pvbmUYBiABKAkSDwoHZ3JvdXBlZBgHIAEoCBIOCgZncm91cHMYCCADKAlCBQoDd2hvIscBChJRdWVyeVVzYWdlUmVzcG9uc2USEwoLY3VzdG9tZXJfaWQYASABKAkSFAoHdXNlcl9pZBgCIAEoCUgAiAEBEhEKCW1ldHJpY19pZBgDIAEoCRIxCgdidWNrZXRzGAQgAygLMiAuY2FuZGVsYS5tZXRlcmluZy52MS5Vc2FnZUJ1Y2tldBI0CgtmaWxsX3N0YXR1cxgFIAEoDjIfLmNhbmRlbGEubWV0ZXJpbmcudjEuRmlsbFN0YXR1c0IKCghfdXNlcl9pZCLUAQoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSMgoIY3VzdG9tZXIYAyABKAsyIC5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyUmVmEg0KBW5hbWVzGAQgAygJEikKBndpbmRvdxgFIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIqCgR1c2VyGAYgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5Vc2VyUmVmIl8KEkxpc3RFdmVudHNSZXNwb25zZRIwCgZldmVudHMYASADKAsyIC5jYW5kZWxhLm1ldGVyaW5nLnYxLlN0b3JlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKkAQoUUHJldmlld01ldHJpY1JlcXVlc3QSLQoGbWV0cmljGAEgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk5ld01ldHJpYxIyCghjdXN0b21lchgCIAEoCzIgLmNhbmRlbGEuY3VzdG9tZXIudjEuQ3VzdG9tZXJSZWYSKQoGd2luZG93GAMgASgLMhkuY2FuZGVsYS50eXBlLnYxLkludGVydmFsIjsKFVByZXZpZXdNZXRyaWNSZXNwb25zZRINCgV2YWx1ZRgBIAEoCRITCgtldmVudF9jb3VudBgCIAEoAyJbChFGaWxsTWV0cmljUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSLQoGbWV0cmljGAIgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZiJDChJGaWxsTWV0cmljUmVzcG9uc2USLQoEZmlsbBgBIAEoCzIfLmNhbmRlbGEubWV0ZXJpbmcudjEuTWV0cmljRmlsbCJFChRHZXRNZXRyaWNGaWxsUmVxdWVzdBItCgZtZXRyaWMYASABKAsyHS5jYW5kZWxhLmNhdGFsb2cudjEuTWV0cmljUmVmIkYKFUdldE1ldHJpY0ZpbGxSZXNwb25zZRItCgRmaWxsGAEgASgLMh8uY2FuZGVsYS5tZXRlcmluZy52MS5NZXRyaWNGaWxsIkcKHkxpc3RVbm1hdGNoZWRFdmVudE5hbWVzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJyCh9MaXN0VW5tYXRjaGVkRXZlbnROYW1lc1Jlc3BvbnNlEjYKBW5hbWVzGAEgAygLMicuY2FuZGVsYS5tZXRlcmluZy52MS5Vbm1hdGNoZWRFdmVudE5hbWUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMvkFCgxVc2FnZVNlcnZpY2USXAoIR2V0VXNhZ2USJC5jYW5kZWxhLm1ldGVyaW5nLnYxLkdldFVzYWdlUmVxdWVzdBolLmNhbmRlbGEubWV0ZXJpbmcudjEuR2V0VXNhZ2VSZXNwb25zZSIDkAIBEmIKClF1ZXJ5VXNhZ2USJi5jYW5kZWxhLm1ldGVyaW5nLnYxLlF1ZXJ5VXNhZ2VSZXF1ZXN0GicuY2FuZGVsYS5tZXRlcmluZy52MS5RdWVyeVVzYWdlUmVzcG9uc2UiA5ACARJiCgpMaXN0RXZlbnRzEiYuY2FuZGVsYS5tZXRlcmluZy52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNhbmRlbGEubWV0ZXJpbmcudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIgOQAgESawoNUHJldmlld01ldHJpYxIpLmNhbmRlbGEubWV0ZXJpbmcudjEuUHJldmlld01ldHJpY1JlcXVlc3QaKi5jYW5kZWxhLm1ldGVyaW5nLnYxLlByZXZpZXdNZXRyaWNSZXNwb25zZSIDkAIBEl0KCkZpbGxNZXRyaWMSJi5jYW5kZWxhLm1ldGVyaW5nLnYxLkZpbGxNZXRyaWNSZXF1ZXN0GicuY2FuZGVsYS5tZXRlcmluZy52MS5GaWxsTWV0cmljUmVzcG9uc2USawoNR2V0TWV0cmljRmlsbBIpLmNhbmRlbGEubWV0ZXJpbmcudjEuR2V0TWV0cmljRmlsbFJlcXVlc3QaKi5jYW5kZWxhLm1ldGVyaW5nLnYxLkdldE1ldHJpY0ZpbGxSZXNwb25zZSIDkAIBEokBChdMaXN0VW5tYXRjaGVkRXZlbnROYW1lcxIzLmNhbmRlbGEubWV0ZXJpbmcudjEuTGlzdFVubWF0Y2hlZEV2ZW50TmFtZXNSZXF1ZXN0GjQuY2FuZGVsYS5tZXRlcmluZy52MS5MaXN0VW5tYXRjaGVkRXZlbnROYW1lc1Jlc3BvbnNlIgOQAgFCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWV0ZXJpbmcvdjE7bWV0ZXJpbmd2MWIGcHJvdG8z", [file_candela_catalog_v1_metric, file_candela_customer_v1_customer, file_candela_customer_v1_user, file_candela_metering_v1_event, file_candela_metering_v1_usage, file_candela_type_v1_interval]);
+  fileDesc("CidjYW5kZWxhL21ldGVyaW5nL3YxL3VzYWdlX3NlcnZpY2UucHJvdG8SE2NhbmRlbGEubWV0ZXJpbmcudjEi6wEKD0dldFVzYWdlUmVxdWVzdBI0CghjdXN0b21lchgBIAEoCzIgLmNhbmRlbGEuY3VzdG9tZXIudjEuQ3VzdG9tZXJSZWZIABIsCgR1c2VyGAIgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5Vc2VyUmVmSAASEgoIZXZlcnlvbmUYBSABKAhIABIuCgdtZXRyaWNzGAMgAygLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZhIpCgZ3aW5kb3cYBCABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWxCBQoDd2hvIqYBChBHZXRVc2FnZVJlc3BvbnNlEhMKC2N1c3RvbWVyX2lkGAEgASgJEhQKB3VzZXJfaWQYAiABKAlIAIgBARIpCgZ3aW5kb3cYAyABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSMAoGdXNhZ2VzGAQgAygLMiAuY2FuZGVsYS5tZXRlcmluZy52MS5NZXRyaWNVc2FnZUIKCghfdXNlcl9pZCKLAwoRUXVlcnlVc2FnZVJlcXVlc3QSNAoIY3VzdG9tZXIYASABKAsyIC5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyUmVmSAASLAoEdXNlchgCIAEoCzIcLmNhbmRlbGEuY3VzdG9tZXIudjEuVXNlclJlZkgAEhIKCGV2ZXJ5b25lGAkgASgISAASLQoGbWV0cmljGAMgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZhIpCgZ3aW5kb3cYBCABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSNAoLYnVja2V0X3NpemUYBSABKA4yHy5jYW5kZWxhLm1ldGVyaW5nLnYxLkJ1Y2tldFNpemUSEQoJdGltZV96b25lGAYgASgJEg8KB2dyb3VwZWQYByABKAgSDgoGZ3JvdXBzGAggAygJEjMKB2ZpbHRlcnMYCiADKAsyIi5jYW5kZWxhLmNhdGFsb2cudjEuUHJvcGVydHlGaWx0ZXJCBQoDd2hvIscBChJRdWVyeVVzYWdlUmVzcG9uc2USEwoLY3VzdG9tZXJfaWQYASABKAkSFAoHdXNlcl9pZBgCIAEoCUgAiAEBEhEKCW1ldHJpY19pZBgDIAEoCRIxCgdidWNrZXRzGAQgAygLMiAuY2FuZGVsYS5tZXRlcmluZy52MS5Vc2FnZUJ1Y2tldBI0CgtmaWxsX3N0YXR1cxgFIAEoDjIfLmNhbmRlbGEubWV0ZXJpbmcudjEuRmlsbFN0YXR1c0IKCghfdXNlcl9pZCLUAQoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSMgoIY3VzdG9tZXIYAyABKAsyIC5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyUmVmEg0KBW5hbWVzGAQgAygJEikKBndpbmRvdxgFIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIqCgR1c2VyGAYgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5Vc2VyUmVmIl8KEkxpc3RFdmVudHNSZXNwb25zZRIwCgZldmVudHMYASADKAsyIC5jYW5kZWxhLm1ldGVyaW5nLnYxLlN0b3JlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKkAQoUUHJldmlld01ldHJpY1JlcXVlc3QSLQoGbWV0cmljGAEgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk5ld01ldHJpYxIyCghjdXN0b21lchgCIAEoCzIgLmNhbmRlbGEuY3VzdG9tZXIudjEuQ3VzdG9tZXJSZWYSKQoGd2luZG93GAMgASgLMhkuY2FuZGVsYS50eXBlLnYxLkludGVydmFsIjsKFVByZXZpZXdNZXRyaWNSZXNwb25zZRINCgV2YWx1ZRgBIAEoCRITCgtldmVudF9jb3VudBgCIAEoAyJbChFGaWxsTWV0cmljUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSLQoGbWV0cmljGAIgASgLMh0uY2FuZGVsYS5jYXRhbG9nLnYxLk1ldHJpY1JlZiJDChJGaWxsTWV0cmljUmVzcG9uc2USLQoEZmlsbBgBIAEoCzIfLmNhbmRlbGEubWV0ZXJpbmcudjEuTWV0cmljRmlsbCJFChRHZXRNZXRyaWNGaWxsUmVxdWVzdBItCgZtZXRyaWMYASABKAsyHS5jYW5kZWxhLmNhdGFsb2cudjEuTWV0cmljUmVmIkYKFUdldE1ldHJpY0ZpbGxSZXNwb25zZRItCgRmaWxsGAEgASgLMh8uY2FuZGVsYS5tZXRlcmluZy52MS5NZXRyaWNGaWxsIkcKHkxpc3RVbm1hdGNoZWRFdmVudE5hbWVzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJyCh9MaXN0VW5tYXRjaGVkRXZlbnROYW1lc1Jlc3BvbnNlEjYKBW5hbWVzGAEgAygLMicuY2FuZGVsYS5tZXRlcmluZy52MS5Vbm1hdGNoZWRFdmVudE5hbWUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMvkFCgxVc2FnZVNlcnZpY2USXAoIR2V0VXNhZ2USJC5jYW5kZWxhLm1ldGVyaW5nLnYxLkdldFVzYWdlUmVxdWVzdBolLmNhbmRlbGEubWV0ZXJpbmcudjEuR2V0VXNhZ2VSZXNwb25zZSIDkAIBEmIKClF1ZXJ5VXNhZ2USJi5jYW5kZWxhLm1ldGVyaW5nLnYxLlF1ZXJ5VXNhZ2VSZXF1ZXN0GicuY2FuZGVsYS5tZXRlcmluZy52MS5RdWVyeVVzYWdlUmVzcG9uc2UiA5ACARJiCgpMaXN0RXZlbnRzEiYuY2FuZGVsYS5tZXRlcmluZy52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNhbmRlbGEubWV0ZXJpbmcudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIgOQAgESawoNUHJldmlld01ldHJpYxIpLmNhbmRlbGEubWV0ZXJpbmcudjEuUHJldmlld01ldHJpY1JlcXVlc3QaKi5jYW5kZWxhLm1ldGVyaW5nLnYxLlByZXZpZXdNZXRyaWNSZXNwb25zZSIDkAIBEl0KCkZpbGxNZXRyaWMSJi5jYW5kZWxhLm1ldGVyaW5nLnYxLkZpbGxNZXRyaWNSZXF1ZXN0GicuY2FuZGVsYS5tZXRlcmluZy52MS5GaWxsTWV0cmljUmVzcG9uc2USawoNR2V0TWV0cmljRmlsbBIpLmNhbmRlbGEubWV0ZXJpbmcudjEuR2V0TWV0cmljRmlsbFJlcXVlc3QaKi5jYW5kZWxhLm1ldGVyaW5nLnYxLkdldE1ldHJpY0ZpbGxSZXNwb25zZSIDkAIBEokBChdMaXN0VW5tYXRjaGVkRXZlbnROYW1lcxIzLmNhbmRlbGEubWV0ZXJpbmcudjEuTGlzdFVubWF0Y2hlZEV2ZW50TmFtZXNSZXF1ZXN0GjQuY2FuZGVsYS5tZXRlcmluZy52MS5MaXN0VW5tYXRjaGVkRXZlbnROYW1lc1Jlc3BvbnNlIgOQAgFCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWV0ZXJpbmcvdjE7bWV0ZXJpbmd2MWIGcHJvdG8z", [file_candela_catalog_v1_metric, file_candela_customer_v1_customer, file_candela_customer_v1_user, file_candela_metering_v1_event, file_candela_metering_v1_usage, file_candela_type_v1_interval]);
 
 /**
  * GetUsageRequest says whose usage of what and when.
@@ -51,6 +51,14 @@ export type GetUsageRequest = Message<"candela.metering.v1.GetUsageRequest"> & {
      */
     value: UserRef;
     case: "user";
+  } | {
+    /**
+     * All customers of the merchant together; must be true. Costs as much as asking for each customer.
+     *
+     * @generated from field: bool everyone = 5;
+     */
+    value: boolean;
+    case: "everyone";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -61,7 +69,8 @@ export type GetUsageRequest = Message<"candela.metering.v1.GetUsageRequest"> & {
   metrics: MetricRef[];
 
   /**
-   * Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent.
+   * Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent; for
+   * everyone in UTC, on the server's clock.
    *
    * @generated from field: candela.type.v1.Interval window = 4;
    */
@@ -82,7 +91,7 @@ export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
  */
 export type GetUsageResponse = Message<"candela.metering.v1.GetUsageResponse"> & {
   /**
-   * Whose usage ("cus_…").
+   * Whose usage ("cus_…"); empty for everyone.
    *
    * @generated from field: string customer_id = 1;
    */
@@ -144,6 +153,14 @@ export type QueryUsageRequest = Message<"candela.metering.v1.QueryUsageRequest">
      */
     value: UserRef;
     case: "user";
+  } | {
+    /**
+     * All customers of the merchant together; must be true. Costs as much as asking for each customer.
+     *
+     * @generated from field: bool everyone = 9;
+     */
+    value: boolean;
+    case: "everyone";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -168,7 +185,7 @@ export type QueryUsageRequest = Message<"candela.metering.v1.QueryUsageRequest">
   bucketSize: BucketSize;
 
   /**
-   * The IANA zone whose calendar cuts days, weeks and months; the customer's when empty.
+   * The IANA zone whose calendar cuts days, weeks and months; the customer's when empty, UTC for everyone.
    *
    * @generated from field: string time_zone = 6;
    */
@@ -187,6 +204,14 @@ export type QueryUsageRequest = Message<"candela.metering.v1.QueryUsageRequest">
    * @generated from field: repeated string groups = 8;
    */
   groups: string[];
+
+  /**
+   * Only events for which these hold, too, beside the metric's own filters; at most 10. Such an answer is read from
+   * the events themselves: of a customer or a user, over at most 31 days and 1,000,000 events; INVALID_FIELD beyond.
+   *
+   * @generated from field: repeated candela.catalog.v1.PropertyFilter filters = 10;
+   */
+  filters: PropertyFilter[];
 };
 
 /**
@@ -203,7 +228,7 @@ export const QueryUsageRequestSchema: GenMessage<QueryUsageRequest> = /*@__PURE_
  */
 export type QueryUsageResponse = Message<"candela.metering.v1.QueryUsageResponse"> & {
   /**
-   * Whose usage ("cus_…").
+   * Whose usage ("cus_…"); empty for everyone.
    *
    * @generated from field: string customer_id = 1;
    */
@@ -344,7 +369,7 @@ export type PreviewMetricRequest = Message<"candela.metering.v1.PreviewMetricReq
   metric?: NewMetric | undefined;
 
   /**
-   * Whose events.
+   * Whose events; required.
    *
    * @generated from field: candela.customer.v1.CustomerRef customer = 2;
    */
@@ -549,7 +574,7 @@ export const ListUnmatchedEventNamesResponseSchema: GenMessage<ListUnmatchedEven
  */
 export const UsageService: GenService<{
   /**
-   * GetUsage returns the usage of a customer or a user over one window, per metric.
+   * GetUsage returns the usage of a customer, a user or everyone over one window, per metric.
    *
    * Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND, METRIC_NOT_FOUND and INVALID_FIELD for a window that is empty or
    * longer than 1100 days.
@@ -574,8 +599,10 @@ export const UsageService: GenService<{
     output: typeof QueryUsageResponseSchema;
   },
   /**
-   * ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key. Fails with
-   * CUSTOMER_NOT_FOUND.
+   * ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
+   *
+   * A page looks through at most 50,000 events for those that are wanted, so one may be short or empty and still name
+   * a next page. Fails with CUSTOMER_NOT_FOUND, USER_NOT_FOUND and INVALID_FIELD for a user of another customer.
    *
    * @generated from rpc candela.metering.v1.UsageService.ListEvents
    */
@@ -585,9 +612,11 @@ export const UsageService: GenService<{
     output: typeof ListEventsResponseSchema;
   },
   /**
-   * PreviewMetric evaluates a metric that is not saved yet over events that are there.
+   * PreviewMetric evaluates a metric that is not saved yet over events that are there, exactly as it would measure
+   * them once it is saved.
    *
-   * Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD.
+   * Fails with CUSTOMER_NOT_FOUND, SQL_METRIC_REFUSED and INVALID_FIELD, also when the window holds more than 1,000,000
+   * events of the metric's names: ask for a shorter one.
    *
    * @generated from rpc candela.metering.v1.UsageService.PreviewMetric
    */
@@ -599,6 +628,8 @@ export const UsageService: GenService<{
   /**
    * FillMetric starts the job that reads history into a metric; a running one is returned instead (EVT-10).
    *
+   * A new metric is filled without being asked for. Until a fill is done, usage of what it has not read yet is taken
+   * from the events themselves: exact, only slower. A metric that is filled again is answered as before meanwhile.
    * Fails with METRIC_NOT_FOUND.
    *
    * @generated from rpc candela.metering.v1.UsageService.FillMetric

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/subscription/v1/migration.proto.
  */
 export const file_candela_subscription_v1_migration: GenFile = /*@__PURE__*/
-  fileDesc("CidjYW5kZWxhL3N1YnNjcmlwdGlvbi92MS9taWdyYXRpb24ucHJvdG8SF2NhbmRlbGEuc3Vic2NyaXB0aW9uLnYxItcDCglNaWdyYXRpb24SCgoCaWQYASABKAkSHAoUZnJvbV9wbGFuX3ZlcnNpb25faWQYAiABKAkSGgoSdG9fcGxhbl92ZXJzaW9uX2lkGAMgASgJEjgKBmZpbHRlchgEIAEoCzIoLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLk1pZ3JhdGlvbkZpbHRlchI0CgR3aGVuGAUgASgOMiYuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuRWZmZWN0aXZlVGltZRI9Cglwcm9yYXRpb24YBiABKA4yKi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5Qcm9yYXRpb25CZWhhdmlvchI4CgZzdGF0dXMYByABKA4yKC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb25TdGF0dXMSEwoLdG90YWxfY291bnQYCCABKAMSEgoKZG9uZV9jb3VudBgJIAEoAxIUCgxmYWlsZWRfY291bnQYCiABKAMSLgoKY3JlYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlQKD01pZ3JhdGlvbkZpbHRlchIYChBzdWJzY3JpcHRpb25faWRzGAEgAygJEhQKDGN1c3RvbWVyX2lkcxgCIAMoCRIRCglwcmljZV9pZHMYAyADKAkiqQEKD01pZ3JhdGlvblJlc3VsdBIXCg9zdWJzY3JpcHRpb25faWQYASABKAkSOgoHb3V0Y29tZRgCIAEoDjIpLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLk1pZ3JhdGlvbk91dGNvbWUSDgoGcmVhc29uGAMgASgJEjEKEWFtb3VudF9kaWZmZXJlbmNlGAQgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5KosBCg9NaWdyYXRpb25TdGF0dXMSIAocTUlHUkFUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGE1JR1JBVElPTl9TVEFUVVNfUlVOTklORxABEhkKFU1JR1JBVElPTl9TVEFUVVNfRE9ORRACEh0KGU1JR1JBVElPTl9TVEFUVVNfQ0FOQ0VMRUQQAyqwAQoQTWlncmF0aW9uT3V0Y29tZRIhCh1NSUdSQVRJT05fT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGU1JR1JBVElPTl9PVVRDT01FX1BFTkRJTkcQARIbChdNSUdSQVRJT05fT1VUQ09NRV9NT1ZFRBACEh8KG01JR1JBVElPTl9PVVRDT01FX1NDSEVEVUxFRBADEhwKGE1JR1JBVElPTl9PVVRDT01FX0ZBSUxFRBAEQlZaVGdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL3N1YnNjcmlwdGlvbi92MTtzdWJzY3JpcHRpb252MWIGcHJvdG8z", [file_candela_subscription_v1_subscription, file_candela_type_v1_money, file_google_protobuf_timestamp]);
+  fileDesc("CidjYW5kZWxhL3N1YnNjcmlwdGlvbi92MS9taWdyYXRpb24ucHJvdG8SF2NhbmRlbGEuc3Vic2NyaXB0aW9uLnYxIokECglNaWdyYXRpb24SCgoCaWQYASABKAkSHAoUZnJvbV9wbGFuX3ZlcnNpb25faWQYAiABKAkSGgoSdG9fcGxhbl92ZXJzaW9uX2lkGAMgASgJEjgKBmZpbHRlchgEIAEoCzIoLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLk1pZ3JhdGlvbkZpbHRlchI0CgR3aGVuGAUgASgOMiYuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuRWZmZWN0aXZlVGltZRI9Cglwcm9yYXRpb24YBiABKA4yKi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5Qcm9yYXRpb25CZWhhdmlvchI4CgZzdGF0dXMYByABKA4yKC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb25TdGF0dXMSEwoLdG90YWxfY291bnQYCCABKAMSEgoKZG9uZV9jb3VudBgJIAEoAxIUCgxmYWlsZWRfY291bnQYCiABKAMSLgoKY3JlYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGVmZmVjdGl2ZV9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVAoPTWlncmF0aW9uRmlsdGVyEhgKEHN1YnNjcmlwdGlvbl9pZHMYASADKAkSFAoMY3VzdG9tZXJfaWRzGAIgAygJEhEKCXByaWNlX2lkcxgDIAMoCSKpAQoPTWlncmF0aW9uUmVzdWx0EhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCRI6CgdvdXRjb21lGAIgASgOMikuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uT3V0Y29tZRIOCgZyZWFzb24YAyABKAkSMQoRYW1vdW50X2RpZmZlcmVuY2UYBCABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkqiwEKD01pZ3JhdGlvblN0YXR1cxIgChxNSUdSQVRJT05fU1RBVFVTX1VOU1BFQ0lGSUVEEAASHAoYTUlHUkFUSU9OX1NUQVRVU19SVU5OSU5HEAESGQoVTUlHUkFUSU9OX1NUQVRVU19ET05FEAISHQoZTUlHUkFUSU9OX1NUQVRVU19DQU5DRUxFRBADKrABChBNaWdyYXRpb25PdXRjb21lEiEKHU1JR1JBVElPTl9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHQoZTUlHUkFUSU9OX09VVENPTUVfUEVORElORxABEhsKF01JR1JBVElPTl9PVVRDT01FX01PVkVEEAISHwobTUlHUkFUSU9OX09VVENPTUVfU0NIRURVTEVEEAMSHAoYTUlHUkFUSU9OX09VVENPTUVfRkFJTEVEEARCVlpUZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvc3Vic2NyaXB0aW9uL3YxO3N1YnNjcmlwdGlvbnYxYgZwcm90bzM", [file_candela_subscription_v1_subscription, file_candela_type_v1_money, file_google_protobuf_timestamp]);
 
 /**
  * Migration moves subscribers from one plan version to another, as a job that can be watched and resumed (CAT-9).
@@ -53,14 +53,15 @@ export type Migration = Message<"candela.subscription.v1.Migration"> & {
   filter?: MigrationFilter | undefined;
 
   /**
-   * NOW, or PERIOD_END: each at its own renewal.
+   * NOW, AT, or PERIOD_END: each at its own renewal.
    *
    * @generated from field: candela.subscription.v1.EffectiveTime when = 5;
    */
   when: EffectiveTime;
 
   /**
-   * What becomes of current periods, for NOW.
+   * What becomes of current periods, for NOW and AT. Versions of one plan share its prices, so that nothing is credited
+   * or charged, whichever it is.
    *
    * @generated from field: candela.subscription.v1.ProrationBehavior proration = 6;
    */
@@ -74,7 +75,7 @@ export type Migration = Message<"candela.subscription.v1.Migration"> & {
   status: MigrationStatus;
 
   /**
-   * How many subscriptions it moves.
+   * How many subscriptions it reaches: those that matched the filter when it was created.
    *
    * @generated from field: int64 total_count = 8;
    */
@@ -102,11 +103,18 @@ export type Migration = Message<"candela.subscription.v1.Migration"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * When it ended; absent while it runs.
+   * When it ended, on the clock of whoever moved last; absent while it runs.
    *
    * @generated from field: google.protobuf.Timestamp ended_at = 12;
    */
   endedAt?: Timestamp | undefined;
+
+  /**
+   * The instant, for AT, on each customer's own clock.
+   *
+   * @generated from field: google.protobuf.Timestamp effective_at = 13;
+   */
+  effectiveAt?: Timestamp | undefined;
 };
 
 /**
@@ -123,7 +131,8 @@ export const MigrationSchema: GenMessage<Migration> = /*@__PURE__*/
  */
 export type MigrationFilter = Message<"candela.subscription.v1.MigrationFilter"> & {
   /**
-   * Only these; all on the version when empty; at most 1000.
+   * Only these, each with a result, even one that is not on the version; all on the version that have not ended when
+   * empty; at most 1000.
    *
    * @generated from field: repeated string subscription_ids = 1;
    */
@@ -172,14 +181,14 @@ export type MigrationResult = Message<"candela.subscription.v1.MigrationResult">
   outcome: MigrationOutcome;
 
   /**
-   * Why it was not moved; empty otherwise.
+   * Why it was not moved, such as "version_changed: …"; empty otherwise.
    *
    * @generated from field: string reason = 3;
    */
   reason: string;
 
   /**
-   * What its periods cost more from then on; negative for less.
+   * What its periods cost more from then on, but for usage; negative for less. It keeps its price, which makes this 0.
    *
    * @generated from field: candela.type.v1.Money amount_difference = 4;
    */
@@ -207,21 +216,21 @@ export enum MigrationStatus {
   UNSPECIFIED = 0,
 
   /**
-   * Goes on; a restart resumes it.
+   * Goes on until nothing is PENDING or SCHEDULED; a restart resumes it.
    *
    * @generated from enum value: MIGRATION_STATUS_RUNNING = 1;
    */
   RUNNING = 1,
 
   /**
-   * Every subscription has a result.
+   * Every subscription is MOVED or FAILED.
    *
    * @generated from enum value: MIGRATION_STATUS_DONE = 2;
    */
   DONE = 2,
 
   /**
-   * Stopped; what was moved stays moved.
+   * Stopped; what was moved stays moved, and the others are FAILED.
    *
    * @generated from enum value: MIGRATION_STATUS_CANCELED = 3;
    */
@@ -262,7 +271,7 @@ export enum MigrationOutcome {
   MOVED = 2,
 
   /**
-   * Moves at its next renewal.
+   * Moves at its next renewal, or at the instant.
    *
    * @generated from enum value: MIGRATION_OUTCOME_SCHEDULED = 3;
    */

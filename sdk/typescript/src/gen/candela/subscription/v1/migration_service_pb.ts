@@ -8,13 +8,15 @@ import type { Migration, MigrationFilter, MigrationOutcome, MigrationResult } fr
 import { file_candela_subscription_v1_migration } from "./migration_pb.js";
 import type { EffectiveTime, ProrationBehavior } from "./subscription_pb.js";
 import { file_candela_subscription_v1_subscription } from "./subscription_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file candela/subscription/v1/migration_service.proto.
  */
 export const file_candela_subscription_v1_migration_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci9jYW5kZWxhL3N1YnNjcmlwdGlvbi92MS9taWdyYXRpb25fc2VydmljZS5wcm90bxIXY2FuZGVsYS5zdWJzY3JpcHRpb24udjEiqQIKF1ByZXZpZXdNaWdyYXRpb25SZXF1ZXN0EhwKFGZyb21fcGxhbl92ZXJzaW9uX2lkGAEgASgJEhoKEnRvX3BsYW5fdmVyc2lvbl9pZBgCIAEoCRI4CgZmaWx0ZXIYAyABKAsyKC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb25GaWx0ZXISNAoEd2hlbhgEIAEoDjImLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkVmZmVjdGl2ZVRpbWUSPQoJcHJvcmF0aW9uGAUgASgOMiouY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuUHJvcmF0aW9uQmVoYXZpb3ISEQoJcGFnZV9zaXplGAYgASgFEhIKCnBhZ2VfdG9rZW4YByABKAkigwEKGFByZXZpZXdNaWdyYXRpb25SZXNwb25zZRITCgt0b3RhbF9jb3VudBgBIAEoAxI5CgdyZXN1bHRzGAIgAygLMiguY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uUmVzdWx0EhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSKaAgoWQ3JlYXRlTWlncmF0aW9uUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSHAoUZnJvbV9wbGFuX3ZlcnNpb25faWQYAiABKAkSGgoSdG9fcGxhbl92ZXJzaW9uX2lkGAMgASgJEjgKBmZpbHRlchgEIAEoCzIoLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLk1pZ3JhdGlvbkZpbHRlchI0CgR3aGVuGAUgASgOMiYuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuRWZmZWN0aXZlVGltZRI9Cglwcm9yYXRpb24YBiABKA4yKi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5Qcm9yYXRpb25CZWhhdmlvciJQChdDcmVhdGVNaWdyYXRpb25SZXNwb25zZRI1CgltaWdyYXRpb24YASABKAsyIi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb24iKwoTR2V0TWlncmF0aW9uUmVxdWVzdBIUCgxtaWdyYXRpb25faWQYASABKAkiTQoUR2V0TWlncmF0aW9uUmVzcG9uc2USNQoJbWlncmF0aW9uGAEgASgLMiIuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uIj4KFUxpc3RNaWdyYXRpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJpChZMaXN0TWlncmF0aW9uc1Jlc3BvbnNlEjYKCm1pZ3JhdGlvbnMYASADKAsyIi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpcBChtMaXN0TWlncmF0aW9uUmVzdWx0c1JlcXVlc3QSFAoMbWlncmF0aW9uX2lkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEjsKCG91dGNvbWVzGAQgAygOMikuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uT3V0Y29tZSJyChxMaXN0TWlncmF0aW9uUmVzdWx0c1Jlc3BvbnNlEjkKB3Jlc3VsdHMYASADKAsyKC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb25SZXN1bHQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkcKFkNhbmNlbE1pZ3JhdGlvblJlcXVlc3QSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEhQKDG1pZ3JhdGlvbl9pZBgCIAEoCSJQChdDYW5jZWxNaWdyYXRpb25SZXNwb25zZRI1CgltaWdyYXRpb24YASABKAsyIi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb24y8QUKEE1pZ3JhdGlvblNlcnZpY2USfAoQUHJldmlld01pZ3JhdGlvbhIwLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlByZXZpZXdNaWdyYXRpb25SZXF1ZXN0GjEuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuUHJldmlld01pZ3JhdGlvblJlc3BvbnNlIgOQAgESdAoPQ3JlYXRlTWlncmF0aW9uEi8uY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuQ3JlYXRlTWlncmF0aW9uUmVxdWVzdBowLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNyZWF0ZU1pZ3JhdGlvblJlc3BvbnNlEnAKDEdldE1pZ3JhdGlvbhIsLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkdldE1pZ3JhdGlvblJlcXVlc3QaLS5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5HZXRNaWdyYXRpb25SZXNwb25zZSIDkAIBEnYKDkxpc3RNaWdyYXRpb25zEi4uY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTGlzdE1pZ3JhdGlvbnNSZXF1ZXN0Gi8uY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTGlzdE1pZ3JhdGlvbnNSZXNwb25zZSIDkAIBEogBChRMaXN0TWlncmF0aW9uUmVzdWx0cxI0LmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkxpc3RNaWdyYXRpb25SZXN1bHRzUmVxdWVzdBo1LmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkxpc3RNaWdyYXRpb25SZXN1bHRzUmVzcG9uc2UiA5ACARJ0Cg9DYW5jZWxNaWdyYXRpb24SLy5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5DYW5jZWxNaWdyYXRpb25SZXF1ZXN0GjAuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuQ2FuY2VsTWlncmF0aW9uUmVzcG9uc2VCVlpUZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvc3Vic2NyaXB0aW9uL3YxO3N1YnNjcmlwdGlvbnYxYgZwcm90bzM", [file_candela_subscription_v1_migration, file_candela_subscription_v1_subscription]);
+  fileDesc("Ci9jYW5kZWxhL3N1YnNjcmlwdGlvbi92MS9taWdyYXRpb25fc2VydmljZS5wcm90bxIXY2FuZGVsYS5zdWJzY3JpcHRpb24udjEi2wIKF1ByZXZpZXdNaWdyYXRpb25SZXF1ZXN0EhwKFGZyb21fcGxhbl92ZXJzaW9uX2lkGAEgASgJEhoKEnRvX3BsYW5fdmVyc2lvbl9pZBgCIAEoCRI4CgZmaWx0ZXIYAyABKAsyKC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb25GaWx0ZXISNAoEd2hlbhgEIAEoDjImLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkVmZmVjdGl2ZVRpbWUSPQoJcHJvcmF0aW9uGAUgASgOMiouY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuUHJvcmF0aW9uQmVoYXZpb3ISEQoJcGFnZV9zaXplGAYgASgFEhIKCnBhZ2VfdG9rZW4YByABKAkSMAoMZWZmZWN0aXZlX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKDAQoYUHJldmlld01pZ3JhdGlvblJlc3BvbnNlEhMKC3RvdGFsX2NvdW50GAEgASgDEjkKB3Jlc3VsdHMYAiADKAsyKC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5NaWdyYXRpb25SZXN1bHQSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIswCChZDcmVhdGVNaWdyYXRpb25SZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIcChRmcm9tX3BsYW5fdmVyc2lvbl9pZBgCIAEoCRIaChJ0b19wbGFuX3ZlcnNpb25faWQYAyABKAkSOAoGZmlsdGVyGAQgASgLMiguY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uRmlsdGVyEjQKBHdoZW4YBSABKA4yJi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5FZmZlY3RpdmVUaW1lEj0KCXByb3JhdGlvbhgGIAEoDjIqLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlByb3JhdGlvbkJlaGF2aW9yEjAKDGVmZmVjdGl2ZV9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUAoXQ3JlYXRlTWlncmF0aW9uUmVzcG9uc2USNQoJbWlncmF0aW9uGAEgASgLMiIuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uIisKE0dldE1pZ3JhdGlvblJlcXVlc3QSFAoMbWlncmF0aW9uX2lkGAEgASgJIk0KFEdldE1pZ3JhdGlvblJlc3BvbnNlEjUKCW1pZ3JhdGlvbhgBIAEoCzIiLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLk1pZ3JhdGlvbiI+ChVMaXN0TWlncmF0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiaQoWTGlzdE1pZ3JhdGlvbnNSZXNwb25zZRI2CgptaWdyYXRpb25zGAEgAygLMiIuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKXAQobTGlzdE1pZ3JhdGlvblJlc3VsdHNSZXF1ZXN0EhQKDG1pZ3JhdGlvbl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRI7CghvdXRjb21lcxgEIAMoDjIpLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLk1pZ3JhdGlvbk91dGNvbWUicgocTGlzdE1pZ3JhdGlvblJlc3VsdHNSZXNwb25zZRI5CgdyZXN1bHRzGAEgAygLMiguY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uUmVzdWx0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJHChZDYW5jZWxNaWdyYXRpb25SZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIUCgxtaWdyYXRpb25faWQYAiABKAkiUAoXQ2FuY2VsTWlncmF0aW9uUmVzcG9uc2USNQoJbWlncmF0aW9uGAEgASgLMiIuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuTWlncmF0aW9uMvEFChBNaWdyYXRpb25TZXJ2aWNlEnwKEFByZXZpZXdNaWdyYXRpb24SMC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5QcmV2aWV3TWlncmF0aW9uUmVxdWVzdBoxLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlByZXZpZXdNaWdyYXRpb25SZXNwb25zZSIDkAIBEnQKD0NyZWF0ZU1pZ3JhdGlvbhIvLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNyZWF0ZU1pZ3JhdGlvblJlcXVlc3QaMC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5DcmVhdGVNaWdyYXRpb25SZXNwb25zZRJwCgxHZXRNaWdyYXRpb24SLC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5HZXRNaWdyYXRpb25SZXF1ZXN0Gi0uY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuR2V0TWlncmF0aW9uUmVzcG9uc2UiA5ACARJ2Cg5MaXN0TWlncmF0aW9ucxIuLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkxpc3RNaWdyYXRpb25zUmVxdWVzdBovLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkxpc3RNaWdyYXRpb25zUmVzcG9uc2UiA5ACARKIAQoUTGlzdE1pZ3JhdGlvblJlc3VsdHMSNC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5MaXN0TWlncmF0aW9uUmVzdWx0c1JlcXVlc3QaNS5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5MaXN0TWlncmF0aW9uUmVzdWx0c1Jlc3BvbnNlIgOQAgESdAoPQ2FuY2VsTWlncmF0aW9uEi8uY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuQ2FuY2VsTWlncmF0aW9uUmVxdWVzdBowLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNhbmNlbE1pZ3JhdGlvblJlc3BvbnNlQlZaVGdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL3N1YnNjcmlwdGlvbi92MTtzdWJzY3JpcHRpb252MWIGcHJvdG8z", [file_candela_subscription_v1_migration, file_candela_subscription_v1_subscription, file_google_protobuf_timestamp]);
 
 /**
  * PreviewMigrationRequest describes the migration.
@@ -44,14 +46,14 @@ export type PreviewMigrationRequest = Message<"candela.subscription.v1.PreviewMi
   filter?: MigrationFilter | undefined;
 
   /**
-   * NOW, or PERIOD_END when unspecified.
+   * NOW, AT, or PERIOD_END when unspecified.
    *
    * @generated from field: candela.subscription.v1.EffectiveTime when = 4;
    */
   when: EffectiveTime;
 
   /**
-   * What becomes of current periods, for NOW.
+   * What becomes of current periods, for NOW and AT.
    *
    * @generated from field: candela.subscription.v1.ProrationBehavior proration = 5;
    */
@@ -70,6 +72,13 @@ export type PreviewMigrationRequest = Message<"candela.subscription.v1.PreviewMi
    * @generated from field: string page_token = 7;
    */
   pageToken: string;
+
+  /**
+   * The instant, for AT, on each customer's own clock; one that has passed is NOW.
+   *
+   * @generated from field: google.protobuf.Timestamp effective_at = 8;
+   */
+  effectiveAt?: Timestamp | undefined;
 };
 
 /**
@@ -86,7 +95,7 @@ export const PreviewMigrationRequestSchema: GenMessage<PreviewMigrationRequest> 
  */
 export type PreviewMigrationResponse = Message<"candela.subscription.v1.PreviewMigrationResponse"> & {
   /**
-   * How many subscriptions would move.
+   * How many subscriptions it would reach; the results say which of them could not be moved.
    *
    * @generated from field: int64 total_count = 1;
    */
@@ -149,18 +158,25 @@ export type CreateMigrationRequest = Message<"candela.subscription.v1.CreateMigr
   filter?: MigrationFilter | undefined;
 
   /**
-   * NOW, or PERIOD_END when unspecified.
+   * NOW, AT, or PERIOD_END when unspecified.
    *
    * @generated from field: candela.subscription.v1.EffectiveTime when = 5;
    */
   when: EffectiveTime;
 
   /**
-   * What becomes of current periods, for NOW.
+   * What becomes of current periods, for NOW and AT.
    *
    * @generated from field: candela.subscription.v1.ProrationBehavior proration = 6;
    */
   proration: ProrationBehavior;
+
+  /**
+   * The instant, for AT, on each customer's own clock; one that has passed is NOW.
+   *
+   * @generated from field: google.protobuf.Timestamp effective_at = 7;
+   */
+  effectiveAt?: Timestamp | undefined;
 };
 
 /**
@@ -394,7 +410,7 @@ export const CancelMigrationRequestSchema: GenMessage<CancelMigrationRequest> = 
  */
 export type CancelMigrationResponse = Message<"candela.subscription.v1.CancelMigrationResponse"> & {
   /**
-   * The migration, canceled.
+   * The migration, canceled unless it had ended.
    *
    * @generated from field: candela.subscription.v1.Migration migration = 1;
    */
@@ -409,14 +425,15 @@ export const CancelMigrationResponseSchema: GenMessage<CancelMigrationResponse> 
   messageDesc(file_candela_subscription_v1_migration_service, 11);
 
 /**
- * MigrationService moves subscribers between versions of a plan (CAT-9).
+ * MigrationService moves subscribers between versions of a plan (CAT-9). A moved subscription keeps its price, its
+ * quantities and its overrides, and the credits of its running period; features change at once, and the version's
+ * credits come with the next renewal.
  *
  * @generated from service candela.subscription.v1.MigrationService
  */
 export const MigrationService: GenService<{
   /**
-   * PreviewMigration says who would move and what it would change, and changes nothing. Fails with
-   * PLAN_VERSION_NOT_FOUND.
+   * PreviewMigration says who would move and what it would change, and changes nothing. Fails as CreateMigration does.
    *
    * @generated from rpc candela.subscription.v1.MigrationService.PreviewMigration
    */
@@ -426,7 +443,9 @@ export const MigrationService: GenService<{
     output: typeof PreviewMigrationResponseSchema;
   },
   /**
-   * CreateMigration begins to move. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD.
+   * CreateMigration begins to move those who match now; who subscribes later is not moved. A subscription that cannot
+   * be moved gets a result that says why, and stops nobody else. Fails with PLAN_VERSION_NOT_FOUND and PLAN_NOT_SOLD,
+   * and with SUBSCRIPTION_NOT_FOUND, CUSTOMER_NOT_FOUND and PRICE_NOT_FOUND for what the filter names.
    *
    * @generated from rpc candela.subscription.v1.MigrationService.CreateMigration
    */
@@ -466,7 +485,8 @@ export const MigrationService: GenService<{
     output: typeof ListMigrationResultsResponseSchema;
   },
   /**
-   * CancelMigration stops a running migration; what was moved stays moved. Fails with MIGRATION_NOT_FOUND.
+   * CancelMigration stops a running migration; what was moved stays moved, and one that ended stays as it is. Fails
+   * with MIGRATION_NOT_FOUND.
    *
    * @generated from rpc candela.subscription.v1.MigrationService.CancelMigration
    */

@@ -1,0 +1,101 @@
+"""Shows what a subscription's next invoice would be with the usage so far; writes nothing (INV-5).
+
+Made by the code that makes invoices, of the periods that the pipeline will find due first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from candela_server.credit.model import CreditGrant, GrantId
+from candela_server.customer.model import CustomerId
+from candela_server.kernel.clock import Clock
+from candela_server.merchant import read as merchant
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Tx
+from candela_server.subscription import read as subscription
+from candela_server.subscription import read_schedule
+from candela_server.subscription.model import SubscriptionId
+
+from . import store
+from .account import plan_draws
+from .bill_periods import Context, lines_for, read_context
+from .draft_invoices import draft_invoices
+from .finalize_invoices import periods_of
+from .model import Invoice, InvoiceStatus
+
+_MAX_DRAFTS = 1000
+"""A customer's drafts that are looked at for the credits they will draw; a grace holds a handful."""
+
+
+async def preview_next_invoice(
+    tx: Tx, events: EventStore, clock: Clock, subscription_id: SubscriptionId
+) -> Invoice | None:
+    """The draft that the next run over this subscription would make; None when nothing is to be billed any more.
+
+    Dated when it falls due. What the customer's drafts will draw of its credits is gone here already. Raises
+    SubscriptionNotFoundError.
+    """
+    held = await subscription.get_subscription(tx, subscription_id)
+    due = await read_schedule.list_next_due(tx, subscription_id)
+    if not due:
+        return None
+    test_clock_id = due[0].test_clock_id
+    now = (await merchant.clock_for(tx, clock, test_clock_id)).now()
+    made_at = max(now, due[0].due_at)
+    seller = await merchant.get_merchant(tx)
+    context = await read_context(tx, [subscription_id], until=made_at)
+    spoken_for = await _drawn_by_drafts(tx, events, held.customer_id, now)
+    [draft] = await draft_invoices(
+        events,
+        replace(context, grants=_without(context, spoken_for)),
+        seller,
+        due,
+        now=made_at,
+        seen_at=now,
+        test_clock_id=test_clock_id,
+    )
+    planned = await plan_draws(tx, [draft], made_at, lock=False)
+    paid = sum((one.amount for one in planned.get(draft.id, ())), Decimal(0))
+    return replace(draft, amount_due=draft.total - paid)
+
+
+async def _drawn_by_drafts(
+    tx: Tx, events: EventStore, customer_id: CustomerId, now: datetime
+) -> dict[GrantId, Decimal]:
+    """What the customer's drafts would draw if they were finalized now, by grant."""
+    drafts = await store.page_invoices(
+        tx,
+        customer_id=customer_id,
+        subscription_id=None,
+        statuses=[InvoiceStatus.DRAFT],
+        limit=_MAX_DRAFTS,
+        after=None,
+    )
+    drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
+    if not drafts:
+        return drawn
+    context = await read_context(tx, sorted({one.subscription_id for one in drafts}), until=now)
+    periods = [one for draft in drafts for one in periods_of(draft)]
+    lines = await lines_for(events, tx.merchant_id, context, periods, seen_at=now)
+    for made in lines.values():
+        for line in made:
+            for draw in line.draws:
+                drawn[draw.grant_id] += draw.amount
+    return drawn
+
+
+def _without(
+    context: Context, drawn: dict[GrantId, Decimal]
+) -> dict[CustomerId, Sequence[CreditGrant]]:
+    return {
+        customer_id: [
+            replace(grant, balance=grant.balance - drawn.get(grant.id, Decimal(0)))
+            for grant in grants
+        ]
+        for customer_id, grants in context.grants.items()
+    }

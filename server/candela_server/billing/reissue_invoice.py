@@ -1,0 +1,59 @@
+"""Voids an invoice and makes a new draft of the same periods (INV-6)."""
+
+from __future__ import annotations
+
+from candela_server.kernel.clock import Clock
+from candela_server.merchant import read as merchant
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Tx
+
+from . import correction_store, store
+from .bill_periods import read_context
+from .draft_invoices import draft_periods
+from .finalize_invoices import periods_of
+from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError
+from .read import get_invoice
+from .rules.invoice_states import InvoiceAct, after
+from .void_invoice import annul
+
+
+async def reissue_invoice(
+    tx: Tx, events: EventStore, clock: Clock, invoice_id: InvoiceId, *, reason: str
+) -> tuple[Invoice, Invoice]:
+    """The void invoice and the draft in its place. Raises InvoiceNotFoundError and InvoiceTransitionRefusedError.
+
+    The draft is rated as if it were made now: with all events taken in, with the credits that went back. It waits for
+    the merchant's grace like any other, so that people can look at it. An invoice that was voided before is reissued
+    once as well.
+    """
+    before = await get_invoice(tx, invoice_id, lock=True)
+    after(before, InvoiceAct.REISSUE)
+    successor = await correction_store.find_reissue(tx, before.id)
+    if successor is not None:
+        raise InvoiceTransitionRefusedError(
+            before.id, before.status, InvoiceAct.REISSUE, f"{successor} has taken its place"
+        )
+    now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
+    voided = before
+    if before.status is not InvoiceStatus.VOID:
+        voided = await annul(tx, before, now, reason=reason)
+    [draft] = await draft_periods(
+        events,
+        await read_context(tx, [before.subscription_id], until=now),
+        await merchant.get_merchant(tx),
+        periods_of(before),
+        now=now,
+        seen_at=now,
+        test_clock_id=before.test_clock_id,
+    )
+    await store.insert_invoices(tx, [draft])
+    await correction_store.insert_reissue(tx, voided.id, draft.id)
+    await tx.audit(
+        "invoice.reissued",
+        draft.id,
+        None,
+        {"status": draft.status, "total": draft.total, "replaces": voided.id},
+        reason=reason or None,
+    )
+    await tx.entitlements_changed(draft.customer_id)
+    return voided, draft

@@ -1,0 +1,69 @@
+"""Declares an unpaid invoice never to have been; its number stays its own (INV-6, INV-7)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from candela_server.credit.model import LineDraw
+from candela_server.credit.restore_credits import restore_credits
+from candela_server.kernel.clock import Clock
+from candela_server.merchant import read as merchant
+from candela_server.storage.postgres import Tx
+
+from . import correction_store, credit_note_store
+from .account import give_back, paid_from_account
+from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError
+from .read import get_invoice
+from .rules.invoice_states import InvoiceAct, after
+
+
+async def void_invoice(tx: Tx, clock: Clock, invoice_id: InvoiceId, *, reason: str) -> Invoice:
+    """Voids an invoice. Raises InvoiceNotFoundError and InvoiceTransitionRefusedError.
+
+    Its periods count as billed no more, but nothing bills them by itself: ReissueInvoice does.
+    """
+    before = await get_invoice(tx, invoice_id, lock=True)
+    after(before, InvoiceAct.VOID)
+    now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
+    return await annul(tx, before, now, reason=reason)
+
+
+async def annul(tx: Tx, before: Invoice, now: datetime, *, reason: str) -> Invoice:
+    """Makes a locked, finalized invoice void; what grants and the customer's account paid goes back to them.
+
+    Raises InvoiceTransitionRefusedError when a credit note corrects it: the note would take back what was never asked.
+    """
+    if await credit_note_store.count_credit_notes(tx, before.id):
+        raise InvoiceTransitionRefusedError(
+            before.id,
+            before.status,
+            InvoiceAct.VOID,
+            "a credit note corrects it already; credit the rest instead",
+        )
+    voided = replace(before, status=InvoiceStatus.VOID, amount_due=Decimal(0), ended_at=now)
+    await correction_store.update_standing(tx, voided)
+    await correction_store.void_lines(tx, voided.id)
+    await restore_credits(
+        tx,
+        [
+            LineDraw(grant_id=draw.grant_id, amount=draw.amount, invoice_line_id=line.id, at=now)
+            for line in before.lines
+            for draw in line.draws
+        ],
+    )
+    from_account = await paid_from_account(tx, before.id)
+    if from_account:
+        await give_back(
+            tx, before.id, from_account, reason=f"invoice {before.number} was voided", at=now
+        )
+    await tx.audit(
+        "invoice.voided",
+        before.id,
+        {"status": before.status, "amount_due": before.amount_due},
+        {"status": voided.status, "amount_due": voided.amount_due},
+        reason=reason or None,
+    )
+    await tx.entitlements_changed(before.customer_id)
+    return voided

@@ -1,0 +1,34 @@
+"""Gives back what invoice lines drew, to the same grants (INV-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from candela_server.kernel.ids import new_id
+from candela_server.storage.postgres import Tx
+
+from . import store
+from .model import CreditTransaction, CreditTransactionId, LineDraw, TransactionKind
+
+
+async def restore_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
+    """Undoes draws; one that was undone for the same line before is left out.
+
+    A grant whose time is over gets its credit back too: it pays for usage of its own time, when that is invoiced anew.
+    """
+    if draws:
+        await store.insert_transactions(
+            tx,
+            [
+                CreditTransaction(
+                    id=CreditTransactionId(new_id("ctx")),
+                    grant_id=draw.grant_id,
+                    kind=TransactionKind.RESTORE,
+                    amount=draw.amount,
+                    invoice_line_id=draw.invoice_line_id,
+                    reason="",
+                    at=draw.at,
+                )
+                for draw in draws
+            ],
+        )

@@ -1,0 +1,1 @@
+"""Usage files into a running server: read row by row, streamed, resumed, never counted twice (EVT-1)."""

@@ -1,0 +1,64 @@
+"""What a metric measured over all of a merchant's customers together: for charts, and for nobody's invoice (EVT-8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from candela_server.catalog.model import Aggregation, Metric
+from candela_server.kernel.interval import Interval
+from candela_server.storage.events import EventStore
+
+from . import everyone_store, fill_progress_store
+from .model import Tally
+from .rules.aggregation import EMPTY, measured, merge
+from .rules.bucket import Split
+from .rules.filled import split_filled
+from .rules.metric_reading import event_sql
+
+
+async def aggregate_everyone(
+    store: EventStore, merchant_id: str, metric: Metric, windows: Sequence[Interval]
+) -> list[Decimal]:
+    """The usage in each of these ascending windows, all as of one instant."""
+    async with store.reader() as connection:
+        filled = await fill_progress_store.read_filled(connection, merchant_id, [metric.id])
+        splits = [split_filled(metric, window, filled) for window in windows]
+        reading = event_sql(metric)
+        if metric.aggregation is Aggregation.UNIQUE:
+            counts = await everyone_store.count_distinct(
+                connection,
+                merchant_id,
+                metric.id,
+                [one.whole for one in splits],
+                [one.edges for one in splits],
+                reading,
+            )
+            tallies = [replace(EMPTY, distinct_count=count) for count in counts]
+        else:
+            tallies = [EMPTY] * len(windows)
+            whole = _wholes(splits)
+            if whole:
+                found = await everyone_store.read_rollups(
+                    connection, merchant_id, metric.id, [span for _, span in whole]
+                )
+                _merge(tallies, whole, found)
+            cut = [(number, edge) for number, one in enumerate(splits) for edge in one.edges]
+            if cut:
+                found = await everyone_store.read_events(
+                    connection, merchant_id, [edge for _, edge in cut], reading
+                )
+                _merge(tallies, cut, found)
+    return [measured(metric, tally) for tally in tallies]
+
+
+def _wholes(splits: Sequence[Split]) -> list[tuple[int, Interval]]:
+    return [(number, one.whole) for number, one in enumerate(splits) if one.whole is not None]
+
+
+def _merge(
+    tallies: list[Tally], numbered: Sequence[tuple[int, Interval]], found: Sequence[Tally]
+) -> None:
+    for (number, _), tally in zip(numbered, found, strict=True):
+        tallies[number] = merge(tallies[number], tally)

@@ -1,0 +1,37 @@
+"""What others may ask about what is billed next, and about what a safety bound has parked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from candela_server.customer.model import CustomerId
+from candela_server.storage.postgres import Postgres, Tx
+
+from . import schedule_store
+from .model import ParkedSubscription, ScheduledPeriod, SubscriptionId
+
+
+async def list_next_due(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledPeriod]:
+    """The periods of a subscription that fall due first; none when nothing will be billed."""
+    return await schedule_store.list_next_due(tx, subscription_id)
+
+
+async def list_parked(tx: Tx, customer_id: CustomerId | None = None) -> list[ParkedSubscription]:
+    """The merchant's parked subscriptions, or those of one customer."""
+    return await schedule_store.list_parked(tx, customer_id)
+
+
+async def list_parked_everywhere(db: Postgres) -> list[ParkedSubscription]:
+    """The parked subscriptions of all merchants: for the operator of the machine."""
+    async with db.system() as tx:
+        merchants = await schedule_store.list_merchants_with_parked(tx)
+    found = []
+    for merchant_id in merchants:
+        async with db.reading(merchant_id) as tx:
+            found += await schedule_store.list_parked(tx)
+    return found
+
+
+async def count_customers_parked_at(tx: Tx, at: datetime) -> int:
+    """How many customers the run of this instant parked."""
+    return await schedule_store.count_customers_parked_at(tx, at)

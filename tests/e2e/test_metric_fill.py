@@ -1,0 +1,123 @@
+"""A worker that is killed while it reads history into a metric (EVT-10)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from candela import Client
+from candela.catalog.v1 import metric_pb2, metric_service_pb2
+from candela.customer.v1 import customer_pb2, customer_service_pb2
+from candela.metering.v1 import event_pb2, ingestion_service_pb2, usage_pb2, usage_service_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from candela_server.metering.fill_history import STEP_EVENTS
+
+from tests.helpers.servers import LiveServer
+
+_HISTORY = 6 * STEP_EVENTS
+_BATCH = 10_000
+_PATIENCE_S = 60.0
+
+
+def _batch(customer_id: str, first: int, count: int, start: datetime) -> list[event_pb2.Event]:
+    events = []
+    for number in range(first, first + count):
+        stamp = Timestamp()
+        stamp.FromDatetime(start + timedelta(seconds=number * 10))
+        events.append(
+            event_pb2.Event(
+                idempotency_key=f"{customer_id}-{number}",
+                name="fill-me",
+                customer_id=customer_id,
+                value="2",
+                timestamp=stamp,
+            )
+        )
+    return events
+
+
+@pytest.mark.spec("EVT-10", "EVT-2", "EVT-7")
+def test_worker_killed_amid_a_fill__the_next_one_goes_on_and_nothing_counts_twice(
+    live_server: LiveServer,
+) -> None:
+    slug = f"fill-{secrets.token_hex(4)}"
+    start = datetime.now(UTC) - timedelta(days=20)
+    with Client(live_server.address, live_server.secret_key) as candela:
+        customer_id = candela.customers.CreateCustomer(
+            customer_service_pb2.CreateCustomerRequest(name="Acme")
+        ).customer.id
+        for first in range(0, _HISTORY, _BATCH):
+            candela.ingestion.RecordEvents(
+                ingestion_service_pb2.RecordEventsRequest(
+                    events=_batch(customer_id, first, _BATCH, start)
+                )
+            )
+        metric = candela.metrics.CreateMetric(
+            metric_service_pb2.CreateMetricRequest(
+                metric=metric_pb2.NewMetric(
+                    slug=slug,
+                    name="Filled",
+                    aggregation=metric_pb2.AGGREGATION_SUM,
+                    event_names=["fill-me"],
+                )
+            )
+        ).metric
+        ref = metric_pb2.MetricRef(id=metric.id)
+
+        def usage() -> usage_pb2.MetricUsage:
+            return candela.usage.GetUsage(
+                usage_service_pb2.GetUsageRequest(
+                    customer=customer_pb2.CustomerRef(id=customer_id),
+                    metrics=[ref],
+                    window={
+                        "start_at": start - timedelta(hours=1),
+                        "end_at": start + timedelta(days=30),
+                    },
+                )
+            ).usages[0]
+
+        def fill() -> usage_pb2.MetricFill:
+            return candela.usage.GetMetricFill(
+                usage_service_pb2.GetMetricFillRequest(metric=ref)
+            ).fill
+
+        assert usage().value == str(2 * _HISTORY)
+        candela.usage.FillMetric(usage_service_pb2.FillMetricRequest(metric=ref))
+        deadline = time.monotonic() + _PATIENCE_S
+        while fill().read_count == 0:
+            assert time.monotonic() < deadline, live_server.worker.tail()
+        live_server.worker.kill()
+        killed_at = fill()
+        sent = _HISTORY
+        candela.ingestion.RecordEvents(
+            ingestion_service_pb2.RecordEventsRequest(
+                # Into the first hours of history, which were not read yet, and behind its end.
+                events=[
+                    *_batch(customer_id, sent, 100, start),
+                    *_batch(customer_id, sent + 100, 100, start - timedelta(seconds=10 * sent)),
+                ]
+            )
+        )
+        sent += 200
+        between = usage()
+
+        live_server.start()
+        while fill().status == usage_pb2.FILL_STATUS_FILLING:
+            assert usage().value == str(2 * sent)
+            if time.monotonic() > deadline:
+                break
+        # The worker hears of a fill at once when it is asked for, else within the minute.
+        candela.usage.FillMetric(usage_service_pb2.FillMetricRequest(metric=ref))
+        while fill().status == usage_pb2.FILL_STATUS_FILLING:
+            assert time.monotonic() < deadline + _PATIENCE_S, live_server.worker.tail()
+        done, after = fill(), usage()
+
+    assert 0 < killed_at.read_count < _HISTORY
+    assert killed_at.status == usage_pb2.FILL_STATUS_FILLING
+    assert (between.value, between.fill_status) == (str(2 * sent), usage_pb2.FILL_STATUS_FILLING)
+    assert done.status == usage_pb2.FILL_STATUS_COMPLETE
+    assert done.read_count == sent
+    assert (after.value, after.fill_status) == (str(2 * sent), usage_pb2.FILL_STATUS_COMPLETE)

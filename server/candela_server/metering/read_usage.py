@@ -172,7 +172,7 @@ def _of_everyone(metrics: list[Metric], *, named: bool) -> list[Metric]:
     """Those that everyone's usage is told of: a query runs over one customer's events alone."""
     told = [metric for metric in metrics if metric.sql is None]
     if named and len(told) < len(metrics):
-        raise Unserved("usage of everyone by a metric in SQL", "EVT-6", field="metric")
+        raise Unserved("usage of everyone by a metric in SQL", "EVT-6")
     return told
 
 

@@ -63,7 +63,7 @@ async def mark_buckets(connection: Connection, rows: Sequence[MarkRow]) -> None:
 async def mark_touched_buckets(
     statements: WritingStatements, metric_id: str, scopes: Sequence[Scope]
 ) -> None:
-    """Says the same of what a correction touched, in its transaction, in which no flush of the merchant runs (EVT-4)."""
+    """Says the same of what a correction touched, in its transaction, in which no flush of theirs runs (EVT-4)."""
     await statements.execute(
         """
         INSERT INTO sql_bucket AS known (merchant_id, customer_id, metric_id, user_id, bucket_at, revision)

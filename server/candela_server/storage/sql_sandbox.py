@@ -35,7 +35,7 @@ SESSIONS_OF_A_MERCHANT: Final = 1
 
 STATEMENT_TIMEOUT_S: Final = 10
 MAX_COST: Final = 20_000_000.0
-"""In the planner's units: a few million events of one customer and window, or a mistake."""
+"""In the planner's units, some 7 for each event and whether it counts: a few million events, or a mistake."""
 
 _ACQUIRE_TIMEOUT_S: Final = 15.0
 CONNECT_TIMEOUT_S: Final = 5

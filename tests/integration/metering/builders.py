@@ -127,11 +127,12 @@ class Metering:
         event_names: Sequence[str] = ("api-call",),
         filters: Sequence[PropertyFilter] = (),
         slug: str | None = None,
+        filled: bool = True,
     ) -> Metric:
-        """A new metric that is a query."""
+        """A new metric that is a query, whose history the worker has read already when `filled`."""
         slug = slug or f"sql-{next(_numbers)}"
         async with self.db.writing(self.merchant_id) as tx:
-            return await create_metric(
+            metric = await create_metric(
                 tx,
                 self.clock,
                 NewMetric(
@@ -145,6 +146,9 @@ class Metering:
                     sql=SqlMetric(query, indexed),
                 ),
             )
+        if indexed and filled:
+            await self.fill()
+        return metric
 
     async def record(self, *events: Any) -> Recorded:
         """Records a batch."""

@@ -55,7 +55,10 @@ def test_plan_with_a_metric_in_sql__limits_and_charts_say_the_same(
 
     assert made.metrics[0].sql == metric_pb2.SqlMetric(query=_DISTINCT, indexed=indexed)
     assert used == ["1", "2", "2", "3"]
-    assert (usage.value, usage.fill_status) == ("3", usage_pb2.FILL_STATUS_COMPLETE)
+    assert usage.value == "3"
+    # A query keeps nothing; an indexed one is filled by the worker within a minute, and exact before.
+    filling = {usage_pb2.FILL_STATUS_FILLING} if indexed else set()
+    assert usage.fill_status in {usage_pb2.FILL_STATUS_COMPLETE, *filling}
 
 
 @pytest.mark.spec("EVT-6")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from candela.metering.v1 import event_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -33,6 +33,9 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
+
+BUILT_IN: Final = [one for one in Aggregation if one is not Aggregation.SQL]
+"""The aggregations that rollups are kept for."""
 
 _numbers = count(1)
 

@@ -29,7 +29,7 @@ from candela_server.metering.rules.aggregation import EMPTY, average, measured
 from candela_server.metering.rules.event_filter import predicate
 from candela_server.metering.rules.metric_reading import event_sql
 
-from tests.integration.metering.builders import Metering, event, usage_of
+from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_of
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ async def test_rollups_raw_events_and_a_model__agree_on_every_window(
 async def _metrics(metering: Metering) -> list[Metric]:
     if metering.metrics:
         return metering.metrics
-    for aggregation in set(Aggregation) - {Aggregation.SQL}:
+    for aggregation in BUILT_IN:
         metering.metrics.append(
             await metering.add_metric(
                 aggregation.value,

@@ -15,7 +15,7 @@ from candela.catalog.v1 import (
 
 from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
 from candela_server.kernel import read_fields
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import (
     decimal,
@@ -49,6 +49,7 @@ from .model import (
 )
 from .price_wire import price_from_proto
 from .refs import ById, BySlug, Ref
+from .sql_metric_wire import new_sql_metric_from_proto, sql_to_proto
 
 MAX_METRICS = 50
 MAX_FEATURES = 200
@@ -137,7 +138,7 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
     """The new metric; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
         if new.HasField("sql"):
-            raise Unserved("NewMetric.sql", "EVT-6", field="sql")
+            return new_sql_metric_from_proto(fields, new)
         if len(new.event_names) > MAX_EVENT_NAMES:
             fields.add("event_names", f"must have at most {MAX_EVENT_NAMES} names")
         aggregation = fields.read("aggregation", member_named, _AGGREGATIONS, new.aggregation)
@@ -235,7 +236,7 @@ def metric_to_proto(metric: Metric) -> metric_pb2.Metric:
         id=metric.id,
         slug=metric.slug,
         name=metric.name,
-        aggregation=_AGGREGATIONS[metric.aggregation],
+        aggregation=_AGGREGATIONS.get(metric.aggregation, metric_pb2.AGGREGATION_UNSPECIFIED),
         event_names=metric.event_names,
         property=metric.property or "",
         unique_of=_UNIQUE_OF[metric.unique_of or UniqueOf.PROPERTY]
@@ -243,6 +244,7 @@ def metric_to_proto(metric: Metric) -> metric_pb2.Metric:
         else metric_pb2.UNIQUE_OF_UNSPECIFIED,
         filters=[filter_to_proto(one) for one in metric.filters],
         group_by=metric.group_by,
+        sql=sql_to_proto(metric.sql) if metric.sql else None,
         unit_name=metric.unit_name,
         created_at=timestamp_to_proto(metric.created_at),
         archived_at=optional_timestamp_to_proto(metric.archived_at),

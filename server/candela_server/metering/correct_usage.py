@@ -1,7 +1,8 @@
 """What every correction does when its events are known: the fact, the rollups, and who must hear of it (EVT-4, EVT-7).
 
 In one transaction, in which no flush of the merchant can run: the touched quarter-hours of every metric that reads the
-events, of the customer and of the users, are made anew from the events that count. So no aggregation needs an inverse,
+events, of the customer and of the users, are made anew from the events that count, or marked where the metric is an
+indexed query, which is measured anew when somebody asks. So no aggregation needs an inverse,
 and what races with a correction is either in what it reads, or added to what it leaves behind.
 """
 
@@ -18,12 +19,13 @@ from candela_server.kernel.ids import new_id
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 
-from . import correction_store, recount_store, store
+from . import correction_store, recount_store, sql_store, store
 from .correction import BackfillId, ChosenEvent, Correction, CorrectionKind
 from .event_statements import as_events
 from .read_counters import Counters
 from .rules.correction import changed_span, touched_buckets, touched_scopes
 from .rules.metric_reading import event_sql, is_rolled_up
+from .rules.sql_metric_marks import is_indexed
 
 _MAX_TOLD: Final = 100
 """Customers that are told of one by one; beyond, all of the merchant's are."""
@@ -78,6 +80,8 @@ async def correct_usage(
     async with as_events(tx) as statements:
         for metric in metrics:
             scopes = touched_scopes(metric, touched)
+            if scopes and is_indexed(metric):
+                await sql_store.mark_touched_buckets(statements, metric.id, scopes)
             if not scopes or not is_rolled_up(metric):
                 continue
             reading = event_sql(metric)

@@ -27,7 +27,7 @@ from candela_server.kernel.errors import Reason
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import store
+from . import sql_store, store
 from .cache import Bump, Span
 from .directory import Directory
 from .hold_events import Strangers
@@ -318,6 +318,14 @@ class Ingestor:
                 )
                 await _add(connection, folded)
                 await note_late_usage(connection, folded, now)
+                await sql_store.mark_buckets(
+                    connection,
+                    [
+                        (merchant_id, *mark)
+                        for merchant_id, events in sorted(survivors.items())
+                        for mark in readings[merchant_id].indexed.marks(events)
+                    ],
+                )
             sequence = await store.count_flush(connection, writer.number, now)
             if sequence is None:
                 raise _WriterForgottenError

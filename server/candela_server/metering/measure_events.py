@@ -15,7 +15,7 @@ from typing import Final
 from candela_server.catalog.model import Metric
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
-from candela_server.storage.events import EventStore
+from candela_server.storage.events import Connection, EventStore
 
 from . import usage_store
 from .model import UsageAsk, UsageOf
@@ -65,16 +65,13 @@ async def measure_events(
     weighs_time = carries_in(metric)
     earliest_at = BEGINNING if weighs_time else windows[0].start_at
     async with store.reader() as connection:
-        found = await usage_store.count_events(
+        await _count_named(
             connection,
             merchant_id,
-            who.customer_id,
-            reading.event_names,
+            metric,
+            who,
             Interval(earliest_at, windows[-1].end_at),
-            limit=MAX_EVENTS + 1,
         )
-        if found > MAX_EVENTS:
-            raise TooManyEventsError
         tallies = await tally_asks(
             connection,
             merchant_id,
@@ -93,3 +90,27 @@ async def measure_events(
         measured(metric, tally, window) for tally, window in zip(tallies, windows, strict=True)
     ]
     return values, sum(one.count for one in read)
+
+
+async def count_named_events(
+    store: EventStore, merchant_id: str, metric: Metric, who: UsageOf, window: Interval
+) -> int:
+    """How many events of the names that a metric reads lie in a window. Raises TooManyEventsError."""
+    async with store.reader() as connection:
+        return await _count_named(connection, merchant_id, metric, who, window)
+
+
+async def _count_named(
+    connection: Connection, merchant_id: str, metric: Metric, who: UsageOf, window: Interval
+) -> int:
+    found = await usage_store.count_events(
+        connection,
+        merchant_id,
+        who.customer_id,
+        metric.event_names,
+        window,
+        limit=MAX_EVENTS + 1,
+    )
+    if found > MAX_EVENTS:
+        raise TooManyEventsError
+    return found

@@ -74,6 +74,16 @@ class UsageAsk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SqlScope:
+    """All events that a metric's query may see (EVT-6). `user_id` "" is the whole customer."""
+
+    merchant_id: str
+    customer_id: str
+    user_id: str
+    window: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageBucket:
     """The usage of one part of a queried window (EVT-8).
 

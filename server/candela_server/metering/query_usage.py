@@ -18,7 +18,8 @@ from candela_server.catalog.model import Aggregation, Metric
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 
-from . import fill_progress_store, usage_store
+from . import fill_progress_store, measure_sql, usage_store
+from .measure_sql import SqlReading
 from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
 from .rules.aggregation import EMPTY, carries_in, measured, merge
 from .rules.bucket import Split, cut
@@ -50,8 +51,8 @@ async def aggregate_many(
     """The usage of each ask, in order, all as of one instant; made for a thousand at once."""
     if not asks:
         return []
-    async with store.reader() as connection:
-        return await _measure(connection, merchant_id, asks)
+    async with measure_sql.reading(store, merchant_id, asks) as reading:
+        return await _answer(reading, merchant_id, asks)
 
 
 async def aggregate_with_vector(
@@ -63,9 +64,9 @@ async def aggregate_with_vector(
     within_s: float | None = None,
 ) -> tuple[list[Decimal], str]:
     """The usage of each ask, and up to which flush of each writer it contains events."""
-    async with store.reader(within_s=within_s) as connection:
-        vector = await usage_store.read_vector(connection, now - WRITER_MEMORY)
-        return await _measure(connection, merchant_id, asks), vector
+    async with measure_sql.reading(store, merchant_id, asks, within_s=within_s) as reading:
+        vector = await usage_store.read_vector(reading.connection, now - WRITER_MEMORY)
+        return await _answer(reading, merchant_id, asks), vector
 
 
 async def aggregate_beside_keys(
@@ -75,11 +76,11 @@ async def aggregate_beside_keys(
 
     Whoever knows of events that are on their way adds exactly those that are not in the usage yet.
     """
-    async with store.reader() as connection:
-        [value] = await _measure(connection, merchant_id, [ask])
+    async with measure_sql.reading(store, merchant_id, [ask]) as reading:
+        [value] = await _answer(reading, merchant_id, [ask])
         by_hash = {hash_of_key(merchant_id, key): key for key in keys}
         found = await usage_store.list_recorded_keys(
-            connection, list(by_hash), claim_months(now).oldest
+            reading.connection, list(by_hash), claim_months(now).oldest
         )
     return value, {by_hash[one] for one in found}
 
@@ -97,10 +98,27 @@ async def query_buckets(
     """The usage of a window cut into buckets of a time zone's calendar. Raises TooManyBucketsError."""
     windows = cut(window, size, zone)
     asks = [UsageAsk(metric=metric, who=who, window=part) for part in windows]
-    async with store.reader() as connection:
-        values = await _measure(connection, merchant_id, asks, in_a_row=True)
+    async with measure_sql.reading(store, merchant_id, asks) as reading:
+        values = await _answer(reading, merchant_id, asks, in_a_row=True)
     return [
         UsageBucket(window=part, value=value) for part, value in zip(windows, values, strict=True)
+    ]
+
+
+async def _answer(
+    reading: SqlReading, merchant_id: str, asks: Sequence[UsageAsk], *, in_a_row: bool = False
+) -> list[Decimal]:
+    """Each ask's usage: built-in aggregations from rollups, queries in the sandbox, all of one snapshot.
+
+    `in_a_row` says that the asks are of one metric, for windows that follow each other.
+    """
+    built_in = [ask for ask in asks if ask.metric.sql is None]
+    if len(built_in) == len(asks):
+        return await _measure(reading.connection, merchant_id, asks, in_a_row=in_a_row)
+    known = iter(await _measure(reading.connection, merchant_id, built_in))
+    return [
+        next(known) if ask.metric.sql is None else await measure_sql.measure(reading, ask)
+        for ask in asks
     ]
 
 

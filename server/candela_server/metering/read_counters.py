@@ -31,6 +31,7 @@ from . import query_usage, store
 from .audit_counters import Drift, audit_counters
 from .cache import Bump, CounterCache, CounterError, Expectation, counter_id
 from .model import CountersUnsureError, UsageAsk
+from .read_sql_now import SqlReads
 from .rules.bucket import to_microseconds
 
 log = structlog.get_logger()
@@ -88,6 +89,7 @@ class Counters:
         self._clock = clock
         self._waiting: list[_Waiting] = []
         self._missing: dict[tuple[str, str], list[_Waiting]] = {}
+        self._sql = SqlReads(events)
         self._readers = 0
         self._reading = False
         self._together = 1
@@ -121,6 +123,7 @@ class Counters:
 
     async def stop(self) -> None:
         """Ends what runs in the background."""
+        await self._sql.stop()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -138,6 +141,8 @@ class Counters:
         """
         if not asks:
             return []
+        if any(ask.metric.sql is not None for ask in asks):
+            return await self._read_with_sql(merchant_id, asks)
         loop = asyncio.get_running_loop()
         waiting = [(merchant_id, ask, loop.create_future()) for ask in asks]
         if self.trusted() and self._redis_answers():
@@ -150,6 +155,19 @@ class Counters:
         if len(waiting) == 1:
             return [await waiting[0][2]]
         return list(await asyncio.gather(*[future for _, _, future in waiting]))
+
+    async def _read_with_sql(self, merchant_id: str, asks: Sequence[UsageAsk]) -> list[Reading]:
+        """The same where some metrics are queries: these are read from the database each time, beside the others."""
+        built_in = [ask for ask in asks if ask.metric.sql is None]
+        found, measured = await asyncio.gather(
+            self.read_marked(merchant_id, built_in),
+            self._sql.read(merchant_id, [ask for ask in asks if ask.metric.sql is not None]),
+        )
+        counted, queried = iter(found), iter(measured)
+        return [
+            next(counted) if ask.metric.sql is None else Reading(next(queried), ReadFrom.ROLLUPS)
+            for ask in asks
+        ]
 
     def trusted(self) -> bool:
         """Whether the counters in Redis hold all that was acknowledged until now, as far as anybody knows."""

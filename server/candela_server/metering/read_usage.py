@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from candela_server.customer.model import (
     UserRef,
 )
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, InvalidInput
+from candela_server.kernel.errors import FieldViolations, InvalidInput, Unserved
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
@@ -42,7 +43,8 @@ from .query_groups import TooManyGroupedBucketsError, query_groups
 from .query_usage import aggregate_many, query_buckets
 from .rules.bucket import TooManyBucketsError, calendar_month, cut
 from .rules.group import group_named
-from .rules.metric_reading import is_rolled_up
+from .rules.metric_reading import is_measured
+from .rules.sql_metric_marks import is_indexed
 
 MAX_WINDOW: Final = timedelta(days=1100)
 """Three years: what a person compares; a longer answer would be many queries for the server."""
@@ -102,6 +104,8 @@ async def get_usage(
     async with db.reading(merchant_id) as tx:
         who, zone, own_clock = await _resolve(tx, clock, ask.who)
         metrics = await _metrics(tx, ask.metrics)
+        if who == EVERYONE:
+            metrics = _of_everyone(metrics, named=bool(ask.metrics))
         statuses = await read_fill_statuses(tx)
     window = ask.window or calendar_month(own_clock.now(), zone)
     if who == EVERYONE:
@@ -122,7 +126,7 @@ async def get_usage(
             MeasuredUsage(
                 metric=metric,
                 value=value,
-                fill_status=statuses.get(metric.id, FillStatus.FILLING),
+                fill_status=_fill_status(metric, statuses),
             )
             for metric, value in zip(metrics, values, strict=True)
         ],
@@ -136,6 +140,10 @@ async def query_usage(
     async with db.reading(merchant_id) as tx:
         who, zone, _ = await _resolve(tx, clock, ask.who)
         [metric] = await _metrics(tx, [ask.metric])
+        if who == EVERYONE:
+            _of_everyone([metric], named=True)
+        if ask.filters and metric.sql is not None:
+            raise Unserved("QueryUsage with filters of a metric in SQL", "EVT-6", field="filters")
         statuses = await read_fill_statuses(tx)
     try:
         if ask.grouped:
@@ -164,8 +172,23 @@ async def query_usage(
         who=who,
         metric=metric,
         buckets=buckets,
-        fill_status=statuses.get(metric.id, FillStatus.FILLING),
+        fill_status=_fill_status(metric, statuses),
     )
+
+
+def _of_everyone(metrics: list[Metric], *, named: bool) -> list[Metric]:
+    """Those that everyone's usage is told of: a query runs over one customer's events alone."""
+    told = [metric for metric in metrics if metric.sql is None]
+    if named and len(told) < len(metrics):
+        raise Unserved("usage of everyone by a metric in SQL", "EVT-6")
+    return told
+
+
+def _fill_status(metric: Metric, statuses: Mapping[str, FillStatus]) -> FillStatus:
+    """Of a query that is not indexed: complete, as it keeps nothing and reads the events themselves."""
+    if metric.sql is not None and not is_indexed(metric):
+        return FillStatus.COMPLETE
+    return statuses.get(metric.id, FillStatus.FILLING)
 
 
 async def _filtered(
@@ -245,14 +268,14 @@ async def _metrics(tx: Tx, refs: tuple[Ref, ...] | list[Ref]) -> list[Metric]:
     """The metrics that are named, in that order; all that are kept and not archived, by slug, when none is."""
     known = await catalog.list_metrics(tx)
     if not refs:
-        listed = [one for one in known if one.archived_at is None and is_rolled_up(one)]
+        listed = [one for one in known if one.archived_at is None and is_measured(one)]
         return sorted(listed, key=lambda one: one.slug)
     by_id: dict[str, Metric] = {metric.id: metric for metric in known}
     by_slug: dict[str, Metric] = {metric.slug: metric for metric in known}
     found = []
     for ref in refs:
         metric = by_id.get(ref.id) if isinstance(ref, ById) else by_slug.get(ref.slug)
-        if metric is None or not is_rolled_up(metric):
+        if metric is None or not is_measured(metric):
             raise MetricNotFoundError(str(ref))
         found.append(metric)
     return found

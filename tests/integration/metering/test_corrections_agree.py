@@ -23,7 +23,7 @@ from candela_server.metering.rules.bucket import BUCKET
 from candela_server.metering.rules.correction import bucket_of
 
 from tests.integration.metering import correcting, usage_model
-from tests.integration.metering.builders import Metering, event, usage_of
+from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_of
 from tests.integration.metering.usage_model import Asked, UsageModel, from_events
 
 _BASE = datetime(2026, 1, 20, 10, 0, tzinfo=UTC)
@@ -357,7 +357,7 @@ class _Book:
 async def _metrics(metering: Metering) -> list[Metric]:
     if metering.metrics:
         return metering.metrics
-    for aggregation in Aggregation:
+    for aggregation in BUILT_IN:
         metering.metrics.append(
             await metering.add_metric(
                 aggregation.value.replace("_", "-"),

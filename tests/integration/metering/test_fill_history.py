@@ -26,10 +26,10 @@ from candela_server.metering.rules.bucket import BUCKET, split
 from candela_server.metering.rules.filled import EventsDroppedError, split_filled, step_start
 
 from tests.helpers.acting import acting_as
-from tests.integration.metering.builders import Metering, event, usage_servicer
+from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_servicer
 
 _NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
-_AGGREGATIONS = list(Aggregation)
+_AGGREGATIONS = BUILT_IN
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ def measured(metric: Metric, tally: Tally, window: Interval) -> Decimal:
             return Decimal(tally.distinct_count)
         case Aggregation.WEIGHTED_SUM:
             return average(total_held(tally.carried, tally.held, window), length_us(window))
+        case Aggregation.SQL:
+            raise AssertionError("a query is measured in its sandbox, not from tallies")
 
 
 def merge(left: Tally, right: Tally) -> Tally:

@@ -15,6 +15,7 @@ from candela_server.catalog.model import Aggregation, Metric, UniqueOf
 from .event_filter import condition, predicate
 from .event_value import Properties, property_text
 from .group import dimension_sql, group_sql
+from .sql_metric_marks import IndexedMetrics, is_indexed
 
 _SERVED = frozenset(
     {
@@ -89,9 +90,11 @@ class MetricReading:
 class Readings:
     """All metrics of one merchant, by the event names they read."""
 
-    __slots__ = ("_adding_up", "_looking_into", "by_id")
+    __slots__ = ("_adding_up", "_looking_into", "_sql_names", "by_id", "indexed")
 
-    def __init__(self, readings: Iterable[MetricReading]) -> None:
+    def __init__(self, readings: Iterable[MetricReading], sql: Iterable[Metric] = ()) -> None:
+        self.indexed = IndexedMetrics(sql)
+        self._sql_names = frozenset(name for metric in sql for name in metric.event_names)
         self.by_id: dict[str, MetricReading] = {}
         self._adding_up: dict[str, list[MetricReading]] = {}
         self._looking_into: dict[str, list[MetricReading]] = {}
@@ -111,7 +114,7 @@ class Readings:
 
     def is_read(self, name: str) -> bool:
         """Whether any metric reads events of this name."""
-        return name in self._adding_up or name in self._looking_into
+        return name in self._adding_up or name in self._looking_into or name in self._sql_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +138,26 @@ class EventSql:
 
 def read_metrics(metrics: Iterable[Metric]) -> Readings:
     """The metrics that are rolled up, ready to be fed."""
-    return Readings([MetricReading(metric) for metric in metrics if is_rolled_up(metric)])
+    known = list(metrics)
+    return Readings(
+        [MetricReading(metric) for metric in known if is_rolled_up(metric)],
+        [metric for metric in known if metric.sql is not None],
+    )
 
 
 def is_rolled_up(metric: Metric) -> bool:
     """Whether rollups are kept for the metric: not for SQL."""
     return metric.aggregation in _SERVED
+
+
+def reads_history(metric: Metric) -> bool:
+    """Whether the metric keeps something of the events from before it, which a fill makes (EVT-10)."""
+    return is_rolled_up(metric) or is_indexed(metric)
+
+
+def is_measured(metric: Metric) -> bool:
+    """Whether usage of the metric can be asked for: rolled up, or a query."""
+    return is_rolled_up(metric) or metric.sql is not None
 
 
 def event_sql(metric: Metric) -> EventSql:

@@ -317,13 +317,13 @@ class Ingestor:
                     (event.row for events in survivors.values() for event in events),
                 )
                 await _add(connection, folded)
-                await note_late_usage(connection, folded, now)
+                await note_late_usage(connection, folded, survivors, readings, now)
                 await sql_store.mark_buckets(
                     connection,
                     [
                         (merchant_id, *mark)
                         for merchant_id, events in sorted(survivors.items())
-                        for mark in readings[merchant_id].indexed.marks(events)
+                        for mark in readings[merchant_id].sql.marks(events)
                     ],
                 )
             sequence = await store.count_flush(connection, writer.number, now)

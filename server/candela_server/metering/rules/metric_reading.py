@@ -6,7 +6,7 @@ Both forms must mean the same, to the last digit; a property test holds them tog
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, LiteralString
 
@@ -15,7 +15,7 @@ from candela_server.catalog.model import Aggregation, Metric, UniqueOf
 from .event_filter import condition, predicate
 from .event_value import Properties, property_text
 from .group import dimension_sql, group_sql
-from .sql_metric_marks import IndexedMetrics, is_indexed
+from .sql_metric_marks import SqlMetrics, is_indexed
 
 _SERVED = frozenset(
     {
@@ -90,11 +90,10 @@ class MetricReading:
 class Readings:
     """All metrics of one merchant, by the event names they read."""
 
-    __slots__ = ("_adding_up", "_looking_into", "_sql_names", "by_id", "indexed")
+    __slots__ = ("_adding_up", "_looking_into", "by_id", "sql")
 
     def __init__(self, readings: Iterable[MetricReading], sql: Iterable[Metric] = ()) -> None:
-        self.indexed = IndexedMetrics(sql)
-        self._sql_names = frozenset(name for metric in sql for name in metric.event_names)
+        self.sql = SqlMetrics(sql)
         self.by_id: dict[str, MetricReading] = {}
         self._adding_up: dict[str, list[MetricReading]] = {}
         self._looking_into: dict[str, list[MetricReading]] = {}
@@ -114,7 +113,7 @@ class Readings:
 
     def is_read(self, name: str) -> bool:
         """Whether any metric reads events of this name."""
-        return name in self._adding_up or name in self._looking_into or name in self._sql_names
+        return name in self._adding_up or name in self._looking_into or self.sql.reads(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +159,22 @@ def is_measured(metric: Metric) -> bool:
     return is_rolled_up(metric) or metric.sql is not None
 
 
+def counting_events(metric: Metric) -> Metric:
+    """The metric that counts the events which this one reads, from the same rollups; there is none of a query."""
+    assert metric.sql is None, "which events a query reads, only it knows"
+    if metric.aggregation is not Aggregation.UNIQUE:
+        return replace(metric, aggregation=Aggregation.COUNT)
+    return replace(
+        metric, aggregation=Aggregation.COUNT, unique_of=metric.unique_of or UniqueOf.PROPERTY
+    )
+
+
 def event_sql(metric: Metric) -> EventSql:
     """How the metric reads the table of events."""
     holds, parameters = condition(metric.filters)
+    counts_told_apart = metric.aggregation is Aggregation.COUNT and metric.unique_of is not None
     value: LiteralString = "value"
-    if metric.property and metric.aggregation is not Aggregation.UNIQUE:
+    if metric.property and metric.aggregation is not Aggregation.UNIQUE and not counts_told_apart:
         value = _PROPERTY_AS_NUMBER
         holds += f" AND {value} IS NOT NULL"
         parameters["measured_property"] = metric.property
@@ -179,6 +189,9 @@ def event_sql(metric: Metric) -> EventSql:
         case _:
             distinct = "(properties ->> %(unique_property)s::text)"
             parameters["unique_property"] = metric.property or ""
+    if counts_told_apart:
+        # As rollups of a metric that tells things apart: see counting_events.
+        holds += f" AND ({distinct}) IS NOT NULL"
     return EventSql(
         event_names=tuple(metric.event_names),
         condition=holds,

@@ -25,7 +25,7 @@ def _sign_up(candela: Client) -> customer_pb2.CustomerRef:
     return customer_pb2.CustomerRef(id=candela.customers.CreateCustomer(request).customer.id)
 
 
-@pytest.mark.spec("EVT-12", "EVT-5")
+@pytest.mark.spec("EVT-5", "EVT-6", "EVT-12")
 def test_reference_mappings__measure_what_the_guides_say(live_server: LiveServer) -> None:
     with Client(live_server.address, live_server.secret_key) as candela:
         # Names of this test's own, so that other tests' customers are not counted.
@@ -51,6 +51,16 @@ def test_reference_mappings__measure_what_the_guides_say(live_server: LiveServer
                 event_names=[call, token],
             ),
         )
+        active_by_sql = _make(
+            candela,
+            metric_pb2.NewMetric(
+                slug="active-by-sql",
+                event_names=[call, token],
+                sql=metric_pb2.SqlMetric(
+                    query="SELECT count(DISTINCT customer_id) FROM events", indexed=True
+                ),
+            ),
+        )
         acme, beta, _idle = (_sign_up(candela) for _ in range(3))
         for _ in range(3):
             candela.send_event(call, customer_id=acme.id)
@@ -59,14 +69,16 @@ def test_reference_mappings__measure_what_the_guides_say(live_server: LiveServer
 
         def usage(who: customer_pb2.CustomerRef) -> list[str]:
             got = candela.usage.GetUsage(
-                usage_service_pb2.GetUsageRequest(customer=who, metrics=[calls, tokens, active])
+                usage_service_pb2.GetUsageRequest(
+                    customer=who, metrics=[calls, tokens, active, active_by_sql]
+                )
             )
             return [one.value for one in got.usages]
 
         everyone = candela.usage.GetUsage(
-            usage_service_pb2.GetUsageRequest(everyone=True, metrics=[active])
+            usage_service_pb2.GetUsageRequest(everyone=True, metrics=[active, active_by_sql])
         )
 
-        assert usage(acme) == ["3", "1200.5", "1"]
-        assert usage(beta) == ["0", "0.25", "1"]
-        assert [one.value for one in everyone.usages] == ["2"]
+        assert usage(acme) == ["3", "1200.5", "1", "1"]
+        assert usage(beta) == ["0", "0.25", "1", "1"]
+        assert [one.value for one in everyone.usages] == ["2", "2"]

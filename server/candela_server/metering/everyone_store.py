@@ -34,7 +34,7 @@ async def read_rollups(
     held = MICROSECONDS_HELD.format(until=_UNTIL, since="kept.bucket_at")
     cursor = await connection.execute(
         f"""
-        {_CUSTOMERS.format(table="usage_rollup")}
+        {CUSTOMERS.format(table="usage_rollup")}
         SELECT numbered.number, sum(event_count), sum(value_sum), min(value_min), max(value_max), max(last_at),
                (array_agg(uuid_send(last_key) ORDER BY last_at DESC, last_key DESC))[1],
                (array_agg(last_value ORDER BY last_at DESC, last_key DESC))[1],
@@ -97,7 +97,7 @@ async def count_distinct(
     cut = [(number, edge) for number, some in enumerate(edges) for edge in some]
     cursor = await connection.execute(
         f"""
-        {_CUSTOMERS.format(table="usage_distinct")}, seen AS (
+        {CUSTOMERS.format(table="usage_distinct")}, seen AS (
             SELECT (%(whole_numbers)s::integer[])[numbered.number] AS number, kept.value
             FROM whose
             JOIN usage_distinct AS kept
@@ -128,7 +128,7 @@ async def count_distinct(
 
 
 # Each step is one walk down the index to the next customer, instead of through all rows of this one.
-_CUSTOMERS: LiteralString = """
+CUSTOMERS: LiteralString = """
     WITH RECURSIVE whose (customer_id) AS (
         (SELECT customer_id FROM {table} WHERE merchant_id = %(merchant_id)s ORDER BY customer_id LIMIT 1)
         UNION ALL

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 
 from candela_server.catalog.rules.sql_metric.query import SqlQuery, indexed_aggregate, read_sql
 from candela_server.catalog.rules.sql_metric.tree import Aggregate, SqlRefusedError
@@ -32,7 +32,7 @@ from .metric_fill import Filled
 from .model import SqlScope, UsageAsk
 from .rules.bucket import BUCKET, split
 from .rules.sql_metric_binding import SqlResultError, bucket_query, usage_of, window_query
-from .sql_store import MeasuredBucket
+from .sql_store import Combining, MeasuredBucket
 from .store import TRANSIENT
 from .usage_store import Part
 
@@ -133,8 +133,8 @@ async def measure(shared: SqlReading, ask: UsageAsk) -> Decimal:
         # Before that, only some of the quarter-hours with events are marked.
         if whole is not None and ask.metric.id in shared.filled.complete:
             return usage_of(await _from_buckets(shared, shared.session, ask, query, whole))
-        _require_kept(shared, ask.window)
-        scope = _scope(shared.merchant_id, ask, ask.window)
+        require_kept(shared, ask.window)
+        scope = scope_of(shared.merchant_id, ask, ask.window)
         text = window_query(query.select, ask.metric, scope)
         [(_, value, _)] = await shared.session.run(scope, text, 1)
         return usage_of(value)
@@ -148,16 +148,16 @@ async def _from_buckets(
 ) -> Decimal | None:
     """The sum, least or largest of what is kept, of what had to be measured anew, and of cut quarter-hours."""
     kept = indexed_aggregate(query)
-    part = _part(ask, whole)
+    part = part_of(ask, whole)
     stale = await sql_store.list_stale_buckets(shared.connection, shared.merchant_id, part)
     rows: list[Row] = []
-    for run in _runs([bucket_at for bucket_at, _ in stale]):
-        _require_kept(shared, Interval(run[0], run[-1] + BUCKET))
-        rows += await _measure_run(shared, session, ask, query, kept, run)
-    _note(shared, part, stale, rows)
+    for run in runs_of([bucket_at for bucket_at, _ in stale]):
+        require_kept(shared, Interval(run[0], run[-1] + BUCKET))
+        rows += await measure_run(shared, session, ask, query, kept, run)
+    note_measured(shared, part, stale, rows)
     for edge in split(ask.window).edges:
-        _require_kept(shared, edge)
-        scope = _scope(shared.merchant_id, ask, edge)
+        require_kept(shared, edge)
+        scope = scope_of(shared.merchant_id, ask, edge)
         text = bucket_query(query.select, kept, ask.metric, scope, [])
         rows += await session.run(scope, text, 1)
     if kept.distinct:
@@ -169,18 +169,18 @@ async def _from_buckets(
         )
     values = [value for _, value, _ in rows if value is not None]
     return await sql_store.read_buckets(
-        shared.connection, shared.merchant_id, part, _combining(kept), values
+        shared.connection, shared.merchant_id, part, combining(kept), values
     )
 
 
-def _require_kept(shared: SqlReading, window: Interval) -> None:
+def require_kept(shared: SqlReading, window: Interval) -> None:
     """Refuses what is older than the events that are left: less than what happened is no usage."""
     kept_since = shared.filled.kept_since
     if kept_since is not None and window.start_at < kept_since:
         raise SqlEventsDroppedError(kept_since)
 
 
-async def _measure_run(
+async def measure_run(
     shared: SqlReading,
     session: SandboxSession,
     ask: UsageAsk,
@@ -189,14 +189,14 @@ async def _measure_run(
     run: Sequence[datetime],
 ) -> list[Row]:
     """Measures some quarter-hours that are near each other."""
-    scope = _scope(shared.merchant_id, ask, Interval(run[0], run[-1] + BUCKET))
+    scope = scope_of(shared.merchant_id, ask, Interval(run[0], run[-1] + BUCKET))
     wanted = set(run)
     named = run if len(run) <= _MAX_NAMED else []
     text = bucket_query(query.select, kept, ask.metric, scope, named)
     return [row for row in await session.run(scope, text, MAX_ROWS) if row[0] in wanted]
 
 
-def _combining(kept: Aggregate) -> Literal["sum", "min", "max"]:
+def combining(kept: Aggregate) -> Combining:
     """What makes one number of the quarter-hours' numbers."""
     match kept.function:
         case "min":
@@ -207,7 +207,7 @@ def _combining(kept: Aggregate) -> Literal["sum", "min", "max"]:
             return "sum"
 
 
-def _runs(buckets: Sequence[datetime]) -> list[list[datetime]]:
+def runs_of(buckets: Sequence[datetime]) -> list[list[datetime]]:
     """The quarter-hours in groups that are worth one query each."""
     runs: list[list[datetime]] = []
     for bucket_at in buckets:
@@ -218,7 +218,7 @@ def _runs(buckets: Sequence[datetime]) -> list[list[datetime]]:
     return runs
 
 
-def _note(
+def note_measured(
     shared: SqlReading, part: Part, stale: Sequence[tuple[datetime, int]], rows: Sequence[Row]
 ) -> None:
     """Notes what was measured, to be kept; a quarter-hour without a row has no event that the query reads."""
@@ -240,7 +240,8 @@ def _note(
         )
 
 
-def _scope(merchant_id: str, ask: UsageAsk, window: Interval) -> SqlScope:
+def scope_of(merchant_id: str, ask: UsageAsk, window: Interval) -> SqlScope:
+    """Whose events of this window a query may see."""
     return SqlScope(
         merchant_id=merchant_id,
         customer_id=ask.who.customer_id,
@@ -249,7 +250,8 @@ def _scope(merchant_id: str, ask: UsageAsk, window: Interval) -> SqlScope:
     )
 
 
-def _part(ask: UsageAsk, window: Interval) -> Part:
+def part_of(ask: UsageAsk, window: Interval) -> Part:
+    """What is kept of this window."""
     return Part(
         ask.who.customer_id,
         ask.metric.id,

@@ -11,6 +11,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 
 from . import everyone_store, fill_progress_store
+from .measure_sql_everyone import aggregate_everyone_by_sql
 from .model import Tally
 from .rules.aggregation import EMPTY, carries_in, measured, merge
 from .rules.bucket import Split
@@ -23,6 +24,8 @@ async def aggregate_everyone(
     store: EventStore, merchant_id: str, metric: Metric, windows: Sequence[Interval]
 ) -> list[Decimal]:
     """The usage in each of these ascending windows, all as of one instant."""
+    if metric.sql is not None:
+        return await aggregate_everyone_by_sql(store, merchant_id, metric, windows)
     async with store.reader() as connection:
         filled = await fill_progress_store.read_filled(connection, merchant_id, [metric.id])
         splits = [split_filled(metric, window, filled) for window in windows]

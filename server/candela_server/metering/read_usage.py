@@ -177,11 +177,17 @@ async def query_usage(
 
 
 def _of_everyone(metrics: list[Metric], *, named: bool) -> list[Metric]:
-    """Those that everyone's usage is told of: a query runs over one customer's events alone."""
-    told = [metric for metric in metrics if metric.sql is None]
-    if named and len(told) < len(metrics):
-        raise Unserved("usage of everyone by a metric in SQL", "EVT-6")
-    return told
+    """Those that everyone's usage is told of.
+
+    A query runs over one customer's events alone, and only what an indexed one gives adds up over customers; unless
+    it is asked for by name, a list of all usage does not wait for it.
+    """
+    if not named:
+        return [metric for metric in metrics if metric.sql is None]
+    for metric in metrics:
+        if metric.sql is not None and not is_indexed(metric):
+            raise Unserved("usage of everyone by a metric in SQL that is not indexed", "EVT-6")
+    return metrics
 
 
 def _fill_status(metric: Metric, statuses: Mapping[str, FillStatus]) -> FillStatus:

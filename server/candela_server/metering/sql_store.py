@@ -23,6 +23,9 @@ from .rules.metric_reading import EventSql
 from .rules.sql_metric_binding import PLACES
 from .usage_store import Part
 
+Combining: TypeAlias = Literal["sum", "min", "max"]
+"""What makes one number of quarter-hours' numbers."""
+
 MarkRow: TypeAlias = tuple[str, str, str, str, int]
 """merchant, customer, metric, user or "", start of the quarter-hour in microseconds."""
 
@@ -140,7 +143,7 @@ async def read_buckets(
     connection: Connection,
     merchant_id: str,
     part: Part,
-    function: Literal["sum", "min", "max"],
+    function: Combining,
     others: Sequence[Decimal],
 ) -> Decimal | None:
     """The sum, least or largest of a part's measured quarter-hours and of `others`, to PLACES places."""

@@ -35,7 +35,8 @@ type GetUsageRequest struct {
 	//	*GetUsageRequest_User
 	//	*GetUsageRequest_Everyone
 	Who isGetUsageRequest_Who `protobuf_oneof:"who"`
-	// Which metrics, at most 100; all of the merchant's that are not archived when empty.
+	// Which metrics, at most 100; all of the merchant's that are not archived when empty. For everyone, of those in SQL
+	// only indexed ones are served, and only when they are named here.
 	Metrics []*v1.MetricRef `protobuf:"bytes,3,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent; for
 	// everyone in UTC, on the server's clock.

@@ -62,7 +62,8 @@ export type GetUsageRequest = Message<"candela.metering.v1.GetUsageRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Which metrics, at most 100; all of the merchant's that are not archived when empty.
+   * Which metrics, at most 100; all of the merchant's that are not archived when empty. For everyone, of those in SQL
+   * only indexed ones are served, and only when they are named here.
    *
    * @generated from field: repeated candela.catalog.v1.MetricRef metrics = 3;
    */

@@ -15,8 +15,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
-import structlog
-
 from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
@@ -27,8 +25,6 @@ from .model import UsageAsk
 from .read_sql_now import SqlReads
 from .rules.bucket import to_microseconds
 from .trust_counters import READ_WITHIN_S, REDIS_PAUSE_S, REDIS_TIMEOUT_S, TrustedCounters
-
-log = structlog.get_logger()
 
 _MAX_TOGETHER: Final = 1_000
 _COMPANY_S: Final = 0.001

@@ -13,7 +13,7 @@ import psycopg
 from .stage import Stage
 
 _TABLE = "bench_event"
-_SPREAD = timedelta(hours=6)
+_SPREAD = timedelta(minutes=5)
 
 
 class CopiedRows:

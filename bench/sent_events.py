@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import psutil
+import psycopg
 from candela import Client
 from candela.metering.v1 import event_pb2
 
@@ -15,13 +17,13 @@ from .harness import cpu_seconds
 from .stage import Stage
 
 CHUNK = 1000
-_SPREAD = timedelta(hours=6)
+_SPREAD = timedelta(minutes=5)
 
 
 def made_events(
     user_ids: Sequence[str], run: str, count: int, *, spread: timedelta = _SPREAD
 ) -> list[event_pb2.Event]:
-    """So many events of these users, alternately of two kinds, with keys of this run, in the order they happened."""
+    """So many events of these users, alternately of two kinds, with keys of this run, in the order they happened: just now."""
     began_at = datetime.now(UTC) - spread
     made = []
     for number in range(count):
@@ -43,6 +45,7 @@ class Stream:
     def __init__(self, stage: Stage) -> None:
         """Connects anew for each sending."""
         self._stage = stage
+        self._postmaster = _postmaster_of(stage.database_url)
         self._costs: list[tuple[float, float, float]] = []
 
     def send(self, events: Sequence[event_pb2.Event], *, duplicates: bool = False) -> float:
@@ -69,9 +72,18 @@ class Stream:
         )
 
     def _used_s(self) -> tuple[float, float, float]:
-        database_s = sum(
-            used.user + used.system
-            for process in psutil.process_iter(["name", "cpu_times"])
-            if process.info["name"] == "postgres" and (used := process.info["cpu_times"])
-        )
+        database_s = 0.0
+        for process in self._postmaster.children():
+            with suppress(psutil.NoSuchProcess):
+                used = process.cpu_times()
+                database_s += used.user + used.system
         return time.process_time(), cpu_seconds(self._stage.server_pid), database_s
+
+
+def _postmaster_of(database_url: str) -> psutil.Process:
+    """The parent of all processes of a PostgreSQL on this machine."""
+    with psycopg.connect(database_url) as connection:
+        backend = psutil.Process(connection.info.backend_pid)
+        parent = backend.parent()
+    assert parent is not None, "a backend has a parent"
+    return parent

@@ -11,10 +11,11 @@ import pytest
 from candela import Client, failure_of
 from candela.billing.v1 import invoice_service_pb2, preview_service_pb2
 from candela.catalog.v1 import feature_pb2, plan_pb2, plan_service_pb2, price_pb2, price_terms_pb2
-from candela.customer.v1 import customer_pb2
+from candela.customer.v1 import customer_pb2, user_pb2
 from candela.merchant.v1 import test_clock_service_pb2
 from candela.subscription.v1 import (
     scheduled_change_pb2,
+    seat_service_pb2,
     subscription_change_pb2,
     subscription_pb2,
     subscription_service_pb2,
@@ -271,3 +272,61 @@ def test_trial__becomes_the_paid_plan_on_the_test_clock(life: Life) -> None:
     assert after.status == subscription_pb2.SUBSCRIPTION_STATUS_ACTIVE
     assert after.anchor_at.ToDatetime(UTC) == datetime(2026, 4, 15, 12, tzinfo=UTC)
     assert sorted(life.totals(), key=float) == ["0", "20", "50"]
+
+
+@pytest.mark.spec("SEAT-4", "SEAT-3")
+def test_seats__are_held_by_users_and_not_taken_from_them(life: Life) -> None:
+    candela = life.candela
+    per_seat = price_pb2.PriceComponent(
+        name="Seat",
+        kind=price_pb2.COMPONENT_KIND_PER_UNIT,
+        recurrence_rule="FREQ=MONTHLY",
+        charge=price_terms_pb2.ChargeModel(flat=price_terms_pb2.FlatCharge(unit_price=usd("10"))),
+        seats=price_pb2.SeatTerms(bill_immediately=True),
+    )
+    candela.plans.CreatePlan(
+        plan_service_pb2.CreatePlanRequest(
+            slug="team",
+            name="Team",
+            prices=[plan_pb2.NewPrice(currency="USD", components=[per_seat])],
+        )
+    )
+    team = candela.subscriptions.CreateSubscription(
+        subscription_service_pb2.CreateSubscriptionRequest(
+            customer=customer_pb2.CustomerRef(id=life.customer.id),
+            plan=plan_pb2.PlanRef(slug="team"),
+            time_zone="UTC",
+        )
+    ).subscription
+    life.go_to(4, 16)
+    seat = candela.seats.AssignSeat(
+        seat_service_pb2.AssignSeatRequest(
+            subscription_id=team.id, user=user_pb2.UserRef(external_id=life.user)
+        )
+    ).seat
+
+    def hold(count: str) -> subscription_pb2.Subscription:
+        request = subscription_change_pb2.ChangeQuantityRequest(subscription_id=team.id)
+        component_id = team.quantities[0].price_component_id
+        request.quantities.add(price_component_id=component_id, quantity=count)
+        return candela.subscriptions.ChangeQuantity(request).subscription
+
+    with pytest.raises(grpc.RpcError) as caught:
+        hold("0")
+    more = hold("3")
+    listing = seat_service_pb2.ListSeatsRequest(subscription_id=team.id)
+    held = [one.user_id for one in candela.seats.ListSeats(listing).seats]
+    released = candela.seats.ReleaseSeat(
+        seat_service_pb2.ReleaseSeatRequest(
+            subscription_id=team.id, user=user_pb2.UserRef(external_id=life.user)
+        )
+    ).seat
+
+    refused = failure_of(caught.value)
+    assert refused.reason == "ERROR_REASON_SEATS_IN_USE"
+    assert refused.metadata["users"] == seat.user_id
+    assert held == [seat.user_id]
+    assert released.HasField("released_at")
+    assert more.quantities[0].quantity == "3"
+    # 15 of 30 days of two seats
+    assert sorted(life.totals(), key=float) == ["10", "10", "20"]

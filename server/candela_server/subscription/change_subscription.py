@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import assert_never
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Offer
@@ -23,7 +22,7 @@ from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from . import read, schedule_store, scheduled_store, store, version_store
-from .cancel_subscription import cancel_later, cancel_now, is_end
+from .cancel_subscription import cancel_later, is_end
 from .change import (
     Cancellation,
     Change,
@@ -41,16 +40,13 @@ from .change import (
     SubscriptionVersionMismatchError,
     TrialEnd,
 )
-from .change_plan import change_plan, override_price
-from .change_quantity import change_quantity, usual_proration, usual_timing
 from .create_subscription import BILLING_DUE
-from .end_trial import end_trial
 from .follow_seats import check_seats, follow_seats
+from .follow_up import follow_up
 from .grant_after_change import Sold, grant_after_change, terms_since
 from .migration import MoveTiming
 from .model import Proration, Status, Subscription, SubscriptionId, SubscriptionVersion
-from .pause_subscription import pause, resume
-from .reactivate_subscription import reactivate
+from .next_version import next_version, usual_proration_of, usual_timing_of
 from .rules.lifecycle import check_running
 from .rules.reschedule import Held, reschedule
 from .rules.schedule import current_period
@@ -79,7 +75,7 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
     change = command.change
     price = await catalog.get_price(tx, held.version.price_id)
     at = command.pinned_at or now
-    match command.timing or _usual_timing(held, change):
+    match command.timing or usual_timing_of(held, change):
         case MoveTiming.NOW:
             pass
         case MoveTiming.AT:
@@ -88,7 +84,7 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
             at = max(command.effective_at, at)
         case MoveTiming.PERIOD_END:
             at = await _end_of_period(tx, held, price, at)
-    proration = command.proration or _usual_proration(price, change)
+    proration = command.proration or usual_proration_of(price, change)
     actor = tx.caller.actor if tx.caller else "system"
     if at > now:
         await _check_possible(tx, held, change, at)
@@ -136,7 +132,7 @@ async def carry_out_scheduled(tx: Tx, planned: ScheduledChange, *, now: datetime
         planned.change,
         at=max(planned.due_at, held.version.valid_from),
         now=now,
-        proration=planned.proration or _usual_proration(price, planned.change),
+        proration=planned.proration or usual_proration_of(price, planned.change),
         reason=planned.reason,
         actor=planned.actor,
         test_clock_id=planned.test_clock_id,
@@ -182,51 +178,10 @@ async def _end_of_period(tx: Tx, held: Subscription, price: Price, at: datetime)
     return period.end_at if period else held.anchor_at
 
 
-def _usual_timing(held: Subscription, change: Change) -> MoveTiming:
-    match change:
-        case Cancellation():
-            return MoveTiming.PERIOD_END
-        case QuantityChange():
-            return usual_timing(held, change)
-        case _:
-            return MoveTiming.NOW
-
-
-def _usual_proration(price: Price, change: Change) -> Proration:
-    if isinstance(change, QuantityChange):
-        return usual_proration(price, change)
-    return Proration.NEXT_INVOICE
-
-
-async def _next_version(
-    tx: Tx, held: Subscription, change: Change, *, at: datetime
-) -> SubscriptionVersion:
-    """The terms after the change. Raises what the change's own file says."""
-    match change:
-        case PlanChange():
-            return await change_plan(tx, held, change, at=at)
-        case PriceOverride():
-            return await override_price(tx, held, change)
-        case QuantityChange():
-            return await change_quantity(tx, held, change)
-        case Pause():
-            return pause(held)
-        case Resume():
-            return await resume(tx, held)
-        case Cancellation():
-            return cancel_now(held)
-        case Reactivation():
-            return await reactivate(tx, held, change, at=at)
-        case TrialEnd():
-            return await end_trial(tx, held, at=at)
-        case _:
-            assert_never(change)
-
-
 async def _check_possible(tx: Tx, held: Subscription, change: Change, at: datetime) -> None:
     """Raises now what would be raised then, as far as that can be known; a resumption follows a pause that may come."""
     if not isinstance(change, Resume):
-        version = await _next_version(tx, held, change, at=at)
+        version = await next_version(tx, held, change, at=at)
         prices = await catalog.get_prices(tx, [held.version.price_id, version.price_id])
         old, new = prices[held.version.price_id], prices[version.price_id]
         await check_seats(tx, held, old, replace(held, version=version), new, at=at)
@@ -282,7 +237,7 @@ async def _carry_out(
     actor: str,
     test_clock_id: TestClockId | None,
 ) -> Changed:
-    version = await _next_version(tx, held, change, at=at)
+    version = await next_version(tx, held, change, at=at)
     action = f"subscription.{_NAMES[type(change)]}"
     if version == held.version:
         same = _trace(version)
@@ -319,7 +274,7 @@ async def _carry_out(
         at=at,
         now=now,
     )
-    await _follow_up(tx, after, change, now=now, actor=actor, test_clock_id=test_clock_id)
+    await follow_up(tx, after, change, now=now, actor=actor, test_clock_id=test_clock_id)
     await tx.audit(
         action,
         held.id,
@@ -353,44 +308,6 @@ async def _reschedule(
     )
     await store.delete_schedule(tx, made.gone)
     await store.insert_schedule(tx, made.fresh)
-
-
-async def _follow_up(
-    tx: Tx,
-    after: Subscription,
-    change: Change,
-    *,
-    now: datetime,
-    actor: str,
-    test_clock_id: TestClockId | None,
-) -> None:
-    """What else is planned: what can never be done any more is called off, and a pause may end by itself."""
-    pending = await scheduled_store.list_pending(tx, after.id)
-    if after.version.status is Status.CANCELED:
-        await scheduled_store.call_off(tx, [one.id for one in pending], "the subscription ended")
-    if isinstance(change, Resume):
-        planned = [one.id for one in pending if isinstance(one.change, Resume)]
-        await scheduled_store.call_off(tx, planned, "it was resumed before")
-    if isinstance(change, PlanChange):
-        planned = [one.id for one in pending if isinstance(one.change, TrialEnd)]
-        await scheduled_store.call_off(tx, planned, "the plan was changed before")
-    if isinstance(change, Pause) and change.resume_at is not None:
-        await scheduled_store.insert_scheduled(
-            tx,
-            ScheduledChange(
-                id=ScheduledChangeId(new_id("sch")),
-                subscription_id=after.id,
-                test_clock_id=test_clock_id,
-                status=ScheduledStatus.PENDING,
-                due_at=max(change.resume_at, after.version.valid_from),
-                change=Resume(),
-                proration=None,
-                reason=after.version.reason,
-                actor=actor,
-                outcome="",
-                created_at=now,
-            ),
-        )
 
 
 def _key(held: Subscription) -> catalog.OfferKey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,7 +10,12 @@ import pytest
 from candela.catalog.v1 import price_pb2, price_terms_pb2
 
 from candela_server.billing.model import InvoiceStatus, LineKind
-from candela_server.subscription.change import Cancellation, Pause, Resume
+from candela_server.subscription.change import (
+    Cancellation,
+    Pause,
+    Resume,
+    SubscriptionVersionMismatchError,
+)
 from candela_server.subscription.model import Proration, Status
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, quantity, to_plan
@@ -317,3 +323,26 @@ async def test_end_at_once__bills_what_was_used_and_nothing_afterwards(desk: Des
 
     assert await desk.market.lines() == [[("usage", "3.00")]]
     assert (await desk.now(held)).version.status is Status.CANCELED
+
+
+@pytest.mark.spec("SUB-3", "INV-2")
+async def test_changes_and_runs_at_once__make_one_version_and_bill_everything_once(
+    desk: Desk,
+) -> None:
+    held = await desk.take("basic")
+    await desk.market.bill(day(4, 1))
+    desk.market.clock.advance(day(5, 1))
+
+    outcomes = await asyncio.gather(
+        *(desk.change(held, to_plan("pro"), expected_version=1) for _ in range(6)),
+        *(desk.market.bill(day(5, 1)) for _ in range(4)),
+        return_exceptions=True,
+    )
+    await desk.market.bill(day(5, 1))
+    await desk.market.bill(day(6, 1))
+
+    refused = [one for one in outcomes if isinstance(one, BaseException)]
+    assert {type(one) for one in refused} == {SubscriptionVersionMismatchError}
+    assert len(refused) == 5
+    # April 20.00, May and June 50.00 each, whichever was first on 1 May: the run or the change
+    assert sum(await desk.totals()) == D("120.00")

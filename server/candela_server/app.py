@@ -341,7 +341,7 @@ def _rooms(
             CreditDefinitionServicer(*ordinary),
             PricingTableServicer(*ordinary),
             UsageServicer(db, events, clock, secret, mutations),
-            CreditServicer(db, clock, secret),
+            CreditServicer(*ordinary),
             SubscriptionServicer(*ordinary),
             MigrationServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),

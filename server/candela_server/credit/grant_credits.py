@@ -8,16 +8,8 @@ from datetime import datetime
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import store
-from .model import (
-    CreditGrant,
-    CreditTransaction,
-    CreditTransactionId,
-    Funding,
-    GrantId,
-    PeriodGrant,
-    TransactionKind,
-)
+from .model import CreditGrant, Funding, GrantId, PeriodGrant
+from .new_grant import store_grants
 
 
 async def grant_for_periods(tx: Tx, wanted: Sequence[PeriodGrant], *, at: datetime) -> int:
@@ -27,26 +19,7 @@ async def grant_for_periods(tx: Tx, wanted: Sequence[PeriodGrant], *, at: dateti
     grants are new.
     """
     grants = [_grant(one, at) for one in wanted if one.amount > 0]
-    if not grants:
-        return 0
-    fresh = await store.insert_grants(tx, grants)
-    await store.insert_transactions(
-        tx,
-        [
-            CreditTransaction(
-                id=CreditTransactionId(new_id("ctx")),
-                grant_id=grant.id,
-                kind=TransactionKind.GRANT,
-                amount=grant.amount,
-                invoice_line_id=None,
-                reason="",
-                at=at,
-            )
-            for grant in grants
-            if grant.id in fresh
-        ],
-    )
-    return len(fresh)
+    return len(await store_grants(tx, grants, at=at))
 
 
 def _grant(wanted: PeriodGrant, at: datetime) -> CreditGrant:

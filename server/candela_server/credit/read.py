@@ -10,7 +10,20 @@ from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import CreditGrant, GrantId
+from .model import CreditGrant, GrantId, GrantNotFoundError
+
+
+async def get_grant(tx: Tx, grant_id: GrantId, *, lock: bool = False) -> CreditGrant:
+    """The grant with its balance, which nobody else changes until commit when locked. Raises GrantNotFoundError."""
+    found = await get_grants(tx, [grant_id], lock=lock)
+    if not found:
+        raise GrantNotFoundError(grant_id)
+    return found[0]
+
+
+async def next_start_at(tx: Tx, customer_id: CustomerId, after: datetime) -> datetime | None:
+    """When a grant of the customer that does not count yet begins to; None when none is waiting."""
+    return await store.next_start_at(tx, customer_id, after)
 
 
 async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[CreditGrant]:

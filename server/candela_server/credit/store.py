@@ -8,9 +8,16 @@ from decimal import Decimal
 from typing import Any
 
 from candela_server.catalog.model import CreditApplicationType, CreditScope
-from candela_server.storage.postgres import Tx
+from candela_server.storage.postgres import Tx, check_violation
 
-from .model import CreditGrant, CreditTransaction, Funding, GrantId, TransactionKind
+from .model import (
+    CreditGrant,
+    CreditTransaction,
+    Funding,
+    GrantId,
+    GrantSpentMeanwhileError,
+    TransactionKind,
+)
 
 _GRANT = """g.id, g.customer_id, g.subscription_id, g.definition_id, g.application_type, g.scope,
             g.feature_id, g.metric_id, g.component_id, g.currency, g.amount, g.effective_at,
@@ -62,21 +69,45 @@ async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
 
 
 async def insert_transactions(tx: Tx, transactions: Sequence[CreditTransaction]) -> None:
-    """Posts changes of balances; one that was posted for the same line or life before is left out."""
-    await tx.execute(
+    """Posts changes of balances; one that was posted for the same line or life before is left out.
+
+    Raises GrantSpentMeanwhileError when a balance would fall below zero.
+    """
+    # In one order, so that two transactions never wait for each other's grants.
+    ordered = sorted(transactions, key=lambda one: one.grant_id)
+    try:
+        await tx.execute(
+            """
+            INSERT INTO credit_transaction (merchant_id, id, grant_id, kind, amount,
+                                            invoice_line_id, reason, at)
+            SELECT $1, u.*
+            FROM unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::text[], $7::text[],
+                        $8::timestamptz[]) AS u
+            ON CONFLICT DO NOTHING
+            """,
+            tx.merchant_id,
+            *_columns(
+                ordered, "id", "grant_id", "kind", "amount", "invoice_line_id", "reason", "at"
+            ),
+        )
+    except Exception as error:
+        if check_violation(error) == "credit_grant_balance_not_negative":
+            raise GrantSpentMeanwhileError from error
+        raise
+
+
+async def next_start_at(tx: Tx, customer_id: str, after: datetime) -> datetime | None:
+    """When the first of a customer's grants begins that had not by an instant."""
+    found: datetime | None = await tx.fetchval(
         """
-        INSERT INTO credit_transaction (merchant_id, id, grant_id, kind, amount, invoice_line_id,
-                                        reason, at)
-        SELECT $1, u.*
-        FROM unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::text[], $7::text[],
-                    $8::timestamptz[]) AS u
-        ON CONFLICT DO NOTHING
+        SELECT min(effective_at) FROM credit_grant
+        WHERE merchant_id = $1 AND customer_id = $2 AND effective_at > $3
         """,
         tx.merchant_id,
-        *_columns(
-            transactions, "id", "grant_id", "kind", "amount", "invoice_line_id", "reason", "at"
-        ),
+        customer_id,
+        after,
     )
+    return found
 
 
 async def list_grants_counting_at(

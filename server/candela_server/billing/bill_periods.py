@@ -15,6 +15,7 @@ from typing import Final
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
     CreditApplicationType,
+    CreditScope,
     MetricId,
     Offer,
     PlanVersionId,
@@ -208,7 +209,7 @@ def billed_period(
 def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer) -> bool:
     """Whether a grant can pay for a component's usage, of a part of the period at least.
 
-    Usage credits of a plan belong to the subscription they came with.
+    Usage credits of a plan belong to the subscription they came with, unless they pay for everything (CRD-2).
     """
     metric_id = offer.price.component(one.component_id).metric_id
     return (
@@ -216,7 +217,10 @@ def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer) -> bool:
         and grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == metric_id
         and grant.component_id in (None, one.component_id)
-        and grant.subscription_id in (None, one.subscription_id)
+        and (
+            grant.scope is CreditScope.MERCHANT
+            or grant.subscription_id in (None, one.subscription_id)
+        )
         and grant.overlaps(one.period)
     )
 

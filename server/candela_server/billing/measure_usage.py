@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from candela_server.catalog.model import Aggregation, Metric
@@ -79,7 +80,7 @@ def _parts(ask: Ask) -> list[Interval]:
     if not cuts or ask.metric.aggregation not in _ADDS_UP:
         return []
     borders = [ask.period.start_at, *cuts, ask.period.end_at]
-    return [Interval(*pair) for pair in zip(borders, borders[1:], strict=False)]
+    return [Interval(*pair) for pair in pairwise(borders)]
 
 
 def _cut(ask: Ask) -> list[datetime]:

@@ -41,6 +41,8 @@ class LineKind(StrEnum):
     PRORATION = "proration"
     TRUE_UP = "true_up"
     ADJUSTMENT = "adjustment"
+    MONETARY_CREDIT = "monetary_credit"
+    TOP_UP = "top_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

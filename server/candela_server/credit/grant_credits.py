@@ -18,8 +18,12 @@ async def grant_for_periods(tx: Tx, wanted: Sequence[PeriodGrant], *, at: dateti
     Keyed by definition, subscription and period, so that a job which runs twice cannot grant twice. Returns how many
     grants are new.
     """
-    grants = [_grant(one, at) for one in wanted if one.amount > 0]
-    return len(await store_grants(tx, grants, at=at))
+    return len(await store_grants(tx, grants_of(wanted, at=at), at=at))
+
+
+def grants_of(wanted: Sequence[PeriodGrant], *, at: datetime) -> list[CreditGrant]:
+    """The grants that are made of it; for previews as they are, for others to be stored."""
+    return [_grant(one, at) for one in wanted if one.amount > 0]
 
 
 def _grant(wanted: PeriodGrant, at: datetime) -> CreditGrant:
@@ -37,8 +41,8 @@ def _grant(wanted: PeriodGrant, at: datetime) -> CreditGrant:
         currency=definition.currency,
         amount=wanted.amount,
         balance=wanted.amount,
-        effective_at=wanted.period.start_at,
-        expires_at=wanted.period.end_at,
+        effective_at=wanted.effective_at,
+        expires_at=wanted.expires_at,
         priority=definition.priority,
         funding=Funding.INCLUDED,
         billing_visible=definition.billing_visible,

@@ -109,13 +109,14 @@ class CreditTransaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodGrant:
-    """What a definition grants to one subscription for one period."""
+    """What a definition grants to one subscription for one period; `expires_at` None: for ever."""
 
     customer_id: CustomerId
     subscription_id: str
     definition: CreditDefinition
     amount: Decimal
-    period: Interval
+    effective_at: datetime
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

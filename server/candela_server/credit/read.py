@@ -38,6 +38,13 @@ async def list_grants_of_customers(
     return await store.list_grants_of_customers(tx, customer_ids, until)
 
 
+async def list_monetary_grants(
+    tx: Tx, customer_ids: Sequence[CustomerId], *, until: datetime
+) -> list[CreditGrant]:
+    """The customers' monetary grants that have begun by an instant and have something left, by id."""
+    return await store.list_monetary_grants(tx, customer_ids, until)
+
+
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What each grant was ever good for: granted and adjusted, less what was revoked; drawn or expired or not."""
     return await store.sum_granted(tx, grant_ids)

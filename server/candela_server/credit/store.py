@@ -143,6 +143,24 @@ async def list_grants_of_customers(
     return [_grant_from_row(row) for row in rows]
 
 
+async def list_monetary_grants(
+    tx: Tx, customer_ids: Sequence[str], until: datetime
+) -> list[CreditGrant]:
+    """The customers' monetary grants that began by an instant and have something left, by id."""
+    rows = await tx.fetch(
+        f"""
+        SELECT * FROM (SELECT g.merchant_id, {_GRANT} FROM credit_grant g
+                       WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[])
+                         AND g.application_type = 'monetary' AND g.effective_at <= $3) AS found
+        WHERE merchant_id = $1 AND balance > 0 ORDER BY id
+        """,
+        tx.merchant_id,
+        list(customer_ids),
+        until,
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What was granted, adjusted and revoked of each grant, in all."""
     rows = await tx.fetch(

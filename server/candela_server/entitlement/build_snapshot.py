@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from candela_server.catalog.model import (
     CreditApplicationType,
+    CreditScope,
     Feature,
     LimitBehavior,
     LimitScope,
@@ -154,7 +155,7 @@ def _metered(
         for grant in grants
         if grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == feature.metric_id
-        and grant.subscription_id in (None, held.id)
+        and (grant.scope is CreditScope.MERCHANT or grant.subscription_id in (None, held.id))
         # What the plan that is not paid for has granted is not used up meanwhile.
         and (grant.subscription_id is None or winner.access is Access.FULL)
     ]

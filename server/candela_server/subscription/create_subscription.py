@@ -13,8 +13,6 @@ from candela_server.catalog.price import Component, ComponentId, ComponentKind, 
 from candela_server.catalog.refs import Ref
 from candela_server.catalog.rules.not_billable_yet import what_cannot_be_billed
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.model import PeriodGrant
-from candela_server.credit.rules.renewal import period_amount
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerRef
 from candela_server.kernel.clock import Clock
@@ -32,9 +30,9 @@ from .model import (
     SubscriptionId,
     SubscriptionVersion,
 )
+from .rules.first_grants import first_grants
 from .rules.lifecycle import RUNNING
-from .rules.schedule import credit_period, scheduled_period
-from .rules.seats import seats_held
+from .rules.schedule import scheduled_period
 
 BILLING_DUE = "billing_due"
 MAX_BACKDATING = timedelta(days=366)
@@ -190,24 +188,4 @@ async def _schedule(
 
 
 async def _grant_first(tx: Tx, subscription: Subscription, offer: Offer, now: datetime) -> None:
-    seats = seats_held(offer.price, subscription.version.quantities)
-    await grant_for_periods(
-        tx,
-        [
-            PeriodGrant(
-                customer_id=subscription.customer_id,
-                subscription_id=subscription.id,
-                definition=definition,
-                amount=period_amount(definition, first=True, seats=seats),
-                period=credit_period(
-                    offer,
-                    definition,
-                    0,
-                    anchor_at=subscription.anchor_at,
-                    time_zone=subscription.time_zone,
-                ),
-            )
-            for definition in offer.credit_definitions
-        ],
-        at=now,
-    )
+    await grant_for_periods(tx, first_grants(subscription, offer), at=now)

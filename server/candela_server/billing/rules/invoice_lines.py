@@ -40,8 +40,9 @@ class BilledPeriod:
 
     `held` is the quantity of a PER_UNIT component, `used` what the metric measured for a USAGE one up to
     `usage_seen_at`, in `event_count` events; `grants` are those that can pay for usage of the period, with what is
-    left of them. `spans` say what was used in which part of it, when some grants can pay for a part only. `whole` is the period as it would be had the rule begun on one of its own dates, None when it did.
-    The two ids are for the lines, made by the caller because rules draw nothing out of the air.
+    left of them. `spans` say what was used in which part of it, when some grants can pay for a part only. `whole` is
+    the period as it would be had the rule begun on one of its own dates, None when it did. The two ids are for the
+    lines, made by the caller because rules draw nothing out of the air.
     """
 
     offer: Offer

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from candela_server.catalog.model import (
-    CreditApplicationType,
     CreditDefinition,
-    CreditScope,
     Offer,
     Plan,
 )
@@ -33,15 +31,7 @@ _Lines = tuple[tuple[str, str, Callable[[_T], bool]], ...]
 _PLANS: _Lines[Plan] = (("a trial", "TRL-1, TRL-2", lambda plan: plan.trial is not None),)
 
 _CREDITS: _Lines[CreditDefinition] = (
-    (
-        "money off invoices",
-        "CRD-8",
-        lambda credit: credit.application_type is CreditApplicationType.MONETARY,
-    ),
-    ("a scope other than PLAN", "CRD-2", lambda credit: credit.scope is not CreditScope.PLAN),
     ("renewal by a rule", "CRD-5", lambda credit: credit.renewal_rule is not None),
-    ("credits that are granted once", "CRD-5", lambda credit: not credit.renew_on_billing),
-    ("an expiry of its own", "CRD-3", lambda credit: credit.expires_after is not None),
     ("rollover", "CRD-3", lambda credit: bool(credit.rollover_cap)),
 )
 

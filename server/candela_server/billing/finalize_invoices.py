@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from candela_server.credit.draw_credits import draw_credits, expire_credits
+from candela_server.credit.draw_credits import draw_credits
+from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import CreditGrant, GrantId, LineDraw
 from candela_server.customer.model import Customer, CustomerId
 from candela_server.merchant import read as merchant
@@ -125,7 +126,7 @@ async def _finalize(
     rated = await _rated_again(tx, events, context, drafts, now)
     frozen = await finalized(tx, seller, context.customers, rated, now)
     await store.replace_drafts(tx, frozen)
-    await expire_credits(tx, _lapsed(context, frozen), at=now)
+    await lapse_grants(tx, _lapsed(context, frozen), at=now)
     await tx.audit_many(
         "invoice.finalized",
         [

@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 import structlog
 
 from candela_server.catalog.model import Offer
-from candela_server.credit.draw_credits import draw_late, expire_credits
+from candela_server.credit.draw_credits import draw_late
 from candela_server.credit.grant_credits import grant_for_periods
+from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import CreditGrant
 from candela_server.kernel.interval import Interval
 from candela_server.merchant import read as merchant
@@ -99,7 +100,7 @@ async def _bill_chunk(
     numbered = iter(await finalized(tx, seller, context.customers, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
-    await expire_credits(tx, _over_without_invoice(context, due, drafts), at=now)
+    await lapse_grants(tx, _over_without_invoice(context, due, drafts), at=now)
     await move_on(tx, [_following(context, one) for one in due])
     await tx.audit_many(
         "invoice.created",

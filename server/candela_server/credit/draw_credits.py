@@ -1,4 +1,4 @@
-"""Posts what grants paid for invoice lines, and what expired unused; many at once."""
+"""Posts what grants paid for invoice lines; many at once."""
 
 from __future__ import annotations
 
@@ -36,31 +36,6 @@ async def draw_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
                     at=draw.at,
                 )
                 for draw in draws
-            ],
-        )
-
-
-async def expire_credits(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -> None:
-    """Posts the rest of grants as expired; their balances are as they were read in this transaction.
-
-    Called once the last period that a grant could pay for is invoiced: checks ignore a lapsed grant at once, and the
-    ledger follows.
-    """
-    spent = [grant for grant in grants if grant.balance > 0]
-    if spent:
-        await store.insert_transactions(
-            tx,
-            [
-                CreditTransaction(
-                    id=CreditTransactionId(new_id("ctx")),
-                    grant_id=grant.id,
-                    kind=TransactionKind.EXPIRE,
-                    amount=-grant.balance,
-                    invoice_line_id=None,
-                    reason="",
-                    at=at,
-                )
-                for grant in spent
             ],
         )
 

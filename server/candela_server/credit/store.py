@@ -161,6 +161,41 @@ async def list_monetary_grants(
     return [_grant_from_row(row) for row in rows]
 
 
+async def find_successor(tx: Tx, ended: CreditGrant) -> CreditGrant | None:
+    """The grant of the same definition and subscription that is in force when another has ended."""
+    row = await tx.fetchrow(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.definition_id = $2 AND g.subscription_id = $3
+          AND g.funding = 'included' AND g.effective_at <= $4
+          AND (g.expires_at IS NULL OR $4 < g.expires_at)
+        ORDER BY g.effective_at DESC LIMIT 1
+        """,
+        tx.merchant_id,
+        ended.definition_id,
+        ended.subscription_id,
+        ended.expires_at,
+    )
+    return _grant_from_row(row) if row else None
+
+
+async def list_grant_ids_of(
+    tx: Tx, subscription_id: str, definition_ids: Sequence[str]
+) -> list[GrantId]:
+    """The ids of a subscription's grants of these definitions, in order."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM credit_grant
+        WHERE merchant_id = $1 AND subscription_id = $2 AND definition_id = ANY($3::text[])
+        ORDER BY id
+        """,
+        tx.merchant_id,
+        subscription_id,
+        list(definition_ids),
+    )
+    return [row["id"] for row in rows]
+
+
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What was granted, adjusted and revoked of each grant, in all."""
     rows = await tx.fetch(

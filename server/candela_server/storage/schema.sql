@@ -220,6 +220,24 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION public.candela_keep_credit_history() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is history and never changes; post a transaction that corrects it', TG_TABLE_NAME;
+END $$;
+
+CREATE FUNCTION public.candela_note_credit_expiry() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO credit_expiry (merchant_id, grant_id, expires_at)
+    SELECT g.merchant_id, g.id, g.expires_at FROM credit_grant g
+    WHERE g.merchant_id = NEW.merchant_id AND g.id = NEW.grant_id AND g.expires_at IS NOT NULL
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.candela_prepare_event_keys(of_month date) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -528,6 +546,14 @@ CREATE TABLE public.credit_definition (
 
 ALTER TABLE ONLY public.credit_definition FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.credit_expiry (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    grant_id text NOT NULL COLLATE pg_catalog."C",
+    expires_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.credit_expiry FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.credit_grant (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -598,6 +624,18 @@ CREATE TABLE public.credit_note_line (
 );
 
 ALTER TABLE ONLY public.credit_note_line FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.credit_renewal (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    definition_id text NOT NULL COLLATE pg_catalog."C",
+    test_clock_id text COLLATE pg_catalog."C",
+    number integer NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_renewal_number_check CHECK ((number >= 1))
+);
+
+ALTER TABLE ONLY public.credit_renewal FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.credit_transaction (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1298,8 +1336,11 @@ ALTER TABLE ONLY public.corrected_usage
 ALTER TABLE ONLY public.credit_definition
     ADD CONSTRAINT credit_definition_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.credit_expiry
+    ADD CONSTRAINT credit_expiry_pkey PRIMARY KEY (merchant_id, grant_id);
+
 ALTER TABLE ONLY public.credit_grant
-    ADD CONSTRAINT credit_grant_once_per_period UNIQUE (merchant_id, definition_id, subscription_id, effective_at);
+    ADD CONSTRAINT credit_grant_once_per_period UNIQUE (merchant_id, definition_id, subscription_id, effective_at, funding);
 
 ALTER TABLE ONLY public.credit_grant
     ADD CONSTRAINT credit_grant_pkey PRIMARY KEY (merchant_id, id);
@@ -1318,6 +1359,9 @@ ALTER TABLE ONLY public.credit_note
 
 ALTER TABLE ONLY public.credit_note
     ADD CONSTRAINT credit_note_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.credit_renewal
+    ADD CONSTRAINT credit_renewal_pkey PRIMARY KEY (merchant_id, subscription_id, definition_id);
 
 ALTER TABLE ONLY public.credit_transaction
     ADD CONSTRAINT credit_transaction_once_per_line UNIQUE (merchant_id, grant_id, kind, invoice_line_id);
@@ -1513,9 +1557,13 @@ CREATE INDEX corrected_usage_by_time ON public.corrected_usage USING btree (merc
 
 CREATE INDEX credit_definition_by_version ON public.credit_definition USING btree (merchant_id, plan_version_id);
 
+CREATE INDEX credit_expiry_by_time ON public.credit_expiry USING btree (expires_at, merchant_id);
+
 CREATE INDEX credit_grant_by_customer ON public.credit_grant USING btree (merchant_id, customer_id, created_at, id);
 
 CREATE INDEX credit_grant_by_subscription ON public.credit_grant USING btree (merchant_id, subscription_id, effective_at);
+
+CREATE INDEX credit_grant_monetary ON public.credit_grant USING btree (merchant_id, customer_id) WHERE (application_type = 'monetary'::text);
 
 CREATE INDEX credit_note_by_age ON public.credit_note USING btree (merchant_id, created_at, id);
 
@@ -1525,9 +1573,13 @@ CREATE INDEX credit_note_line_by_invoice_line ON public.credit_note_line USING b
 
 CREATE INDEX credit_note_on_account ON public.credit_note USING btree (merchant_id, customer_id) WHERE (grant_id IS NOT NULL);
 
+CREATE INDEX credit_renewal_by_due ON public.credit_renewal USING btree (merchant_id, test_clock_id, due_at);
+
+CREATE INDEX credit_renewal_due_in_real_time ON public.credit_renewal USING btree (due_at, merchant_id) WHERE (test_clock_id IS NULL);
+
 CREATE INDEX credit_transaction_by_grant ON public.credit_transaction USING btree (merchant_id, grant_id, at, id);
 
-CREATE UNIQUE INDEX credit_transaction_once_in_a_life ON public.credit_transaction USING btree (merchant_id, grant_id, kind) WHERE (kind = ANY (ARRAY['grant'::text, 'expire'::text]));
+CREATE UNIQUE INDEX credit_transaction_once_in_a_life ON public.credit_transaction USING btree (merchant_id, grant_id) WHERE (kind = 'grant'::text);
 
 CREATE INDEX customer_by_age ON public.customer USING btree (merchant_id, created_at, id);
 
@@ -1607,9 +1659,15 @@ CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version
 
 CREATE TRIGGER credit_definition_frozen BEFORE INSERT OR DELETE OR UPDATE ON public.credit_definition FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_credit_definition();
 
+CREATE TRIGGER credit_expiry_noted AFTER INSERT ON public.credit_transaction FOR EACH ROW WHEN ((new.amount > (0)::numeric)) EXECUTE FUNCTION public.candela_note_credit_expiry();
+
 CREATE CONSTRAINT TRIGGER credit_grant_balance_not_negative AFTER INSERT ON public.credit_transaction DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((new.amount < (0)::numeric)) EXECUTE FUNCTION public.candela_check_grant_balance();
 
+CREATE TRIGGER credit_grant_kept BEFORE DELETE OR UPDATE ON public.credit_grant FOR EACH ROW EXECUTE FUNCTION public.candela_keep_credit_history();
+
 CREATE CONSTRAINT TRIGGER credit_notes_within_invoice AFTER INSERT ON public.credit_note NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION public.candela_check_credit_notes();
+
+CREATE TRIGGER credit_transaction_kept BEFORE DELETE OR UPDATE ON public.credit_transaction FOR EACH ROW EXECUTE FUNCTION public.candela_keep_credit_history();
 
 CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice();
 
@@ -1681,6 +1739,9 @@ ALTER TABLE ONLY public.credit_definition
 ALTER TABLE ONLY public.credit_definition
     ADD CONSTRAINT credit_definition_merchant_id_price_id_fkey FOREIGN KEY (merchant_id, price_id) REFERENCES public.price(merchant_id, id);
 
+ALTER TABLE ONLY public.credit_expiry
+    ADD CONSTRAINT credit_expiry_merchant_id_grant_id_fkey FOREIGN KEY (merchant_id, grant_id) REFERENCES public.credit_grant(merchant_id, id);
+
 ALTER TABLE ONLY public.credit_grant
     ADD CONSTRAINT credit_grant_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
@@ -1704,6 +1765,12 @@ ALTER TABLE ONLY public.credit_note
 
 ALTER TABLE ONLY public.credit_note
     ADD CONSTRAINT credit_note_merchant_id_invoice_id_fkey FOREIGN KEY (merchant_id, invoice_id) REFERENCES public.invoice(merchant_id, id);
+
+ALTER TABLE ONLY public.credit_renewal
+    ADD CONSTRAINT credit_renewal_merchant_id_definition_id_fkey FOREIGN KEY (merchant_id, definition_id) REFERENCES public.credit_definition(merchant_id, id);
+
+ALTER TABLE ONLY public.credit_renewal
+    ADD CONSTRAINT credit_renewal_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
 
 ALTER TABLE ONLY public.credit_transaction
     ADD CONSTRAINT credit_transaction_merchant_id_grant_id_fkey FOREIGN KEY (merchant_id, grant_id) REFERENCES public.credit_grant(merchant_id, id);
@@ -1890,7 +1957,15 @@ ALTER TABLE public.credit_definition ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY credit_definition_wall ON public.credit_definition TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.credit_expiry ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_expiry_system ON public.credit_expiry TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY credit_expiry_wall ON public.credit_expiry TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.credit_grant ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_grant_system ON public.credit_grant TO candela_system USING (true) WITH CHECK (true);
 
 CREATE POLICY credit_grant_wall ON public.credit_grant TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
@@ -1906,7 +1981,15 @@ CREATE POLICY credit_note_line_wall ON public.credit_note_line TO candela_app US
 
 CREATE POLICY credit_note_wall ON public.credit_note TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.credit_renewal ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_renewal_system ON public.credit_renewal TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY credit_renewal_wall ON public.credit_renewal TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.credit_transaction ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_transaction_system ON public.credit_transaction TO candela_system USING (true) WITH CHECK (true);
 
 CREATE POLICY credit_transaction_wall ON public.credit_transaction TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
@@ -2147,7 +2230,11 @@ GRANT SELECT ON TABLE public.counted_event TO candela_events;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_definition TO candela_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_expiry TO candela_app;
+GRANT SELECT,INSERT ON TABLE public.credit_expiry TO candela_system;
+
 GRANT SELECT,INSERT ON TABLE public.credit_grant TO candela_app;
+GRANT SELECT ON TABLE public.credit_grant TO candela_system;
 
 GRANT SELECT,INSERT ON TABLE public.credit_note TO candela_app;
 
@@ -2155,7 +2242,11 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.credit_note_counter TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.credit_note_line TO candela_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_renewal TO candela_app;
+GRANT SELECT ON TABLE public.credit_renewal TO candela_system;
+
 GRANT SELECT,INSERT ON TABLE public.credit_transaction TO candela_app;
+GRANT SELECT ON TABLE public.credit_transaction TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 

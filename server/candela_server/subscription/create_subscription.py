@@ -30,6 +30,7 @@ from .model import (
     SubscriptionId,
     SubscriptionVersion,
 )
+from .renew_by_rule import schedule_renewals
 from .rules.first_grants import first_grants
 from .rules.lifecycle import RUNNING
 from .rules.schedule import scheduled_period
@@ -104,7 +105,7 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field="plan")
     await store.insert_subscription(tx, subscription)
     await _schedule(tx, subscription, price, holder.test_clock_id)
-    await _grant_first(tx, subscription, offer, now)
+    await _grant_first(tx, subscription, offer, holder.test_clock_id, now)
     await tx.audit(
         "subscription.created",
         subscription.id,
@@ -187,5 +188,12 @@ async def _schedule(
     )
 
 
-async def _grant_first(tx: Tx, subscription: Subscription, offer: Offer, now: datetime) -> None:
+async def _grant_first(
+    tx: Tx,
+    subscription: Subscription,
+    offer: Offer,
+    test_clock_id: TestClockId | None,
+    now: datetime,
+) -> None:
     await grant_for_periods(tx, first_grants(subscription, offer), at=now)
+    await schedule_renewals(tx, subscription, offer, test_clock_id, after=subscription.anchor_at)

@@ -19,10 +19,12 @@ import structlog
 from candela_server.billing import read as billing
 from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
 from candela_server.billing.carry_out_billing_run import carry_out_billing_run
+from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
 from candela_server.entitlement.forget_changes import forget_changes
 from candela_server.kernel.clock import Clock
+from candela_server.merchant import read as merchant
 from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
 from candela_server.metering import tasks as metering
@@ -40,6 +42,7 @@ from candela_server.subscription import tasks as subscription_tasks
 from candela_server.subscription.create_migration import MIGRATION_BEGUN
 from candela_server.subscription.create_subscription import BILLING_DUE
 from candela_server.subscription.migration import MigrationId, PendingWork
+from candela_server.subscription.renew_by_rule import renew_due, schedule_missing
 
 from .advance_test_clock import advance_test_clock, bill_test_clock
 from .revive_jobs import revive_jobs
@@ -102,12 +105,27 @@ class Worker:
             drafts = await billing.list_merchants_with_drafts(tx, now)
         for merchant_id in sorted({*due, *drafts}):
             try:
+                await renew_due(self.db, merchant_id, now=now)
                 await finalize_due(self.db, self.events, merchant_id, now=now)
                 billed = await run_billing(self.db, self.events, merchant_id, now=now)
             except Exception as error:
                 log.error("billing_failed", merchant_id=merchant_id, exc_info=error)
             else:
                 log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
+
+    async def look_after_credits(self) -> None:
+        """Each hour: expires what has lapsed, and notes renewals that no change of a plan noted (CRD-5)."""
+        now = self.clock.now()
+        async with self.db.system() as tx:
+            lapsed = set(await billing.list_merchants_with_lapsed(tx, now))
+            merchants = [one.id for one in await merchant.list_merchants(tx)]
+        for merchant_id in merchants:
+            try:
+                await schedule_missing(self.db, merchant_id, now)
+                if merchant_id in lapsed:
+                    await expire_lapsed(self.db, merchant_id, now=now)
+            except Exception as error:  # one merchant's failure does not stop the others
+                log.error("credits_not_looked_after", merchant_id=merchant_id, exc_info=error)
 
     async def move_subscribers(self, work: PendingWork) -> None:
         """Goes on with a migration, as far as it is not done (CAT-9)."""
@@ -149,6 +167,11 @@ class Worker:
             await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
+
+        @app.periodic(cron="3 * * * *")
+        @app.task(name="look_after_credits", queueing_lock="credits", lock="credits")
+        async def look_after_credits(timestamp: int) -> None:
+            await self.look_after_credits()
 
         @app.task(name="advance_test_clock")
         async def advance(merchant_id: str, test_clock_id: str) -> None:

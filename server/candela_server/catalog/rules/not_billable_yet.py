@@ -9,11 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from candela_server.catalog.model import (
-    CreditDefinition,
-    Offer,
-    Plan,
-)
+from candela_server.catalog.model import Offer, Plan
 
 _T = TypeVar("_T")
 
@@ -30,18 +26,10 @@ _Lines = tuple[tuple[str, str, Callable[[_T], bool]], ...]
 
 _PLANS: _Lines[Plan] = (("a trial", "TRL-1, TRL-2", lambda plan: plan.trial is not None),)
 
-_CREDITS: _Lines[CreditDefinition] = (
-    ("renewal by a rule", "CRD-5", lambda credit: credit.renewal_rule is not None),
-    ("rollover", "CRD-3", lambda credit: bool(credit.rollover_cap)),
-)
-
 
 def what_cannot_be_billed(offer: Offer) -> NotBillable | None:
     """The first thing in the offer that the billing engine cannot bill yet; None when it can bill all of it."""
-    found = _first(_PLANS, offer.plan, f"plan {offer.plan.slug!r}")
-    for definition in offer.credit_definitions:
-        found = found or _first(_CREDITS, definition, f"credit definition {definition.name!r}")
-    return found
+    return _first(_PLANS, offer.plan, f"plan {offer.plan.slug!r}")
 
 
 def _first(lines: _Lines[_T], value: _T, name: str) -> NotBillable | None:

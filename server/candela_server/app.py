@@ -331,7 +331,7 @@ def _rooms(
             merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
             merchant.ApiKeyServicer(*ordinary),
             merchant.TestClockServicer(*ordinary),
-            merchant.AuditServicer(db, secret),
+            merchant.AuditServicer(*ordinary),
             CustomerServicer(*ordinary),
             UserServicer(*ordinary),
             FeatureServicer(*ordinary),

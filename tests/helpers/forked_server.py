@@ -33,7 +33,7 @@ class ForkedServer:
     def __init__(self, address: str, environment: Mapping[str, str], log: Path) -> None:
         """Takes where it serves and where its output goes."""
         self.address = address
-        self._log = log
+        self.log = log
         with log.open("ab") as output:
             self._parent = subprocess.Popen(
                 [sys.executable, "-m", "tests.helpers.forked_server"],
@@ -71,7 +71,7 @@ class ForkedServer:
         ]
         raise TimeoutError(
             f"no server at {self.address}; processes: {children}; the end of its log:\n"
-            + self._log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
+            + self.log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
         )
 
     def end(self) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
-from typing import Final
+from itertools import repeat
+from typing import Any, Final
 
 import structlog
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
@@ -20,93 +20,45 @@ from candela.entitlement.v1 import entitlement_service_pb2 as pb
 from candela_server.catalog.errors import FeatureNotFoundError
 from candela_server.contract.values import item_error_to_proto
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import CandelaError, Unavailable
-from candela_server.metering.quick_counters import QuickCounter, QuickCounters, Raw
+from candela_server.kernel.errors import CandelaError, InvalidInput, Reason, Unavailable
+from candela_server.metering.quick_counters import QuickCounters, Raw, is_good
 
 from . import wire
 from .build_snapshot import Who
 from .check_entitlement import Checker, ask_of
-from .model import Answer, FeatureState, Origin, Snapshot
-from .rules.allowance import decide, reserved_at
+from .check_wire import field_1, questions_in, response_item
+from .model import Answer, Snapshot
+from .prepared_batch import PreparedBatch
+from .prepared_check import PreparedCheck
 
 log = structlog.get_logger()
 
+MAX_CHECKS: Final = 1_000
 MAX_PREPARED: Final = 20_000
-AUDIT_EVERY_S: Final = 30.0
-AUDITED: Final = 50
 MAX_PREPARED_BYTES: Final = 1_024
 """Longer questions, which hold what the contract does not know, are not remembered: they would fill the memory."""
 
-_TAG_1: Final = 0x0A
-_MAX_SHIFT: Final = 28
-_NOTHING: Final = Decimal(0)
+MAX_BATCHES: Final = 500
+MAX_BATCH_BYTES: Final = 16_384
+AUDIT_EVERY_S: Final = 30.0
+AUDITED: Final = 50
+
+Reading = tuple[Any, list[Raw]]
+"""The epoch that Redis is in, and the counters of a batch."""
 
 
-class _Prepared:
-    """What a question means, and its last answer. `raw` is the counter that the answer rests on, if it needed one."""
+class TooManyChecksError(InvalidInput):
+    """One call asks about at most so many features."""
 
-    __slots__ = (
-        "counter",
-        "held",
-        "item",
-        "quantity",
-        "raw",
-        "reserved",
-        "response",
-        "snapshot",
-        "state",
-        "who",
-    )
+    reason = Reason.BATCH_TOO_LARGE
 
-    def __init__(
-        self, who: Who, snapshot: Snapshot, state: FeatureState, quantity: Decimal, merchant_id: str
-    ) -> None:
-        self.who = who
-        self.snapshot = snapshot
-        self.state = state
-        self.quantity = quantity
-        self.counter = (
-            QuickCounter(merchant_id, ask_of(snapshot, state))
-            if state.metered is not None
-            else None
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"must hold 1 to {MAX_CHECKS} checks, not {size}; split the batch",
+            field="checks",
+            limit=MAX_CHECKS,
+            size=size,
         )
-        self.raw: Raw | None = None
-        self.held = state.metered.held if state.metered is not None else ()
-        self.reserved = _NOTHING
-        self.response = b""
-        self.item = b""
-        if self.counter is None:
-            self._keep(decide(state, used=None, quantity=quantity))
-
-    def with_raw(self, raw: Raw, clock: Clock) -> bytes:
-        """The response for what the counter holds: the last one, unless it or what is reserved has moved."""
-        reserved = self.reserved
-        if self.held:
-            reserved = reserved_at(self.held, self.snapshot.frozen_now or clock.now())
-        if raw != self.raw or reserved != self.reserved:
-            assert self.counter is not None, "only metered features have counters"
-            used = self.counter.value(raw)
-            self._keep(
-                decide(
-                    self.state,
-                    used=used,
-                    quantity=self.quantity,
-                    origin=Origin.COUNTERS,
-                    reserved=reserved,
-                )
-            )
-            self.raw, self.reserved = raw, reserved
-        return self.response
-
-    def as_item(self) -> bytes:
-        """The last response as an element of a CheckManyResponse."""
-        if not self.item:
-            self.item = _field_1(_field_1(self.response))
-        return self.item
-
-    def _keep(self, answer: Answer) -> None:
-        self.response = wire.check_response_to_proto(answer, self.snapshot).SerializeToString()
-        self.item = b""
 
 
 class QuickChecks:
@@ -124,7 +76,8 @@ class QuickChecks:
         self._counters = counters
         self._clock = clock
         self._is_current = is_current
-        self._prepared: dict[tuple[str, bytes], _Prepared] = {}
+        self._prepared: dict[tuple[str, bytes], PreparedCheck] = {}
+        self._batches: dict[tuple[str, bytes], PreparedBatch] = {}
 
     async def check(self, merchant_id: str, question: bytes) -> bytes:
         """The CheckResponse to a CheckRequest. Raises what Checker raises."""
@@ -142,13 +95,34 @@ class QuickChecks:
         [answer] = await self._ask(merchant_id, [prepared])
         return wire.check_response_to_proto(answer, prepared.snapshot).SerializeToString()
 
-    async def check_many(self, merchant_id: str, questions: Sequence[bytes]) -> bytes:
-        """The CheckManyResponse to these CheckRequests, in order; a bad one spoils no other.
+    async def check_many(self, merchant_id: str, request: bytes) -> bytes:
+        """The CheckManyResponse to a CheckManyRequest, in order; a bad question spoils no other.
 
         All answers about one customer rest on one snapshot, so that they agree with one another.
         """
+        batch = self._batches.get((merchant_id, request))
+        if batch is None or not self._is_current() or not batch.holds(self._clock.now()):
+            questions = questions_in(request)
+            if not 1 <= len(questions) <= MAX_CHECKS:
+                raise TooManyChecksError(len(questions))
+            checks = await self._understand(merchant_id, questions)
+            understood = [one for one in checks if type(one) is PreparedCheck]
+            batch = PreparedBatch(understood)
+            if len(understood) < len(checks):
+                return await self._joined(merchant_id, checks, await self._read(batch))
+            self._remember(merchant_id, request, batch)
+        reading = await self._read(batch)
+        response = batch.response(*reading, self._clock) if reading is not None else None
+        if response is None:
+            response = await self._joined(merchant_id, batch.checks, reading)
+        return response
+
+    async def _understand(
+        self, merchant_id: str, questions: Sequence[bytes]
+    ) -> list[PreparedCheck | bytes]:
+        """What each question means, or the element of the answer that says why it means nothing."""
         snapshots: dict[Who, Snapshot] = {}
-        results: list[_Prepared | bytes] = []
+        results: list[PreparedCheck | bytes] = []
         known = self._prepared
         now, current = self._clock.now(), self._is_current()
         for index, question in enumerate(questions):
@@ -168,30 +142,45 @@ class QuickChecks:
                 current = self._is_current()
             except CandelaError as error:
                 results.append(_problem(index, error))
-        return b"".join(await self._items(merchant_id, results))
+        return results
 
-    async def _items(self, merchant_id: str, results: Sequence[_Prepared | bytes]) -> list[bytes]:
-        """The elements of the answer, with one reading of all usage."""
-        metered = [one for one in results if type(one) is _Prepared and one.counter is not None]
-        raws: Iterator[Raw | None] = iter(
-            await self._counters.read_all([one.counter for one in metered if one.counter])
-            if self._counters
-            else [None] * len(metered)
-        )
+    def _remember(self, merchant_id: str, request: bytes, batch: PreparedBatch) -> None:
+        """Keeps a batch for the next time, if each of its questions is kept as well."""
+        self._batches.pop((merchant_id, request), None)
+        if len(request) > MAX_BATCH_BYTES or not all([one.kept for one in batch.checks]):
+            return
+        if len(self._batches) >= MAX_BATCHES:
+            del self._batches[next(iter(self._batches))]
+        self._batches[merchant_id, request] = batch
+
+    async def _read(self, batch: PreparedBatch) -> Reading | None:
+        """The counters of a batch in one round trip; None when they cannot be had."""
+        if not batch.counters.size:
+            return None, []
+        return await self._counters.read_all(batch.counters) if self._counters else None
+
+    async def _joined(
+        self,
+        merchant_id: str,
+        results: Sequence[PreparedCheck | bytes],
+        reading: Reading | None,
+    ) -> bytes:
+        """The CheckManyResponse, one element after the other; what no counter tells goes the whole way."""
+        epoch, raws = reading if reading is not None else (None, None)
+        unread: Iterator[Raw | None] = iter(raws) if raws is not None else repeat(None)
         items: list[bytes] = []
-        slow: list[tuple[int, _Prepared]] = []
+        slow: list[tuple[int, PreparedCheck]] = []
         for one in results:
-            if type(one) is bytes:
+            if isinstance(one, bytes):
                 items.append(one)
                 continue
-            assert isinstance(one, _Prepared), "results hold nothing else"
-            raw = next(raws) if one.counter is not None else None
-            if raw is not None:
+            if one.counter is not None:
+                raw = next(unread)
+                if raw is None or not is_good(raw, epoch):
+                    slow.append((len(items), one))
+                    items.append(b"")
+                    continue
                 one.with_raw(raw, self._clock)
-            elif one.counter is not None:
-                slow.append((len(items), one))
-                items.append(b"")
-                continue
             items.append(one.as_item())
         try:
             answers = await self._ask(merchant_id, [one for _, one in slow])
@@ -199,11 +188,11 @@ class QuickChecks:
             # Nobody knows the usage now; what needs none is answered all the same.
             for place, _ in slow:
                 items[place] = _problem(place, error)
-            return items
+            return b"".join(items)
         for (place, one), answer in zip(slow, answers, strict=True):
             response = wire.check_response_to_proto(answer, one.snapshot).SerializeToString()
-            items[place] = _field_1(_field_1(response))
-        return items
+            items[place] = response_item(response)
+        return b"".join(items)
 
     async def audit_forever(self) -> None:
         """Compares some of the counters in use with the rollups, again and again, until cancelled (ENT-4)."""
@@ -219,7 +208,7 @@ class QuickChecks:
             except Exception as error:  # Redis or the database is away; the next time will tell
                 log.info("counters_not_audited", error=str(error))
 
-    def _holds(self, prepared: _Prepared) -> bool:
+    def _holds(self, prepared: PreparedCheck) -> bool:
         snapshot = prepared.snapshot
         return (
             snapshot.alive
@@ -233,7 +222,7 @@ class QuickChecks:
         encoded: bytes,
         question: pb.CheckRequest,
         snapshots: dict[Who, Snapshot],
-    ) -> _Prepared:
+    ) -> PreparedCheck:
         """What a question means; `snapshots` are those that the same call rests on already."""
         quantity = wire.quantity_from_proto(question)
         who = wire.who_from_proto(question)
@@ -244,14 +233,15 @@ class QuickChecks:
         state = snapshot.features.get(question.feature)
         if state is None:
             raise FeatureNotFoundError(question.feature)
-        prepared = _Prepared(who, snapshot, state, quantity, merchant_id)
+        prepared = PreparedCheck(who, snapshot, state, quantity, merchant_id)
         if not question.min_revision and snapshot.alive and len(encoded) <= MAX_PREPARED_BYTES:
             if len(self._prepared) >= MAX_PREPARED:
                 del self._prepared[next(iter(self._prepared))]
             self._prepared[merchant_id, encoded] = prepared
+            prepared.kept = True
         return prepared
 
-    async def _ask(self, merchant_id: str, wanted: Sequence[_Prepared]) -> list[Answer]:
+    async def _ask(self, merchant_id: str, wanted: Sequence[PreparedCheck]) -> list[Answer]:
         """The whole way. Nothing of it is kept, as nothing would tell when the rollups have moved."""
         return await self._checker.check_states(
             merchant_id, [(one.snapshot, one.state, one.quantity) for one in wanted]
@@ -262,47 +252,4 @@ def _problem(index: int, error: CandelaError) -> bytes:
     """An element of a CheckManyResponse that says why there is no answer."""
     field = error.violations[0].field if error.violations else ""
     problem = item_error_to_proto(index, error.reason, field, error.message)
-    return _field_1(pb.CheckManyResult(error=problem).SerializeToString())
-
-
-def _field_1(message: bytes) -> bytes:
-    """A message as the field 1 of another, as the wire has it: tag, length, bytes."""
-    length, encoded = len(message), bytearray(b"\x0a")
-    while length > 0x7F:
-        encoded.append(length & 0x7F | 0x80)
-        length >>= 7
-    encoded.append(length)
-    return bytes(encoded) + message
-
-
-def questions_in(request: bytes) -> list[bytes]:
-    """The bytes of each CheckRequest of a CheckManyRequest. Raises DecodeError.
-
-    They are cut out instead of parsed: a question that was asked before is known by its bytes. A request with anything
-    else in it, as a later contract may have, is parsed.
-    """
-    found: list[bytes] = []
-    place, end = 0, len(request)
-    while place < end:
-        if request[place] != _TAG_1:
-            return _parsed(request)
-        length = shift = 0
-        while True:
-            place += 1
-            if place >= end or shift > _MAX_SHIFT:
-                return _parsed(request)
-            byte = request[place]
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        place += 1
-        if place + length > end:
-            return _parsed(request)
-        found.append(request[place : place + length])
-        place += length
-    return found
-
-
-def _parsed(request: bytes) -> list[bytes]:
-    return [one.SerializeToString() for one in pb.CheckManyRequest.FromString(request).checks]
+    return field_1(pb.CheckManyResult(error=problem).SerializeToString())

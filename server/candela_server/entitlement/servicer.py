@@ -17,30 +17,13 @@ from candela_server.customer.model import (
     UserNotFoundError,
 )
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.errors import InvalidInput, Reason
 
 from . import watch_wire, wire
 from .build_snapshot import Who
 from .check_entitlement import Checker
 from .model import FeatureState, Snapshot
-from .quick_check import QuickChecks, questions_in
+from .quick_check import QuickChecks
 from .watch_hub import WatchHub
-
-MAX_CHECKS = 1000
-
-
-class TooManyChecksError(InvalidInput):
-    """One call asks about at most so many features."""
-
-    reason = Reason.BATCH_TOO_LARGE
-
-    def __init__(self, size: int) -> None:
-        super().__init__(
-            f"must hold 1 to {MAX_CHECKS} checks, not {size}; split the batch",
-            field="checks",
-            limit=MAX_CHECKS,
-            size=size,
-        )
 
 
 class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceServicer):
@@ -52,7 +35,7 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
         self._hub = hub
         self.quick = quick
         # What the server calls instead of the methods below: bytes in, bytes out.
-        self.from_bytes = {"Check": quick.check, "CheckMany": self._check_many}
+        self.from_bytes = {"Check": quick.check, "CheckMany": quick.check_many}
 
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
         """One feature (ENT-5)."""
@@ -63,14 +46,8 @@ class EntitlementServicer(entitlement_service_pb2_grpc.EntitlementServiceService
     async def CheckMany(self, request: pb.CheckManyRequest, context: Any) -> pb.CheckManyResponse:
         """Many features, in request order; one bad question spoils no other (ENT-5)."""
         merchant_id = current_caller.get().merchant_id
-        answer = await self._check_many(merchant_id, request.SerializeToString())
+        answer = await self.quick.check_many(merchant_id, request.SerializeToString())
         return pb.CheckManyResponse.FromString(answer)
-
-    async def _check_many(self, merchant_id: str, request: bytes) -> bytes:
-        questions = questions_in(request)
-        if not 1 <= len(questions) <= MAX_CHECKS:
-            raise TooManyChecksError(len(questions))
-        return await self.quick.check_many(merchant_id, questions)
 
     async def ListEntitlements(
         self, request: pb.ListEntitlementsRequest, context: Any

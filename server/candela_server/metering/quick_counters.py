@@ -50,6 +50,17 @@ class QuickCounter:
             return plain(Decimal(int(whole) * _PLACES + int(fraction)).scaleb(-12))
 
 
+class CounterGroup:
+    """Some counters that are read together."""
+
+    __slots__ = ("commands", "size")
+
+    def __init__(self, counters: Sequence[QuickCounter]) -> None:
+        """Prepares the question for all of them, in this order."""
+        self.commands = b"".join(counter.command for counter in counters)
+        self.size = len(counters)
+
+
 class QuickCounters:
     """Reads counters through the lane; one per process."""
 
@@ -70,20 +81,22 @@ class QuickCounters:
             return None
         # A flush may have failed to arrive while this was being read.
         trusted = not self._counters.distrusted
-        return raw if trusted and _is_good(raw, epoch) else None
+        return raw if trusted and is_good(raw, epoch) else None
 
-    async def read_all(self, wanted: Sequence[QuickCounter]) -> list[Raw | None]:
-        """The counters in the order asked for, in one round trip."""
-        if not wanted or not self._counters.trusted():
-            return [None] * len(wanted)
+    async def read_all(self, wanted: CounterGroup) -> tuple[Any, list[Raw]] | None:
+        """The epoch, and the counters in the order asked for; None when they are unsure or out of reach.
+
+        Each is good only if `is_good` says so; whoever has judged equal ones before need not do it again.
+        """
+        if not self._counters.trusted():
+            return None
         try:
-            epoch, raws = await self._lane.send_all([one.command for one in wanted])
+            epoch, raws = await self._lane.send_all(wanted.commands, wanted.size)
         except LaneClosedError:
-            return [None] * len(wanted)
-        trusted = not self._counters.distrusted
-        return [raw if trusted and _is_good(raw, epoch) else None for raw in raws]
+            return None
+        return None if self._counters.distrusted else (epoch, raws)
 
 
-def _is_good(raw: Any, epoch: Any) -> bool:
+def is_good(raw: Any, epoch: Any) -> bool:
     """Whether a counter belongs to the present epoch and was filled; an error of Redis is no list."""
     return type(raw) is list and epoch is not None and raw[0] == epoch and raw[1] is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -43,6 +43,8 @@ _LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    # How the driver speaks of a connection that died in the middle of an operation: its state fits nothing any more.
+    asyncpg.InternalClientError,
 )
 
 
@@ -181,7 +183,16 @@ async def _acquired(pool: asyncpg.Pool) -> AsyncIterator[Any]:
     except _LOST as error:
         raise DatabaseUnavailableError from error
     finally:
-        await asyncio.shield(pool.release(connection, timeout=ACQUIRE_TIMEOUT_S))
+        await asyncio.shield(_give_back(pool, connection))
+
+
+async def _give_back(pool: asyncpg.Pool, connection: Any) -> None:
+    try:
+        await pool.release(connection, timeout=ACQUIRE_TIMEOUT_S)
+    except (TimeoutError, *_LOST):
+        # It died in use. What was done on it is decided: committed, or refused with an error that must not be hidden.
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
 
 async def _roll_back(connection: Any) -> None:
@@ -189,7 +200,7 @@ async def _roll_back(connection: Any) -> None:
         # A statement that was given up is cancelled first, which a server that hangs would never acknowledge.
         async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
             await connection.execute("ROLLBACK")
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (TimeoutError, asyncpg.PostgresError, *_LOST):
         # The connection is of no use any more; closing it ends the transaction as well.
         connection.terminate()
 

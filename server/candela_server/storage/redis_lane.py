@@ -11,7 +11,8 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final
 
 import hiredis
@@ -77,11 +78,11 @@ class RedisLane(asyncio.Protocol):
         self._queued.append(future)
         return future
 
-    def send_all(self, commands: Sequence[bytes]) -> asyncio.Future[tuple[Any, list[Any]]]:
-        """The answers to the preamble and to the commands, of which there must be some. Raises LaneClosedError."""
-        several = _Several(self._begin().create_future(), len(commands))
-        self._out += commands
-        self._queued += [several] * len(commands)
+    def send_all(self, commands: bytes, count: int) -> asyncio.Future[tuple[Any, list[Any]]]:
+        """The answers to the preamble and to so many commands, which must be some. Raises LaneClosedError."""
+        several = _Several(self._begin().create_future(), count)
+        self._out.append(commands)
+        self._queued.append(several)
         return several.future
 
     def _begin(self) -> asyncio.AbstractEventLoop:
@@ -115,13 +116,16 @@ class RedisLane(asyncio.Protocol):
         try:
             reader.feed(data)
             while (answer := reader.gets()) is not _NOTHING:
-                future = pending.popleft()
-                if future is None:
+                waiting = pending[0]
+                if isinstance(waiting, _Several) and not waiting.take(answer, reader):
+                    return
+                pending.popleft()
+                if waiting is None:
                     self._preamble_answer = answer
-                elif isinstance(future, _Several):
-                    future.take(self._preamble_answer, answer)
-                elif not future.done():
-                    future.set_result((self._preamble_answer, answer))
+                elif isinstance(waiting, _Several):
+                    waiting.tell(self._preamble_answer)
+                elif not waiting.done():
+                    waiting.set_result((self._preamble_answer, answer))
         except (hiredis.ProtocolError, IndexError):
             log.warning("redis_lane_confused", exc_info=True)
             self._give_up()
@@ -225,9 +229,17 @@ class _Several:
         self._answers: list[Any] = []
         self._count = count
 
-    def take(self, preamble_answer: Any, answer: Any) -> None:
-        self._answers.append(answer)
-        if len(self._answers) == self._count and not self.future.done():
+    def take(self, answer: Any, reader: hiredis.Reader) -> bool:
+        """Takes this answer and those behind it; whether that is all of them."""
+        answers = self._answers
+        answers.append(answer)
+        # A loop of the interpreter's own: at a hundred answers a call it is what counts.
+        answers.extend(islice(iter(reader.gets, _NOTHING), self._count - len(answers)))
+        return len(answers) == self._count
+
+    def tell(self, preamble_answer: Any) -> None:
+        """Hands over what was taken."""
+        if not self.future.done():
             self.future.set_result((preamble_answer, self._answers))
 
 

@@ -16,7 +16,8 @@ from candela_server.customer.model import CustomerByExternalId, CustomerById, Cu
 from candela_server.entitlement import check_entitlement
 from candela_server.entitlement.cache import MAX_BUILDING, SnapshotCache
 from candela_server.entitlement.check_entitlement import PATIENCE_S, Checker
-from candela_server.entitlement.quick_check import MAX_PREPARED_BYTES, QuickChecks, questions_in
+from candela_server.entitlement.check_wire import questions_in
+from candela_server.entitlement.quick_check import MAX_PREPARED_BYTES, QuickChecks
 from candela_server.kernel.clock import FixedClock, SystemClock
 from candela_server.kernel.errors import InvalidInput
 from candela_server.metering.read_counters import Counters
@@ -189,8 +190,8 @@ async def test_thousand_checks_in_one_call_while_overrides_change__agree_with_ea
     quick = QuickChecks(checker, None, shop.clock, snapshots.is_current)
     one = pb.CheckRequest(customer_id=customer.id, feature="advanced-analytics")
     request = pb.CheckManyRequest(checks=[one] * 1_000)
-    questions = questions_in(request.SerializeToString())
-    assert len(questions) == 1_000
+    questions = request.SerializeToString()
+    assert len(questions_in(questions)) == 1_000
     going_on = True
 
     async def disturb() -> None:
@@ -220,6 +221,6 @@ async def test_bytes_that_are_no_question__are_an_error_of_their_own(
         with pytest.raises(DecodeError):
             await quick.check(shop.merchant_id, junk)
         with pytest.raises(DecodeError):
-            await quick.check_many(shop.merchant_id, [junk])
+            await quick.check_many(shop.merchant_id, bytes([0x0A, len(junk)]) + junk)
     with pytest.raises(DecodeError):
         questions_in(b"\x0a\x05abc")

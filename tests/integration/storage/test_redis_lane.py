@@ -58,7 +58,9 @@ async def way(redis: Redis, redis_url: str) -> AsyncIterator[Way]:
 async def test_many_at_once__each_gets_its_own_answer(way: Way, redis: Redis) -> None:
     await redis.client.mset({f"lane:{number}": str(number) for number in range(300)})
     singles = [way.lane.send(encode("GET", f"lane:{number}")) for number in range(300)]
-    several = way.lane.send_all([encode("GET", f"lane:{number}") for number in range(300)])
+    several = way.lane.send_all(
+        b"".join(encode("GET", f"lane:{number}") for number in range(300)), 300
+    )
 
     assert await asyncio.gather(*singles) == [
         (b"e1", str(number).encode()) for number in range(300)
@@ -127,7 +129,7 @@ async def test_connection_cut_again_and_again__it_opens_by_itself_and_mixes_noth
 async def test_caller_who_gives_up__leaves_the_answers_of_others_in_order(way: Way) -> None:
     first = way.lane.send(encode("ECHO", "first"))
     second = way.lane.send(encode("ECHO", "second"))
-    several = way.lane.send_all([encode("ECHO", "a"), encode("ECHO", "b")])
+    several = way.lane.send_all(encode("ECHO", "a") + encode("ECHO", "b"), 2)
     last = way.lane.send(encode("ECHO", "last"))
     first.cancel()
     several.cancel()

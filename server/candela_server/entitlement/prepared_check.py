@@ -1,0 +1,89 @@
+"""One question that was asked before: what it means, and the bytes of its last answer. See quick_check.py."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from candela_server.kernel.clock import Clock
+from candela_server.metering.quick_counters import QuickCounter, Raw
+
+from . import wire
+from .build_snapshot import Who
+from .check_entitlement import ask_of
+from .check_wire import response_item
+from .model import Answer, FeatureState, Origin, Snapshot
+from .rules.allowance import decide, reserved_at
+
+_NOTHING: Final = Decimal(0)
+
+
+class PreparedCheck:
+    """What a question means, and its last answer. `raw` is the counter that the answer rests on, if it needed one."""
+
+    __slots__ = (
+        "counter",
+        "held",
+        "item",
+        "kept",
+        "quantity",
+        "raw",
+        "reserved",
+        "response",
+        "snapshot",
+        "state",
+        "who",
+    )
+
+    def __init__(
+        self, who: Who, snapshot: Snapshot, state: FeatureState, quantity: Decimal, merchant_id: str
+    ) -> None:
+        """Prepares the reading of the counter; where none is needed, the answer is there at once."""
+        self.who = who
+        self.snapshot = snapshot
+        self.state = state
+        self.quantity = quantity
+        self.counter = (
+            QuickCounter(merchant_id, ask_of(snapshot, state))
+            if state.metered is not None
+            else None
+        )
+        self.raw: Raw | None = None
+        self.held = state.metered.held if state.metered is not None else ()
+        self.reserved = _NOTHING
+        self.response = b""
+        self.item = b""
+        # Whether the next one who asks this may have it.
+        self.kept = False
+        if self.counter is None:
+            self._keep(decide(state, used=None, quantity=quantity))
+
+    def with_raw(self, raw: Raw, clock: Clock) -> bytes:
+        """The response for what the counter holds: the last one, unless it or what is reserved has moved."""
+        reserved = self.reserved
+        if self.held:
+            reserved = reserved_at(self.held, self.snapshot.frozen_now or clock.now())
+        if raw != self.raw or reserved != self.reserved:
+            assert self.counter is not None, "only metered features have counters"
+            used = self.counter.value(raw)
+            self._keep(
+                decide(
+                    self.state,
+                    used=used,
+                    quantity=self.quantity,
+                    origin=Origin.COUNTERS,
+                    reserved=reserved,
+                )
+            )
+            self.raw, self.reserved = raw, reserved
+        return self.response
+
+    def as_item(self) -> bytes:
+        """The last response as an element of a CheckManyResponse."""
+        if not self.item:
+            self.item = response_item(self.response)
+        return self.item
+
+    def _keep(self, answer: Answer) -> None:
+        self.response = wire.check_response_to_proto(answer, self.snapshot).SerializeToString()
+        self.item = b""

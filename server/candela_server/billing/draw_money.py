@@ -69,7 +69,9 @@ async def with_monetary_credits(
         return made
     ids = sorted({grant.definition_id for grant in grants if grant.definition_id})
     definitions = await catalog.get_credit_definitions(tx, ids)
-    prices = await catalog.get_prices(tx, sorted({line.price_id for some in made for line in some}))
+    prices = await catalog.get_prices(
+        tx, sorted({line.price_id for some in made for line in some if line.price_id})
+    )
     plans: dict[str, str] = {price.id: price.plan_id for price in prices.values()}
     left = {grant.id: grant.balance - ahead.spoken_for.get(grant.id, _ZERO) for grant in grants}
     by_holder: defaultdict[CustomerId, list[CreditGrant]] = defaultdict(list)
@@ -121,7 +123,7 @@ def _owed(one: Charges, plans: Mapping[str, str]) -> list[Owed]:
             begins_at=line.period.start_at,
         )
         for line in one.lines
-        if line.id in left
+        if line.id in left and line.price_id is not None
     ]
 
 

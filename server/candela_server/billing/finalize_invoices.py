@@ -122,7 +122,7 @@ async def _finalize(
     if not drafts:
         return []
     seller = await merchant.get_merchant(tx)
-    context = await read_context(tx, sorted({draft.subscription_id for draft in drafts}), until=now)
+    context = await read_context(tx, sorted({draft.of_subscription for draft in drafts}), until=now)
     rated = await _rated_again(tx, events, context, drafts, now)
     frozen = await finalized(tx, seller, context.customers, rated, now)
     await store.replace_drafts(tx, frozen)
@@ -156,7 +156,7 @@ async def _rated_again(
     )
     charged = [
         Charges(
-            context.subscriptions[draft.subscription_id],
+            context.subscriptions[draft.of_subscription],
             [*made, *within_total(made, _adjustments(draft))],
         )
         for draft, made in zip(drafts, lines, strict=True)

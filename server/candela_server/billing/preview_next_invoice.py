@@ -91,7 +91,7 @@ async def _drawn_by_drafts(
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     if not drafts:
         return drawn
-    context = await read_context(tx, sorted({one.subscription_id for one in drafts}), until=now)
+    context = await read_context(tx, sorted({one.of_subscription for one in drafts}), until=now)
     wanted = await wanted_of(tx, context, drafts)
     for grant_id, amount in draws_of(
         line for one in drafts for line in one.lines if line.kind is LineKind.MONETARY_CREDIT

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import store
-from .model import CreditGrant, CreditTransaction, CreditTransactionId, TransactionKind
+from . import read, store
+from .model import CreditGrant, CreditTransaction, CreditTransactionId, GrantId, TransactionKind
 
 
 async def store_grants(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -> list[CreditGrant]:
@@ -39,3 +40,15 @@ def posted(
         reason=reason,
         at=at,
     )
+
+
+async def order_grant(tx: Tx, grant: CreditGrant) -> None:
+    """Stores a grant that holds nothing until it is filled: without transactions, its balance is 0 (CRD-9)."""
+    await store.insert_grants(tx, [grant])
+
+
+async def fill_ordered_grant(tx: Tx, grant_id: GrantId, *, reason: str, at: datetime) -> None:
+    """Gives an ordered grant what was ordered; a second call changes nothing, as a grant is granted once."""
+    grant = await read.get_grant(tx, grant_id, lock=True)
+    full = replace(grant, balance=grant.amount)
+    await store.insert_transactions(tx, [posted(TransactionKind.GRANT, full, reason=reason, at=at)])

@@ -371,6 +371,27 @@ CREATE TABLE public.audit_entry (
 
 ALTER TABLE ONLY public.audit_entry FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.auto_top_up (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    feature_id text NOT NULL COLLATE pg_catalog."C",
+    enabled boolean NOT NULL,
+    threshold numeric NOT NULL,
+    amount numeric NOT NULL,
+    price_amount numeric NOT NULL,
+    currency text NOT NULL,
+    monthly_cap_count integer NOT NULL,
+    stopped_reason text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT auto_top_up_amount_check CHECK ((amount > (0)::numeric)),
+    CONSTRAINT auto_top_up_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT auto_top_up_monthly_cap_count_check CHECK (((monthly_cap_count >= 1) AND (monthly_cap_count <= 100))),
+    CONSTRAINT auto_top_up_price_amount_check CHECK ((price_amount > (0)::numeric)),
+    CONSTRAINT auto_top_up_threshold_check CHECK ((threshold >= (0)::numeric))
+);
+
+ALTER TABLE ONLY public.auto_top_up FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.backfill (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -804,7 +825,7 @@ CREATE TABLE public.invoice (
     id text NOT NULL COLLATE pg_catalog."C",
     number text,
     customer_id text NOT NULL COLLATE pg_catalog."C",
-    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text COLLATE pg_catalog."C",
     test_clock_id text COLLATE pg_catalog."C",
     status text NOT NULL,
     currency text NOT NULL,
@@ -857,10 +878,10 @@ CREATE TABLE public.invoice_line (
     unit_amount numeric,
     rated_amount numeric NOT NULL,
     amount numeric NOT NULL,
-    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text COLLATE pg_catalog."C",
     component_id text COLLATE pg_catalog."C",
-    price_id text NOT NULL COLLATE pg_catalog."C",
-    plan_version_id text NOT NULL COLLATE pg_catalog."C",
+    price_id text COLLATE pg_catalog."C",
+    plan_version_id text COLLATE pg_catalog."C",
     metric_id text COLLATE pg_catalog."C",
     period_number integer NOT NULL,
     period_start timestamp with time zone NOT NULL,
@@ -1246,6 +1267,23 @@ CREATE TABLE public.test_clock (
 
 ALTER TABLE ONLY public.test_clock FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.top_up (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    invoice_id text NOT NULL COLLATE pg_catalog."C",
+    grant_id text NOT NULL COLLATE pg_catalog."C",
+    feature_id text COLLATE pg_catalog."C",
+    automatic boolean NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT top_up_check CHECK (((status = 'pending'::text) = (ended_at IS NULL))),
+    CONSTRAINT top_up_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'paid'::text, 'ended'::text])))
+);
+
+ALTER TABLE ONLY public.top_up FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.unmatched_event_name (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL COLLATE pg_catalog."C",
@@ -1314,6 +1352,9 @@ ALTER TABLE ONLY public.api_key
 
 ALTER TABLE ONLY public.audit_entry
     ADD CONSTRAINT audit_entry_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.auto_top_up
+    ADD CONSTRAINT auto_top_up_pkey PRIMARY KEY (merchant_id, customer_id, feature_id);
 
 ALTER TABLE ONLY public.backfill_kept_event
     ADD CONSTRAINT backfill_kept_event_pkey PRIMARY KEY (merchant_id, backfill_id, key_hash);
@@ -1416,6 +1457,9 @@ ALTER TABLE ONLY public.idempotency_record
 
 ALTER TABLE ONLY public.invoice_counter
     ADD CONSTRAINT invoice_counter_pkey PRIMARY KEY (merchant_id);
+
+ALTER TABLE public.invoice_line
+    ADD CONSTRAINT invoice_line_of_a_price CHECK (((kind = 'top_up'::text) OR ((subscription_id IS NOT NULL) AND (price_id IS NOT NULL) AND (plan_version_id IS NOT NULL)))) NOT VALID;
 
 ALTER TABLE ONLY public.invoice_line
     ADD CONSTRAINT invoice_line_pkey PRIMARY KEY (merchant_id, id);
@@ -1525,6 +1569,12 @@ ALTER TABLE ONLY public.subscription_version
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_once_per_invoice UNIQUE (merchant_id, invoice_id);
+
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.unmatched_event_name
     ADD CONSTRAINT unmatched_event_name_pkey PRIMARY KEY (merchant_id, name);
 
@@ -1542,6 +1592,8 @@ CREATE INDEX account_draw_by_invoice ON public.account_draw USING btree (merchan
 CREATE INDEX audit_entry_by_subject ON public.audit_entry USING btree (merchant_id, subject_id, at);
 
 CREATE INDEX audit_entry_by_time ON public.audit_entry USING btree (merchant_id, at, id);
+
+CREATE INDEX auto_top_up_running ON public.auto_top_up USING btree (merchant_id) WHERE (enabled AND (stopped_reason = ''::text));
 
 CREATE INDEX backfill_unfinished ON public.backfill USING btree (merchant_id, window_start_at) WHERE (((reverted_at IS NULL) AND (counted_until_at < window_end_at)) OR ((reverted_at IS NOT NULL) AND (counted_from_at < window_end_at)));
 
@@ -1657,6 +1709,10 @@ CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscriptio
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
 
+CREATE INDEX top_up_by_customer ON public.top_up USING btree (merchant_id, customer_id, created_at);
+
+CREATE UNIQUE INDEX top_up_pending ON public.top_up USING btree (merchant_id, customer_id) WHERE (status = 'pending'::text);
+
 CREATE TRIGGER credit_definition_frozen BEFORE INSERT OR DELETE OR UPDATE ON public.credit_definition FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_credit_definition();
 
 CREATE TRIGGER credit_expiry_noted AFTER INSERT ON public.credit_transaction FOR EACH ROW WHEN ((new.amount > (0)::numeric)) EXECUTE FUNCTION public.candela_note_credit_expiry();
@@ -1699,6 +1755,9 @@ ALTER TABLE ONLY public.account_draw
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.auto_top_up
+    ADD CONSTRAINT auto_top_up_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
 ALTER TABLE ONLY public.backfill
     ADD CONSTRAINT backfill_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
@@ -1904,6 +1963,15 @@ ALTER TABLE ONLY public.subscription_version
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_merchant_id_grant_id_fkey FOREIGN KEY (merchant_id, grant_id) REFERENCES public.credit_grant(merchant_id, id);
+
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_merchant_id_invoice_id_fkey FOREIGN KEY (merchant_id, invoice_id) REFERENCES public.invoice(merchant_id, id);
+
 ALTER TABLE ONLY public.usage_correction
     ADD CONSTRAINT usage_correction_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
@@ -1920,6 +1988,12 @@ CREATE POLICY api_key_wall ON public.api_key TO candela_app USING ((merchant_id 
 ALTER TABLE public.audit_entry ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY audit_entry_wall ON public.audit_entry TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.auto_top_up ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY auto_top_up_system ON public.auto_top_up TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY auto_top_up_wall ON public.auto_top_up TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.backfill ENABLE ROW LEVEL SECURITY;
 
@@ -2157,6 +2231,10 @@ CREATE POLICY test_clock_system ON public.test_clock TO candela_system USING (tr
 
 CREATE POLICY test_clock_wall ON public.test_clock TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.top_up ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY top_up_wall ON public.top_up TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.unmatched_event_name ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY unmatched_event_name_events ON public.unmatched_event_name TO candela_events USING (true) WITH CHECK (true);
@@ -2204,6 +2282,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key TO candela_app;
 GRANT SELECT,UPDATE ON TABLE public.api_key TO candela_system;
 
 GRANT SELECT,INSERT ON TABLE public.audit_entry TO candela_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.auto_top_up TO candela_app;
+GRANT SELECT ON TABLE public.auto_top_up TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.backfill TO candela_app;
 GRANT SELECT ON TABLE public.backfill TO candela_system;
@@ -2333,6 +2414,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription_version TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.test_clock TO candela_app;
 GRANT SELECT ON TABLE public.test_clock TO candela_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.top_up TO candela_app;
 
 GRANT SELECT ON TABLE public.unmatched_event_name TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.unmatched_event_name TO candela_events;

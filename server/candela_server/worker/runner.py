@@ -17,6 +17,7 @@ import procrastinate
 import structlog
 
 from candela_server.billing import read as billing
+from candela_server.billing.auto_top_up import buy_below_thresholds
 from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
 from candela_server.billing.carry_out_billing_run import carry_out_billing_run
 from candela_server.billing.expire_lapsed import expire_lapsed
@@ -113,6 +114,16 @@ class Worker:
             else:
                 log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
 
+    async def buy_top_ups(self) -> None:
+        """Buys packs for customers who set that, in real time and on test clocks alike (CRD-9)."""
+        async with self.db.system() as tx:
+            merchants = await billing.list_merchants_buying(tx)
+        for merchant_id in merchants:
+            try:
+                await buy_below_thresholds(self.db, self.events, self.clock, merchant_id)
+            except Exception as error:  # one merchant's failure does not stop the others
+                log.error("top_ups_not_bought", merchant_id=merchant_id, exc_info=error)
+
     async def look_after_credits(self) -> None:
         """Each hour: expires what has lapsed, and notes renewals that no change of a plan noted (CRD-5)."""
         now = self.clock.now()
@@ -167,6 +178,11 @@ class Worker:
             await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
+
+        @app.periodic(cron="* * * * *")
+        @app.task(name="buy_top_ups", queueing_lock="top_up", lock="top_up")
+        async def buy_top_ups(timestamp: int) -> None:
+            await self.buy_top_ups()
 
         @app.periodic(cron="3 * * * *")
         @app.task(name="look_after_credits", queueing_lock="credits", lock="credits")

@@ -22,6 +22,7 @@ from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
 from candela_server.billing.carry_out_billing_run import carry_out_billing_run
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.finalize_invoices import finalize_due
+from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.billing.run_billing import run_billing
 from candela_server.entitlement.forget_changes import forget_changes
 from candela_server.kernel.clock import Clock
@@ -138,6 +139,18 @@ class Worker:
             except Exception as error:  # one merchant's failure does not stop the others
                 log.error("credits_not_looked_after", merchant_id=merchant_id, exc_info=error)
 
+    async def reconcile_credits(self) -> None:
+        """Each night: reports where ledgers of credits and invoices disagree (CRD-4)."""
+        async with self.db.system() as tx:
+            merchants = [one.id for one in await merchant.list_merchants(tx)]
+        for merchant_id in merchants:
+            try:
+                found = await reconcile_credits(self.db, merchant_id)
+            except Exception as error:  # one merchant's failure does not stop the others
+                log.error("credits_not_reconciled", merchant_id=merchant_id, exc_info=error)
+            else:
+                log.info("credits_reconciled", merchant_id=merchant_id, differences=len(found))
+
     async def move_subscribers(self, work: PendingWork) -> None:
         """Goes on with a migration, as far as it is not done (CAT-9)."""
         count = await subscription_tasks.move_subscribers(self.db, self.clock, work)
@@ -188,6 +201,11 @@ class Worker:
         @app.task(name="look_after_credits", queueing_lock="credits", lock="credits")
         async def look_after_credits(timestamp: int) -> None:
             await self.look_after_credits()
+
+        @app.periodic(cron="41 2 * * *")
+        @app.task(name="reconcile_credits", queueing_lock="reconcile", lock="reconcile")
+        async def reconcile(timestamp: int) -> None:
+            await self.reconcile_credits()
 
         @app.task(name="advance_test_clock")
         async def advance(merchant_id: str, test_clock_id: str) -> None:

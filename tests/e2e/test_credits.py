@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from candela import Client, failure_of
+from candela.billing.v1 import invoice_service_pb2
 from candela.catalog.v1 import credit_definition_pb2, feature_pb2
 from candela.credit.v1 import credit_pb2, credit_service_pb2
 from candela.customer.v1 import customer_pb2
 from candela.entitlement.v1 import entitlement_service_pb2
-from candela.type.v1 import error_reason_pb2
+from candela.type.v1 import error_reason_pb2, money_pb2
 
 from demo.team_plan import sign_up, subscribe
 from tests.e2e.test_refusals import fresh_plan
@@ -133,6 +134,80 @@ def test_money_by_hand__is_in_the_balance_and_more_than_is_left_is_refused(
     assert failure.reason == error_reason_pb2.ErrorReason.Name(
         error_reason_pb2.ERROR_REASON_GRANT_INSUFFICIENT
     )
+
+
+@pytest.mark.spec("CRD-9", "AUD-2")
+def test_pack_ordered_and_paid__is_there_for_the_next_check(
+    candela: Client, holder: customer_pb2.CustomerRef
+) -> None:
+    slug, _ = premium_of(candela, holder)
+    order = credit_service_pb2.TopUpCreditsRequest(
+        idempotency_key=f"pack-{secrets.token_hex(4)}",
+        customer=holder,
+        feature=feature_pb2.FeatureRef(slug=slug),
+        amount="500",
+        price=money_pb2.Money(currency="USD", amount="75"),
+    )
+    bought = candela.credits.TopUpCredits(order)
+    again = candela.credits.TopUpCredits(order)
+    with pytest.raises(grpc.RpcError) as caught:
+        order.idempotency_key += "-2"
+        candela.credits.TopUpCredits(order)
+    seen = [remaining(candela, holder, slug)]
+
+    candela.invoices.MarkInvoicePaid(
+        invoice_service_pb2.MarkInvoicePaidRequest(invoice_id=bought.invoice_id)
+    )
+    seen.append(remaining(candela, holder, slug))
+
+    failure = failure_of(caught.value)
+    assert bought == again
+    assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.metadata["invoice_id"] == bought.invoice_id
+    assert (bought.grant.balance, seen) == ("0", ["200", "700"])
+
+
+@pytest.mark.spec("CRD-9")
+def test_auto_top_up__is_set_shown_and_refused_with_every_wrong_field(
+    candela: Client, holder: customer_pb2.CustomerRef
+) -> None:
+    slug, _ = premium_of(candela, holder)
+    feature = feature_pb2.FeatureRef(slug=slug)
+    asked = credit_service_pb2.GetAutoTopUpRequest(customer=holder, feature=feature)
+    before = candela.credits.GetAutoTopUp(asked)
+    setting = credit_service_pb2.AutoTopUp(
+        enabled=True,
+        feature=feature,
+        threshold="20",
+        amount="100",
+        price=money_pb2.Money(currency="USD", amount="15"),
+        monthly_cap_count=3,
+    )
+    made = candela.credits.UpdateAutoTopUp(
+        credit_service_pb2.UpdateAutoTopUpRequest(customer=holder, auto_top_up=setting)
+    ).auto_top_up
+    wrong = credit_service_pb2.AutoTopUp(
+        threshold="-1",
+        amount="0",
+        price=money_pb2.Money(currency="USD", amount="0.001"),
+        monthly_cap_count=101,
+    )
+    with pytest.raises(grpc.RpcError) as caught:
+        candela.credits.UpdateAutoTopUp(
+            credit_service_pb2.UpdateAutoTopUpRequest(customer=holder, auto_top_up=wrong)
+        )
+
+    assert not before.HasField("auto_top_up")
+    assert (made.enabled, made.threshold, made.amount, made.monthly_cap_count) == (
+        True,
+        "20",
+        "100",
+        3,
+    )
+    assert candela.credits.GetAutoTopUp(asked).auto_top_up == made
+    assert {one.field for one in failure_of(caught.value).fields} == {
+        f"auto_top_up.{name}" for name in ("threshold", "amount", "price", "monthly_cap_count")
+    }
 
 
 @pytest.mark.spec("CRD-10", "KEY-2")

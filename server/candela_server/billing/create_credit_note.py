@@ -16,7 +16,7 @@ from .credit_note import CreditNote, CreditNoteId, Purpose, Refund, RefundId, Re
 from .draw_up_credit_note import CreateCreditNote, draw_up_credit_note
 from .model import Invoice, InvoiceStatus
 from .rules.numbering import credit_note_number
-from .settle_top_up import invoice_ended, invoice_paid
+from .settle_top_up import invoice_ended, invoice_paid, pack_refunded
 
 
 async def create_credit_note(tx: Tx, clock: Clock, command: CreateCreditNote) -> CreditNote:
@@ -40,6 +40,8 @@ async def create_credit_note(tx: Tx, clock: Clock, command: CreateCreditNote) ->
         await _record_refund(tx, note)
     if note.purpose is Purpose.REDUCE_DUE:
         await _reduce(tx, invoice, note)
+    else:
+        await pack_refunded(tx, invoice, note.total, note.created_at)
     await tx.audit(
         "credit_note.created",
         note.id,

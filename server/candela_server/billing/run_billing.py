@@ -33,6 +33,7 @@ from candela_server.subscription.rules.schedule import scheduled_period
 from . import store
 from .bill_periods import Context, read_context
 from .draft_invoices import draft_invoices
+from .draw_unpriced import draw_unpriced
 from .finalize_invoices import finalized
 from .model import Invoice
 from .renew_credits import renewals
@@ -100,7 +101,8 @@ async def _bill_chunk(
     numbered = iter(await finalized(tx, seller, context.customers, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
-    await lapse_grants(tx, _over_without_invoice(context, due, drafts), at=now)
+    left = await draw_unpriced(tx, events, context, due, now=now)
+    await lapse_grants(tx, _over_without_invoice(left, due, drafts), at=now)
     await move_on(tx, [_following(context, one) for one in due])
     await tx.audit_many(
         "invoice.created",
@@ -113,7 +115,7 @@ async def _bill_chunk(
             for one in invoices
         ],
     )
-    for holder in sorted({invoice.customer_id for invoice in invoices}):
+    for holder in sorted({context.subscriptions[one_id].customer_id for one_id in ids}):
         await tx.entitlements_changed(holder)
     return Billed(len(ids), len(invoices), len(parked))
 

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
 
+from candela_server.credit import read as credit
+from candela_server.credit.adjust_grant import correct_by
+from candela_server.credit.model import GrantInsufficientError
 from candela_server.credit.new_grant import fill_ordered_grant
+from candela_server.kernel.currency import minor_digits
 from candela_server.storage.postgres import Tx
 
 from . import top_up_store
 from .model import Invoice
 from .top_up import TopUpStatus
+
+_PLACES: Final = 12
+"""A share of units is as fine as a quantity may be."""
 
 
 async def invoice_paid(tx: Tx, invoice: Invoice, at: datetime) -> None:
@@ -25,6 +35,26 @@ async def invoice_paid(tx: Tx, invoice: Invoice, at: datetime) -> None:
     await top_up_store.update_top_up(tx, replace(pack, status=TopUpStatus.PAID, ended_at=at))
     await fill_ordered_grant(tx, pack.grant_id, reason=f"invoice {invoice.number} is paid", at=at)
     await tx.audit("top_up.paid", pack.id, {"status": pack.status}, {"status": TopUpStatus.PAID})
+    await tx.entitlements_changed(pack.customer_id)
+
+
+async def pack_refunded(tx: Tx, invoice: Invoice, refunded: Decimal, at: datetime) -> None:
+    """Takes back the share of a paid pack that is paid back of its invoice.
+
+    Raises GrantInsufficientError when more of it is used: only what is unspent is given back money for.
+    """
+    pack = await top_up_store.find_of_invoice(tx, invoice.id)
+    if pack is None or pack.status is not TopUpStatus.PAID:
+        return
+    grant = await credit.get_grant(tx, pack.grant_id, lock=True)
+    places = minor_digits(grant.currency) if grant.currency else _PLACES
+    share = Fraction(grant.amount) * Fraction(refunded) / Fraction(invoice.total)
+    taken = Decimal((share * 10**places).__floor__()).scaleb(-places)
+    if not taken:
+        return
+    if taken > grant.balance:
+        raise GrantInsufficientError(grant.id, grant.balance)
+    await correct_by(tx, grant, -taken, reason=f"paid back of invoice {invoice.number}", at=at)
     await tx.entitlements_changed(pack.customer_id)
 
 

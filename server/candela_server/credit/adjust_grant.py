@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from candela_server.customer import read as customer
@@ -44,21 +45,7 @@ async def adjust_grant(tx: Tx, clock: Clock, command: AdjustGrant) -> CreditGran
     holder = await customer.get_customer(tx, CustomerById(grant.customer_id))
     now = (await customer.customer_clock(tx, clock, holder)).now()
     _check(grant, command, ended=grant.expires_at is not None and grant.expires_at <= now)
-    adjusted = replace(grant, balance=grant.balance + command.amount)
-    await store.insert_transactions(
-        tx,
-        [
-            CreditTransaction(
-                id=CreditTransactionId(new_id("ctx")),
-                grant_id=grant.id,
-                kind=TransactionKind.ADJUST,
-                amount=command.amount,
-                invoice_line_id=None,
-                reason=command.reason,
-                at=now,
-            )
-        ],
-    )
+    adjusted = await correct_by(tx, grant, command.amount, reason=command.reason, at=now)
     await tx.audit(
         "grant.adjusted",
         grant.id,
@@ -68,6 +55,27 @@ async def adjust_grant(tx: Tx, clock: Clock, command: AdjustGrant) -> CreditGran
     )
     await tx.entitlements_changed(holder.id)
     return adjusted
+
+
+async def correct_by(
+    tx: Tx, grant: CreditGrant, amount: Decimal, *, reason: str, at: datetime
+) -> CreditGrant:
+    """Posts the correction of a locked grant."""
+    await store.insert_transactions(
+        tx,
+        [
+            CreditTransaction(
+                id=CreditTransactionId(new_id("ctx")),
+                grant_id=grant.id,
+                kind=TransactionKind.ADJUST,
+                amount=amount,
+                invoice_line_id=None,
+                reason=reason,
+                at=at,
+            )
+        ],
+    )
+    return replace(grant, balance=grant.balance + amount)
 
 
 def _check(grant: CreditGrant, command: AdjustGrant, *, ended: bool) -> None:

@@ -15,6 +15,7 @@ from .model import (
     CreditGrant,
     CreditTransaction,
     CreditTransactionId,
+    Draw,
     LineDraw,
     TransactionKind,
 )
@@ -34,6 +35,26 @@ async def draw_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
                     invoice_line_id=draw.invoice_line_id,
                     reason="",
                     at=draw.at,
+                )
+                for draw in draws
+            ],
+        )
+
+
+async def draw_without_line(tx: Tx, draws: Sequence[Draw], *, reason: str, at: datetime) -> None:
+    """Posts draws for usage that is on no invoice; whoever calls sees to it that it does so once."""
+    if draws:
+        await store.insert_transactions(
+            tx,
+            [
+                CreditTransaction(
+                    id=CreditTransactionId(new_id("ctx")),
+                    grant_id=draw.grant_id,
+                    kind=TransactionKind.DRAW,
+                    amount=-draw.amount,
+                    invoice_line_id=None,
+                    reason=reason,
+                    at=at,
                 )
                 for draw in draws
             ],

@@ -12,12 +12,11 @@ from candela_server.catalog import read as catalog
 from candela_server.customer import read as customer
 from candela_server.customer.wire import customer_ref_from_proto
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import format_decimal
-from candela_server.kernel.page import TokenScope, make_page, read_page_request
-from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.kernel.page import make_page
+from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import command_wire, read, store, wire
 from .adjust_grant import adjust_grant
@@ -26,17 +25,8 @@ from .revoke_grant import revoke_grant
 from .rules.balance import balances_by_currency, balances_by_feature
 
 
-class CreditServicer(credit_service_pb2_grpc.CreditServiceServicer):
-    """CreditService."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
+class CreditServicer(Room, credit_service_pb2_grpc.CreditServiceServicer):
+    """CreditService, but for what is bought: that is sold by invoices, in a room above."""
 
     async def GrantCredits(
         self, request: pb.GrantCreditsRequest, context: Any
@@ -109,8 +99,7 @@ class CreditServicer(credit_service_pb2_grpc.CreditServiceServicer):
         """One page of a customer's grants."""
         with FieldViolations() as fields:
             ref = fields.read("customer", customer_ref_from_proto, request.customer)
-        scope = self._scope("grants", f"{ref!r}:{request.include_ended}")
-        wanted = read_page_request(scope, request.page_size, request.page_token)
+        scope, wanted = self.page("grants", request, f"{ref!r}:{request.include_ended}")
         async with self._db.reading(scope.merchant_id) as tx:
             found_customer = await customer.get_customer(tx, ref)
             now = (await customer.customer_clock(tx, self._clock, found_customer)).now()
@@ -121,7 +110,7 @@ class CreditServicer(credit_service_pb2_grpc.CreditServiceServicer):
                 after=wanted.after,
                 unended_at=None if request.include_ended else now,
             )
-        page = make_page(scope, wanted, found, lambda grant: (grant.created_at, grant.id))
+        page = make_page(scope, wanted, found, position)
         return pb.ListGrantsResponse(
             grants=[wire.grant_to_proto(grant) for grant in page.items],
             next_page_token=page.next_token,
@@ -134,8 +123,7 @@ class CreditServicer(credit_service_pb2_grpc.CreditServiceServicer):
         with FieldViolations() as fields:
             ref = fields.read("customer", customer_ref_from_proto, request.customer)
             grant_id = command_wire.optional_grant_id_from_proto(request.grant_id)
-        scope = self._scope("credit_transactions", f"{ref!r}:{grant_id}")
-        wanted = read_page_request(scope, request.page_size, request.page_token)
+        scope, wanted = self.page("credit_transactions", request, f"{ref!r}:{grant_id}")
         async with self._db.reading(scope.merchant_id) as tx:
             found_customer = await customer.get_customer(tx, ref)
             found = await store.page_transactions(
@@ -149,12 +137,4 @@ class CreditServicer(credit_service_pb2_grpc.CreditServiceServicer):
         return pb.ListCreditTransactionsResponse(
             credit_transactions=[wire.transaction_to_proto(one) for one in page.items],
             next_page_token=page.next_token,
-        )
-
-    def _scope(self, list_name: str, wanted: str) -> TokenScope:
-        return TokenScope(
-            secret=self._page_secret,
-            merchant_id=current_caller.get().merchant_id,
-            list_name=list_name,
-            filter=wanted,
         )

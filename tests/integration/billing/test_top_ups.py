@@ -22,16 +22,25 @@ from candela_server.billing.model import (
     InvoiceTransitionRefusedError,
     LineKind,
 )
+from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.billing.top_up import TopUpPendingError
 from candela_server.billing.write_off_invoice import write_off_invoice
+from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.refs import BySlug
-from candela_server.credit.model import CreditGrant
+from candela_server.catalog.wire import create_plan_from_proto
+from candela_server.credit.model import CreditGrant, GrantInsufficientError
 from candela_server.customer.model import Customer, CustomerById
+from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.money import Money
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres
 
+from demo.team_plan import team_plan
+from tests.conftest import TestMerchant
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
-from tests.helpers.crediting import PREMIUM, grant_now, grants_of, history_of
+from tests.helpers.crediting import PREMIUM, adjust, grant_now, grants_of, history_of
+from tests.helpers.selling import Shop
 
 D = Decimal
 JANUARY_31 = datetime(2026, 1, 31, 15, tzinfo=UTC)
@@ -234,3 +243,51 @@ async def test_setting_that_is_off__buys_nothing(books: Books) -> None:
     await buy_by_itself(books, holder, threshold="1000", enabled=False)
 
     assert await look(books) == 0
+
+
+@pytest.mark.spec("CRD-9", "INV-6")
+async def test_pack_paid_back__is_taken_back_as_far_as_it_is_unspent(books: Books) -> None:
+    shop = books.shop
+    holder = await shop.sign_up("acme")
+    grant, invoice = await order(books, holder, "500", "75")
+    await books.pay(invoice)
+    paid = await books.invoice(invoice.id)
+    [line] = paid.lines
+
+    # $15 of $75 are a fifth: 100 of 500
+    await books.credit(paid, Purpose.REFUND, {line.id: "15"})
+    after = await grant_now(shop, grant.id)
+    await adjust(shop, grant.id, "-1")
+    with pytest.raises(GrantInsufficientError, match="has 399 left"):
+        await books.credit(paid, Purpose.CREDIT_BALANCE, {line.id: "60"})
+
+    assert after.balance == 400
+    assert len(await books.notes()) == 1
+
+
+@pytest.mark.spec("CRD-9", "CRD-8", "ENT-4")
+async def test_pack_for_usage_that_costs_nothing__is_used_up_by_what_exceeds_the_plans_credit(
+    db: Postgres, events: EventStore, clock: FixedClock, merchant: TestMerchant
+) -> None:
+    shop = Shop(db, clock, merchant.id)
+    books = Books(shop, events)
+    request = team_plan("team")
+    del request.prices[0].components[1:]
+    async with db.writing(merchant.id) as tx:
+        await create_plan(tx, clock, create_plan_from_proto(request))
+    holder = await shop.sign_up("acme")
+    await shop.subscribe(holder, 1)
+    await shop.subscribe(holder, 1, allow_duplicate=True)
+    await books.bill()
+    grant, invoice = await order(books, holder, "500", "75")
+    await books.pay(invoice)
+    await books.use(holder, "250")
+
+    await books.bill_at(FEBRUARY_28)
+    await books.bill()
+
+    # 250 used; 100 came with each of the two subscriptions, but usage is drawn once, by the older one: its 100, then
+    # 150 of the pack
+    assert (await grant_now(shop, grant.id)).balance == 350
+    assert sum(one.balance for one in await grants_of(shop, holder) if one.amount == 100) == 200
+    assert await reconcile_credits(db, merchant.id) == []

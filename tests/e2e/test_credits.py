@@ -150,8 +150,8 @@ def test_pack_ordered_and_paid__is_there_for_the_next_check(
     )
     bought = candela.credits.TopUpCredits(order)
     again = candela.credits.TopUpCredits(order)
+    order.idempotency_key += "-2"
     with pytest.raises(grpc.RpcError) as caught:
-        order.idempotency_key += "-2"
         candela.credits.TopUpCredits(order)
     seen = [remaining(candela, holder, slug)]
 

@@ -113,12 +113,18 @@ async def next_start_at(tx: Tx, customer_id: str, after: datetime) -> datetime |
 async def list_grants_counting_at(
     tx: Tx, customer_ids: Sequence[str], instant: datetime
 ) -> list[CreditGrant]:
-    """The customers' grants that can pay for usage of this instant, in no particular order."""
+    """The customers' grants that can pay for usage of this instant, in no particular order.
+
+    One that was ordered counts once it is filled: before that it promises nothing.
+    """
     rows = await tx.fetch(
         f"""
         SELECT {_GRANT} FROM credit_grant g
         WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[])
           AND g.effective_at <= $3 AND (g.expires_at IS NULL OR $3 < g.expires_at)
+          AND (g.funding <> 'paid' OR EXISTS (
+              SELECT FROM credit_transaction t
+              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id))
         """,
         tx.merchant_id,
         list(customer_ids),

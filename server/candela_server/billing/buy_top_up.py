@@ -22,10 +22,12 @@ from candela_server.kernel.money import Money, format_decimal
 from candela_server.merchant import read as merchant
 from candela_server.storage.postgres import Tx
 
-from . import store, top_up_store
+from . import store, tax_store, top_up_store
+from .bill_periods import Context
 from .finalize_invoices import finalized
-from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineId, LineKind
-from .rules.tax import NO_TAX, tax_for
+from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineId, LineKind, TaxTerms
+from .rules.tax import NO_TAX, NOT_CONFIGURED
+from .rules.tax_amount import taxed
 from .settle_top_up import invoice_paid
 from .top_up import TopUp, TopUpId, TopUpPendingError, TopUpStatus
 
@@ -66,8 +68,16 @@ async def top_up_credits(
     await order_grant(tx, grant)
     unit = await _unit_of(tx, feature)
     seller = await merchant.get_merchant(tx)
-    draft = _invoice(holder, feature, unit, command, now)
-    [invoice] = await finalized(tx, seller, {holder.id: holder}, [draft], now)
+    context = Context(
+        subscriptions={},
+        offers={},
+        customers={holder.id: holder},
+        grants={},
+        plan_versions={},
+        tax_settings=await tax_store.get_tax_settings(tx),
+    )
+    draft = taxed(_invoice(holder, feature, unit, command, now), holder, context.tax_settings)
+    [invoice] = await finalized(tx, seller, context, [draft], now)
     await store.insert_invoices(tx, [invoice])
     ordered = TopUp(
         id=TopUpId(new_id("topup")),
@@ -137,7 +147,7 @@ async def _unit_of(tx: Tx, feature: Feature | None) -> str:
 def _invoice(
     holder: Customer, feature: Feature | None, unit: str, command: TopUpCredits, now: datetime
 ) -> Invoice:
-    price, tax = command.price, tax_for(holder)
+    price = command.price
     name = f"{feature.name}" if feature else f"Credit in {price.currency}"
     line = InvoiceLine(
         id=LineId(new_id("line")),
@@ -168,9 +178,8 @@ def _invoice(
         currency=price.currency,
         time_zone=holder.time_zone,
         lines=(line,),
-        tax_percent=tax.percent,
+        tax=TaxTerms(percent=NO_TAX, reason=NOT_CONFIGURED),
         tax_amount=NO_TAX,
-        tax_reason=tax.reason,
         amount_due=price.amount,
         created_at=now,
         finalizes_at=now,

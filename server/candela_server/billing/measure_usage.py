@@ -16,6 +16,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
 from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate_many
+from candela_server.metering.rules.metric_reading import counting_events
 from candela_server.storage.events import EventStore
 
 _ZERO = Decimal(0)
@@ -59,7 +60,7 @@ async def measure(events: EventStore, merchant_id: str, asks: Sequence[Ask]) -> 
         )
         wanted.append(whole)
         if ask.counts_events:
-            wanted.append(replace(whole, metric=replace(ask.metric, aggregation=Aggregation.COUNT)))
+            wanted.append(replace(whole, metric=counting_events(ask.metric)))
         wanted += [replace(whole, window=part) for part in _parts(ask)]
     values = iter(await aggregate_many(events, merchant_id, wanted))
     measured = []

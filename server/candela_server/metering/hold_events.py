@@ -21,9 +21,10 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
 from . import rejected_event_store, store
+from .address_events import check_unaddressed
 from .directory import Book, Directory
 from .model import Outcome, Rejection
-from .prepare_events import Prepared, check_unaddressed
+from .prepared_event import Prepared
 from .rejected_event import KEPT_FOR, MAX_KEPT, NewLetter
 from .rules.dedupe import oldest_month
 

@@ -16,8 +16,8 @@ from candela_server.storage import copy_binary
 from candela_server.storage.events import EventStore
 
 from . import backfill_store, store
+from .claim_events import First, claim_keys
 from .correction import Backfill, BackfillNotFoundError, BackfillStateError, BackfillStatus
-from .ingest_events import First, claim_keys
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
@@ -26,7 +26,8 @@ from .model import (
     Recorded,
     Rejection,
 )
-from .prepare_events import PreparedEvent, Preparer
+from .prepare_events import Preparer
+from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds, to_microseconds
 from .rules.dedupe import claim_months
 from .rules.lateness import Bounds

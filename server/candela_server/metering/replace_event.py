@@ -23,7 +23,8 @@ from .correction import ChosenEvent, CorrectionKind, EventNotCountedError, Store
 from .event_statements import ReadingStatements, as_events
 from .find_events import find_events
 from .model import EventConflictError, Rejection, refusal
-from .prepare_events import PreparedEvent, Preparer
+from .prepare_events import Preparer
+from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds, to_microseconds
 from .rules.dedupe import claim_months
 from .rules.lateness import Bounds

@@ -89,12 +89,13 @@ class _Int8ArrayDumper(Dumper):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollupRow:
-    """What one flush adds to one row of usage_rollup. `user_id` "" is the whole customer."""
+    """What one flush adds to one row of usage_rollup. `user_id` "" is the whole customer, `dimension` "" all groups."""
 
     merchant_id: str
     customer_id: str
     metric_id: str
     user_id: str
+    dimension: str
     bucket_us: int
     count: int
     sum: Decimal
@@ -103,10 +104,11 @@ class RollupRow:
     last_us: int
     last_key: bytes
     last_value: Decimal
+    time: Decimal
 
 
-DistinctRow: TypeAlias = tuple[str, str, str, str, datetime, str]
-"""merchant, customer, metric, user, bucket, value."""
+DistinctRow: TypeAlias = tuple[str, str, str, str, str, datetime, str]
+"""merchant, customer, metric, user, dimension, bucket, value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,21 +297,24 @@ async def copy_events(connection: Connection, rows: Iterable[bytes]) -> None:
 
 async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None:
     """Adds to the rollups; the rows are sorted by their key, so that no two flushes wait crosswise."""
+    dimensions, times = [row.dimension for row in rows], [row.time for row in rows]
     await connection.execute(
         """
         INSERT INTO usage_rollup AS known
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-             event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT merchant_id, customer_id, metric_id, user_id, '', bucket_at,
-               event_count, value_sum, value_min, value_max, last_at, last_key, last_value
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[],
-                    %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[], %s::uuid[],
-                    %s::numeric[])
-             AS added (merchant_id, customer_id, metric_id, user_id, bucket_at, event_count,
-                       value_sum, value_min, value_max, last_at, last_key, last_value)
+             event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
+        SELECT merchant_id, customer_id, metric_id, user_id, coalesce(dimension, ''), bucket_at,
+               event_count, value_sum, value_min, value_max, last_at, last_key, last_value,
+               coalesce(value_time, 0)
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
+                    %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[],
+                    %s::uuid[], %s::numeric[], %s::numeric[])
+             AS added (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, event_count,
+                       value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
         ON CONFLICT (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at) DO UPDATE SET
             event_count = known.event_count + excluded.event_count,
             value_sum = known.value_sum + excluded.value_sum,
+            value_time = known.value_time + excluded.value_time,
             value_min = least(known.value_min, excluded.value_min),
             value_max = greatest(known.value_max, excluded.value_max),
             last_value = CASE WHEN (known.last_at, known.last_key) < (excluded.last_at, excluded.last_key)
@@ -323,6 +328,8 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
             _ids([row.customer_id for row in rows]),
             _ids([row.metric_id for row in rows]),
             _ids([row.user_id for row in rows]),
+            # Most flushes have no groups and weigh nothing: an array that is too short reads as NULL.
+            _ids(dimensions) if any(dimensions) else "{}",
             InstantArray([row.bucket_us for row in rows]),
             Int8Array([row.count for row in rows]),
             _numbers([row.sum for row in rows]),
@@ -331,6 +338,7 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
             InstantArray([row.last_us for row in rows]),
             UuidArray([row.last_key for row in rows]),
             _numbers([row.last_value for row in rows]),
+            _numbers(times) if any(times) else "{}",
         ],
     )
 
@@ -340,9 +348,9 @@ async def add_distinct_values(connection: Connection, rows: Sequence[DistinctRow
     await connection.execute(
         """
         INSERT INTO usage_distinct (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT merchant_id, customer_id, metric_id, user_id, '', bucket_at, value
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
-             AS added (merchant_id, customer_id, metric_id, user_id, bucket_at, value)
+        SELECT merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+             AS added (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
         ON CONFLICT DO NOTHING
         """,
         [list(column) for column in zip(*rows, strict=True)],

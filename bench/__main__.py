@@ -38,7 +38,8 @@ def main() -> int:
             rows += entitlement.rows(made, rounds=rounds, seconds=seconds)
         if "metering" in wanted:
             rounds, events = (2, 20_000) if options.quick else (6, 100_000)
-            rows += metering.rows(made, rounds=rounds, events=events)
+            soak = 200_000 if options.quick else 5_000_000
+            rows += metering.rows(made, rounds=rounds, events=events, soak_events=soak)
     show(rows, as_json=options.json)
     return 0
 

@@ -17,16 +17,12 @@ import procrastinate
 import structlog
 
 from candela_server.billing import read as billing
-from candela_server.billing.auto_top_up import buy_below_thresholds
 from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
 from candela_server.billing.carry_out_billing_run import carry_out_billing_run
-from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.finalize_invoices import finalize_due
-from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.billing.run_billing import run_billing
 from candela_server.entitlement.forget_changes import forget_changes
 from candela_server.kernel.clock import Clock
-from candela_server.merchant import read as merchant
 from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
 from candela_server.metering import tasks as metering
@@ -44,9 +40,10 @@ from candela_server.subscription import tasks as subscription_tasks
 from candela_server.subscription.create_migration import MIGRATION_BEGUN
 from candela_server.subscription.create_subscription import BILLING_DUE
 from candela_server.subscription.migration import MigrationId, PendingWork
-from candela_server.subscription.renew_by_rule import renew_due, schedule_missing
+from candela_server.subscription.renew_by_rule import renew_due
 
 from .advance_test_clock import advance_test_clock, bill_test_clock
+from .credit_jobs import buy_top_ups, look_after_credits, reconcile_everyone
 from .revive_jobs import revive_jobs
 
 log = structlog.get_logger("candela.worker")
@@ -115,42 +112,6 @@ class Worker:
             else:
                 log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
 
-    async def buy_top_ups(self) -> None:
-        """Buys packs for customers who set that, in real time and on test clocks alike (CRD-9)."""
-        async with self.db.system() as tx:
-            merchants = await billing.list_merchants_buying(tx)
-        for merchant_id in merchants:
-            try:
-                await buy_below_thresholds(self.db, self.events, self.clock, merchant_id)
-            except Exception as error:  # one merchant's failure does not stop the others
-                log.error("top_ups_not_bought", merchant_id=merchant_id, exc_info=error)
-
-    async def look_after_credits(self) -> None:
-        """Each hour: expires what has lapsed, and notes renewals that no change of a plan noted (CRD-5)."""
-        now = self.clock.now()
-        async with self.db.system() as tx:
-            lapsed = set(await billing.list_merchants_with_lapsed(tx, now))
-            merchants = [one.id for one in await merchant.list_merchants(tx)]
-        for merchant_id in merchants:
-            try:
-                await schedule_missing(self.db, merchant_id, now)
-                if merchant_id in lapsed:
-                    await expire_lapsed(self.db, merchant_id, now=now)
-            except Exception as error:  # one merchant's failure does not stop the others
-                log.error("credits_not_looked_after", merchant_id=merchant_id, exc_info=error)
-
-    async def reconcile_credits(self) -> None:
-        """Each night: reports where ledgers of credits and invoices disagree (CRD-4)."""
-        async with self.db.system() as tx:
-            merchants = [one.id for one in await merchant.list_merchants(tx)]
-        for merchant_id in merchants:
-            try:
-                found = await reconcile_credits(self.db, merchant_id)
-            except Exception as error:  # one merchant's failure does not stop the others
-                log.error("credits_not_reconciled", merchant_id=merchant_id, exc_info=error)
-            else:
-                log.info("credits_reconciled", merchant_id=merchant_id, differences=len(found))
-
     async def move_subscribers(self, work: PendingWork) -> None:
         """Goes on with a migration, as far as it is not done (CAT-9)."""
         count = await subscription_tasks.move_subscribers(self.db, self.clock, work)
@@ -194,18 +155,18 @@ class Worker:
 
         @app.periodic(cron="* * * * *")
         @app.task(name="buy_top_ups", queueing_lock="top_up", lock="top_up")
-        async def buy_top_ups(timestamp: int) -> None:
-            await self.buy_top_ups()
+        async def top_up(timestamp: int) -> None:
+            await buy_top_ups(self.db, self.events, self.clock)
 
         @app.periodic(cron="3 * * * *")
         @app.task(name="look_after_credits", queueing_lock="credits", lock="credits")
-        async def look_after_credits(timestamp: int) -> None:
-            await self.look_after_credits()
+        async def credits(timestamp: int) -> None:
+            await look_after_credits(self.db, self.clock)
 
         @app.periodic(cron="41 2 * * *")
         @app.task(name="reconcile_credits", queueing_lock="reconcile", lock="reconcile")
         async def reconcile(timestamp: int) -> None:
-            await self.reconcile_credits()
+            await reconcile_everyone(self.db)
 
         @app.task(name="advance_test_clock")
         async def advance(merchant_id: str, test_clock_id: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from candela import Client, failure_of
-from candela.billing.v1 import invoice_service_pb2
+from candela.billing.v1 import invoice_line_pb2, invoice_service_pb2
 from candela.catalog.v1 import credit_definition_pb2, feature_pb2
 from candela.credit.v1 import credit_pb2, credit_service_pb2
 from candela.customer.v1 import customer_pb2
@@ -159,9 +159,16 @@ def test_pack_ordered_and_paid__is_there_for_the_next_check(
         invoice_service_pb2.MarkInvoicePaidRequest(invoice_id=bought.invoice_id)
     )
     seen.append(remaining(candela, holder, slug))
+    invoice = candela.invoices.GetInvoice(
+        invoice_service_pb2.GetInvoiceRequest(invoice_id=bought.invoice_id)
+    ).invoice
 
     failure = failure_of(caught.value)
     assert bought == again
+    assert invoice.subscription_id == ""
+    assert [(line.kind, line.quantity, line.amount.amount) for line in invoice.lines] == [
+        (invoice_line_pb2.LINE_KIND_TOP_UP, "500", "75")
+    ]
     assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
     assert failure.metadata["invoice_id"] == bought.invoice_id
     assert (bought.grant.balance, seen) == ("0", ["200", "700"])

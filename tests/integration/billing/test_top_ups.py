@@ -23,6 +23,7 @@ from candela_server.billing.model import (
     LineKind,
 )
 from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.billing.render_pdf import render_pdf
 from candela_server.billing.top_up import TopUpPendingError
 from candela_server.billing.write_off_invoice import write_off_invoice
 from candela_server.catalog.create_plan import create_plan
@@ -125,6 +126,7 @@ async def test_pack__holds_nothing_until_its_invoice_is_paid_and_survives_the_pl
     )
     assert [line.description for line in invoice.lines] == ["Premium messages: 500 prepaid"]
     assert (unpaid.balance, paid.balance) == (0, 500)
+    assert render_pdf(invoice).startswith(b"%PDF-")
     assert [(one.kind.value, one.amount) for one in await history_of(shop, holder, grant.id)] == [
         ("grant", 500),
         ("draw", -50),

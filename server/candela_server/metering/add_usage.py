@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from candela_server.storage.events import Connection
 
-from . import store
+from . import rollup_store
 from .cache import Bump, Span
 from .rules.bucket import from_microseconds
 from .rules.folding import Folded
@@ -25,7 +25,7 @@ async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
     ]
     shares += grouped.items()
     rollups = [
-        store.RollupRow(
+        rollup_store.RollupRow(
             merchant_id=merchant_id,
             customer_id=customer_id,
             metric_id=metric_id,
@@ -46,7 +46,7 @@ async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
         )
     ]
     if rollups:
-        await store.add_rollups(connection, rollups)
+        await rollup_store.add_rollups(connection, rollups)
     distinct = [
         (
             merchant_id,
@@ -62,9 +62,9 @@ async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
     ]
     distinct += grouped_distinct
     if distinct:
-        await store.add_distinct_values(connection, sorted(distinct))
+        await rollup_store.add_distinct_values(connection, sorted(distinct))
     unmatched = [
-        store.UnmatchedRow(
+        rollup_store.UnmatchedRow(
             merchant_id,
             name,
             count,
@@ -75,7 +75,7 @@ async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
         for name, (count, first_us, last_us) in sorted(one.unmatched.items())
     ]
     if unmatched:
-        await store.add_unmatched_names(connection, unmatched)
+        await rollup_store.add_unmatched_names(connection, unmatched)
 
 
 def bumps_of(merchant_id: str, folded: Folded, readings: Readings) -> list[Bump]:

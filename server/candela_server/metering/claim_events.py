@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from candela_server.storage.events import Connection
 
-from . import store
+from . import key_store
 from .prepared_event import PreparedEvent
 
 First: TypeAlias = dict[bytes, tuple[str, PreparedEvent]]
@@ -46,7 +46,7 @@ async def claim_keys(
     keys = list(first)
     won: list[bytes] = keys
     for number, month in enumerate(months):
-        taken = await store.claim_keys(
+        taken = await key_store.claim_keys(
             connection,
             key_hashes=won,
             payload_hashes=[first[key][1].payload_hash for key in won],
@@ -60,7 +60,7 @@ async def claim_keys(
         taken_set = set(taken)
         if number > 0:
             lost = [key for key in won if key not in taken_set]
-            await store.return_keys(connection, lost, months[0])
+            await key_store.return_keys(connection, lost, months[0])
         won = [key for key in won if key in taken_set]
         if not won:
             break

@@ -15,7 +15,7 @@ from typing import Any
 from candela_server.kernel.clock import Clock
 from candela_server.storage.events import Connection, EventStore
 
-from . import sql_store, store
+from . import key_store, sql_store, store
 from .add_usage import add_usage, bumps_of
 from .cache import Bump
 from .claim_events import by_window, claim_keys, first_by_key
@@ -106,7 +106,7 @@ class Flusher:
                 taken = await claim_keys(connection, part, months.claimed, oldest)
                 disputed = [key for key in part if key not in taken]
                 if disputed:
-                    stored |= await store.get_payload_hashes(connection, disputed, oldest)
+                    stored |= await key_store.get_payload_hashes(connection, disputed, oldest)
                 won |= taken
             survivors: dict[str, list[PreparedEvent]] = {}
             for key in won:
@@ -185,7 +185,7 @@ class Flusher:
             return
         async with self._events.writer() as connection:
             if missing_claims:
-                await store.prepare_event_keys(connection, missing_claims)
+                await key_store.prepare_event_keys(connection, missing_claims)
             if missing:
                 await store.prepare_events(connection, list(missing.values()))
         self._prepared_months.update(missing)

@@ -15,7 +15,7 @@ from candela_server.kernel.errors import Reason
 from candela_server.storage import copy_binary
 from candela_server.storage.events import EventStore
 
-from . import backfill_store, store
+from . import backfill_store, key_store, store
 from .claim_events import First, claim_keys
 from .correction import Backfill, BackfillNotFoundError, BackfillStateError, BackfillStatus
 from .model import (
@@ -131,7 +131,7 @@ class BackfillRecorder:
         months = claim_months(now)
         instants = {_month(event): event.happened_us for _, event in kept}
         async with self._events.writer() as connection:
-            await store.prepare_event_keys(connection, months.claimed)
+            await key_store.prepare_event_keys(connection, months.claimed)
             await store.prepare_events(
                 connection, [from_microseconds(one) for one in instants.values()]
             )
@@ -144,7 +144,7 @@ class BackfillRecorder:
             won = await claim_keys(connection, first, months.claimed, months.oldest)
             disputed = [key for key in first if key not in won]
             stored = (
-                await store.get_payload_hashes(connection, disputed, months.oldest)
+                await key_store.get_payload_hashes(connection, disputed, months.oldest)
                 if disputed
                 else {}
             )

@@ -12,10 +12,10 @@ from candela_server.storage.events import Connection
 
 from . import group_store
 from .group_store import GroupKey
+from .rollup_store import DistinctRow
 from .rules.bucket import from_microseconds
 from .rules.folding import Folded, Share
 from .rules.group import OVERFLOW, Group, dimension
-from .store import DistinctRow
 
 Shares = dict[tuple[str, str, str, str, str, int], Share]
 """What is added, by merchant, customer, metric, user, dimension and bucket."""

@@ -28,15 +28,15 @@ _Ended = tuple[str | None, str | None, datetime | None]
 """What ends together: the grants of one definition and subscription that end at one instant."""
 
 
-async def lapse_grants(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -> None:
-    """Posts the ends of grants; their balances are as they are in this transaction.
+async def lapse_grants(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -> list[CreditGrant]:
+    """Posts the ends of grants, and returns what was carried over; their balances are as in this transaction.
 
     Called once the last period that a grant could pay for is invoiced: checks ignore a lapsed grant at once, and the
     ledger follows. What is carried over leaves the grant by an adjustment, so that late usage of the old period does
     not find it there any more.
     """
     left = [grant for grant in grants if grant.balance > 0]
-    carried = await _carry_over(tx, left, at)
+    carried, made = await _carry_over(tx, left, at)
     rest = [
         replace(grant, balance=grant.balance - carried.get(grant.id, Decimal(0))) for grant in left
     ]
@@ -45,12 +45,13 @@ async def lapse_grants(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -
         await store.insert_transactions(
             tx, [posted(TransactionKind.EXPIRE, grant, reason="", at=at) for grant in spent]
         )
+    return made
 
 
 async def _carry_over(
     tx: Tx, grants: Sequence[CreditGrant], at: datetime
-) -> dict[GrantId, Decimal]:
-    """Makes the grants of what is carried over, and returns what each old grant gave for them."""
+) -> tuple[dict[GrantId, Decimal], list[CreditGrant]]:
+    """Makes the grants of what is carried over, and returns what each old grant gave for them, and them."""
     ids = sorted({grant.definition_id for grant in grants if grant.definition_id is not None})
     definitions = await catalog.get_credit_definitions(tx, ids)
     ended: defaultdict[_Ended, list[CreditGrant]] = defaultdict(list)
@@ -58,6 +59,7 @@ async def _carry_over(
         if grant.definition_id is not None and definitions[grant.definition_id].rollover_cap > 0:
             ended[grant.definition_id, grant.subscription_id, grant.expires_at].append(grant)
     given: dict[GrantId, Decimal] = {}
+    made: list[CreditGrant] = []
     for together in ended.values():
         first = together[0]
         assert first.definition_id is not None, "selected above"
@@ -80,8 +82,9 @@ async def _carry_over(
         )
         if await store_grants(tx, [grant], at=at):
             given |= parts
+            made.append(grant)
             await _take(tx, parts, grant.id, at)
-    return given
+    return given, made
 
 
 async def _take(tx: Tx, parts: dict[GrantId, Decimal], into: GrantId, at: datetime) -> None:

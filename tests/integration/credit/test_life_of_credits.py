@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +10,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from candela.catalog.v1 import credit_definition_pb2, plan_service_pb2
+from candela.catalog.v1 import (
+    credit_definition_pb2,
+    feature_pb2,
+    metric_pb2,
+    plan_pb2,
+    plan_service_pb2,
+)
 from google.protobuf.duration_pb2 import Duration
 
 from candela_server.billing.expire_lapsed import expire_lapsed
@@ -251,3 +258,58 @@ async def test_credits_of_a_trial_ended__leave_nothing_of_it_and_all_of_a_gift(
     assert ended == [of_trial.id]
     assert (await grant_now(shop_of(market), of_trial.id)).balance == 0
     assert (await grant_now(shop_of(market), gift.id)).balance == 50
+
+
+@pytest.mark.spec("CRD-5", "CRD-4")
+async def test_many_workers_at_once__grant_and_expire_once(market: Market) -> None:
+    terms = coming_with(
+        renewal_rule="FREQ=WEEKLY",
+        expires_after=Duration(seconds=int(WEEK.total_seconds())),
+        rollover_cap="30",
+    )
+    await market.sell(fee("49"), request=terms_without_price(terms))
+    holder = await market.subscribe()
+    market.clock.advance(JANUARY_31 + 2 * WEEK)
+    now = market.clock.now()
+
+    renewed = await asyncio.gather(
+        *(renew_due(market.db, market.merchant_id, now=now) for _ in range(5))
+    )
+    expired = await asyncio.gather(*(sweep(market) for _ in range(5)))
+    again = await sweep(market)
+
+    assert (sum(renewed), sum(expired), again) == (2, 2, 0)
+    # The first week's 30 went into the second, and of those and that week's own 100 the cap's 30 into the third.
+    assert await shown(market, holder) == [
+        ("01-31", "02-07", "100 included", 0),
+        ("02-07", "02-14", "100 included", 0),
+        ("02-14", "02-21", "100 included", 100),
+        ("02-07", "02-14", "30 rollover", 0),
+        ("02-14", "02-21", "30 rollover", 30),
+    ]
+
+
+def terms_without_price(
+    request: plan_service_pb2.CreatePlanRequest,
+) -> plan_service_pb2.CreatePlanRequest:
+    """The same plan with the feature that its credits are of, whose usage costs nothing."""
+    request.metrics.append(
+        metric_pb2.NewMetric(
+            slug="calls",
+            name="Calls",
+            aggregation=metric_pb2.AGGREGATION_SUM,
+            event_names=["call"],
+            unit_name="calls",
+        )
+    )
+    request.features.append(
+        plan_pb2.PlanFeatureInput(
+            new_feature=feature_pb2.NewFeature(
+                slug="calls",
+                name="Calls",
+                type=feature_pb2.FEATURE_TYPE_NUMBER,
+                metric=metric_pb2.MetricRef(slug="calls"),
+            )
+        )
+    )
+    return request

@@ -15,7 +15,6 @@ from typing import Final
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
     CreditApplicationType,
-    Metric,
     MetricId,
     Offer,
     PlanVersionId,
@@ -27,9 +26,6 @@ from candela_server.customer import read as customer
 from candela_server.customer.model import Customer, CustomerId
 from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
-from candela_server.metering.model import UsageAsk, UsageOf
-from candela_server.metering.query_usage import aggregate_many
-from candela_server.metering.rules.metric_reading import counting_events
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
@@ -39,6 +35,7 @@ from candela_server.subscription.rules.history import PlanVersionSteps, plan_ver
 
 from . import billed_store, tax_store
 from .billed_store import BilledLine
+from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import periods_ending
 from .rules.invoice_lines import BilledPeriod, has_event_fee
@@ -110,14 +107,6 @@ class Context:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a metric measured in a period, and in how many events where somebody needs to know."""
-
-    value: Decimal = _ZERO
-    event_count: Decimal = _ZERO
-
-
 async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime) -> Context:
     """Reads the subscriptions, what they bought, who bought it, and their grants that began before `until`."""
     subscriptions = await subscription.get_subscriptions(tx, ids)
@@ -176,14 +165,13 @@ async def rate_invoices(
                 time_zone=held.time_zone,
                 periods=[
                     billed_period(
-                        then := context.held_at(held.id, each.period.start_at),
+                        context.held_at(held.id, each.period.start_at),
                         offer,
                         each,
                         used.get(each, Measured()),
                         [
                             replace(grant, balance=left[grant.id])
-                            for grant in context.grants.get(held.customer_id, ())
-                            if pays_for(grant, each, offer, then)
+                            for grant in paying(context, each, offer)
                         ],
                         seen_at,
                     )
@@ -227,6 +215,7 @@ def billed_period(
         held=held.version.quantities.get(component.id, _ZERO) if one.held is None else one.held,
         used=used.value,
         event_count=used.event_count,
+        spans=used.spans,
         usage_seen_at=seen_at if component.kind is ComponentKind.USAGE else None,
         grants=grants,
         line_id=LineId(new_id("line")),
@@ -235,32 +224,11 @@ def billed_period(
     )
 
 
-async def measure(
-    events: EventStore,
-    merchant_id: str,
-    asks: Sequence[tuple[CustomerId, Metric, Interval, bool]],
-) -> list[Measured]:
-    """What each metric measured for a customer in a period, and in how many events when that is asked for.
-
-    All in one snapshot, so that amounts and events fit together.
-    """
-    wanted: list[UsageAsk] = []
-    for holder, metric, window, counted in asks:
-        ask = UsageAsk(metric=metric, who=UsageOf(customer_id=holder), window=window)
-        wanted.append(ask)
-        if counted:
-            wanted.append(replace(ask, metric=counting_events(metric)))
-    values = iter(await aggregate_many(events, merchant_id, wanted))
-    return [
-        Measured(next(values), next(values)) if counted else Measured(next(values))
-        for _, _, _, counted in asks
-    ]
-
-
 def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer, held: Subscription) -> bool:
-    """Whether a grant can pay for a component's usage of the whole period, which began under this version.
+    """Whether a grant can pay for a component's usage, of a part of the period at least, that began under a version.
 
-    Usage credits of a plan belong to the subscription they came with, while its terms last.
+    Usage credits of a plan belong to the subscription they came with, while its terms last, unless they pay for
+    everything (CRD-2).
     """
     metric_id = offer.price.component(one.component_id).metric_id
     return (
@@ -269,7 +237,7 @@ def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer, held: Subscrip
         and grant.metric_id == metric_id
         and grant.component_id in (None, one.component_id)
         and counts_for(grant, held, offer)
-        and grant.covers(one.period)
+        and grant.overlaps(one.period)
     )
 
 
@@ -285,8 +253,26 @@ async def _usage(
             if component.metric_id is not None:
                 metric = offer.metrics[MetricId(component.metric_id)]
                 keys.append(each)
-                asks.append((held.customer_id, metric, each.period, counts_events(component, each)))
+                asks.append(
+                    Ask(
+                        customer_id=held.customer_id,
+                        metric=metric,
+                        period=each.period,
+                        counts_events=counts_events(component, each),
+                        grants=paying(context, each, offer),
+                    )
+                )
     return dict(zip(keys, await measure(events, merchant_id, asks), strict=True))
+
+
+def paying(context: Context, one: PeriodToBill, offer: Offer) -> list[CreditGrant]:
+    """The grants that can pay for a component's usage of a period, or of a part of it."""
+    then = context.held_at(one.subscription_id, one.period.start_at)
+    return [
+        grant
+        for grant in context.grants.get(then.customer_id, ())
+        if pays_for(grant, one, offer, then)
+    ]
 
 
 def counts_events(component: Component, one: PeriodToBill) -> bool:

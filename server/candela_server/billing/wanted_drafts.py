@@ -11,6 +11,7 @@ from typing import Final
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import ComponentKind, PriceId
+from candela_server.catalog.read import OfferKey
 from candela_server.storage.postgres import Tx
 
 from .bill_periods import Context, PeriodToBill, WantedInvoice
@@ -22,44 +23,50 @@ _RATED: Final = frozenset({LineKind.RECURRING, LineKind.USAGE})
 FOLLOWING: Final = frozenset({LineKind.ADJUSTMENT, LineKind.PRORATION})
 """The lines that are differences to what was billed before: they stay as they were made."""
 
+_UNRATED: Final = FOLLOWING | {LineKind.MONETARY_CREDIT}
+
 
 async def wanted_of(
     tx: Tx, context: Context, invoices: Sequence[Invoice]
 ) -> list[list[WantedInvoice]]:
     """What each invoice bills, in their order, apart for each price; adjustments of other periods are no part of it."""
     made = [_by_price(one) for one in invoices]
-    keys = {
-        lines[0].price_id: (lines[0].plan_version_id, lines[0].price_id)
-        for one, prices in zip(invoices, made, strict=True)
-        for lines in prices.values()
-        if lines[0].price_id != context.offers[one.subscription_id].price.id
-    }
-    old = await catalog.get_offers(tx, list(keys.values()))
+    old = await catalog.get_offers(
+        tx,
+        [
+            key
+            for one, prices in zip(invoices, made, strict=True)
+            for key in prices
+            if key[1] != context.offers[one.of_subscription].price.id
+        ],
+    )
     wanted = []
     for one, prices in zip(invoices, made, strict=True):
-        now = context.offers[one.subscription_id]
+        now = context.offers[one.of_subscription]
         wanted.append(
             [
-                _wanted(one, lines, old[keys[price_id]] if price_id in keys else now)
-                for price_id, lines in prices.items()
+                _wanted(one, lines, now if key[1] == now.price.id else old[key])
+                for key, lines in prices.items()
             ]
             or [_wanted(one, [], now)]
         )
     return wanted
 
 
-def _by_price(invoice: Invoice) -> dict[PriceId, list[InvoiceLine]]:
-    """The lines that say what the invoice bills and by which price; mostly there is one."""
-    found: dict[PriceId, list[InvoiceLine]] = {}
+def _by_price(invoice: Invoice) -> dict[OfferKey, list[InvoiceLine]]:
+    """The lines that say what the invoice bills, by the price and the first plan version of it; mostly there is one."""
+    keys: dict[PriceId, OfferKey] = {}
+    found: dict[OfferKey, list[InvoiceLine]] = {}
     for line in invoice.lines:
-        if line.kind not in FOLLOWING:
-            found.setdefault(line.price_id, []).append(line)
+        if line.kind not in _UNRATED and line.price_id and line.plan_version_id:
+            key = keys.setdefault(line.price_id, (line.plan_version_id, line.price_id))
+            found.setdefault(key, []).append(line)
     return found
 
 
 def _wanted(invoice: Invoice, lines: Sequence[InvoiceLine], offer: Offer) -> WantedInvoice:
     return WantedInvoice(
-        subscription_id=invoice.subscription_id,
+        subscription_id=invoice.of_subscription,
         periods=[
             _period_of(invoice, line, offer)
             for line in lines
@@ -80,7 +87,7 @@ def _period_of(invoice: Invoice, line: InvoiceLine, offer: Offer) -> PeriodToBil
     if component.kind is ComponentKind.PER_UNIT:
         held = line.quantity + (component.seats.included_seats if component.seats else 0)
     return PeriodToBill(
-        subscription_id=invoice.subscription_id,
+        subscription_id=invoice.of_subscription,
         component_id=line.component_id,
         number=line.period_number,
         period=line.period,

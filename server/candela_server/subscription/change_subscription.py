@@ -273,6 +273,7 @@ async def _carry_out(
         Sold(held=after, offer=after_offer),
         at=at,
         now=now,
+        test_clock_id=test_clock_id,
     )
     await follow_up(tx, after, change, now=now, actor=actor, test_clock_id=test_clock_id)
     await tx.audit(

@@ -2,8 +2,9 @@
 
 A definition that comes with the old and the new terms goes on: nothing is granted twice. What comes with the new terms
 only is granted whole from the change on. What came with the old terms only pays for what was used before, and counts
-no more (`counts_in`). Seats that are added bring their own credits at once, seats that were held before in the period
-none.
+no more (`counts_for`): so the credits of a trial end with it (CRD-6). Seats that are added bring their own credits at
+once, seats that were held before in the period none. Credits that do not renew with
+billing begin once; a rule of their own goes on by itself.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ from decimal import Decimal
 
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
 from candela_server.credit import read as credit
-from candela_server.credit.draw_credits import expire_credits
+from candela_server.credit.end_credits import end_credits
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.model import CreditGrant, PeriodGrant
+from candela_server.credit.lapse_grants import lapse_grants
+from candela_server.credit.model import FURTHER_GRANTS, CreditGrant, PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.interval import Interval
+from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from . import version_store
 from .model import Subscription
-from .rules.credits_held import FURTHER_GRANTS, counts_for
+from .renew_by_rule import schedule_renewals
+from .rules.credits_held import counts_for
+from .rules.first_grants import end_of_own
 from .rules.reschedule import BILLED, ENDED
 from .rules.schedule import credit_component
 from .rules.seats import seats_held
@@ -54,16 +59,29 @@ async def terms_since(tx: Tx, held: Subscription, at: datetime) -> datetime:
 
 
 async def grant_after_change(
-    tx: Tx, before: Sold, after: Sold, *, at: datetime, now: datetime
+    tx: Tx,
+    before: Sold,
+    after: Sold,
+    *,
+    at: datetime,
+    now: datetime,
+    test_clock_id: TestClockId | None,
 ) -> None:
-    """Grants what the new terms bring from `at` on, and lets lapse what no invoice will draw from any more."""
+    """Grants what the new terms bring from `at` on, and ends what came with terms that are over.
+
+    What no invoice will draw from any more lapses at once; the rest once the last period that it can pay for is
+    invoiced.
+    """
     held = after.held
     grants = [
         one
         for one in await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
         if one.subscription_id == held.id
     ]
-    await expire_credits(tx, [one for one in grants if _is_over(one, before, after, at)], at=now)
+    over = [one for one in grants if _is_over(one, after)]
+    unpriced = [one for one in over if _is_unpriced(one, before) and one.counts_at(at)]
+    await lapse_grants(tx, unpriced, at=now)
+    await end_credits(tx, [one.id for one in over if one not in unpriced], at=at)
     if after.held.version.status not in BILLED:
         return
     histories = await version_store.list_histories(tx, [held.id])
@@ -73,31 +91,51 @@ async def grant_after_change(
         own = [one for one in grants if one.definition_id == definition.id]
         running = [one for one in own if one.counts_at(at) and counts_for(one, held, after.offer)]
         seats = after.seats
+        if not definition.renew_on_billing:
+            if not own:
+                wanted.append(_first_of_own(after, definition, at))
+            continue
         if running:
             if definition.basis is not CreditBasis.SEAT or after.seats <= most_seats:
                 continue
             seats = after.seats - most_seats
+        period = _period(after, definition, at, own, running)
         wanted.append(
             PeriodGrant(
                 customer_id=held.customer_id,
                 subscription_id=held.id,
                 definition=definition,
                 amount=period_amount(definition, first=not own, seats=seats),
-                period=_period(after, definition, at, own, running),
+                effective_at=period.start_at,
+                expires_at=period.end_at,
             )
         )
     await grant_for_periods(tx, wanted, at=now)
+    await schedule_renewals(tx, held, after.offer, test_clock_id, after=at)
 
 
-def _is_over(grant: CreditGrant, before: Sold, after: Sold, at: datetime) -> bool:
-    """Whether the change ends a grant whose usage has no price, so that no invoice has to come first."""
+def _is_over(grant: CreditGrant, after: Sold) -> bool:
+    """Whether a grant came with terms that are not in force after the change."""
     ended = after.held.version.status in ENDED or not counts_for(grant, after.held, after.offer)
+    return ended and grant.definition_id is not None
+
+
+def _is_unpriced(grant: CreditGrant, before: Sold) -> bool:
+    """Whether the usage that it pays for has no price, so that no invoice has to come first."""
     return (
-        ended
-        and grant.definition_id is not None
-        and grant.metric_id is not None
-        and grant.counts_at(at)
-        and before.offer.component_for_metric(grant.metric_id) is None
+        grant.metric_id is not None and before.offer.component_for_metric(grant.metric_id) is None
+    )
+
+
+def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> PeriodGrant:
+    """What is granted as new terms begin of a definition that does not renew with billing."""
+    return PeriodGrant(
+        customer_id=after.held.customer_id,
+        subscription_id=after.held.id,
+        definition=definition,
+        amount=period_amount(definition, first=True, seats=after.seats),
+        effective_at=at,
+        expires_at=end_of_own(definition, at),
     )
 
 

@@ -17,15 +17,6 @@ from candela_server.billing.rules.commitment import counted_charges, periods_end
 from candela_server.billing.rules.invoice_lines import BilledPeriod
 from candela_server.billing.rules.late_true_up import true_up_adjustments
 from candela_server.billing.rules.late_usage import LatePeriod, adjustment_of, within_total
-from candela_server.billing.rules.proration import (
-    Change,
-    Proration,
-    credit_for_rest,
-    days_left,
-    net_changes,
-    prorate,
-    proration_of,
-)
 from candela_server.billing.rules.rate_invoice import InvoiceToRate, TrueUp, rate
 from candela_server.catalog.price import (
     Charge,
@@ -39,7 +30,7 @@ from candela_server.catalog.price import (
 )
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, exact
-from candela_server.kernel.time_zone import civil_days, start_of_day
+from candela_server.kernel.time_zone import civil_days, local_date, start_of_day
 
 from tests.helpers.builders import EPOCH, component, grant, offer
 from tests.helpers.builders import price as price_of
@@ -159,97 +150,11 @@ def test_period_split_at_any_days__costs_the_whole_but_for_one_rounding_of_each_
     whole_days = civil_days(period, zone)
 
     # Parts of a split are shares of their own days: from one cut to the next.
-    borders = [whole_days, *(days_left(period, cut, zone) for cut in cuts), 0]
+    end_day = local_date(period.end_at, zone)
+    borders = [whole_days, *((end_day - cut).days for cut in cuts), 0]
     parts = [amount.share(before - after, whole_days).amount for before, after in pairwise(borders)]
 
     assert abs(sum(parts, D(0)) - quantity) <= UNIT[currency] / 2 * len(parts)
-
-
-@pytest.mark.spec("SEAT-1")
-@given(days(), QUANTITIES)
-def test_share_of_the_days_left__falls_from_the_whole_to_nothing(
-    split: tuple[str, Interval, list[date]], quantity: Decimal
-) -> None:
-    zone, period, cuts = split
-    amount = Money(currency="USD", amount=quantity).rounded()
-    shares = [prorate(amount, period, day, zone) for day in cuts]
-
-    assert sorted(shares, key=lambda one: one.amount, reverse=True) == shares
-    assert all(0 <= one.amount <= amount.amount for one in shares)
-
-
-@pytest.mark.spec("SUB-6", "SEAT-1")
-@given(days(), QUANTITIES, QUANTITIES)
-def test_change_and_its_undo_on_one_day__leaves_nothing_to_charge(
-    split: tuple[str, Interval, list[date]], one: Decimal, other: Decimal
-) -> None:
-    _, _, cuts = split
-    before, after = (Money(currency="USD", amount=amount) for amount in (one, other))
-
-    # V4: A → B → A on one day
-    assert (
-        net_changes(
-            [
-                Change(day=cuts[0], before=before, after=after),
-                Change(day=cuts[0], before=after, after=before),
-            ]
-        )
-        == []
-    )
-
-
-@pytest.mark.spec("SUB-6")
-def test_three_changes_on_one_day__count_as_one_from_the_first_state_to_the_last() -> None:
-    ten, twenty, fifty = (Money(currency="USD", amount=D(n)) for n in (10, 20, 50))
-    day, next_day = date(2026, 4, 11), date(2026, 4, 12)
-
-    got = net_changes(
-        [
-            Change(day=day, before=ten, after=twenty),
-            Change(day=day, before=twenty, after=fifty),
-            Change(day=next_day, before=fifty, after=ten),
-        ]
-    )
-
-    assert got == [
-        Change(day=day, before=ten, after=fifty),
-        Change(day=next_day, before=fifty, after=ten),
-    ]
-
-
-@pytest.mark.spec("SUB-6", "SEAT-1")
-@given(days(), QUANTITIES)
-def test_change_to_the_same_amount__costs_nothing(
-    split: tuple[str, Interval, list[date]], quantity: Decimal
-) -> None:
-    zone, period, cuts = split
-    amount = Money(currency="USD", amount=quantity).rounded()
-    got = proration_of(
-        Change(day=cuts[0], before=amount, after=amount),
-        charged=amount,
-        credited=Money.zero("USD"),
-        period=period,
-        time_zone=zone,
-    )
-
-    assert isinstance(got, Proration)
-    assert got.net.is_zero
-
-
-@pytest.mark.spec("SUB-6", "INV-8")
-@given(days(), QUANTITIES)
-def test_line_credited_again_and_again__never_gives_back_more_than_it_took(
-    split: tuple[str, Interval, list[date]], quantity: Decimal
-) -> None:
-    zone, period, cuts = split
-    charged = Money(currency="USD", amount=quantity).rounded()
-    credited = Money.zero("USD")
-    for day in [*cuts, *cuts]:
-        given_back = credit_for_rest(charged, credited, period, day, zone)
-        assert not given_back.is_negative
-        credited += given_back
-
-    assert credited <= charged
 
 
 def late_total(price: Price, amounts: Sequence[Decimal]) -> Decimal:

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from candela_server.billing.rules.changed_periods import State, difference
-from candela_server.billing.rules.proration import (
-    Change,
-    days_left,
-    prorate,
-    proration_of,
+from candela_server.billing.rules.changed_periods import (
+    State,
+    cost_of_days,
+    days_of,
+    difference,
 )
 from candela_server.kernel.money import Money
 from candela_server.kernel.time_zone import civil_days, local_date, start_of_day
@@ -56,28 +55,20 @@ def test_invoices_of_an_example__say_what_it_says(example: Example) -> None:
 @pytest.mark.spec("SEAT-1", "SUB-6", "INV-8")
 @pytest.mark.parametrize("example", examples("proration.yaml"))
 def test_days_that_are_left__cost_their_share(example: Example) -> None:
-    zone = str(example.get("zone", "UTC"))
-    currency = str(example.get("currency", "USD"))
-    period, day = period_of(example), example["day"]
+    zone, currency = str(example.get("zone", "UTC")), str(example.get("currency", "USD"))
+    period = period_of(example)
+    share = example.get("share", {"of": "1"})
+    whole = Money(currency=currency, amount=Decimal(share["of"]))
+    since = max(start_of_day(example["day"], zone), period.start_at)
+    states = [State(since=since, held="it", cost=whole)]
 
-    def money(text: str) -> Money:
-        return Money(currency=currency, amount=Decimal(text))
+    days = days_of(states, period, zone)
 
-    got_days = [days_left(period, day, zone), civil_days(period, zone)]
-    assert got_days == example["days"], example["because"]
+    left = sum(one.count for one in days if one.cost == whole) if since < period.end_at else 0
+    assert [left, civil_days(period, zone)] == example["days"], example["because"]
     if "share" in example:
-        share = example["share"]
-        assert prorate(money(share["of"]), period, day, zone) == money(share["is"])
-    if "change" in example:
-        change = example["change"]
-        got = proration_of(
-            Change(day=day, before=money(change["charged"]), after=money(change["after"])),
-            charged=money(change["charged"]),
-            credited=money(change.get("credited", "0")),
-            period=period,
-            time_zone=zone,
-        )
-        assert (got.credit, got.charge) == (money(change["credit"]), money(change["charge"]))
+        got = cost_of_days(days, civil_days(period, zone), currency)
+        assert got == Money(currency=currency, amount=Decimal(share["is"])), example["because"]
 
 
 @pytest.mark.spec("SEAT-1", "SUB-6")

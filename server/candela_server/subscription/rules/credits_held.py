@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
-
-from candela_server.catalog.model import Offer
-from candela_server.credit.model import CreditGrant
+from candela_server.catalog.model import CreditScope, Offer
+from candela_server.credit.model import FURTHER_GRANTS, CreditGrant
 from candela_server.subscription.model import Subscription
-
-FURTHER_GRANTS: Final = timedelta(milliseconds=1)
-"""Further grants of a period begin so much earlier at most, a microsecond each; see grant_after_change."""
 
 
 def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
     """Whether a grant can pay for what is used under this version of the subscription, which `offer` is of.
 
-    What was not granted by a plan counts for whom it was given to. What a plan granted counts while its terms last, and
+    What was not granted by a plan counts for whom it was given to, and what another subscription brought only if it
+    pays for everything (CRD-2). What a plan granted counts while its terms last, and
     so long as another plan has the same definition; never after the periods are counted anew, as after a trial (CRD-6)
     or a reactivation.
     """
     if grant.subscription_id not in (None, held.id):
-        return False
+        return grant.scope is CreditScope.MERCHANT
     if grant.definition_id is None or grant.subscription_id is None:
         return True
     began_at = grant.effective_at + FURTHER_GRANTS

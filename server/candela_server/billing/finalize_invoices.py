@@ -136,8 +136,7 @@ async def _finalize(
             for before, after in zip(drafts, frozen, strict=True)
         ],
     )
-    for holder in sorted({invoice.customer_id for invoice in frozen}):
-        await tx.entitlements_changed(holder)
+    await tx.entitlements_changed_of(invoice.customer_id for invoice in frozen)
     return frozen
 
 

@@ -76,9 +76,7 @@ async def run_billing(
         moved_now = await move_due(db, merchant_id, now=now, test_clock_id=test_clock_id)
         moved += moved_now
         async with db.writing(merchant_id) as tx:
-            done = await _bill_chunk(
-                tx, events, now=now, test_clock_id=test_clock_id, limit=chunk
-            )
+            done = await _bill_chunk(tx, events, now=now, test_clock_id=test_clock_id, limit=chunk)
         if not done.subscriptions and not moved_now:
             return Billed(subscriptions, invoices, parked, moved)
         subscriptions += done.subscriptions
@@ -121,8 +119,7 @@ async def _bill_chunk(
             for one in invoices
         ],
     )
-    for holder in sorted({invoice.customer_id for invoice in invoices}):
-        await tx.entitlements_changed(holder)
+    await tx.entitlements_changed_of(invoice.customer_id for invoice in invoices)
     return Billed(len(ids), len(invoices), len(parked))
 
 

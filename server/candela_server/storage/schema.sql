@@ -35,6 +35,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.candela_close_invoice_lines() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    closed text;
+BEGIN
+    -- An invoice that is made and finalized in one transaction gets its lines in it, and never again.
+    EXECUTE 'SELECT min(i.id) FROM written JOIN invoice i
+             ON i.merchant_id = written.merchant_id AND i.id = written.invoice_id
+             WHERE i.status <> ''draft'' AND i.xmin <> pg_current_xact_id()::xid' INTO closed;
+    IF closed IS NOT NULL THEN
+        RAISE EXCEPTION 'invoice % is finalized and gets no more lines', closed;
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.candela_compress_events(older_than interval) RETURNS boolean
     LANGUAGE sql
     AS $$ SELECT false $$;
@@ -218,6 +234,21 @@ BEGIN
         RAISE EXCEPTION 'version % of subscription % never changes', OLD.number, OLD.subscription_id;
     END IF;
     RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.candela_keep_invoice_lines() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    closed text;
+BEGIN
+    EXECUTE 'SELECT min(i.id) FROM deleted JOIN invoice i
+             ON i.merchant_id = deleted.merchant_id AND i.id = deleted.invoice_id
+             WHERE i.status <> ''draft''' INTO closed;
+    IF closed IS NOT NULL THEN
+        RAISE EXCEPTION 'invoice % is finalized and its lines never change', closed;
+    END IF;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION public.candela_prepare_event_keys(of_month date) RETURNS void
@@ -1613,9 +1644,11 @@ CREATE CONSTRAINT TRIGGER credit_notes_within_invoice AFTER INSERT ON public.cre
 
 CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice();
 
-CREATE TRIGGER invoice_line_closed BEFORE INSERT ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
+CREATE TRIGGER invoice_line_closed AFTER INSERT ON public.invoice_line REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.candela_close_invoice_lines();
 
-CREATE TRIGGER invoice_line_frozen BEFORE DELETE OR UPDATE ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
+CREATE TRIGGER invoice_line_frozen BEFORE UPDATE ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
+
+CREATE TRIGGER invoice_line_kept AFTER DELETE ON public.invoice_line REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION public.candela_keep_invoice_lines();
 
 CREATE TRIGGER metric_counts_version AFTER INSERT OR UPDATE ON public.metric FOR EACH ROW EXECUTE FUNCTION public.candela_count_metric_version();
 

@@ -27,6 +27,7 @@ from candela_server.billing.credit_note_wire import credit_note_id_from_proto
 from candela_server.billing.preview_servicer import PreviewServicer
 from candela_server.billing.release_parked import release_parked
 from candela_server.billing.servicer import InvoiceServicer
+from candela_server.billing.tax_servicer import TaxServicer
 from candela_server.billing.wire import invoice_id_from_proto
 from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
 from candela_server.catalog.credit_definition_servicer import CreditDefinitionServicer
@@ -331,7 +332,7 @@ def _rooms(
             merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
             merchant.ApiKeyServicer(*ordinary),
             merchant.TestClockServicer(*ordinary),
-            merchant.AuditServicer(db, secret),
+            merchant.AuditServicer(*ordinary),
             CustomerServicer(*ordinary),
             UserServicer(*ordinary),
             FeatureServicer(*ordinary),
@@ -348,6 +349,7 @@ def _rooms(
             CreditNoteServicer(*ordinary),
             BillingRunServicer(*ordinary),
             PreviewServicer(db, events, clock),
+            TaxServicer(*ordinary),
         ]
     return rooms
 

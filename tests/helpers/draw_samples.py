@@ -16,7 +16,7 @@ from candela_server.billing.credit_note import (
     CreditNoteReason,
     Purpose,
 )
-from candela_server.billing.model import Invoice, InvoiceStatus, LineId
+from candela_server.billing.model import Invoice, InvoiceStatus, LineId, TaxTerms
 from candela_server.billing.render_pdf import render_pages
 from candela_server.billing.rules.document_texts import credit_note_texts, invoice_texts
 
@@ -43,6 +43,22 @@ def samples() -> dict[str, Invoice]:
     beijing = {"name": "北京烛光科技有限公司", "business_name": "कैंडेला सॉफ्टवेयर प्राइवेट लिमिटेड"}
     return {
         "one-line": invoice(line("a", "100.00"), tax_percent="19", tax_amount="19.00"),
+        "tax-included": invoice(
+            line("a", "119.00"),
+            tax=TaxTerms(percent=Decimal(19), reason="", name="USt", country="DE", inclusive=True),
+            tax_amount="19.00",
+            seller=seller,
+        ),
+        "reverse-charge": invoice(
+            line("a", "100.00"),
+            tax=TaxTerms(percent=Decimal(0), reason="reverse_charge", country="FR"),
+            seller=seller,
+            buyer={
+                "name": "Bougie SARL",
+                "tax_id": "FR40303265045",
+                "address": address("FR", "Lyon", "Rue 3"),
+            },
+        ),
         "200-lines": invoice(
             *[line(str(n), f"{n}.25", quantity=str(n * 35), unit_amount="0.2") for n in range(200)],
             seller=seller,
@@ -77,6 +93,7 @@ def main(folder: Path) -> None:
         invoice_id=corrected.id,
         customer_id=corrected.customer_id,
         currency="USD",
+        tax=corrected.tax,
         lines=(
             CreditNoteLine(
                 invoice_line_id=LineId("line_a"),

@@ -14,6 +14,7 @@ from candela_server.billing.model import (
     InvoiceStatus,
     LineId,
     LineKind,
+    TaxTerms,
 )
 from candela_server.catalog.model import PlanVersionId
 from candela_server.catalog.price import ComponentId, PriceId
@@ -65,13 +66,15 @@ def invoice(
     tax_percent: str = "0",
     tax_amount: str = "0",
     tax_reason: str = "",
+    tax: TaxTerms | None = None,
     due: str | None = None,
     seller: Mapping[str, Any] | None = None,
     buyer: Mapping[str, Any] | None = None,
 ) -> Invoice:
     """An invoice with these lines, whose total is due unless said otherwise."""
     shown: Sequence[InvoiceLine] = lines or (line("a", "100.00"),)
-    total = sum((one.amount for one in shown), Decimal(0)) + Decimal(tax_amount)
+    total = sum((one.amount for one in shown), Decimal(0))
+    total += Decimal(0) if tax and tax.inclusive else Decimal(tax_amount)
     is_draft = status is InvoiceStatus.DRAFT
     return Invoice(
         id=InvoiceId("inv_1"),
@@ -83,9 +86,8 @@ def invoice(
         currency=currency,
         time_zone="UTC",
         lines=tuple(shown),
-        tax_percent=Decimal(tax_percent),
+        tax=tax or TaxTerms(percent=Decimal(tax_percent), reason=tax_reason),
         tax_amount=Decimal(tax_amount),
-        tax_reason=tax_reason,
         amount_due=total if due is None else Decimal(due),
         created_at=FEBRUARY.end_at,
         finalizes_at=FINALIZED_AT if is_draft else None,

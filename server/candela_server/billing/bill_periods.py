@@ -36,13 +36,14 @@ from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
 
-from . import billed_store
+from . import billed_store, tax_store
 from .billed_store import BilledLine
 from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import periods_ending
 from .rules.invoice_lines import BilledPeriod, has_event_fee
 from .rules.rate_invoice import InvoiceToRate, TrueUp, depends_on_earlier, draws_of, rate
 from .rules.time_rules import charge_in_period
+from .tax_settings import TaxSettings
 
 _ZERO = Decimal(0)
 REMEMBERED: Final = timedelta(days=800)
@@ -91,6 +92,7 @@ class Context:
     customers: Mapping[CustomerId, Customer]
     grants: Mapping[CustomerId, Sequence[CreditGrant]]
     plan_versions: Mapping[SubscriptionId, PlanVersionSteps]
+    tax_settings: TaxSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime
         customers=await customer.get_customers(tx, holders),
         grants=grants,
         plan_versions=await subscription.list_plan_versions(tx, subscriptions.values()),
+        tax_settings=await tax_store.get_tax_settings(tx),
     )
 
 

@@ -8,27 +8,17 @@ from candela.billing.v1 import billing_run_service_pb2 as pb
 from candela.billing.v1 import billing_run_service_pb2_grpc
 
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import InvalidInput
-from candela_server.kernel.page import TokenScope, make_page, read_page_request
-from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.kernel.page import make_page
+from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import billing_run_store, billing_run_wire
 from .start_billing_run import start_billing_run
 
 
-class BillingRunServicer(billing_run_service_pb2_grpc.BillingRunServiceServicer):
+class BillingRunServicer(Room, billing_run_service_pb2_grpc.BillingRunServiceServicer):
     """BillingRunService (INV-1)."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
 
     async def StartBillingRun(
         self, request: pb.StartBillingRunRequest, context: Any
@@ -61,18 +51,12 @@ class BillingRunServicer(billing_run_service_pb2_grpc.BillingRunServiceServicer)
         self, request: pb.ListBillingRunsRequest, context: Any
     ) -> pb.ListBillingRunsResponse:
         """One page of runs."""
-        scope = TokenScope(
-            secret=self._page_secret,
-            merchant_id=current_caller.get().merchant_id,
-            list_name="billing_runs",
-            filter="",
-        )
-        wanted = read_page_request(scope, request.page_size, request.page_token)
+        scope, wanted = self.page("billing_runs", request)
         async with self._db.reading(scope.merchant_id) as tx:
             found = await billing_run_store.page_runs(
                 tx, limit=wanted.fetch_limit, after=wanted.after
             )
-        page = make_page(scope, wanted, found, lambda one: (one.created_at, one.id))
+        page = make_page(scope, wanted, found, position)
         return pb.ListBillingRunsResponse(
             billing_runs=[billing_run_wire.billing_run_to_proto(run) for run in page.items],
             next_page_token=page.next_token,

@@ -13,7 +13,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.kernel.errors import NotFound, Reason, Refused
 from candela_server.kernel.money import format_decimal
 
-from .model import InvoiceId, LineId
+from .model import InvoiceId, LineId, TaxTerms
 
 CreditNoteId = NewType("CreditNoteId", str)
 PaymentId = NewType("PaymentId", str)
@@ -41,7 +41,7 @@ class CreditNoteReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteLine:
-    """What is taken back of one invoice line: an amount before tax, and the tax that goes with it."""
+    """What is taken back of one invoice line: an amount as the line's own, and the tax that goes with it."""
 
     invoice_line_id: LineId
     amount: Decimal
@@ -57,6 +57,7 @@ class CreditNote:
     invoice_id: InvoiceId
     customer_id: CustomerId
     currency: str
+    tax: TaxTerms
     lines: tuple[CreditNoteLine, ...]
     purpose: Purpose
     reason: CreditNoteReason
@@ -66,7 +67,7 @@ class CreditNote:
 
     @property
     def subtotal(self) -> Decimal:
-        """What is taken back before tax."""
+        """The sum of the lines: before tax, or with it when it is inclusive."""
         return sum((line.amount for line in self.lines), Decimal(0))
 
     @property
@@ -77,7 +78,7 @@ class CreditNote:
     @property
     def total(self) -> Decimal:
         """The sum of the lines with their tax."""
-        return self.subtotal + self.tax_amount
+        return self.subtotal if self.tax.inclusive else self.subtotal + self.tax_amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

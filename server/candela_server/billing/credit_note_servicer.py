@@ -9,10 +9,9 @@ from candela.billing.v1 import credit_note_service_pb2 as pb
 from candela.billing.v1 import credit_note_service_pb2_grpc
 
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.clock import Clock
-from candela_server.kernel.page import TokenScope, make_page, read_page_request
-from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.kernel.page import make_page
+from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import credit_note_store, credit_note_wire, read, wire
 from .create_credit_note import create_credit_note
@@ -21,17 +20,8 @@ from .draw_up_credit_note import draw_up_credit_note
 from .render_pdf import render_credit_note_pdf
 
 
-class CreditNoteServicer(credit_note_service_pb2_grpc.CreditNoteServiceServicer):
+class CreditNoteServicer(Room, credit_note_service_pb2_grpc.CreditNoteServiceServicer):
     """CreditNoteService (INV-6)."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
 
     async def PreviewCreditNote(
         self, request: pb.PreviewCreditNoteRequest, context: Any
@@ -78,18 +68,12 @@ class CreditNoteServicer(credit_note_service_pb2_grpc.CreditNoteServiceServicer)
             if request.HasField("invoice_id")
             else None
         )
-        scope = TokenScope(
-            secret=self._page_secret,
-            merchant_id=current_caller.get().merchant_id,
-            list_name="credit_notes",
-            filter=f"{invoice_id}",
-        )
-        wanted = read_page_request(scope, request.page_size, request.page_token)
+        scope, wanted = self.page("credit_notes", request, f"{invoice_id}")
         async with self._db.reading(scope.merchant_id) as tx:
             found = await credit_note_store.page_credit_notes(
                 tx, invoice_id=invoice_id, limit=wanted.fetch_limit, after=wanted.after
             )
-        page = make_page(scope, wanted, found, lambda one: (one.created_at, one.id))
+        page = make_page(scope, wanted, found, position)
         return pb.ListCreditNotesResponse(
             credit_notes=[credit_note_wire.credit_note_to_proto(note) for note in page.items],
             next_page_token=page.next_token,

@@ -11,9 +11,11 @@ from candela_server.storage.postgres import Tx
 
 from .credit_note import CreditNote, CreditNoteId, CreditNoteLine, CreditNoteReason, Purpose
 from .model import InvoiceId, LineId
+from .tax_store import tax_from_row
 
 _NOTE = """n.id, n.number, n.invoice_id, n.customer_id, i.currency, n.purpose, n.reason, n.memo,
-           n.grant_id, n.created_at"""
+           n.grant_id, n.created_at, i.tax_percent, i.tax_reason, i.tax_name, i.tax_country,
+           i.tax_region, i.tax_inclusive"""
 _JOIN = """credit_note n JOIN invoice i
            ON i.merchant_id = n.merchant_id AND i.id = n.invoice_id"""
 
@@ -161,6 +163,7 @@ def _note_from_row(row: Mapping[str, Any], lines: Sequence[CreditNoteLine]) -> C
         invoice_id=row["invoice_id"],
         customer_id=row["customer_id"],
         currency=row["currency"],
+        tax=tax_from_row(row),
         lines=tuple(lines),
         purpose=Purpose(row["purpose"]),
         reason=CreditNoteReason(row["reason"]),

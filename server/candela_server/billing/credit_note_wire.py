@@ -17,6 +17,7 @@ from candela_server.kernel.read_fields import money, text, typed_id
 from .credit_note import CreditNote, CreditNoteId, CreditNoteReason, Purpose
 from .draw_up_credit_note import CreateCreditNote
 from .model import InvoiceId, LineId
+from .tax_wire import tax_to_proto
 
 MAX_LINES = 1000
 MAX_MEMO_LENGTH = 500
@@ -80,6 +81,8 @@ def credit_note_to_proto(note: CreditNote) -> credit_note_pb2.CreditNote:
         reason=_REASONS[note.reason],
         memo=note.memo,
         created_at=timestamp_to_proto(note.created_at),
+        subtotal=shown(note.subtotal),
+        taxes=[tax_to_proto(note.tax, shown(note.total - note.tax_amount), shown(note.tax_amount))],
     )
 
 

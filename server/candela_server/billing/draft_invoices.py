@@ -22,6 +22,7 @@ from .bill_late_usage import with_late_usage
 from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rules.tax import NO_TAX, tax_for
+from .rules.tax_amount import taxed
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,8 @@ def _draft(
     now: datetime,
     test_clock_id: TestClockId | None,
 ) -> Invoice:
-    tax = tax_for(context.customers[held.customer_id])
-    return Invoice(
+    buyer = context.customers[held.customer_id]
+    draft = Invoice(
         id=InvoiceId(new_id("inv")),
         number=None,
         customer_id=held.customer_id,
@@ -122,10 +123,9 @@ def _draft(
         currency=held.currency,
         time_zone=held.time_zone,
         lines=tuple(lines),
-        tax_percent=tax.percent,
+        tax=tax_for(buyer, context.tax_settings),
         tax_amount=NO_TAX,
-        tax_reason=tax.reason,
-        amount_due=sum((line.amount for line in lines), NO_TAX),
+        amount_due=NO_TAX,
         created_at=now,
         finalizes_at=now + seller.settings.invoice_grace,
         finalized_at=None,
@@ -134,3 +134,4 @@ def _draft(
         seller=None,
         buyer=None,
     )
+    return taxed(draft, buyer, context.tax_settings)

@@ -74,6 +74,7 @@ async def draw_up_credit_note(
         invoice_id=invoice.id,
         customer_id=invoice.customer_id,
         currency=invoice.currency,
+        tax=invoice.tax,
         lines=tuple(lines),
         purpose=command.purpose,
         reason=command.reason,

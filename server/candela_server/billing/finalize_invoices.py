@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import Any
 
 from candela_server.credit.draw_credits import draw_credits, expire_credits
 from candela_server.credit.model import CreditGrant, GrantId, LineDraw
-from candela_server.customer.model import Customer, CustomerId
+from candela_server.customer.model import Customer
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
@@ -31,6 +31,7 @@ from .model import (
 from .read import get_invoice
 from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
+from .rules.tax_amount import taxed
 from .wanted_drafts import wanted_of
 
 CHUNK = 1000
@@ -73,7 +74,7 @@ async def finalize_invoice(
 async def finalized(
     tx: Tx,
     seller: Merchant,
-    customers: Mapping[CustomerId, Customer],
+    context: Context,
     drafts: Sequence[Invoice],
     now: datetime,
 ) -> list[Invoice]:
@@ -97,8 +98,8 @@ async def finalized(
             finalized_at=now,
             due_at=now + PAYMENT_TERMS,
             ended_at=None if due[draft.id] else now,
-            seller={"name": seller.name},
-            buyer=_party(customers[draft.customer_id]),
+            seller={"name": seller.name, "tax_id": context.tax_settings.seller_tax_id or None},
+            buyer=_party(context.customers[draft.customer_id]),
         )
         for draft, ordinal in zip(drafts, ordinals, strict=True)
     ]
@@ -112,7 +113,7 @@ async def _finalize(
     seller = await merchant.get_merchant(tx)
     context = await read_context(tx, sorted({draft.subscription_id for draft in drafts}), until=now)
     rated = await _rated_again(tx, events, context, drafts, now)
-    frozen = await finalized(tx, seller, context.customers, rated, now)
+    frozen = await finalized(tx, seller, context, rated, now)
     await store.replace_drafts(tx, frozen)
     await draw_credits(
         tx,
@@ -145,14 +146,19 @@ async def _rated_again(
 ) -> list[Invoice]:
     """The drafts with the lines that all events up to now make; other lines come out as they were.
 
-    A draft is rated by the price and the quantities that it was made with, whatever the subscription changed to since.
+    A draft is rated by the price and the quantities that it was made with, whatever the subscription changed to since;
+    its tax is that of now, of the buyer as the invoice will print it.
     Adjustments stay as they are: another invoice may have been made meanwhile that counts on them.
     """
     lines = await rate_invoices(
         tx, events, context, await wanted_of(tx, context, drafts), seen_at=now
     )
     return [
-        replace(draft, lines=(*made, *within_total(made, _adjustments(draft))))
+        taxed(
+            replace(draft, lines=(*made, *within_total(made, _adjustments(draft)))),
+            context.customers[draft.customer_id],
+            context.tax_settings,
+        )
         for draft, made in zip(drafts, lines, strict=True)
     ]
 

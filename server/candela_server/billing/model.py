@@ -106,6 +106,21 @@ class InvoiceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaxTerms:
+    """At which rate an invoice is taxed, and why; not how much it is (TAX-1, TAX-2).
+
+    `country` and `region` say whose tax it is. An `inclusive` tax is contained in the lines.
+    """
+
+    percent: Decimal
+    reason: str
+    name: str = ""
+    country: str = ""
+    region: str = ""
+    inclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """What a customer owes for some periods of one subscription, in one currency."""
 
@@ -118,9 +133,8 @@ class Invoice:
     currency: str
     time_zone: str
     lines: tuple[InvoiceLine, ...]
-    tax_percent: Decimal
+    tax: TaxTerms
     tax_amount: Decimal
-    tax_reason: str
     amount_due: Decimal
     created_at: datetime
     finalizes_at: datetime | None
@@ -132,13 +146,18 @@ class Invoice:
 
     @property
     def subtotal(self) -> Decimal:
-        """The sum of the lines, before tax."""
+        """The sum of the lines: before tax, or with it when it is inclusive."""
         return sum((line.amount for line in self.lines), Decimal(0))
 
     @property
     def total(self) -> Decimal:
         """The sum of what is shown (INV-8)."""
-        return self.subtotal + self.tax_amount
+        return self.subtotal if self.tax.inclusive else self.subtotal + self.tax_amount
+
+    @property
+    def tax_base(self) -> Decimal:
+        """What the tax is a share of."""
+        return self.total - self.tax_amount
 
     @property
     def has_usage(self) -> bool:

@@ -101,7 +101,7 @@ async def _bill_chunk(
     await draw_late(tx, made.late_draws, at=now)
     drafts = made.billing_something
     ready = [draft for draft in drafts if not draft.has_usage]
-    numbered = iter(await finalized(tx, seller, context.customers, ready, now))
+    numbered = iter(await finalized(tx, seller, context, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
     renewals = _renewals(context, due)

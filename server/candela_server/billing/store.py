@@ -16,10 +16,11 @@ from candela_server.storage.postgres import Tx
 
 from .line_json import discounts_from_json, discounts_to_json, parts_from_json, parts_to_json
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
+from .tax_store import tax_from_row
 
 _INVOICE = """id, number, customer_id, subscription_id, test_clock_id, status, currency, time_zone,
-              tax_percent, tax_amount, tax_reason, amount_due, created_at, finalizes_at, finalized_at,
-              due_at, ended_at, seller, buyer"""
+              tax_percent, tax_amount, tax_reason, tax_name, tax_country, tax_region, tax_inclusive,
+              amount_due, created_at, finalizes_at, finalized_at, due_at, ended_at, seller, buyer"""
 LINE_COLUMNS = (
     "id",
     "invoice_id",
@@ -79,9 +80,10 @@ async def insert_invoices(tx: Tx, invoices: Sequence[Invoice]) -> None:
         INSERT INTO invoice (merchant_id, id, number, customer_id, subscription_id, test_clock_id,
                              status, currency, time_zone, subtotal, tax_percent, tax_amount,
                              tax_reason, total, amount_due, created_at, finalizes_at, finalized_at,
-                             due_at, ended_at, seller, buyer)
+                             due_at, ended_at, seller, buyer, tax_name, tax_country, tax_region,
+                             tax_inclusive)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                $20, $21, $22)
+                $20, $21, $22, $23, $24, $25, $26)
         """,
         [
             (
@@ -95,9 +97,9 @@ async def insert_invoices(tx: Tx, invoices: Sequence[Invoice]) -> None:
                 one.currency,
                 one.time_zone,
                 one.subtotal,
-                one.tax_percent,
+                one.tax.percent,
                 one.tax_amount,
-                one.tax_reason,
+                one.tax.reason,
                 one.total,
                 one.amount_due,
                 one.created_at,
@@ -107,6 +109,10 @@ async def insert_invoices(tx: Tx, invoices: Sequence[Invoice]) -> None:
                 one.ended_at,
                 one.seller,
                 one.buyer,
+                one.tax.name,
+                one.tax.country,
+                one.tax.region,
+                one.tax.inclusive,
             )
             for one in invoices
         ],
@@ -127,7 +133,8 @@ async def replace_drafts(tx: Tx, invoices: Sequence[Invoice]) -> None:
         UPDATE invoice
         SET number = $3, status = $4, subtotal = $5, tax_percent = $6, tax_amount = $7,
             tax_reason = $8, total = $9, amount_due = $10, finalizes_at = $11, finalized_at = $12,
-            due_at = $13, ended_at = $14, seller = $15, buyer = $16
+            due_at = $13, ended_at = $14, seller = $15, buyer = $16, tax_name = $17,
+            tax_country = $18, tax_region = $19, tax_inclusive = $20
         WHERE merchant_id = $1 AND id = $2
         """,
         [
@@ -137,9 +144,9 @@ async def replace_drafts(tx: Tx, invoices: Sequence[Invoice]) -> None:
                 one.number,
                 one.status,
                 one.subtotal,
-                one.tax_percent,
+                one.tax.percent,
                 one.tax_amount,
-                one.tax_reason,
+                one.tax.reason,
                 one.total,
                 one.amount_due,
                 one.finalizes_at,
@@ -148,6 +155,10 @@ async def replace_drafts(tx: Tx, invoices: Sequence[Invoice]) -> None:
                 one.ended_at,
                 one.seller,
                 one.buyer,
+                one.tax.name,
+                one.tax.country,
+                one.tax.region,
+                one.tax.inclusive,
             )
             for one in invoices
         ],
@@ -401,9 +412,8 @@ def _invoice_from_row(row: Mapping[str, Any], lines: Sequence[InvoiceLine]) -> I
         currency=row["currency"],
         time_zone=row["time_zone"],
         lines=tuple(lines),
-        tax_percent=row["tax_percent"],
+        tax=tax_from_row(row),
         tax_amount=row["tax_amount"],
-        tax_reason=row["tax_reason"],
         amount_due=row["amount_due"],
         created_at=row["created_at"],
         finalizes_at=row["finalizes_at"],

@@ -21,6 +21,8 @@ from candela_server.kernel.read_fields import instant, text, typed_id
 
 from .mark_invoice_paid import MarkInvoicePaid
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind, RatedPart
+from .rules.tax_amount import tax_by_line
+from .tax_wire import tax_to_proto
 
 _MAX_REASON_LENGTH = 500
 _MAX_REFERENCE_LENGTH = 200
@@ -64,6 +66,7 @@ def invoice_to_proto(invoice: Invoice) -> invoice_pb2.Invoice:
     def money(amount: Decimal) -> Any:
         return money_to_proto(Money(currency=invoice.currency, amount=amount))
 
+    taxes = tax_by_line(invoice)
     return invoice_pb2.Invoice(
         id=invoice.id,
         number=invoice.number or "",
@@ -71,16 +74,12 @@ def invoice_to_proto(invoice: Invoice) -> invoice_pb2.Invoice:
         subscription_id=invoice.subscription_id,
         status=_STATUSES[invoice.status],
         currency=invoice.currency,
-        lines=[_line_to_proto(line, invoice.currency) for line in invoice.lines],
-        subtotal=money(invoice.subtotal),
-        taxes=[
-            invoice_pb2.TaxAmount(
-                percent=format_decimal(invoice.tax_percent),
-                base=money(invoice.subtotal),
-                amount=money(invoice.tax_amount),
-                reason=invoice.tax_reason,
-            )
+        lines=[
+            _line_to_proto(line, invoice.currency, taxes.get(line.id, Decimal(0)))
+            for line in invoice.lines
         ],
+        subtotal=money(invoice.subtotal),
+        taxes=[tax_to_proto(invoice.tax, money(invoice.tax_base), money(invoice.tax_amount))],
         total=money(invoice.total),
         amount_due=money(invoice.amount_due),
         created_at=timestamp_to_proto(invoice.created_at),
@@ -125,7 +124,9 @@ def mark_paid_from_proto(request: invoice_service_pb2.MarkInvoicePaidRequest) ->
         )
 
 
-def _line_to_proto(line: InvoiceLine, currency: str) -> invoice_line_pb2.InvoiceLine:
+def _line_to_proto(
+    line: InvoiceLine, currency: str, tax_amount: Decimal
+) -> invoice_line_pb2.InvoiceLine:
     return invoice_line_pb2.InvoiceLine(
         id=line.id,
         kind=_KINDS[line.kind],
@@ -160,6 +161,7 @@ def _line_to_proto(line: InvoiceLine, currency: str) -> invoice_line_pb2.Invoice
             )
             for one in line.discounts
         ],
+        tax_amount=money_to_proto(Money(currency=currency, amount=tax_amount)),
     )
 
 

@@ -16,13 +16,13 @@ from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import definition_store, read, version_wire, wire
 from .add_credit_definition import add_credit_definition
 from .archive_credit_definition import ArchiveCreditDefinition, archive_credit_definition
 from .definition_wire import credit_definition_to_proto
 from .model import CreditDefinitionId
-from .servicer import Room, position
 
 
 class CreditDefinitionServicer(Room, definition_grpc.CreditDefinitionServiceServicer):

@@ -11,12 +11,13 @@ from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import read, version_wire, wire
 from .archive_feature import archive_feature
 from .create_feature import create_feature
 from .refs import BySlug
-from .servicer import Room, position, rest_after
+from .servicer import rest_after
 from .switch_feature import SwitchFeature, switch_feature
 from .update_feature import update_feature
 

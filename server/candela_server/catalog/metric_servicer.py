@@ -11,11 +11,12 @@ from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import read, version_wire, wire
 from .archive_metric import archive_metric
 from .create_metric import create_metric
-from .servicer import Room, position, rest_after
+from .servicer import rest_after
 from .update_metric import update_metric
 
 

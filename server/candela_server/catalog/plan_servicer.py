@@ -12,6 +12,7 @@ from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
+from candela_server.storage.room import position
 
 from . import read, version_wire, wire
 from .archive_plan import archive_plan
@@ -20,7 +21,6 @@ from .model import Plan
 from .plan_version_servicer import PlanVersionMethods, shown_versions
 from .price_wire import price_to_proto
 from .rules.free_plan import plan_is_free
-from .servicer import position
 from .update_plan import update_plan
 
 

@@ -12,6 +12,7 @@ from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import read, store, version_wire, wire
 from .archive_plan_version import ArchivePlanVersion, archive_plan_version
@@ -19,7 +20,6 @@ from .create_plan_version import create_plan_version
 from .diff_plan_versions import diff_plan_versions
 from .model import PlanVersion
 from .publish_plan_version import PublishPlanVersion, publish_plan_version
-from .servicer import Room, position
 from .update_plan_version import update_plan_version
 
 

@@ -13,13 +13,13 @@ from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import price_store, read, wire
 from .add_price import add_price
 from .archive_price import archive_price
 from .price import PriceId
 from .price_wire import price_from_proto, price_to_proto
-from .servicer import Room, position
 
 
 class PriceServicer(Room, price_grpc.PriceServiceServicer):

@@ -9,10 +9,9 @@ from candela.catalog.v1 import pricing_table_service_pb2 as table_pb
 from candela.catalog.v1 import pricing_table_service_pb2_grpc as table_grpc
 
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.clock import Clock
-from candela_server.kernel.page import TokenScope, make_page, read_page_request
-from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.kernel.page import make_page
+from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import pricing_table_wire as wire
 from . import read_pricing_table
@@ -22,17 +21,8 @@ from .public_pricing_table import public_pricing_table
 from .update_pricing_table import update_pricing_table
 
 
-class PricingTableServicer(table_grpc.PricingTableServiceServicer):
+class PricingTableServicer(Room, table_grpc.PricingTableServiceServicer):
     """PricingTableService."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
 
     async def CreatePricingTable(
         self, request: table_pb.CreatePricingTableRequest, context: Any
@@ -61,17 +51,12 @@ class PricingTableServicer(table_grpc.PricingTableServiceServicer):
         self, request: table_pb.ListPricingTablesRequest, context: Any
     ) -> table_pb.ListPricingTablesResponse:
         """One page of tables."""
-        scope = TokenScope(
-            secret=self._page_secret,
-            merchant_id=current_caller.get().merchant_id,
-            list_name="pricing_tables",
-        )
-        wanted = read_page_request(scope, request.page_size, request.page_token)
+        scope, wanted = self.page("pricing_tables", request)
         async with self._db.reading(scope.merchant_id) as tx:
             found = await read_pricing_table.list_pricing_tables(
                 tx, limit=wanted.fetch_limit, after=wanted.after
             )
-        page = make_page(scope, wanted, found, lambda table: (table.created_at, table.id))
+        page = make_page(scope, wanted, found, position)
         return table_pb.ListPricingTablesResponse(
             pricing_tables=[wire.pricing_table_to_proto(table) for table in page.items],
             next_page_token=page.next_token,

@@ -12,13 +12,12 @@ from candela.customer.v1 import (
 )
 
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.page import TokenScope, make_page, read_page_request
+from candela_server.kernel.page import make_page
 from candela_server.kernel.read_fields import optional, typed_id
 from candela_server.merchant.model import TestClockId
-from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import read, wire
 from .archive_user import archive_user
@@ -28,17 +27,8 @@ from .update_customer import update_customer
 from .update_user import update_user
 
 
-class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
+class CustomerServicer(Room, customer_service_pb2_grpc.CustomerServiceServicer):
     """CustomerService. ArchiveCustomer waits for the end of subscriptions (SUB-6)."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
 
     async def CreateCustomer(
         self, request: customer_service_pb2.CreateCustomerRequest, context: Any
@@ -73,13 +63,9 @@ class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
             test_clock_id = fields.read(
                 "test_clock_id", optional(typed_id("tck")), request.test_clock_id
             )
-        scope = TokenScope(
-            secret=self._page_secret,
-            merchant_id=merchant_id,
-            list_name="customers",
-            filter=f"{request.include_archived}:{request.test_clock_id}",
+        scope, page_request = self.page(
+            "customers", request, f"{request.include_archived}:{request.test_clock_id}"
         )
-        page_request = read_page_request(scope, request.page_size, request.page_token)
         async with self._db.reading(merchant_id) as tx:
             found = await read.list_customers(
                 tx,
@@ -88,7 +74,7 @@ class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
                 include_archived=request.include_archived,
                 test_clock_id=TestClockId(test_clock_id) if test_clock_id else None,
             )
-        page = make_page(scope, page_request, found, lambda c: (c.created_at, c.id))
+        page = make_page(scope, page_request, found, position)
         return customer_service_pb2.ListCustomersResponse(
             customers=[wire.customer_to_proto(customer) for customer in page.items],
             next_page_token=page.next_token,
@@ -109,17 +95,8 @@ class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
         return await self._mutations.run(request, customer_service_pb2.UpdateCustomerResponse, act)
 
 
-class UserServicer(user_service_pb2_grpc.UserServiceServicer):
+class UserServicer(Room, user_service_pb2_grpc.UserServiceServicer):
     """UserService."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
 
     async def CreateUser(
         self, request: user_service_pb2.CreateUserRequest, context: Any
@@ -150,13 +127,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         merchant_id = current_caller.get().merchant_id
         with FieldViolations() as fields:
             ref = fields.read("customer", wire.customer_ref_from_proto, request.customer)
-        scope = TokenScope(
-            secret=self._page_secret,
-            merchant_id=merchant_id,
-            list_name="users",
-            filter=f"{ref!r}:{request.include_archived}",
-        )
-        page_request = read_page_request(scope, request.page_size, request.page_token)
+        scope, page_request = self.page("users", request, f"{ref!r}:{request.include_archived}")
         async with self._db.reading(merchant_id) as tx:
             customer = await read.get_customer(tx, ref)
             found = await read.list_users(
@@ -166,7 +137,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
                 after=page_request.after,
                 include_archived=request.include_archived,
             )
-        page = make_page(scope, page_request, found, lambda u: (u.created_at, u.id))
+        page = make_page(scope, page_request, found, position)
         return user_service_pb2.ListUsersResponse(
             users=[wire.user_to_proto(user) for user in page.items],
             next_page_token=page.next_token,

@@ -6,7 +6,15 @@ from candela.customer.v1 import customer_pb2, customer_service_pb2, user_pb2, us
 
 from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.read_fields import email, metadata, optional, text, time_zone, typed_id
+from candela_server.kernel.read_fields import (
+    country_code,
+    email,
+    metadata,
+    optional,
+    text,
+    time_zone,
+    typed_id,
+)
 from candela_server.merchant.model import TestClockId
 
 from .archive_user import ArchiveUser
@@ -187,18 +195,12 @@ def _address_from_proto(fields: FieldViolations, address: customer_pb2.Address) 
     if len(address.lines) > _MAX_ADDRESS_LINES:
         fields.add("lines", f"must have at most {_MAX_ADDRESS_LINES} lines")
     return Address(
-        country=fields.read("country", _country, address.country),
+        country=fields.read("country", country_code, address.country),
         region=fields.read("region", text(0, 100), address.region),
         city=fields.read("city", text(0, 100), address.city),
         postal_code=fields.read("postal_code", text(0, 20), address.postal_code),
         lines=fields.read_each("lines", text(1, 200), address.lines),
     )
-
-
-def _country(value: str) -> str:
-    if len(value) != 2 or not value.isascii() or not value.isalpha() or not value.isupper():
-        raise ValueError("must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
-    return value
 
 
 def _external_id(value: str) -> str:

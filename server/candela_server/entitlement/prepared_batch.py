@@ -12,15 +12,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
-from candela.entitlement.v1 import entitlement_service_pb2 as pb
-
 from candela_server.kernel.clock import Clock
 from candela_server.metering.quick_counters import CounterGroup, Raw, is_good
 
 from .prepared_check import PreparedCheck
 
-_TAG_1: Final = 0x0A
-_MAX_SHIFT: Final = 28
 _IS_ALIVE: Final = attrgetter("alive")
 
 
@@ -76,36 +72,3 @@ class PreparedBatch:
         if not any([check.held for check in self._metered]):
             self._epoch, self._raws, self._response = epoch, raws, response
         return response
-
-
-def questions_in(request: bytes) -> list[bytes]:
-    """The bytes of each CheckRequest of a CheckManyRequest. Raises DecodeError.
-
-    They are cut out instead of parsed: a question that was asked before is known by its bytes. A request with anything
-    else in it, as a later contract may have, is parsed.
-    """
-    found: list[bytes] = []
-    place, end = 0, len(request)
-    while place < end:
-        if request[place] != _TAG_1:
-            return _parsed(request)
-        length = shift = 0
-        while True:
-            place += 1
-            if place >= end or shift > _MAX_SHIFT:
-                return _parsed(request)
-            byte = request[place]
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        place += 1
-        if place + length > end:
-            return _parsed(request)
-        found.append(request[place : place + length])
-        place += length
-    return found
-
-
-def _parsed(request: bytes) -> list[bytes]:
-    return [one.SerializeToString() for one in pb.CheckManyRequest.FromString(request).checks]

@@ -11,6 +11,7 @@ from candela_server.metering.quick_counters import QuickCounter, Raw
 from . import wire
 from .build_snapshot import Who
 from .check_entitlement import ask_of
+from .check_wire import response_item
 from .model import Answer, FeatureState, Origin, Snapshot
 from .rules.allowance import decide, reserved_at
 
@@ -86,18 +87,3 @@ class PreparedCheck:
     def _keep(self, answer: Answer) -> None:
         self.response = wire.check_response_to_proto(answer, self.snapshot).SerializeToString()
         self.item = b""
-
-
-def response_item(response: bytes) -> bytes:
-    """A CheckResponse as an element of a CheckManyResponse."""
-    return field_1(field_1(response))
-
-
-def field_1(message: bytes) -> bytes:
-    """A message as the field 1 of another, as the wire has it: tag, length, bytes."""
-    length, encoded = len(message), bytearray(b"\x0a")
-    while length > 0x7F:
-        encoded.append(length & 0x7F | 0x80)
-        length >>= 7
-    encoded.append(length)
-    return bytes(encoded) + message

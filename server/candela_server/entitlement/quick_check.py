@@ -26,9 +26,10 @@ from candela_server.metering.quick_counters import QuickCounters, Raw, is_good
 from . import wire
 from .build_snapshot import Who
 from .check_entitlement import Checker, ask_of
+from .check_wire import field_1, questions_in, response_item
 from .model import Answer, Snapshot
-from .prepared_batch import PreparedBatch, questions_in
-from .prepared_check import PreparedCheck, field_1, response_item
+from .prepared_batch import PreparedBatch
+from .prepared_check import PreparedCheck
 
 log = structlog.get_logger()
 

@@ -156,6 +156,13 @@ def currency_code(value: str) -> str:
     return value
 
 
+def country_code(value: str) -> str:
+    """An upper-case ISO 3166-1 alpha-2 code."""
+    if len(value) != 2 or not value.isascii() or not value.isalpha() or not value.isupper():
+        raise ValueError("must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
+    return value
+
+
 def money(value: WireMoney) -> Money:
     """An amount of one currency with at most 12 places, which may be negative."""
     violations: list[FieldViolation] = []

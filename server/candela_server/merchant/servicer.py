@@ -17,11 +17,11 @@ from candela.merchant.v1 import (
 
 from candela_server.contract.values import interval_from_proto
 from candela_server.kernel.caller import Mode, current_caller
-from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.page import TokenScope, make_page, read_page_request
+from candela_server.kernel.page import make_page
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
+from candela_server.storage.room import Room, position
 
 from . import read, store, wire
 from .advance_test_clock import advance_test_clock
@@ -69,17 +69,8 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
         return await self._mutations.run(request, merchant_service_pb2.UpdateMerchantResponse, act)
 
 
-class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
+class ApiKeyServicer(Room, api_key_service_pb2_grpc.ApiKeyServiceServicer):
     """ApiKeyService. Answers that hold a secret are stored for replay without it (KEY-1)."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
 
     async def CreateApiKey(
         self, request: api_key_service_pb2.CreateApiKeyRequest, context: Any
@@ -105,13 +96,12 @@ class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
     ) -> api_key_service_pb2.ListApiKeysResponse:
         """One page of keys, prefixes only."""
         merchant_id = current_caller.get().merchant_id
-        scope = TokenScope(secret=self._page_secret, merchant_id=merchant_id, list_name="api_keys")
-        page_request = read_page_request(scope, request.page_size, request.page_token)
+        scope, page_request = self.page("api_keys", request)
         async with self._db.reading(merchant_id) as tx:
             found = await read.list_api_keys(
                 tx, limit=page_request.fetch_limit, after=page_request.after
             )
-        page = make_page(scope, page_request, found, lambda key: (key.created_at, key.id))
+        page = make_page(scope, page_request, found, position)
         return api_key_service_pb2.ListApiKeysResponse(
             api_keys=[wire.api_key_to_proto(key) for key in page.items],
             next_page_token=page.next_token,
@@ -161,17 +151,8 @@ class ApiKeyServicer(api_key_service_pb2_grpc.ApiKeyServiceServicer):
         return api_key_service_pb2.RevealPublishableKeyResponse(publishable_key=key)
 
 
-class TestClockServicer(test_clock_service_pb2_grpc.TestClockServiceServicer):
+class TestClockServicer(Room, test_clock_service_pb2_grpc.TestClockServiceServicer):
     """TestClockService. Archiving clocks is not served yet."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
 
     async def CreateTestClock(
         self, request: test_clock_service_pb2.CreateTestClockRequest, context: Any
@@ -208,15 +189,12 @@ class TestClockServicer(test_clock_service_pb2_grpc.TestClockServiceServicer):
         """One page of the clocks in use."""
         _refuse_live_mode()
         merchant_id = current_caller.get().merchant_id
-        scope = TokenScope(
-            secret=self._page_secret, merchant_id=merchant_id, list_name="test_clocks"
-        )
-        page_request = read_page_request(scope, request.page_size, request.page_token)
+        scope, page_request = self.page("test_clocks", request)
         async with self._db.reading(merchant_id) as tx:
             found = await read.list_test_clocks(
                 tx, limit=page_request.fetch_limit, after=page_request.after
             )
-        page = make_page(scope, page_request, found, lambda clock: (clock.created_at, clock.id))
+        page = make_page(scope, page_request, found, position)
         return test_clock_service_pb2.ListTestClocksResponse(
             test_clocks=[wire.test_clock_to_proto(clock) for clock in page.items],
             next_page_token=page.next_token,
@@ -240,13 +218,8 @@ class TestClockServicer(test_clock_service_pb2_grpc.TestClockServiceServicer):
         )
 
 
-class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
+class AuditServicer(Room, audit_service_pb2_grpc.AuditServiceServicer):
     """AuditService."""
-
-    def __init__(self, db: Postgres, page_secret: bytes) -> None:
-        """Takes what it reads from."""
-        self._db = db
-        self._page_secret = page_secret
 
     async def ListAuditEntries(
         self, request: audit_service_pb2.ListAuditEntriesRequest, context: Any
@@ -266,13 +239,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             request_id=request.request_id or None,
             during=during,
         )
-        scope = TokenScope(
-            secret=self._page_secret,
-            merchant_id=merchant_id,
-            list_name="audit_entries",
-            filter=repr(wanted),
-        )
-        page_request = read_page_request(scope, request.page_size, request.page_token)
+        scope, page_request = self.page("audit_entries", request, repr(wanted))
         async with self._db.reading(merchant_id) as tx:
             found = await list_audit_entries(
                 tx, wanted, limit=page_request.fetch_limit, before=page_request.after

@@ -815,7 +815,15 @@ CREATE TABLE public.invoice (
     ended_at timestamp with time zone,
     seller jsonb,
     buyer jsonb,
-    CONSTRAINT invoice_adds_up CHECK ((total = (subtotal + tax_amount))),
+    tax_name text DEFAULT ''::text NOT NULL,
+    tax_country text DEFAULT ''::text NOT NULL,
+    tax_region text DEFAULT ''::text NOT NULL,
+    tax_inclusive boolean DEFAULT false NOT NULL,
+    CONSTRAINT invoice_adds_up CHECK ((total = (subtotal +
+CASE
+    WHEN tax_inclusive THEN (0)::numeric
+    ELSE tax_amount
+END))),
     CONSTRAINT invoice_check CHECK (((amount_due >= (0)::numeric) AND (amount_due <= total))),
     CONSTRAINT invoice_check1 CHECK (((status = 'draft'::text) = (number IS NULL))),
     CONSTRAINT invoice_check2 CHECK (((status = 'draft'::text) = (finalized_at IS NULL))),
@@ -824,6 +832,7 @@ CREATE TABLE public.invoice (
     CONSTRAINT invoice_end_is_dated CHECK (((status = ANY (ARRAY['paid'::text, 'void'::text, 'uncollectible'::text])) = (ended_at IS NOT NULL))),
     CONSTRAINT invoice_settled_owes_nothing CHECK (((status <> ALL (ARRAY['paid'::text, 'void'::text])) OR (amount_due = (0)::numeric))),
     CONSTRAINT invoice_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'finalized'::text, 'paid'::text, 'void'::text, 'uncollectible'::text]))),
+    CONSTRAINT invoice_tax_check CHECK (((tax_percent <= (100)::numeric) AND ((tax_amount >= (0)::numeric) AND (tax_amount <= total)))),
     CONSTRAINT invoice_tax_percent_check CHECK ((tax_percent >= (0)::numeric)),
     CONSTRAINT invoice_total_check CHECK ((total >= (0)::numeric))
 );
@@ -1223,6 +1232,26 @@ CREATE TABLE public.subscription_version (
 
 ALTER TABLE ONLY public.subscription_version FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.tax_settings (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    mode text NOT NULL,
+    default_name text NOT NULL,
+    default_percent numeric,
+    rates jsonb NOT NULL,
+    us_nexus_states text[] NOT NULL,
+    prices_include_tax boolean NOT NULL,
+    seller_country text NOT NULL,
+    seller_tax_id text NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT tax_settings_check CHECK (((mode <> 'default_rate'::text) OR (default_percent IS NOT NULL))),
+    CONSTRAINT tax_settings_check1 CHECK (((mode = 'none'::text) OR (seller_country <> ''::text))),
+    CONSTRAINT tax_settings_default_percent_check CHECK (((default_percent >= (0)::numeric) AND (default_percent <= (100)::numeric))),
+    CONSTRAINT tax_settings_mode_check CHECK ((mode = ANY (ARRAY['none'::text, 'default_rate'::text, 'manual_rates'::text]))),
+    CONSTRAINT tax_settings_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.tax_settings FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.test_clock (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1508,6 +1537,9 @@ ALTER TABLE ONLY public.subscription
 
 ALTER TABLE ONLY public.subscription_version
     ADD CONSTRAINT subscription_version_pkey PRIMARY KEY (merchant_id, subscription_id, number);
+
+ALTER TABLE ONLY public.tax_settings
+    ADD CONSTRAINT tax_settings_pkey PRIMARY KEY (merchant_id);
 
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_pkey PRIMARY KEY (merchant_id, id);
@@ -1867,6 +1899,9 @@ ALTER TABLE ONLY public.subscription_version
 ALTER TABLE ONLY public.subscription_version
     ADD CONSTRAINT subscription_version_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
 
+ALTER TABLE ONLY public.tax_settings
+    ADD CONSTRAINT tax_settings_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
@@ -2101,6 +2136,10 @@ CREATE POLICY subscription_version_wall ON public.subscription_version TO candel
 
 CREATE POLICY subscription_wall ON public.subscription TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.tax_settings ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tax_settings_wall ON public.tax_settings TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.test_clock ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY test_clock_system ON public.test_clock TO candela_system USING (true) WITH CHECK (true);
@@ -2272,6 +2311,8 @@ GRANT SELECT,DELETE ON TABLE public.rejected_event TO candela_system;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription_version TO candela_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tax_settings TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.test_clock TO candela_app;
 GRANT SELECT ON TABLE public.test_clock TO candela_system;

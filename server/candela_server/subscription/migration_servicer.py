@@ -9,10 +9,9 @@ from candela.subscription.v1 import migration_service_pb2 as pb
 from candela.subscription.v1 import migration_service_pb2_grpc
 
 from candela_server.kernel.caller import current_caller
-from candela_server.kernel.clock import Clock
-from candela_server.kernel.page import PageRequest, TokenScope, make_page, read_page_request
-from candela_server.storage.mutation import Mutations
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.kernel.page import PageRequest, make_page
+from candela_server.storage.postgres import Tx
+from candela_server.storage.room import Room, position
 
 from . import migration_store, migration_wire
 from .cancel_migration import CancelMigration, cancel_migration
@@ -24,24 +23,15 @@ from .preview_migration import preview_migration
 _NO_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class MigrationServicer(migration_service_pb2_grpc.MigrationServiceServicer):
+class MigrationServicer(Room, migration_service_pb2_grpc.MigrationServiceServicer):
     """MigrationService (CAT-9)."""
-
-    def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes
-    ) -> None:
-        """Takes what it reads from, writes through, and tells time by."""
-        self._db = db
-        self._mutations = mutations
-        self._clock = clock
-        self._page_secret = page_secret
 
     async def PreviewMigration(
         self, request: pb.PreviewMigrationRequest, context: Any
     ) -> pb.PreviewMigrationResponse:
         """One page of what would become of whom."""
         terms = migration_wire.terms_from_proto(request)
-        scope, wanted = self._page("migration_preview", request, repr(terms))
+        scope, wanted = self.page("migration_preview", request, repr(terms))
         async with self._db.reading(scope.merchant_id) as tx:
             preview = await preview_migration(
                 tx, self._clock, terms, after_id=_after_id(wanted), limit=wanted.fetch_limit
@@ -80,12 +70,12 @@ class MigrationServicer(migration_service_pb2_grpc.MigrationServiceServicer):
         self, request: pb.ListMigrationsRequest, context: Any
     ) -> pb.ListMigrationsResponse:
         """One page of migrations."""
-        scope, wanted = self._page("migrations", request, "")
+        scope, wanted = self.page("migrations", request)
         async with self._db.reading(scope.merchant_id) as tx:
             found = await migration_store.page_migrations(
                 tx, limit=wanted.fetch_limit, after=wanted.after
             )
-        page = make_page(scope, wanted, found, lambda one: (one.created_at, one.id))
+        page = make_page(scope, wanted, found, position)
         return pb.ListMigrationsResponse(
             migrations=[migration_wire.migration_to_proto(one) for one in page.items],
             next_page_token=page.next_token,
@@ -97,7 +87,7 @@ class MigrationServicer(migration_service_pb2_grpc.MigrationServiceServicer):
         """One page of what became of each subscription."""
         migration_id = migration_wire.migration_id_from_proto(request.migration_id)
         outcomes = migration_wire.outcomes_from_proto(list(request.outcomes))
-        scope, wanted = self._page("migration_results", request, f"{migration_id}:{outcomes!r}")
+        scope, wanted = self.page("migration_results", request, f"{migration_id}:{outcomes!r}")
         async with self._db.reading(scope.merchant_id) as tx:
             await _get_migration(tx, migration_id)
             found = await migration_store.page_results(
@@ -128,17 +118,6 @@ class MigrationServicer(migration_service_pb2_grpc.MigrationServiceServicer):
             )
 
         return await self._mutations.run(request, pb.CancelMigrationResponse, act)
-
-    def _page(
-        self, list_name: str, request: Any, filtered_by: str
-    ) -> tuple[TokenScope, PageRequest]:
-        scope = TokenScope(
-            secret=self._page_secret,
-            merchant_id=current_caller.get().merchant_id,
-            list_name=list_name,
-            filter=filtered_by,
-        )
-        return scope, read_page_request(scope, request.page_size, request.page_token)
 
 
 async def _get_migration(tx: Tx, migration_id: MigrationId) -> Migration:

@@ -147,7 +147,7 @@ async def test_buyer_without_tax_id_and_business_name__is_not_taxed_and_the_invo
     await bill(shop, events)
     [got] = await invoices(shop)
 
-    assert (got.tax_percent, got.tax_reason) == (Decimal(0), "b2c_tax_not_supported")
+    assert (got.tax.percent, got.tax.reason) == (Decimal(0), "b2c_tax_not_supported")
 
 
 @pytest.mark.spec("INV-1")

@@ -16,7 +16,7 @@ from candela_server.customer.model import CustomerByExternalId, CustomerById, Cu
 from candela_server.entitlement import check_entitlement
 from candela_server.entitlement.cache import MAX_BUILDING, SnapshotCache
 from candela_server.entitlement.check_entitlement import PATIENCE_S, Checker
-from candela_server.entitlement.prepared_batch import questions_in
+from candela_server.entitlement.check_wire import questions_in
 from candela_server.entitlement.quick_check import MAX_PREPARED_BYTES, QuickChecks
 from candela_server.kernel.clock import FixedClock, SystemClock
 from candela_server.kernel.errors import InvalidInput

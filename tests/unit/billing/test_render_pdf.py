@@ -22,6 +22,7 @@ from candela_server.billing.model import (
     InvoiceStatus,
     InvoiceTransitionRefusedError,
     LineId,
+    TaxTerms,
 )
 from candela_server.billing.render_pdf import render_credit_note_pdf, render_pdf
 from candela_server.credit.model import Draw, GrantId
@@ -212,6 +213,7 @@ def test_credit_note__is_a_document_of_its_own_that_names_the_invoice() -> None:
         invoice_id=corrected.id,
         customer_id=corrected.customer_id,
         currency="USD",
+        tax=corrected.tax,
         lines=(
             CreditNoteLine(
                 invoice_line_id=LineId("line_a"), amount=D("50.00"), tax_amount=D("9.50")
@@ -231,3 +233,47 @@ def test_credit_note__is_a_document_of_its_own_that_names_the_invoice() -> None:
         assert shown in text, shown
     assert "Half of February was not usable." in text
     assert pdf == render_credit_note_pdf(note, corrected)
+
+
+@pytest.mark.spec("TAX-2", "INV-1")
+def test_tax_line__says_name_rate_and_whose_it_is() -> None:
+    taxed = invoice(
+        line("a", "100.00"),
+        tax=TaxTerms(percent=D(19), reason="", name="USt", country="DE"),
+        tax_amount="19.00",
+    )
+
+    [text] = pages(render_pdf(taxed))
+
+    assert "USt 19 % (DE)" in text
+    assert "119.00" in text
+
+
+@pytest.mark.spec("TAX-2", "INV-8")
+def test_prices_with_tax__show_the_base_and_the_tax_that_add_up_to_the_total() -> None:
+    taxed = invoice(
+        line("a", "100.00"),
+        tax=TaxTerms(percent=D(19), reason="", name="USt", country="DE", inclusive=True),
+        tax_amount="15.97",
+    )
+
+    [text] = pages(render_pdf(taxed))
+
+    for shown in ("Total before tax", "84.03", "15.97", "100.00", "contain the tax"):
+        assert shown in text, shown
+    assert "115.97" not in text
+
+
+@pytest.mark.spec("TAX-2", "INV-1")
+def test_reverse_charge__is_named_with_both_tax_ids() -> None:
+    taxed = invoice(
+        line("a", "100.00"),
+        tax=TaxTerms(percent=D(0), reason="reverse_charge", country="FR"),
+        seller={"name": "Kerze", "tax_id": "DE136695976"},
+        buyer={"name": "Bougie", "tax_id": "FR40303265045"},
+    )
+
+    [text] = pages(render_pdf(taxed))
+
+    for shown in ("Reverse charge", "reverse_charge", "DE136695976", "FR40303265045"):
+        assert shown in text, shown

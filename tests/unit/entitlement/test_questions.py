@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candela_server.entitlement.prepared_batch import questions_in
+from candela_server.entitlement.check_wire import questions_in
 
 QUESTIONS = st.lists(
     st.builds(

@@ -10,17 +10,12 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from candela_server.billing.credit_note import CreditNote, Purpose
-from candela_server.billing.model import Invoice, InvoiceLine, InvoiceStatus
+from candela_server.billing.model import Invoice, InvoiceLine, InvoiceStatus, TaxTerms
 from candela_server.kernel.currency import minor_digits
 from candela_server.kernel.money import Money, format_decimal
 
-from .tax import B2C_NOT_SUPPORTED, NOT_CONFIGURED
+from .tax_texts import tax_label, tax_notes
 
-_NOTES: Final = {
-    B2C_NOT_SUPPORTED: "No tax is charged, as no tax id or business name of the buyer is known "
-    f"({B2C_NOT_SUPPORTED}).",
-    NOT_CONFIGURED: f"No tax is charged ({NOT_CONFIGURED}).",
-}
 _LONG_WORD: Final = re.compile(r"\S{25,}")
 _LONG_QUANTITY: Final = re.compile(r"\S{17,}")
 _USES: Final = {
@@ -60,8 +55,8 @@ def invoice_texts(invoice: Invoice, *, from_account: Decimal) -> dict[str, Any]:
             for line in invoice.lines
         ],
         "sums": [
-            _sum("Subtotal", invoice.subtotal, invoice.currency),
-            _sum(_tax_label(invoice), invoice.tax_amount, invoice.currency),
+            _sum(_base_label(invoice.tax), invoice.tax_base, invoice.currency),
+            _sum(_breakable(tax_label(invoice.tax)), invoice.tax_amount, invoice.currency),
             _sum(f"Total {invoice.currency}", invoice.total, invoice.currency, strong=True),
             *(
                 [_sum("Paid from your account", -from_account, invoice.currency)]
@@ -72,7 +67,7 @@ def invoice_texts(invoice: Invoice, *, from_account: Decimal) -> dict[str, Any]:
         ],
         "notes": [
             f"All times are in {invoice.time_zone}.",
-            *([_NOTES[invoice.tax_reason]] if invoice.tax_reason in _NOTES else []),
+            *tax_notes(invoice.tax),
         ],
     }
 
@@ -99,13 +94,14 @@ def credit_note_texts(note: CreditNote, invoice: Invoice) -> dict[str, Any]:
             for line in note.lines
         ],
         "sums": [
-            _sum("Subtotal", -note.subtotal, note.currency),
-            _sum(_tax_label(invoice), -note.tax_amount, note.currency),
+            _sum(_base_label(note.tax), note.tax_amount - note.total, note.currency),
+            _sum(_breakable(tax_label(note.tax)), -note.tax_amount, note.currency),
             _sum(f"Credited {note.currency}", -note.total, note.currency, strong=True),
         ],
         "notes": [
             _USES[note.purpose],
             f"All times are in {invoice.time_zone}.",
+            *tax_notes(note.tax),
             *([_breakable(note.memo)] if note.memo else []),
         ],
     }
@@ -120,8 +116,9 @@ def _sum(label: str, amount: Decimal, currency: str, *, strong: bool = False) ->
     return {"label": label, "amount": _grouped(amount, currency), "strong": strong}
 
 
-def _tax_label(invoice: Invoice) -> str:
-    return f"Tax {format_decimal(invoice.tax_percent)} %"
+def _base_label(tax: TaxTerms) -> str:
+    """Base and tax add up to the total; lines that contain the tax add up to the total, not to the base."""
+    return "Total before tax" if tax.inclusive else "Subtotal"
 
 
 def _unit_price(amount: Decimal | None, currency: str) -> str:

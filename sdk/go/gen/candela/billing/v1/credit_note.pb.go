@@ -171,7 +171,11 @@ type CreditNote struct {
 	// More about why; at most 500 characters.
 	Memo string `protobuf:"bytes,9,opt,name=memo,proto3" json:"memo,omitempty"`
 	// When it was made.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// The sum of the lines: before tax, or with it when the invoice's tax is inclusive.
+	Subtotal *v1.Money `protobuf:"bytes,11,opt,name=subtotal,proto3" json:"subtotal,omitempty"`
+	// The tax that is taken back, at the invoice's own rate, whatever rate holds now.
+	Taxes         []*TaxAmount `protobuf:"bytes,12,rep,name=taxes,proto3" json:"taxes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -276,12 +280,27 @@ func (x *CreditNote) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *CreditNote) GetSubtotal() *v1.Money {
+	if x != nil {
+		return x.Subtotal
+	}
+	return nil
+}
+
+func (x *CreditNote) GetTaxes() []*TaxAmount {
+	if x != nil {
+		return x.Taxes
+	}
+	return nil
+}
+
 // CreditNoteLine takes back part of one invoice line.
 type CreditNoteLine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which line.
 	InvoiceLineId string `protobuf:"bytes,1,opt,name=invoice_line_id,json=invoiceLineId,proto3" json:"invoice_line_id,omitempty"`
-	// How much of it before tax; at most what earlier notes left.
+	// How much of it, as the line's own amount: before tax, or with it when the invoice's tax is inclusive; at most what
+	// earlier notes left.
 	Amount *v1.Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	// The tax that goes with it, at the line's own rate; ignored on input.
 	TaxAmount     *v1.Money `protobuf:"bytes,3,opt,name=tax_amount,json=taxAmount,proto3" json:"tax_amount,omitempty"`
@@ -344,7 +363,7 @@ var File_candela_billing_v1_credit_note_proto protoreflect.FileDescriptor
 
 const file_candela_billing_v1_credit_note_proto_rawDesc = "" +
 	"\n" +
-	"$candela/billing/v1/credit_note.proto\x12\x12candela.billing.v1\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x03\n" +
+	"$candela/billing/v1/credit_note.proto\x12\x12candela.billing.v1\x1a candela/billing/v1/invoice.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x04\n" +
 	"\n" +
 	"CreditNote\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
@@ -360,7 +379,9 @@ const file_candela_billing_v1_credit_note_proto_rawDesc = "" +
 	"\x04memo\x18\t \x01(\tR\x04memo\x129\n" +
 	"\n" +
 	"created_at\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\x9f\x01\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x122\n" +
+	"\bsubtotal\x18\v \x01(\v2\x16.candela.type.v1.MoneyR\bsubtotal\x123\n" +
+	"\x05taxes\x18\f \x03(\v2\x1d.candela.billing.v1.TaxAmountR\x05taxes\"\x9f\x01\n" +
 	"\x0eCreditNoteLine\x12&\n" +
 	"\x0finvoice_line_id\x18\x01 \x01(\tR\rinvoiceLineId\x12.\n" +
 	"\x06amount\x18\x02 \x01(\v2\x16.candela.type.v1.MoneyR\x06amount\x125\n" +
@@ -401,6 +422,7 @@ var file_candela_billing_v1_credit_note_proto_goTypes = []any{
 	(*CreditNoteLine)(nil),        // 3: candela.billing.v1.CreditNoteLine
 	(*v1.Money)(nil),              // 4: candela.type.v1.Money
 	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*TaxAmount)(nil),             // 6: candela.billing.v1.TaxAmount
 }
 var file_candela_billing_v1_credit_note_proto_depIdxs = []int32{
 	3, // 0: candela.billing.v1.CreditNote.lines:type_name -> candela.billing.v1.CreditNoteLine
@@ -408,13 +430,15 @@ var file_candela_billing_v1_credit_note_proto_depIdxs = []int32{
 	0, // 2: candela.billing.v1.CreditNote.use:type_name -> candela.billing.v1.CreditNoteUse
 	1, // 3: candela.billing.v1.CreditNote.reason:type_name -> candela.billing.v1.CreditNoteReason
 	5, // 4: candela.billing.v1.CreditNote.created_at:type_name -> google.protobuf.Timestamp
-	4, // 5: candela.billing.v1.CreditNoteLine.amount:type_name -> candela.type.v1.Money
-	4, // 6: candela.billing.v1.CreditNoteLine.tax_amount:type_name -> candela.type.v1.Money
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4, // 5: candela.billing.v1.CreditNote.subtotal:type_name -> candela.type.v1.Money
+	6, // 6: candela.billing.v1.CreditNote.taxes:type_name -> candela.billing.v1.TaxAmount
+	4, // 7: candela.billing.v1.CreditNoteLine.amount:type_name -> candela.type.v1.Money
+	4, // 8: candela.billing.v1.CreditNoteLine.tax_amount:type_name -> candela.type.v1.Money
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_credit_note_proto_init() }
@@ -422,6 +446,7 @@ func file_candela_billing_v1_credit_note_proto_init() {
 	if File_candela_billing_v1_credit_note_proto != nil {
 		return
 	}
+	file_candela_billing_v1_invoice_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -107,11 +107,11 @@ type Invoice struct {
 	Currency string `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
 	// What is owed, in the order it is shown.
 	Lines []*InvoiceLine `protobuf:"bytes,7,rep,name=lines,proto3" json:"lines,omitempty"`
-	// The sum of the lines, before tax.
+	// The sum of the lines: before tax, or with it when the tax is inclusive.
 	Subtotal *v1.Money `protobuf:"bytes,8,opt,name=subtotal,proto3" json:"subtotal,omitempty"`
 	// The tax, by rate; one entry even when nothing is due, as it says why.
 	Taxes []*TaxAmount `protobuf:"bytes,9,rep,name=taxes,proto3" json:"taxes,omitempty"`
-	// The subtotal and the taxes: exactly the sum of what is shown (INV-8).
+	// The subtotal and the taxes that it does not contain yet: exactly the sum of what is shown (INV-8).
 	Total *v1.Money `protobuf:"bytes,10,opt,name=total,proto3" json:"total,omitempty"`
 	// What is still to be paid of the total.
 	AmountDue *v1.Money `protobuf:"bytes,11,opt,name=amount_due,json=amountDue,proto3" json:"amount_due,omitempty"`
@@ -305,15 +305,19 @@ type TaxAmount struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The rate in percent, a plain decimal.
 	Percent string `protobuf:"bytes,2,opt,name=percent,proto3" json:"percent,omitempty"`
-	// What it is a share of.
+	// What it is a share of: the subtotal, without the tax where that is inclusive.
 	Base *v1.Money `protobuf:"bytes,3,opt,name=base,proto3" json:"base,omitempty"`
 	// The tax.
 	Amount *v1.Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
-	// Why this rate, for example "b2c_tax_not_supported", "tax_not_configured" or "reverse_charge"; empty for a rate
-	// that simply applies.
+	// Why this rate, for example "b2c_tax_not_supported", "tax_not_configured" or "reverse_charge", see TaxSettings;
+	// empty for a rate that simply applies.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Whether the lines contain it already.
-	Inclusive     bool `protobuf:"varint,6,opt,name=inclusive,proto3" json:"inclusive,omitempty"`
+	Inclusive bool `protobuf:"varint,6,opt,name=inclusive,proto3" json:"inclusive,omitempty"`
+	// The country whose tax it is, ISO 3166-1 alpha-2: the customer's when the tax was decided; empty when unknown.
+	Country string `protobuf:"bytes,7,opt,name=country,proto3" json:"country,omitempty"`
+	// The region whose tax it is; empty when the rate is the whole country's.
+	Region        string `protobuf:"bytes,8,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +392,20 @@ func (x *TaxAmount) GetInclusive() bool {
 		return x.Inclusive
 	}
 	return false
+}
+
+func (x *TaxAmount) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *TaxAmount) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
 }
 
 // InvoiceParty is a seller or buyer as an invoice prints it.
@@ -500,14 +518,16 @@ const file_candela_billing_v1_invoice_proto_rawDesc = "" +
 	"\bended_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x128\n" +
 	"\x06seller\x18\x11 \x01(\v2 .candela.billing.v1.InvoicePartyR\x06seller\x126\n" +
 	"\x05buyer\x18\x12 \x01(\v2 .candela.billing.v1.InvoicePartyR\x05buyer\x12\x1b\n" +
-	"\ttime_zone\x18\x13 \x01(\tR\btimeZone\"\xcb\x01\n" +
+	"\ttime_zone\x18\x13 \x01(\tR\btimeZone\"\xfd\x01\n" +
 	"\tTaxAmount\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\apercent\x18\x02 \x01(\tR\apercent\x12*\n" +
 	"\x04base\x18\x03 \x01(\v2\x16.candela.type.v1.MoneyR\x04base\x12.\n" +
 	"\x06amount\x18\x04 \x01(\v2\x16.candela.type.v1.MoneyR\x06amount\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1c\n" +
-	"\tinclusive\x18\x06 \x01(\bR\tinclusive\"\xac\x01\n" +
+	"\tinclusive\x18\x06 \x01(\bR\tinclusive\x12\x18\n" +
+	"\acountry\x18\a \x01(\tR\acountry\x12\x16\n" +
+	"\x06region\x18\b \x01(\tR\x06region\"\xac\x01\n" +
 	"\fInvoiceParty\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
 	"\rbusiness_name\x18\x02 \x01(\tR\fbusinessName\x12\x15\n" +

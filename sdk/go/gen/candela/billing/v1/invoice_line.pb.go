@@ -113,8 +113,8 @@ type InvoiceLine struct {
 	Kind LineKind `protobuf:"varint,2,opt,name=kind,proto3,enum=candela.billing.v1.LineKind" json:"kind,omitempty"`
 	// What it is for, in words with dates.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	// What is owed for it before tax, net of its discounts, rounded once to the currency's minor unit, half up; negative
-	// for credits and corrections.
+	// What is owed for it before tax (with it, when the invoice's tax is inclusive), net of its discounts, rounded once
+	// to the currency's minor unit, half up; negative for credits and corrections.
 	Amount *v1.Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
 	// How much, a plain decimal; "1" where nothing is counted.
 	Quantity string `protobuf:"bytes,5,opt,name=quantity,proto3" json:"quantity,omitempty"`
@@ -149,7 +149,10 @@ type InvoiceLine struct {
 	Parts []*RatedPart `protobuf:"bytes,21,rep,name=parts,proto3" json:"parts,omitempty"`
 	// What discounts took off, in the order in which they were applied, each on what the one before it left (DSL-4).
 	// rated_amount, rounded, less these is amount; where credits are on a line of their own, they lowered it first.
-	Discounts     []*LineDiscount `protobuf:"bytes,22,rep,name=discounts,proto3" json:"discounts,omitempty"`
+	Discounts []*LineDiscount `protobuf:"bytes,22,rep,name=discounts,proto3" json:"discounts,omitempty"`
+	// Its part of the invoice's tax, which was rounded once for all lines and is dealt out by largest remainder over what
+	// each line asks for; lines that offset others have none, as they lowered those.
+	TaxAmount     *v1.Money `protobuf:"bytes,25,opt,name=tax_amount,json=taxAmount,proto3" json:"tax_amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -320,6 +323,13 @@ func (x *InvoiceLine) GetParts() []*RatedPart {
 func (x *InvoiceLine) GetDiscounts() []*LineDiscount {
 	if x != nil {
 		return x.Discounts
+	}
+	return nil
+}
+
+func (x *InvoiceLine) GetTaxAmount() *v1.Money {
+	if x != nil {
+		return x.TaxAmount
 	}
 	return nil
 }
@@ -547,7 +557,7 @@ var File_candela_billing_v1_invoice_line_proto protoreflect.FileDescriptor
 
 const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\n" +
-	"%candela/billing/v1/invoice_line.proto\x12\x12candela.billing.v1\x1a\x1ecandela/type/v1/interval.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\a\n" +
+	"%candela/billing/v1/invoice_line.proto\x12\x12candela.billing.v1\x1a\x1ecandela/type/v1/interval.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\a\n" +
 	"\vInvoiceLine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.candela.billing.v1.LineKindR\x04kind\x12 \n" +
@@ -572,7 +582,9 @@ const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\vevent_count\x18\x14 \x01(\tH\x01R\n" +
 	"eventCount\x88\x01\x01\x123\n" +
 	"\x05parts\x18\x15 \x03(\v2\x1d.candela.billing.v1.RatedPartR\x05parts\x12>\n" +
-	"\tdiscounts\x18\x16 \x03(\v2 .candela.billing.v1.LineDiscountR\tdiscountsB\x0e\n" +
+	"\tdiscounts\x18\x16 \x03(\v2 .candela.billing.v1.LineDiscountR\tdiscounts\x125\n" +
+	"\n" +
+	"tax_amount\x18\x19 \x01(\v2\x16.candela.type.v1.MoneyR\ttaxAmountB\x0e\n" +
 	"\f_unit_amountB\x0e\n" +
 	"\f_event_count\"\x9f\x01\n" +
 	"\tRatedPart\x12\x1a\n" +
@@ -639,13 +651,14 @@ var file_candela_billing_v1_invoice_line_proto_depIdxs = []int32{
 	7,  // 5: candela.billing.v1.InvoiceLine.usage_seen_at:type_name -> google.protobuf.Timestamp
 	2,  // 6: candela.billing.v1.InvoiceLine.parts:type_name -> candela.billing.v1.RatedPart
 	3,  // 7: candela.billing.v1.InvoiceLine.discounts:type_name -> candela.billing.v1.LineDiscount
-	5,  // 8: candela.billing.v1.LineDiscount.amount:type_name -> candela.type.v1.Money
-	5,  // 9: candela.billing.v1.CreditApplication.amount:type_name -> candela.type.v1.Money
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	5,  // 8: candela.billing.v1.InvoiceLine.tax_amount:type_name -> candela.type.v1.Money
+	5,  // 9: candela.billing.v1.LineDiscount.amount:type_name -> candela.type.v1.Money
+	5,  // 10: candela.billing.v1.CreditApplication.amount:type_name -> candela.type.v1.Money
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_invoice_line_proto_init() }

@@ -29,9 +29,9 @@ const (
 	TaxMode_TAX_MODE_UNSPECIFIED TaxMode = 0
 	// No tax is charged; invoices say "tax_not_configured".
 	TaxMode_TAX_MODE_NONE TaxMode = 1
-	// The payment provider computes it.
+	// The payment provider computes it. Not served: answers UNIMPLEMENTED until payments are.
 	TaxMode_TAX_MODE_AUTOMATIC TaxMode = 2
-	// One rate for everybody.
+	// One rate for everybody, but for the rows of TaxSettings that come first.
 	TaxMode_TAX_MODE_DEFAULT_RATE TaxMode = 3
 	// Rates by country and region.
 	TaxMode_TAX_MODE_MANUAL_RATES TaxMode = 4
@@ -83,20 +83,44 @@ func (TaxMode) EnumDescriptor() ([]byte, []int) {
 }
 
 // TaxSettings is how the merchant's invoices are taxed (TAX-2).
+//
+// Every invoice has one tax line, decided by the first row that fits:
+//  1. the customer has neither tax id nor business name: 0, "b2c_tax_not_supported" (TAX-1)
+//  2. the mode is NONE: 0, "tax_not_configured"
+//  3. the customer is in the United States, in a state without nexus: 0, "no_us_nexus"; in no known state: 0,
+//     "us_state_unknown"
+//  4. the customer is in an EU country that is not the seller's, with a valid VAT id of that country: 0,
+//     "reverse_charge"
+//  5. the rates of the mode; for the customers of row 4 without a valid VAT id the reason is "vat_id_missing" or
+//     "vat_id_invalid"
+//  6. no rate of MANUAL_RATES fits: 0, "no_tax_rate"; the customer's country is unknown: 0, "customer_country_unknown"
+//
+// A VAT id is valid when its form and check digits are: nobody is asked over the network. The tax is computed once on
+// the sum of the lines, after discounts and credits, and rounded half up to the currency's minor unit.
 type TaxSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who knows the rates.
 	Mode TaxMode `protobuf:"varint,1,opt,name=mode,proto3,enum=candela.billing.v1.TaxMode" json:"mode,omitempty"`
-	// The rate for DEFAULT_RATE, in percent, a plain decimal.
+	// The rate for DEFAULT_RATE, in percent, a plain decimal from 0 to 100 with at most 6 places; required for it and
+	// kept for other modes.
 	DefaultPercent string `protobuf:"bytes,2,opt,name=default_percent,json=defaultPercent,proto3" json:"default_percent,omitempty"`
-	// The rates for MANUAL_RATES; the narrowest that fits counts; at most 1000.
+	// The rates for MANUAL_RATES; the narrowest that fits counts; at most 1000, one of each country and region.
 	Rates []*TaxRate `protobuf:"bytes,3,rep,name=rates,proto3" json:"rates,omitempty"`
-	// The US states in which the merchant must tax, as two-letter codes.
+	// The US states in which the merchant must tax, as two-letter codes, such as "CA"; customers in other states are not
+	// taxed, in any mode.
 	UsNexusStates []string `protobuf:"bytes,4,rep,name=us_nexus_states,json=usNexusStates,proto3" json:"us_nexus_states,omitempty"`
-	// Whether prices contain the tax.
+	// Whether prices contain the tax. Then what an invoice asks for is what its lines say, whatever the rate, also when
+	// no tax is due.
 	PricesIncludeTax bool `protobuf:"varint,5,opt,name=prices_include_tax,json=pricesIncludeTax,proto3" json:"prices_include_tax,omitempty"`
-	// Where the merchant is established, ISO 3166-1 alpha-2; decides reverse charge.
+	// Where the merchant is established, ISO 3166-1 alpha-2; decides reverse charge. Required for DEFAULT_RATE and
+	// MANUAL_RATES.
 	SellerCountry string `protobuf:"bytes,6,opt,name=seller_country,json=sellerCountry,proto3" json:"seller_country,omitempty"`
+	// The merchant's own tax id, which finalized invoices print; at most 50 characters, may be empty.
+	SellerTaxId string `protobuf:"bytes,7,opt,name=seller_tax_id,json=sellerTaxId,proto3" json:"seller_tax_id,omitempty"`
+	// What the tax of DEFAULT_RATE is called, for example "VAT"; at most 50 characters, may be empty.
+	DefaultName string `protobuf:"bytes,8,opt,name=default_name,json=defaultName,proto3" json:"default_name,omitempty"`
+	// How often the settings were changed, made by the server; ignored on input.
+	Version       int64 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -173,16 +197,38 @@ func (x *TaxSettings) GetSellerCountry() string {
 	return ""
 }
 
+func (x *TaxSettings) GetSellerTaxId() string {
+	if x != nil {
+		return x.SellerTaxId
+	}
+	return ""
+}
+
+func (x *TaxSettings) GetDefaultName() string {
+	if x != nil {
+		return x.DefaultName
+	}
+	return ""
+}
+
+func (x *TaxSettings) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // TaxRate is the rate of one country or region.
 type TaxRate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// ISO 3166-1 alpha-2.
 	Country string `protobuf:"bytes,1,opt,name=country,proto3" json:"country,omitempty"`
-	// The region; empty for the whole country.
+	// The region, as customers' addresses write it, whatever the case; empty for the whole country. In the United States
+	// a two-letter code, which the state's English name in an address matches too.
 	Region string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
-	// What it is called, for example "VAT".
+	// What it is called, for example "VAT"; at most 50 characters, may be empty.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// The rate in percent, a plain decimal from 0 to 100.
+	// The rate in percent, a plain decimal from 0 to 100 with at most 6 places.
 	Percent       string `protobuf:"bytes,4,opt,name=percent,proto3" json:"percent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -250,14 +296,17 @@ var File_candela_billing_v1_tax_proto protoreflect.FileDescriptor
 
 const file_candela_billing_v1_tax_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccandela/billing/v1/tax.proto\x12\x12candela.billing.v1\"\x97\x02\n" +
+	"\x1ccandela/billing/v1/tax.proto\x12\x12candela.billing.v1\"\xf8\x02\n" +
 	"\vTaxSettings\x12/\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x1b.candela.billing.v1.TaxModeR\x04mode\x12'\n" +
 	"\x0fdefault_percent\x18\x02 \x01(\tR\x0edefaultPercent\x121\n" +
 	"\x05rates\x18\x03 \x03(\v2\x1b.candela.billing.v1.TaxRateR\x05rates\x12&\n" +
 	"\x0fus_nexus_states\x18\x04 \x03(\tR\rusNexusStates\x12,\n" +
 	"\x12prices_include_tax\x18\x05 \x01(\bR\x10pricesIncludeTax\x12%\n" +
-	"\x0eseller_country\x18\x06 \x01(\tR\rsellerCountry\"i\n" +
+	"\x0eseller_country\x18\x06 \x01(\tR\rsellerCountry\x12\"\n" +
+	"\rseller_tax_id\x18\a \x01(\tR\vsellerTaxId\x12!\n" +
+	"\fdefault_name\x18\b \x01(\tR\vdefaultName\x12\x18\n" +
+	"\aversion\x18\t \x01(\x03R\aversion\"i\n" +
 	"\aTaxRate\x12\x18\n" +
 	"\acountry\x18\x01 \x01(\tR\acountry\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x12\n" +

@@ -110,9 +110,11 @@ type UpdateTaxSettingsRequest struct {
 	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The new settings.
-	TaxSettings   *TaxSettings `protobuf:"bytes,2,opt,name=tax_settings,json=taxSettings,proto3" json:"tax_settings,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TaxSettings *TaxSettings `protobuf:"bytes,2,opt,name=tax_settings,json=taxSettings,proto3" json:"tax_settings,omitempty"`
+	// The version the change is based on; any when absent.
+	ExpectedVersion *int64 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateTaxSettingsRequest) Reset() {
@@ -157,6 +159,13 @@ func (x *UpdateTaxSettingsRequest) GetTaxSettings() *TaxSettings {
 		return x.TaxSettings
 	}
 	return nil
+}
+
+func (x *UpdateTaxSettingsRequest) GetExpectedVersion() int64 {
+	if x != nil && x.ExpectedVersion != nil {
+		return *x.ExpectedVersion
+	}
+	return 0
 }
 
 // UpdateTaxSettingsResponse carries the settings.
@@ -212,10 +221,12 @@ const file_candela_billing_v1_tax_service_proto_rawDesc = "" +
 	"$candela/billing/v1/tax_service.proto\x12\x12candela.billing.v1\x1a\x1ccandela/billing/v1/tax.proto\"\x17\n" +
 	"\x15GetTaxSettingsRequest\"\\\n" +
 	"\x16GetTaxSettingsResponse\x12B\n" +
-	"\ftax_settings\x18\x01 \x01(\v2\x1f.candela.billing.v1.TaxSettingsR\vtaxSettings\"\x87\x01\n" +
+	"\ftax_settings\x18\x01 \x01(\v2\x1f.candela.billing.v1.TaxSettingsR\vtaxSettings\"\xcc\x01\n" +
 	"\x18UpdateTaxSettingsRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12B\n" +
-	"\ftax_settings\x18\x02 \x01(\v2\x1f.candela.billing.v1.TaxSettingsR\vtaxSettings\"_\n" +
+	"\ftax_settings\x18\x02 \x01(\v2\x1f.candela.billing.v1.TaxSettingsR\vtaxSettings\x12.\n" +
+	"\x10expected_version\x18\x03 \x01(\x03H\x00R\x0fexpectedVersion\x88\x01\x01B\x13\n" +
+	"\x11_expected_version\"_\n" +
 	"\x19UpdateTaxSettingsResponse\x12B\n" +
 	"\ftax_settings\x18\x01 \x01(\v2\x1f.candela.billing.v1.TaxSettingsR\vtaxSettings2\xec\x01\n" +
 	"\n" +
@@ -264,6 +275,7 @@ func file_candela_billing_v1_tax_service_proto_init() {
 		return
 	}
 	file_candela_billing_v1_tax_proto_init()
+	file_candela_billing_v1_tax_service_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -32,7 +32,7 @@ const (
 type TaxServiceClient interface {
 	// GetTaxSettings returns the settings.
 	GetTaxSettings(ctx context.Context, in *GetTaxSettingsRequest, opts ...grpc.CallOption) (*GetTaxSettingsResponse, error)
-	// UpdateTaxSettings replaces the settings for invoices finalized from now on.
+	// UpdateTaxSettings replaces the settings for invoices finalized from now on. Fails with VERSION_MISMATCH.
 	UpdateTaxSettings(ctx context.Context, in *UpdateTaxSettingsRequest, opts ...grpc.CallOption) (*UpdateTaxSettingsResponse, error)
 }
 
@@ -73,7 +73,7 @@ func (c *taxServiceClient) UpdateTaxSettings(ctx context.Context, in *UpdateTaxS
 type TaxServiceServer interface {
 	// GetTaxSettings returns the settings.
 	GetTaxSettings(context.Context, *GetTaxSettingsRequest) (*GetTaxSettingsResponse, error)
-	// UpdateTaxSettings replaces the settings for invoices finalized from now on.
+	// UpdateTaxSettings replaces the settings for invoices finalized from now on. Fails with VERSION_MISMATCH.
 	UpdateTaxSettings(context.Context, *UpdateTaxSettingsRequest) (*UpdateTaxSettingsResponse, error)
 	mustEmbedUnimplementedTaxServiceServer()
 }

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from candela.billing.v1 import invoice_pb2 as candela_dot_billing_dot_v1_dot_invoice__pb2
 from candela.type.v1 import money_pb2 as candela_dot_type_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$candela/billing/v1/credit_note.proto\x12\x12\x63\x61ndela.billing.v1\x1a\x1b\x63\x61ndela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x02\n\nCreditNote\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x12\n\ninvoice_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12\x31\n\x05lines\x18\x05 \x03(\x0b\x32\".candela.billing.v1.CreditNoteLine\x12%\n\x05total\x18\x06 \x01(\x0b\x32\x16.candela.type.v1.Money\x12.\n\x03use\x18\x07 \x01(\x0e\x32!.candela.billing.v1.CreditNoteUse\x12\x34\n\x06reason\x18\x08 \x01(\x0e\x32$.candela.billing.v1.CreditNoteReason\x12\x0c\n\x04memo\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\x0e\x43reditNoteLine\x12\x17\n\x0finvoice_line_id\x18\x01 \x01(\t\x12&\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x16.candela.type.v1.Money\x12*\n\ntax_amount\x18\x03 \x01(\x0b\x32\x16.candela.type.v1.Money*\x90\x01\n\rCreditNoteUse\x12\x1f\n\x1b\x43REDIT_NOTE_USE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43REDIT_NOTE_USE_REDUCE_DUE\x10\x01\x12\"\n\x1e\x43REDIT_NOTE_USE_CREDIT_BALANCE\x10\x02\x12\x1a\n\x16\x43REDIT_NOTE_USE_REFUND\x10\x03*\x8b\x02\n\x10\x43reditNoteReason\x12\"\n\x1e\x43REDIT_NOTE_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x43REDIT_NOTE_REASON_DUPLICATE\x10\x01\x12%\n!CREDIT_NOTE_REASON_UNSATISFACTORY\x10\x02\x12#\n\x1f\x43REDIT_NOTE_REASON_ORDER_CHANGE\x10\x03\x12)\n%CREDIT_NOTE_REASON_ORDER_CANCELLATION\x10\x04\x12\x1c\n\x18\x43REDIT_NOTE_REASON_FRAUD\x10\x05\x12\x1c\n\x18\x43REDIT_NOTE_REASON_OTHER\x10\x06\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$candela/billing/v1/credit_note.proto\x12\x12\x63\x61ndela.billing.v1\x1a candela/billing/v1/invoice.proto\x1a\x1b\x63\x61ndela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x03\n\nCreditNote\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x12\n\ninvoice_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12\x31\n\x05lines\x18\x05 \x03(\x0b\x32\".candela.billing.v1.CreditNoteLine\x12%\n\x05total\x18\x06 \x01(\x0b\x32\x16.candela.type.v1.Money\x12.\n\x03use\x18\x07 \x01(\x0e\x32!.candela.billing.v1.CreditNoteUse\x12\x34\n\x06reason\x18\x08 \x01(\x0e\x32$.candela.billing.v1.CreditNoteReason\x12\x0c\n\x04memo\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x08subtotal\x18\x0b \x01(\x0b\x32\x16.candela.type.v1.Money\x12,\n\x05taxes\x18\x0c \x03(\x0b\x32\x1d.candela.billing.v1.TaxAmount\"}\n\x0e\x43reditNoteLine\x12\x17\n\x0finvoice_line_id\x18\x01 \x01(\t\x12&\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x16.candela.type.v1.Money\x12*\n\ntax_amount\x18\x03 \x01(\x0b\x32\x16.candela.type.v1.Money*\x90\x01\n\rCreditNoteUse\x12\x1f\n\x1b\x43REDIT_NOTE_USE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43REDIT_NOTE_USE_REDUCE_DUE\x10\x01\x12\"\n\x1e\x43REDIT_NOTE_USE_CREDIT_BALANCE\x10\x02\x12\x1a\n\x16\x43REDIT_NOTE_USE_REFUND\x10\x03*\x8b\x02\n\x10\x43reditNoteReason\x12\"\n\x1e\x43REDIT_NOTE_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x43REDIT_NOTE_REASON_DUPLICATE\x10\x01\x12%\n!CREDIT_NOTE_REASON_UNSATISFACTORY\x10\x02\x12#\n\x1f\x43REDIT_NOTE_REASON_ORDER_CHANGE\x10\x03\x12)\n%CREDIT_NOTE_REASON_ORDER_CANCELLATION\x10\x04\x12\x1c\n\x18\x43REDIT_NOTE_REASON_FRAUD\x10\x05\x12\x1c\n\x18\x43REDIT_NOTE_REASON_OTHER\x10\x06\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,12 +35,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.billing.v1.credit_n
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1'
-  _globals['_CREDITNOTEUSE']._serialized_start=588
-  _globals['_CREDITNOTEUSE']._serialized_end=732
-  _globals['_CREDITNOTEREASON']._serialized_start=735
-  _globals['_CREDITNOTEREASON']._serialized_end=1002
-  _globals['_CREDITNOTE']._serialized_start=123
-  _globals['_CREDITNOTE']._serialized_end=458
-  _globals['_CREDITNOTELINE']._serialized_start=460
-  _globals['_CREDITNOTELINE']._serialized_end=585
+  _globals['_CREDITNOTEUSE']._serialized_start=710
+  _globals['_CREDITNOTEUSE']._serialized_end=854
+  _globals['_CREDITNOTEREASON']._serialized_start=857
+  _globals['_CREDITNOTEREASON']._serialized_end=1124
+  _globals['_CREDITNOTE']._serialized_start=157
+  _globals['_CREDITNOTE']._serialized_end=580
+  _globals['_CREDITNOTELINE']._serialized_start=582
+  _globals['_CREDITNOTELINE']._serialized_end=707
 # @@protoc_insertion_point(module_scope)

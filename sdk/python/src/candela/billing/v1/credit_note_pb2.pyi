@@ -1,5 +1,6 @@
 import datetime
 
+from candela.billing.v1 import invoice_pb2 as _invoice_pb2
 from candela.type.v1 import money_pb2 as _money_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -40,7 +41,7 @@ CREDIT_NOTE_REASON_FRAUD: CreditNoteReason
 CREDIT_NOTE_REASON_OTHER: CreditNoteReason
 
 class CreditNote(_message.Message):
-    __slots__ = ("id", "number", "invoice_id", "customer_id", "lines", "total", "use", "reason", "memo", "created_at")
+    __slots__ = ("id", "number", "invoice_id", "customer_id", "lines", "total", "use", "reason", "memo", "created_at", "subtotal", "taxes")
     ID_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     INVOICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +52,8 @@ class CreditNote(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     MEMO_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    SUBTOTAL_FIELD_NUMBER: _ClassVar[int]
+    TAXES_FIELD_NUMBER: _ClassVar[int]
     id: str
     number: str
     invoice_id: str
@@ -61,7 +64,9 @@ class CreditNote(_message.Message):
     reason: CreditNoteReason
     memo: str
     created_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., number: _Optional[str] = ..., invoice_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[CreditNoteLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., use: _Optional[_Union[CreditNoteUse, str]] = ..., reason: _Optional[_Union[CreditNoteReason, str]] = ..., memo: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    subtotal: _money_pb2.Money
+    taxes: _containers.RepeatedCompositeFieldContainer[_invoice_pb2.TaxAmount]
+    def __init__(self, id: _Optional[str] = ..., number: _Optional[str] = ..., invoice_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[CreditNoteLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., use: _Optional[_Union[CreditNoteUse, str]] = ..., reason: _Optional[_Union[CreditNoteReason, str]] = ..., memo: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subtotal: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., taxes: _Optional[_Iterable[_Union[_invoice_pb2.TaxAmount, _Mapping]]] = ...) -> None: ...
 
 class CreditNoteLine(_message.Message):
     __slots__ = ("invoice_line_id", "amount", "tax_amount")

@@ -36,7 +36,7 @@ LINE_KIND_ADJUSTMENT: LineKind
 LINE_KIND_TOP_UP: LineKind
 
 class InvoiceLine(_message.Message):
-    __slots__ = ("id", "kind", "description", "amount", "quantity", "unit_name", "unit_amount", "rated_amount", "used_during", "period", "price_component_id", "price_id", "plan_version_id", "metric_id", "source_line_id", "credit_applications", "usage_seen_at", "event_count", "parts", "discounts")
+    __slots__ = ("id", "kind", "description", "amount", "quantity", "unit_name", "unit_amount", "rated_amount", "used_during", "period", "price_component_id", "price_id", "plan_version_id", "metric_id", "source_line_id", "credit_applications", "usage_seen_at", "event_count", "parts", "discounts", "tax_amount")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class InvoiceLine(_message.Message):
     EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
     DISCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    TAX_AMOUNT_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: LineKind
     description: str
@@ -77,7 +78,8 @@ class InvoiceLine(_message.Message):
     event_count: str
     parts: _containers.RepeatedCompositeFieldContainer[RatedPart]
     discounts: _containers.RepeatedCompositeFieldContainer[LineDiscount]
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[LineKind, str]] = ..., description: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., quantity: _Optional[str] = ..., unit_name: _Optional[str] = ..., unit_amount: _Optional[str] = ..., rated_amount: _Optional[str] = ..., used_during: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., period: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., price_component_id: _Optional[str] = ..., price_id: _Optional[str] = ..., plan_version_id: _Optional[str] = ..., metric_id: _Optional[str] = ..., source_line_id: _Optional[str] = ..., credit_applications: _Optional[_Iterable[_Union[CreditApplication, _Mapping]]] = ..., usage_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_count: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[RatedPart, _Mapping]]] = ..., discounts: _Optional[_Iterable[_Union[LineDiscount, _Mapping]]] = ...) -> None: ...
+    tax_amount: _money_pb2.Money
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[LineKind, str]] = ..., description: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., quantity: _Optional[str] = ..., unit_name: _Optional[str] = ..., unit_amount: _Optional[str] = ..., rated_amount: _Optional[str] = ..., used_during: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., period: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., price_component_id: _Optional[str] = ..., price_id: _Optional[str] = ..., plan_version_id: _Optional[str] = ..., metric_id: _Optional[str] = ..., source_line_id: _Optional[str] = ..., credit_applications: _Optional[_Iterable[_Union[CreditApplication, _Mapping]]] = ..., usage_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_count: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[RatedPart, _Mapping]]] = ..., discounts: _Optional[_Iterable[_Union[LineDiscount, _Mapping]]] = ..., tax_amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
 
 class RatedPart(_message.Message):
     __slots__ = ("quantity", "unit_amount", "flat_fee", "up_to", "amount")

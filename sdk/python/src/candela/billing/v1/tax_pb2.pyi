@@ -21,20 +21,26 @@ TAX_MODE_DEFAULT_RATE: TaxMode
 TAX_MODE_MANUAL_RATES: TaxMode
 
 class TaxSettings(_message.Message):
-    __slots__ = ("mode", "default_percent", "rates", "us_nexus_states", "prices_include_tax", "seller_country")
+    __slots__ = ("mode", "default_percent", "rates", "us_nexus_states", "prices_include_tax", "seller_country", "seller_tax_id", "default_name", "version")
     MODE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_PERCENT_FIELD_NUMBER: _ClassVar[int]
     RATES_FIELD_NUMBER: _ClassVar[int]
     US_NEXUS_STATES_FIELD_NUMBER: _ClassVar[int]
     PRICES_INCLUDE_TAX_FIELD_NUMBER: _ClassVar[int]
     SELLER_COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    SELLER_TAX_ID_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     mode: TaxMode
     default_percent: str
     rates: _containers.RepeatedCompositeFieldContainer[TaxRate]
     us_nexus_states: _containers.RepeatedScalarFieldContainer[str]
     prices_include_tax: bool
     seller_country: str
-    def __init__(self, mode: _Optional[_Union[TaxMode, str]] = ..., default_percent: _Optional[str] = ..., rates: _Optional[_Iterable[_Union[TaxRate, _Mapping]]] = ..., us_nexus_states: _Optional[_Iterable[str]] = ..., prices_include_tax: _Optional[bool] = ..., seller_country: _Optional[str] = ...) -> None: ...
+    seller_tax_id: str
+    default_name: str
+    version: int
+    def __init__(self, mode: _Optional[_Union[TaxMode, str]] = ..., default_percent: _Optional[str] = ..., rates: _Optional[_Iterable[_Union[TaxRate, _Mapping]]] = ..., us_nexus_states: _Optional[_Iterable[str]] = ..., prices_include_tax: _Optional[bool] = ..., seller_country: _Optional[str] = ..., seller_tax_id: _Optional[str] = ..., default_name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class TaxRate(_message.Message):
     __slots__ = ("country", "region", "name", "percent")

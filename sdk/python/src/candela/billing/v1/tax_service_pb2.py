@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from candela.billing.v1 import tax_pb2 as candela_dot_billing_dot_v1_dot_tax__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$candela/billing/v1/tax_service.proto\x12\x12\x63\x61ndela.billing.v1\x1a\x1c\x63\x61ndela/billing/v1/tax.proto\"\x17\n\x15GetTaxSettingsRequest\"O\n\x16GetTaxSettingsResponse\x12\x35\n\x0ctax_settings\x18\x01 \x01(\x0b\x32\x1f.candela.billing.v1.TaxSettings\"j\n\x18UpdateTaxSettingsRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x35\n\x0ctax_settings\x18\x02 \x01(\x0b\x32\x1f.candela.billing.v1.TaxSettings\"R\n\x19UpdateTaxSettingsResponse\x12\x35\n\x0ctax_settings\x18\x01 \x01(\x0b\x32\x1f.candela.billing.v1.TaxSettings2\xec\x01\n\nTaxService\x12l\n\x0eGetTaxSettings\x12).candela.billing.v1.GetTaxSettingsRequest\x1a*.candela.billing.v1.GetTaxSettingsResponse\"\x03\x90\x02\x01\x12p\n\x11UpdateTaxSettings\x12,.candela.billing.v1.UpdateTaxSettingsRequest\x1a-.candela.billing.v1.UpdateTaxSettingsResponseBLZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$candela/billing/v1/tax_service.proto\x12\x12\x63\x61ndela.billing.v1\x1a\x1c\x63\x61ndela/billing/v1/tax.proto\"\x17\n\x15GetTaxSettingsRequest\"O\n\x16GetTaxSettingsResponse\x12\x35\n\x0ctax_settings\x18\x01 \x01(\x0b\x32\x1f.candela.billing.v1.TaxSettings\"\x9e\x01\n\x18UpdateTaxSettingsRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x35\n\x0ctax_settings\x18\x02 \x01(\x0b\x32\x1f.candela.billing.v1.TaxSettings\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"R\n\x19UpdateTaxSettingsResponse\x12\x35\n\x0ctax_settings\x18\x01 \x01(\x0b\x32\x1f.candela.billing.v1.TaxSettings2\xec\x01\n\nTaxService\x12l\n\x0eGetTaxSettings\x12).candela.billing.v1.GetTaxSettingsRequest\x1a*.candela.billing.v1.GetTaxSettingsResponse\"\x03\x90\x02\x01\x12p\n\x11UpdateTaxSettings\x12,.candela.billing.v1.UpdateTaxSettingsRequest\x1a-.candela.billing.v1.UpdateTaxSettingsResponseBLZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,10 +39,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTAXSETTINGSREQUEST']._serialized_end=113
   _globals['_GETTAXSETTINGSRESPONSE']._serialized_start=115
   _globals['_GETTAXSETTINGSRESPONSE']._serialized_end=194
-  _globals['_UPDATETAXSETTINGSREQUEST']._serialized_start=196
-  _globals['_UPDATETAXSETTINGSREQUEST']._serialized_end=302
-  _globals['_UPDATETAXSETTINGSRESPONSE']._serialized_start=304
-  _globals['_UPDATETAXSETTINGSRESPONSE']._serialized_end=386
-  _globals['_TAXSERVICE']._serialized_start=389
-  _globals['_TAXSERVICE']._serialized_end=625
+  _globals['_UPDATETAXSETTINGSREQUEST']._serialized_start=197
+  _globals['_UPDATETAXSETTINGSREQUEST']._serialized_end=355
+  _globals['_UPDATETAXSETTINGSRESPONSE']._serialized_start=357
+  _globals['_UPDATETAXSETTINGSRESPONSE']._serialized_end=439
+  _globals['_TAXSERVICE']._serialized_start=442
+  _globals['_TAXSERVICE']._serialized_end=678
 # @@protoc_insertion_point(module_scope)

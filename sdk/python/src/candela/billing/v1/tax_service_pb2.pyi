@@ -17,12 +17,14 @@ class GetTaxSettingsResponse(_message.Message):
     def __init__(self, tax_settings: _Optional[_Union[_tax_pb2.TaxSettings, _Mapping]] = ...) -> None: ...
 
 class UpdateTaxSettingsRequest(_message.Message):
-    __slots__ = ("idempotency_key", "tax_settings")
+    __slots__ = ("idempotency_key", "tax_settings", "expected_version")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     TAX_SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     tax_settings: _tax_pb2.TaxSettings
-    def __init__(self, idempotency_key: _Optional[str] = ..., tax_settings: _Optional[_Union[_tax_pb2.TaxSettings, _Mapping]] = ...) -> None: ...
+    expected_version: int
+    def __init__(self, idempotency_key: _Optional[str] = ..., tax_settings: _Optional[_Union[_tax_pb2.TaxSettings, _Mapping]] = ..., expected_version: _Optional[int] = ...) -> None: ...
 
 class UpdateTaxSettingsResponse(_message.Message):
     __slots__ = ("tax_settings",)

@@ -61,7 +61,7 @@ class TaxServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTaxSettings(self, request, context):
-        """UpdateTaxSettings replaces the settings for invoices finalized from now on.
+        """UpdateTaxSettings replaces the settings for invoices finalized from now on. Fails with VERSION_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

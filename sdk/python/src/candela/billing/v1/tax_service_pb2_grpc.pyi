@@ -38,7 +38,7 @@ class TaxServiceStub:
     GetTaxSettings: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.GetTaxSettingsRequest, _tax_service_pb2.GetTaxSettingsResponse]
     """GetTaxSettings returns the settings."""
     UpdateTaxSettings: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.UpdateTaxSettingsRequest, _tax_service_pb2.UpdateTaxSettingsResponse]
-    """UpdateTaxSettings replaces the settings for invoices finalized from now on."""
+    """UpdateTaxSettings replaces the settings for invoices finalized from now on. Fails with VERSION_MISMATCH."""
 
 @_typing.type_check_only
 class TaxServiceAsyncStub(TaxServiceStub):
@@ -50,7 +50,7 @@ class TaxServiceAsyncStub(TaxServiceStub):
     GetTaxSettings: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.GetTaxSettingsRequest, _tax_service_pb2.GetTaxSettingsResponse]  # type: ignore[assignment]
     """GetTaxSettings returns the settings."""
     UpdateTaxSettings: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.UpdateTaxSettingsRequest, _tax_service_pb2.UpdateTaxSettingsResponse]  # type: ignore[assignment]
-    """UpdateTaxSettings replaces the settings for invoices finalized from now on."""
+    """UpdateTaxSettings replaces the settings for invoices finalized from now on. Fails with VERSION_MISMATCH."""
 
 class TaxServiceServicer:
     """TaxService sets how invoices are taxed. Customers without tax id and business name are not taxed, whatever is set
@@ -69,6 +69,6 @@ class TaxServiceServicer:
         request: _tax_service_pb2.UpdateTaxSettingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tax_service_pb2.UpdateTaxSettingsResponse, _abc.Awaitable[_tax_service_pb2.UpdateTaxSettingsResponse]]:
-        """UpdateTaxSettings replaces the settings for invoices finalized from now on."""
+        """UpdateTaxSettings replaces the settings for invoices finalized from now on. Fails with VERSION_MISMATCH."""
 
 def add_TaxServiceServicer_to_server(servicer: TaxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

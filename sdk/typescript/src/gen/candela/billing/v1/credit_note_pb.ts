@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { TaxAmount } from "./invoice_pb.js";
+import { file_candela_billing_v1_invoice } from "./invoice_pb.js";
 import type { Money } from "../../type/v1/money_pb.js";
 import { file_candela_type_v1_money } from "../../type/v1/money_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/billing/v1/credit_note.proto.
  */
 export const file_candela_billing_v1_credit_note: GenFile = /*@__PURE__*/
-  fileDesc("CiRjYW5kZWxhL2JpbGxpbmcvdjEvY3JlZGl0X25vdGUucHJvdG8SEmNhbmRlbGEuYmlsbGluZy52MSLPAgoKQ3JlZGl0Tm90ZRIKCgJpZBgBIAEoCRIOCgZudW1iZXIYAiABKAkSEgoKaW52b2ljZV9pZBgDIAEoCRITCgtjdXN0b21lcl9pZBgEIAEoCRIxCgVsaW5lcxgFIAMoCzIiLmNhbmRlbGEuYmlsbGluZy52MS5DcmVkaXROb3RlTGluZRIlCgV0b3RhbBgGIAEoCzIWLmNhbmRlbGEudHlwZS52MS5Nb25leRIuCgN1c2UYByABKA4yIS5jYW5kZWxhLmJpbGxpbmcudjEuQ3JlZGl0Tm90ZVVzZRI0CgZyZWFzb24YCCABKA4yJC5jYW5kZWxhLmJpbGxpbmcudjEuQ3JlZGl0Tm90ZVJlYXNvbhIMCgRtZW1vGAkgASgJEi4KCmNyZWF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIn0KDkNyZWRpdE5vdGVMaW5lEhcKD2ludm9pY2VfbGluZV9pZBgBIAEoCRImCgZhbW91bnQYAiABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkSKgoKdGF4X2Ftb3VudBgDIAEoCzIWLmNhbmRlbGEudHlwZS52MS5Nb25leSqQAQoNQ3JlZGl0Tm90ZVVzZRIfChtDUkVESVRfTk9URV9VU0VfVU5TUEVDSUZJRUQQABIeChpDUkVESVRfTk9URV9VU0VfUkVEVUNFX0RVRRABEiIKHkNSRURJVF9OT1RFX1VTRV9DUkVESVRfQkFMQU5DRRACEhoKFkNSRURJVF9OT1RFX1VTRV9SRUZVTkQQAyqLAgoQQ3JlZGl0Tm90ZVJlYXNvbhIiCh5DUkVESVRfTk9URV9SRUFTT05fVU5TUEVDSUZJRUQQABIgChxDUkVESVRfTk9URV9SRUFTT05fRFVQTElDQVRFEAESJQohQ1JFRElUX05PVEVfUkVBU09OX1VOU0FUSVNGQUNUT1JZEAISIwofQ1JFRElUX05PVEVfUkVBU09OX09SREVSX0NIQU5HRRADEikKJUNSRURJVF9OT1RFX1JFQVNPTl9PUkRFUl9DQU5DRUxMQVRJT04QBBIcChhDUkVESVRfTk9URV9SRUFTT05fRlJBVUQQBRIcChhDUkVESVRfTk9URV9SRUFTT05fT1RIRVIQBkJMWkpnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9iaWxsaW5nL3YxO2JpbGxpbmd2MWIGcHJvdG8z", [file_candela_type_v1_money, file_google_protobuf_timestamp]);
+  fileDesc("CiRjYW5kZWxhL2JpbGxpbmcvdjEvY3JlZGl0X25vdGUucHJvdG8SEmNhbmRlbGEuYmlsbGluZy52MSKnAwoKQ3JlZGl0Tm90ZRIKCgJpZBgBIAEoCRIOCgZudW1iZXIYAiABKAkSEgoKaW52b2ljZV9pZBgDIAEoCRITCgtjdXN0b21lcl9pZBgEIAEoCRIxCgVsaW5lcxgFIAMoCzIiLmNhbmRlbGEuYmlsbGluZy52MS5DcmVkaXROb3RlTGluZRIlCgV0b3RhbBgGIAEoCzIWLmNhbmRlbGEudHlwZS52MS5Nb25leRIuCgN1c2UYByABKA4yIS5jYW5kZWxhLmJpbGxpbmcudjEuQ3JlZGl0Tm90ZVVzZRI0CgZyZWFzb24YCCABKA4yJC5jYW5kZWxhLmJpbGxpbmcudjEuQ3JlZGl0Tm90ZVJlYXNvbhIMCgRtZW1vGAkgASgJEi4KCmNyZWF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKCHN1YnRvdGFsGAsgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EiwKBXRheGVzGAwgAygLMh0uY2FuZGVsYS5iaWxsaW5nLnYxLlRheEFtb3VudCJ9Cg5DcmVkaXROb3RlTGluZRIXCg9pbnZvaWNlX2xpbmVfaWQYASABKAkSJgoGYW1vdW50GAIgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EioKCnRheF9hbW91bnQYAyABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkqkAEKDUNyZWRpdE5vdGVVc2USHwobQ1JFRElUX05PVEVfVVNFX1VOU1BFQ0lGSUVEEAASHgoaQ1JFRElUX05PVEVfVVNFX1JFRFVDRV9EVUUQARIiCh5DUkVESVRfTk9URV9VU0VfQ1JFRElUX0JBTEFOQ0UQAhIaChZDUkVESVRfTk9URV9VU0VfUkVGVU5EEAMqiwIKEENyZWRpdE5vdGVSZWFzb24SIgoeQ1JFRElUX05PVEVfUkVBU09OX1VOU1BFQ0lGSUVEEAASIAocQ1JFRElUX05PVEVfUkVBU09OX0RVUExJQ0FURRABEiUKIUNSRURJVF9OT1RFX1JFQVNPTl9VTlNBVElTRkFDVE9SWRACEiMKH0NSRURJVF9OT1RFX1JFQVNPTl9PUkRFUl9DSEFOR0UQAxIpCiVDUkVESVRfTk9URV9SRUFTT05fT1JERVJfQ0FOQ0VMTEFUSU9OEAQSHAoYQ1JFRElUX05PVEVfUkVBU09OX0ZSQVVEEAUSHAoYQ1JFRElUX05PVEVfUkVBU09OX09USEVSEAZCTFpKZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvYmlsbGluZy92MTtiaWxsaW5ndjFiBnByb3RvMw", [file_candela_billing_v1_invoice, file_candela_type_v1_money, file_google_protobuf_timestamp]);
 
 /**
  * CreditNote corrects a finalized invoice, line by line (INV-6).
@@ -91,6 +93,20 @@ export type CreditNote = Message<"candela.billing.v1.CreditNote"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 10;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * The sum of the lines: before tax, or with it when the invoice's tax is inclusive.
+   *
+   * @generated from field: candela.type.v1.Money subtotal = 11;
+   */
+  subtotal?: Money | undefined;
+
+  /**
+   * The tax that is taken back, at the invoice's own rate, whatever rate holds now.
+   *
+   * @generated from field: repeated candela.billing.v1.TaxAmount taxes = 12;
+   */
+  taxes: TaxAmount[];
 };
 
 /**
@@ -114,7 +130,8 @@ export type CreditNoteLine = Message<"candela.billing.v1.CreditNoteLine"> & {
   invoiceLineId: string;
 
   /**
-   * How much of it before tax; at most what earlier notes left.
+   * How much of it, as the line's own amount: before tax, or with it when the invoice's tax is inclusive; at most what
+   * earlier notes left.
    *
    * @generated from field: candela.type.v1.Money amount = 2;
    */

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/billing/v1/invoice.proto.
  */
 export const file_candela_billing_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("CiBjYW5kZWxhL2JpbGxpbmcvdjEvaW52b2ljZS5wcm90bxISY2FuZGVsYS5iaWxsaW5nLnYxItcFCgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYBCABKAkSMQoGc3RhdHVzGAUgASgOMiEuY2FuZGVsYS5iaWxsaW5nLnYxLkludm9pY2VTdGF0dXMSEAoIY3VycmVuY3kYBiABKAkSLgoFbGluZXMYByADKAsyHy5jYW5kZWxhLmJpbGxpbmcudjEuSW52b2ljZUxpbmUSKAoIc3VidG90YWwYCCABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkSLAoFdGF4ZXMYCSADKAsyHS5jYW5kZWxhLmJpbGxpbmcudjEuVGF4QW1vdW50EiUKBXRvdGFsGAogASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EioKCmFtb3VudF9kdWUYCyABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkSLgoKY3JlYXRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZmluYWxpemVzX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmR1ZV9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBnNlbGxlchgRIAEoCzIgLmNhbmRlbGEuYmlsbGluZy52MS5JbnZvaWNlUGFydHkSLwoFYnV5ZXIYEiABKAsyIC5jYW5kZWxhLmJpbGxpbmcudjEuSW52b2ljZVBhcnR5EhEKCXRpbWVfem9uZRgTIAEoCSKbAQoJVGF4QW1vdW50EgwKBG5hbWUYASABKAkSDwoHcGVyY2VudBgCIAEoCRIkCgRiYXNlGAMgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EiYKBmFtb3VudBgEIAEoCzIWLmNhbmRlbGEudHlwZS52MS5Nb25leRIOCgZyZWFzb24YBSABKAkSEQoJaW5jbHVzaXZlGAYgASgIIoEBCgxJbnZvaWNlUGFydHkSDAoEbmFtZRgBIAEoCRIVCg1idXNpbmVzc19uYW1lGAIgASgJEg4KBnRheF9pZBgDIAEoCRINCgVlbWFpbBgEIAEoCRItCgdhZGRyZXNzGAUgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5BZGRyZXNzKrsBCg1JbnZvaWNlU3RhdHVzEh4KGklOVk9JQ0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGAoUSU5WT0lDRV9TVEFUVVNfRFJBRlQQARIcChhJTlZPSUNFX1NUQVRVU19GSU5BTElaRUQQAhIXChNJTlZPSUNFX1NUQVRVU19QQUlEEAMSFwoTSU5WT0lDRV9TVEFUVVNfVk9JRBAEEiAKHElOVk9JQ0VfU1RBVFVTX1VOQ09MTEVDVElCTEUQBUJMWkpnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9iaWxsaW5nL3YxO2JpbGxpbmd2MWIGcHJvdG8z", [file_candela_billing_v1_invoice_line, file_candela_customer_v1_customer, file_candela_type_v1_money, file_google_protobuf_timestamp]);
+  fileDesc("CiBjYW5kZWxhL2JpbGxpbmcvdjEvaW52b2ljZS5wcm90bxISY2FuZGVsYS5iaWxsaW5nLnYxItcFCgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYBCABKAkSMQoGc3RhdHVzGAUgASgOMiEuY2FuZGVsYS5iaWxsaW5nLnYxLkludm9pY2VTdGF0dXMSEAoIY3VycmVuY3kYBiABKAkSLgoFbGluZXMYByADKAsyHy5jYW5kZWxhLmJpbGxpbmcudjEuSW52b2ljZUxpbmUSKAoIc3VidG90YWwYCCABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkSLAoFdGF4ZXMYCSADKAsyHS5jYW5kZWxhLmJpbGxpbmcudjEuVGF4QW1vdW50EiUKBXRvdGFsGAogASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EioKCmFtb3VudF9kdWUYCyABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkSLgoKY3JlYXRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZmluYWxpemVzX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmR1ZV9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBnNlbGxlchgRIAEoCzIgLmNhbmRlbGEuYmlsbGluZy52MS5JbnZvaWNlUGFydHkSLwoFYnV5ZXIYEiABKAsyIC5jYW5kZWxhLmJpbGxpbmcudjEuSW52b2ljZVBhcnR5EhEKCXRpbWVfem9uZRgTIAEoCSK8AQoJVGF4QW1vdW50EgwKBG5hbWUYASABKAkSDwoHcGVyY2VudBgCIAEoCRIkCgRiYXNlGAMgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EiYKBmFtb3VudBgEIAEoCzIWLmNhbmRlbGEudHlwZS52MS5Nb25leRIOCgZyZWFzb24YBSABKAkSEQoJaW5jbHVzaXZlGAYgASgIEg8KB2NvdW50cnkYByABKAkSDgoGcmVnaW9uGAggASgJIoEBCgxJbnZvaWNlUGFydHkSDAoEbmFtZRgBIAEoCRIVCg1idXNpbmVzc19uYW1lGAIgASgJEg4KBnRheF9pZBgDIAEoCRINCgVlbWFpbBgEIAEoCRItCgdhZGRyZXNzGAUgASgLMhwuY2FuZGVsYS5jdXN0b21lci52MS5BZGRyZXNzKrsBCg1JbnZvaWNlU3RhdHVzEh4KGklOVk9JQ0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGAoUSU5WT0lDRV9TVEFUVVNfRFJBRlQQARIcChhJTlZPSUNFX1NUQVRVU19GSU5BTElaRUQQAhIXChNJTlZPSUNFX1NUQVRVU19QQUlEEAMSFwoTSU5WT0lDRV9TVEFUVVNfVk9JRBAEEiAKHElOVk9JQ0VfU1RBVFVTX1VOQ09MTEVDVElCTEUQBUJMWkpnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9iaWxsaW5nL3YxO2JpbGxpbmd2MWIGcHJvdG8z", [file_candela_billing_v1_invoice_line, file_candela_customer_v1_customer, file_candela_type_v1_money, file_google_protobuf_timestamp]);
 
 /**
  * Invoice is what a customer owes for some periods, line by line (INV-1). Once finalized it never changes; corrections
@@ -77,7 +77,7 @@ export type Invoice = Message<"candela.billing.v1.Invoice"> & {
   lines: InvoiceLine[];
 
   /**
-   * The sum of the lines, before tax.
+   * The sum of the lines: before tax, or with it when the tax is inclusive.
    *
    * @generated from field: candela.type.v1.Money subtotal = 8;
    */
@@ -91,7 +91,7 @@ export type Invoice = Message<"candela.billing.v1.Invoice"> & {
   taxes: TaxAmount[];
 
   /**
-   * The subtotal and the taxes: exactly the sum of what is shown (INV-8).
+   * The subtotal and the taxes that it does not contain yet: exactly the sum of what is shown (INV-8).
    *
    * @generated from field: candela.type.v1.Money total = 10;
    */
@@ -189,7 +189,7 @@ export type TaxAmount = Message<"candela.billing.v1.TaxAmount"> & {
   percent: string;
 
   /**
-   * What it is a share of.
+   * What it is a share of: the subtotal, without the tax where that is inclusive.
    *
    * @generated from field: candela.type.v1.Money base = 3;
    */
@@ -203,8 +203,8 @@ export type TaxAmount = Message<"candela.billing.v1.TaxAmount"> & {
   amount?: Money | undefined;
 
   /**
-   * Why this rate, for example "b2c_tax_not_supported", "tax_not_configured" or "reverse_charge"; empty for a rate
-   * that simply applies.
+   * Why this rate, for example "b2c_tax_not_supported", "tax_not_configured" or "reverse_charge", see TaxSettings;
+   * empty for a rate that simply applies.
    *
    * @generated from field: string reason = 5;
    */
@@ -216,6 +216,20 @@ export type TaxAmount = Message<"candela.billing.v1.TaxAmount"> & {
    * @generated from field: bool inclusive = 6;
    */
   inclusive: boolean;
+
+  /**
+   * The country whose tax it is, ISO 3166-1 alpha-2: the customer's when the tax was decided; empty when unknown.
+   *
+   * @generated from field: string country = 7;
+   */
+  country: string;
+
+  /**
+   * The region whose tax it is; empty when the rate is the whole country's.
+   *
+   * @generated from field: string region = 8;
+   */
+  region: string;
 };
 
 /**

@@ -10,10 +10,24 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/billing/v1/tax.proto.
  */
 export const file_candela_billing_v1_tax: GenFile = /*@__PURE__*/
-  fileDesc("ChxjYW5kZWxhL2JpbGxpbmcvdjEvdGF4LnByb3RvEhJjYW5kZWxhLmJpbGxpbmcudjEiygEKC1RheFNldHRpbmdzEikKBG1vZGUYASABKA4yGy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4TW9kZRIXCg9kZWZhdWx0X3BlcmNlbnQYAiABKAkSKgoFcmF0ZXMYAyADKAsyGy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4UmF0ZRIXCg91c19uZXh1c19zdGF0ZXMYBCADKAkSGgoScHJpY2VzX2luY2x1ZGVfdGF4GAUgASgIEhYKDnNlbGxlcl9jb3VudHJ5GAYgASgJIkkKB1RheFJhdGUSDwoHY291bnRyeRgBIAEoCRIOCgZyZWdpb24YAiABKAkSDAoEbmFtZRgDIAEoCRIPCgdwZXJjZW50GAQgASgJKoQBCgdUYXhNb2RlEhgKFFRBWF9NT0RFX1VOU1BFQ0lGSUVEEAASEQoNVEFYX01PREVfTk9ORRABEhYKElRBWF9NT0RFX0FVVE9NQVRJQxACEhkKFVRBWF9NT0RFX0RFRkFVTFRfUkFURRADEhkKFVRBWF9NT0RFX01BTlVBTF9SQVRFUxAEQkxaSmdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL2JpbGxpbmcvdjE7YmlsbGluZ3YxYgZwcm90bzM");
+  fileDesc("ChxjYW5kZWxhL2JpbGxpbmcvdjEvdGF4LnByb3RvEhJjYW5kZWxhLmJpbGxpbmcudjEiiAIKC1RheFNldHRpbmdzEikKBG1vZGUYASABKA4yGy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4TW9kZRIXCg9kZWZhdWx0X3BlcmNlbnQYAiABKAkSKgoFcmF0ZXMYAyADKAsyGy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4UmF0ZRIXCg91c19uZXh1c19zdGF0ZXMYBCADKAkSGgoScHJpY2VzX2luY2x1ZGVfdGF4GAUgASgIEhYKDnNlbGxlcl9jb3VudHJ5GAYgASgJEhUKDXNlbGxlcl90YXhfaWQYByABKAkSFAoMZGVmYXVsdF9uYW1lGAggASgJEg8KB3ZlcnNpb24YCSABKAMiSQoHVGF4UmF0ZRIPCgdjb3VudHJ5GAEgASgJEg4KBnJlZ2lvbhgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB3BlcmNlbnQYBCABKAkqhAEKB1RheE1vZGUSGAoUVEFYX01PREVfVU5TUEVDSUZJRUQQABIRCg1UQVhfTU9ERV9OT05FEAESFgoSVEFYX01PREVfQVVUT01BVElDEAISGQoVVEFYX01PREVfREVGQVVMVF9SQVRFEAMSGQoVVEFYX01PREVfTUFOVUFMX1JBVEVTEARCTFpKZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvYmlsbGluZy92MTtiaWxsaW5ndjFiBnByb3RvMw");
 
 /**
  * TaxSettings is how the merchant's invoices are taxed (TAX-2).
+ *
+ * Every invoice has one tax line, decided by the first row that fits:
+ *   1. the customer has neither tax id nor business name: 0, "b2c_tax_not_supported" (TAX-1)
+ *   2. the mode is NONE: 0, "tax_not_configured"
+ *   3. the customer is in the United States, in a state without nexus: 0, "no_us_nexus"; in no known state: 0,
+ *      "us_state_unknown"
+ *   4. the customer is in an EU country that is not the seller's, with a valid VAT id of that country: 0,
+ *      "reverse_charge"
+ *   5. the rates of the mode; for the customers of row 4 without a valid VAT id the reason is "vat_id_missing" or
+ *      "vat_id_invalid"
+ *   6. no rate of MANUAL_RATES fits: 0, "no_tax_rate"; the customer's country is unknown: 0, "customer_country_unknown"
+ *
+ * A VAT id is valid when its form and check digits are: nobody is asked over the network. The tax is computed once on
+ * the sum of the lines, after discounts and credits, and rounded half up to the currency's minor unit.
  *
  * @generated from message candela.billing.v1.TaxSettings
  */
@@ -26,39 +40,64 @@ export type TaxSettings = Message<"candela.billing.v1.TaxSettings"> & {
   mode: TaxMode;
 
   /**
-   * The rate for DEFAULT_RATE, in percent, a plain decimal.
+   * The rate for DEFAULT_RATE, in percent, a plain decimal from 0 to 100 with at most 6 places; required for it and
+   * kept for other modes.
    *
    * @generated from field: string default_percent = 2;
    */
   defaultPercent: string;
 
   /**
-   * The rates for MANUAL_RATES; the narrowest that fits counts; at most 1000.
+   * The rates for MANUAL_RATES; the narrowest that fits counts; at most 1000, one of each country and region.
    *
    * @generated from field: repeated candela.billing.v1.TaxRate rates = 3;
    */
   rates: TaxRate[];
 
   /**
-   * The US states in which the merchant must tax, as two-letter codes.
+   * The US states in which the merchant must tax, as two-letter codes, such as "CA"; customers in other states are not
+   * taxed, in any mode.
    *
    * @generated from field: repeated string us_nexus_states = 4;
    */
   usNexusStates: string[];
 
   /**
-   * Whether prices contain the tax.
+   * Whether prices contain the tax. Then what an invoice asks for is what its lines say, whatever the rate, also when
+   * no tax is due.
    *
    * @generated from field: bool prices_include_tax = 5;
    */
   pricesIncludeTax: boolean;
 
   /**
-   * Where the merchant is established, ISO 3166-1 alpha-2; decides reverse charge.
+   * Where the merchant is established, ISO 3166-1 alpha-2; decides reverse charge. Required for DEFAULT_RATE and
+   * MANUAL_RATES.
    *
    * @generated from field: string seller_country = 6;
    */
   sellerCountry: string;
+
+  /**
+   * The merchant's own tax id, which finalized invoices print; at most 50 characters, may be empty.
+   *
+   * @generated from field: string seller_tax_id = 7;
+   */
+  sellerTaxId: string;
+
+  /**
+   * What the tax of DEFAULT_RATE is called, for example "VAT"; at most 50 characters, may be empty.
+   *
+   * @generated from field: string default_name = 8;
+   */
+  defaultName: string;
+
+  /**
+   * How often the settings were changed, made by the server; ignored on input.
+   *
+   * @generated from field: int64 version = 9;
+   */
+  version: bigint;
 };
 
 /**
@@ -82,21 +121,22 @@ export type TaxRate = Message<"candela.billing.v1.TaxRate"> & {
   country: string;
 
   /**
-   * The region; empty for the whole country.
+   * The region, as customers' addresses write it, whatever the case; empty for the whole country. In the United States
+   * a two-letter code, which the state's English name in an address matches too.
    *
    * @generated from field: string region = 2;
    */
   region: string;
 
   /**
-   * What it is called, for example "VAT".
+   * What it is called, for example "VAT"; at most 50 characters, may be empty.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * The rate in percent, a plain decimal from 0 to 100.
+   * The rate in percent, a plain decimal from 0 to 100 with at most 6 places.
    *
    * @generated from field: string percent = 4;
    */
@@ -131,14 +171,14 @@ export enum TaxMode {
   NONE = 1,
 
   /**
-   * The payment provider computes it.
+   * The payment provider computes it. Not served: answers UNIMPLEMENTED until payments are.
    *
    * @generated from enum value: TAX_MODE_AUTOMATIC = 2;
    */
   AUTOMATIC = 2,
 
   /**
-   * One rate for everybody.
+   * One rate for everybody, but for the rows of TaxSettings that come first.
    *
    * @generated from enum value: TAX_MODE_DEFAULT_RATE = 3;
    */

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/billing/v1/tax_service.proto.
  */
 export const file_candela_billing_v1_tax_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRjYW5kZWxhL2JpbGxpbmcvdjEvdGF4X3NlcnZpY2UucHJvdG8SEmNhbmRlbGEuYmlsbGluZy52MSIXChVHZXRUYXhTZXR0aW5nc1JlcXVlc3QiTwoWR2V0VGF4U2V0dGluZ3NSZXNwb25zZRI1Cgx0YXhfc2V0dGluZ3MYASABKAsyHy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4U2V0dGluZ3MiagoYVXBkYXRlVGF4U2V0dGluZ3NSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRI1Cgx0YXhfc2V0dGluZ3MYAiABKAsyHy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4U2V0dGluZ3MiUgoZVXBkYXRlVGF4U2V0dGluZ3NSZXNwb25zZRI1Cgx0YXhfc2V0dGluZ3MYASABKAsyHy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4U2V0dGluZ3My7AEKClRheFNlcnZpY2USbAoOR2V0VGF4U2V0dGluZ3MSKS5jYW5kZWxhLmJpbGxpbmcudjEuR2V0VGF4U2V0dGluZ3NSZXF1ZXN0GiouY2FuZGVsYS5iaWxsaW5nLnYxLkdldFRheFNldHRpbmdzUmVzcG9uc2UiA5ACARJwChFVcGRhdGVUYXhTZXR0aW5ncxIsLmNhbmRlbGEuYmlsbGluZy52MS5VcGRhdGVUYXhTZXR0aW5nc1JlcXVlc3QaLS5jYW5kZWxhLmJpbGxpbmcudjEuVXBkYXRlVGF4U2V0dGluZ3NSZXNwb25zZUJMWkpnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9iaWxsaW5nL3YxO2JpbGxpbmd2MWIGcHJvdG8z", [file_candela_billing_v1_tax]);
+  fileDesc("CiRjYW5kZWxhL2JpbGxpbmcvdjEvdGF4X3NlcnZpY2UucHJvdG8SEmNhbmRlbGEuYmlsbGluZy52MSIXChVHZXRUYXhTZXR0aW5nc1JlcXVlc3QiTwoWR2V0VGF4U2V0dGluZ3NSZXNwb25zZRI1Cgx0YXhfc2V0dGluZ3MYASABKAsyHy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4U2V0dGluZ3MingEKGFVwZGF0ZVRheFNldHRpbmdzUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSNQoMdGF4X3NldHRpbmdzGAIgASgLMh8uY2FuZGVsYS5iaWxsaW5nLnYxLlRheFNldHRpbmdzEh0KEGV4cGVjdGVkX3ZlcnNpb24YAyABKANIAIgBAUITChFfZXhwZWN0ZWRfdmVyc2lvbiJSChlVcGRhdGVUYXhTZXR0aW5nc1Jlc3BvbnNlEjUKDHRheF9zZXR0aW5ncxgBIAEoCzIfLmNhbmRlbGEuYmlsbGluZy52MS5UYXhTZXR0aW5nczLsAQoKVGF4U2VydmljZRJsCg5HZXRUYXhTZXR0aW5ncxIpLmNhbmRlbGEuYmlsbGluZy52MS5HZXRUYXhTZXR0aW5nc1JlcXVlc3QaKi5jYW5kZWxhLmJpbGxpbmcudjEuR2V0VGF4U2V0dGluZ3NSZXNwb25zZSIDkAIBEnAKEVVwZGF0ZVRheFNldHRpbmdzEiwuY2FuZGVsYS5iaWxsaW5nLnYxLlVwZGF0ZVRheFNldHRpbmdzUmVxdWVzdBotLmNhbmRlbGEuYmlsbGluZy52MS5VcGRhdGVUYXhTZXR0aW5nc1Jlc3BvbnNlQkxaSmdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL2JpbGxpbmcvdjE7YmlsbGluZ3YxYgZwcm90bzM", [file_candela_billing_v1_tax]);
 
 /**
  * GetTaxSettingsRequest has no fields: the key says which merchant.
@@ -69,6 +69,13 @@ export type UpdateTaxSettingsRequest = Message<"candela.billing.v1.UpdateTaxSett
    * @generated from field: candela.billing.v1.TaxSettings tax_settings = 2;
    */
   taxSettings?: TaxSettings | undefined;
+
+  /**
+   * The version the change is based on; any when absent.
+   *
+   * @generated from field: optional int64 expected_version = 3;
+   */
+  expectedVersion?: bigint | undefined;
 };
 
 /**
@@ -117,7 +124,7 @@ export const TaxService: GenService<{
     output: typeof GetTaxSettingsResponseSchema;
   },
   /**
-   * UpdateTaxSettings replaces the settings for invoices finalized from now on.
+   * UpdateTaxSettings replaces the settings for invoices finalized from now on. Fails with VERSION_MISMATCH.
    *
    * @generated from rpc candela.billing.v1.TaxService.UpdateTaxSettings
    */

@@ -84,7 +84,7 @@ class Till:
         return crowd
 
     async def month(self, crowd: Crowd, *, chunk: int = CHUNK) -> tuple[float, float]:
-        """Bills what is due next; seconds by the clock on the wall and of processors, this process's and PostgreSQL's."""
+        """Bills what is due next; seconds on the wall, and of processors: this process's and PostgreSQL's."""
         now = crowd.due_at()
         crowd.months += 1
         put_usage(self.database, crowd.merchant_id, _quarter(now + timedelta(days=3)), USED)

@@ -19,6 +19,14 @@ BEGIN = datetime(2027, 12, 30, 12, 0, tzinfo=UTC)
 DAYS = 366
 ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe")
 LONGEST_LAG = timedelta(days=20)
+_JOINING_DAYS = (0, 1, 2, 17, 31, 32, 60, 61, 62, 86, 93, 121, 152, 183, 229)
+"""Ends of long and short months, 29 February, days around both changes of clocks; and days like any other."""
+_TIMES_BACK = (
+    timedelta(),
+    timedelta(hours=9, minutes=29, seconds=43),
+    timedelta(hours=11, minutes=30),
+)
+"""Few, so that many fall due together: in New York the last is half past midnight or one, in Kolkata six in the morning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +78,7 @@ def _life(chance: random.Random, number: int) -> Life:
     # One plan of each kind at most: the events of a plan are its own.
     for plan in chance.sample(PLANS, chance.choice((1, 1, 2, 3))):
         subscription = f"{name}:{plan.slug}"
-        joined = chance.randrange(DAYS * 2 // 3)
+        joined = chance.choice(_JOINING_DAYS)
         at = BEGIN + timedelta(days=joined)
         operations.append(
             Subscribe(
@@ -78,7 +86,7 @@ def _life(chance: random.Random, number: int) -> Life:
                 subscription=subscription,
                 plan=plan,
                 seats=chance.randint(2, 12),
-                start_at=at - timedelta(seconds=chance.choice((0, chance.randrange(86_400)))),
+                start_at=at - chance.choice(_TIMES_BACK),
             )
         )
         if plan.usage is not None:
@@ -102,8 +110,7 @@ def _usage(chance: random.Random, subscription: str, plan: Sold, joined: int) ->
         if amount > 1000:
             amount = Decimal(chance.randrange(1, habit))
         back = timedelta(seconds=chance.randrange(86_400))
-        # A commitment's true-up of a closed period is a chapter of its own; its plan reports in time.
-        if plan.commitment is None and chance.random() < 0.08:
+        if chance.random() < 0.08:
             back = chance.random() * LONGEST_LAG
         used.append(
             Use(at=at, subscription=subscription, amount=amount, happened_at=at - _whole(back))

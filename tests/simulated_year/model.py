@@ -68,23 +68,22 @@ class _Account:
             for part, number in due[at]:
                 if part.kind == "usage":
                     closing.append(number)
-                    total += self.usage_cost(part, number, known_at=now + GRACE)
+                    total += self.closed_cost(part, number, known_at=now + GRACE)
                 else:
                     total += self.held_cost(part, number)
             usage = self.plan.usage
             before = [n for n, finalized_at in closed.items() if finalized_at <= now]
             if usage is not None and before:
-                owed = sum((self.usage_cost(usage, n, known_at=now) for n in before), Decimal(0))
+                owed = sum((self.closed_cost(usage, n, known_at=now) for n in before), Decimal(0))
                 difference = owed - billed
                 # What an invoice cannot give back, a later one does.
                 difference = max(difference, -total)
                 total += difference
                 billed += difference
-            total += self.true_up(at)
             for number in closing:
                 assert usage is not None
                 closed[number] = now + GRACE
-                billed += self.usage_cost(usage, number, known_at=now + GRACE)
+                billed += self.closed_cost(usage, number, known_at=now + GRACE)
             made.append(Expected(made_at=now, total=total))
         return made
 
@@ -120,12 +119,13 @@ class _Account:
         return self.rounded(cost)
 
     def usage_cost(self, part: Part, number: int, *, known_at: datetime) -> Decimal:
+        # What is reported at the very instant comes after what falls due then.
         start, end = self.boundary(part.every, number), self.boundary(part.every, number + 1)
         used = sum(
             (
                 one.amount
                 for one in self.uses
-                if start <= one.happened_at < end and one.at <= known_at
+                if start <= one.happened_at < end and one.at < known_at
             ),
             Decimal(0),
         )
@@ -136,25 +136,17 @@ class _Account:
         amount = decimal(self.plan.credits or 0)
         return amount * self.begun.seats if self.plan.credits_per_seat else amount
 
-    def true_up(self, at: datetime) -> Decimal:
-        """What is missing to the commitment of the month that ends at an instant (DSL-10)."""
+    def closed_cost(self, part: Part, number: int, *, known_at: datetime) -> Decimal:
+        """What usage of a period costs, with what is missing to the commitment then (DSL-10): less of the one for more
+        of the other. Commitments here have the usage's periods."""
+        used = self.usage_cost(part, number, known_at=known_at)
         if self.plan.commitment is None:
-            return Decimal(0)
-        number = 0
-        while self.boundary("month", number + 1) < at:
-            number += 1
-        if self.boundary("month", number + 1) != at:
-            return Decimal(0)
-        billed = sum(
-            (
-                self.usage_cost(part, number, known_at=max(at, self.begun.at) + GRACE)
-                if part.kind == "usage"
-                else self.held_cost(part, number)
-                for part in self.plan.parts
-            ),
+            return used
+        held = sum(
+            (self.held_cost(one, number) for one in self.plan.parts if one.kind != "usage"),
             Decimal(0),
         )
-        return max(Decimal(0), decimal(self.plan.commitment) - billed)
+        return used + max(Decimal(0), decimal(self.plan.commitment) - held - used)
 
     def rounded(self, cost: Fraction) -> Decimal:
         scaled = cost * 10**self.plan.minor_digits

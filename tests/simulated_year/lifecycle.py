@@ -26,7 +26,7 @@ _TIMES_BACK = (
     timedelta(hours=9, minutes=29, seconds=43),
     timedelta(hours=11, minutes=30),
 )
-"""Few, so that many fall due together: in New York the last is half past midnight or one, in Kolkata six in the morning."""
+"""Few, so that many fall due together; the last is half past midnight or so in two of the zones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The same lives on Candela: test clocks that tick daily, events through ingestion, and the invoices that come of it."""
+"""The same lives on Candela: clocks that tick daily, events through ingestion, and the invoices that come of it."""
 
 from __future__ import annotations
 
@@ -43,10 +43,9 @@ from candela_server.subscription.create_subscription import (
 from candela_server.subscription.model import CollectionMethod
 from candela_server.worker.advance_test_clock import advance_test_clock
 
-from tests.integration.metering.builders import Metering, event
-
 from .lifecycle import BEGIN, Life, Subscribe, Use
 from .sold import PLANS, Part, Sold
+from tests.integration.metering.builders import Metering, event
 
 _KINDS = {
     "fixed": price_pb2.COMPONENT_KIND_FIXED,

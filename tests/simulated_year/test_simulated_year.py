@@ -1,7 +1,7 @@
 """A year of random customers, day by day, against a model that was written from the specification: to the cent.
 
-    CANDELA_YEAR_CUSTOMERS   how many customers live the year; 40 unless told
-    CANDELA_YEAR_SEED        which ones
+CANDELA_YEAR_CUSTOMERS   how many customers live the year; 40 unless told
+CANDELA_YEAR_SEED        which ones
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from candela import Client
 from candela.catalog.v1 import feature_pb2, feature_service_pb2
 from candela.subscription.v1 import feature_override_pb2
 
-from .harness import Row, row, say
+from .harness import Row, quantile, row, say
 from .stage import Stage
 
 CUSTOMERS = 200
@@ -33,11 +33,11 @@ def _cold(stage: Stage, client: Client) -> Row:
         memory.flushall()
     latencies = _latencies(client, user_ids)
     say(
-        f"cold check: p50 {_quantile(latencies, 0.5):.1f} ms, p99 {_quantile(latencies, 0.99):.1f} ms"
+        f"cold check: p50 {quantile(latencies, 0.5):.1f} ms, p99 {quantile(latencies, 0.99):.1f} ms"
     )
     return row(
         "cold check, all caches empty (p99, ms) : 15 ms",
-        _quantile(latencies, 0.99),
+        quantile(latencies, 0.99),
         15,
         1,
         at_most=True,
@@ -70,7 +70,7 @@ def _large(stage: Stage, client: Client) -> list[Row]:
     cold = _latencies(client, stage.user_ids)
     after, with_overrides = _warm(client, stage.user_ids), _warm(client, [overridden])
     say(
-        f"with {MANY_FEATURES} features: cold p50 {_quantile(cold, 0.5):.1f} ms; "
+        f"with {MANY_FEATURES} features: cold p50 {quantile(cold, 0.5):.1f} ms; "
         f"warm p50 {after:.3f} ms against {before:.3f} ms with three; "
         f"with {OVERRIDES} overrides {with_overrides:.3f} ms"
     )
@@ -105,7 +105,3 @@ def _latencies(client: Client, user_ids: Sequence[str]) -> list[float]:
 def _warm(client: Client, user_ids: Sequence[str]) -> float:
     _latencies(client, user_ids)
     return statistics.median(_latencies(client, [*user_ids] * (400 // len(user_ids))))
-
-
-def _quantile(ordered: Sequence[float], quantile: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * quantile))]

@@ -144,6 +144,16 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_bytes(pid: int) -> int:
+    """The memory that a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def quantile(ordered: Sequence[float], quantile: float) -> float:
+    """The value below which such a part of the ordered values lies."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * quantile))]
+
+
 def say(text: str) -> None:
     """Progress, beside the results."""
     print(f"▸ {text}", file=sys.stderr, flush=True)

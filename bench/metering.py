@@ -1,109 +1,173 @@
-"""Ingestion: StreamEvents end to end, durable, deduplicated, with metrics, against \\copy of the same rows."""
+"""Ingestion, durable, deduplicated and with metrics, against \\copy of the same rows; usage; memory."""
 
 from __future__ import annotations
 
-import io
+import json
+import sys
 import time
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from itertools import count
+from statistics import median
 
 import psycopg
 from candela import Client
-from candela.metering.v1 import event_pb2
+from candela.catalog.v1 import metric_pb2, metric_service_pb2
+from candela.customer.v1 import customer_pb2
+from candela.metering.v1 import usage_service_pb2
 
-from .harness import Row, interleave, row, say
+from . import copied_rows, paced_stream
+from .harness import (
+    LOAD_CORE,
+    READY_WITHIN_S,
+    Row,
+    candela,
+    interleave,
+    process,
+    resident_bytes,
+    row,
+    say,
+)
+from .sent_events import Stream, made_events
 from .stage import Stage
+from demo.team_plan import sign_up
 
-CHUNK = 1000
-BASELINE = "bench_event"
+FEW, MANY = 3_000, 300_000
+SOAK_ROUNDS = 10
+_MONTH = timedelta(days=28)
 
 
-def rows(stage: Stage, *, rounds: int, events: int) -> list[Row]:
-    """Fresh events per second, against the same rows copied into a table like the events' with the same indexes."""
-    with psycopg.connect(stage.database_url, autocommit=True) as database:
-        columns = _make_baseline(database)
-        runs = count()
+def rows(stage: Stage, *, rounds: int, events: int, soak_events: int) -> list[Row]:
+    """All rows of the area."""
+    with Client(stage.address, stage.key) as client:
+        # The plan's two metrics add up messages of their kind; the third counts all of them.
+        client.metrics.CreateMetric(
+            metric_service_pb2.CreateMetricRequest(
+                metric=metric_pb2.NewMetric(
+                    slug="messages",
+                    name="Messages",
+                    aggregation=metric_pb2.AGGREGATION_COUNT,
+                    event_names=["premium-message", "cheap-message"],
+                )
+            )
+        )
+    _fill_metrics(stage)
+    stream = Stream(stage)
+    stream.send(made_events(stage.user_ids, "warm", events // 5))
+    fresh, against_copy = _against_copy(stage, stream, rounds, events)
+    return [
+        against_copy,
+        _against_no_metrics(stage, stream, rounds, events),
+        _replayed(stage, stream, rounds, events),
+        paced_stream.latency(stage, fresh / 2, seconds=2.0 * rounds),
+        _much_usage(stage, stream, rounds),
+        _soak(stage, stream, soak_events),
+    ]
+
+
+def _fill_metrics(stage: Stage) -> None:
+    """Has the worker find out that there is no history to read into them, which it does once."""
+    say("waiting until the metrics are filled")
+    worker = [sys.executable, "-m", "candela_server", "worker"]
+    with (
+        process(worker, stage.environment, core=LOAD_CORE, log=stage.folder / "worker.log"),
+        psycopg.connect(stage.database_url, autocommit=True) as database,
+    ):
+        deadline = time.monotonic() + READY_WITHIN_S
+        while database.execute(
+            "SELECT EXISTS (SELECT FROM metric WHERE id NOT IN (SELECT metric_id FROM metric_history))"
+        ).fetchone() == (True,):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the metrics were not filled within {READY_WITHIN_S:.0f} s")
+            time.sleep(0.1)
+
+
+def _against_copy(stage: Stage, stream: Stream, rounds: int, events: int) -> tuple[float, Row]:
+    runs = count()
+    with copied_rows.table(stage) as copied:
         say(f"StreamEvents against \\copy: {rounds} rounds of {events:,} events each")
-        stream, copy = interleave(
-            lambda: _stream(stage, next(runs), events),
-            lambda: _copy(database, columns, next(runs), events),
+        fresh, copy = interleave(
+            lambda: stream.send(made_events(stage.user_ids, f"copy-{next(runs)}", events)),
+            lambda: copied.copy(next(runs), events),
             rounds,
         )
-    return [row("StreamEvents, durable, 2 metrics (events/s) : \\copy", stream, copy, 0.60)]
+    say("processor time: " + stream.costs())
+    return fresh, row("StreamEvents, durable, 3 metrics (events/s) : \\copy", fresh, copy, 0.60)
 
 
-def _stream(stage: Stage, run: int, events: int) -> float:
-    made = [_event(stage, run, number) for number in range(events)]
-    with Client(stage.address, stage.key) as client:
-        started = time.perf_counter()
-        result = client.stream_events(made, chunk_events=CHUNK)
-        took = time.perf_counter() - started
-    if result.accepted != events:
-        raise RuntimeError(
-            f"{result.accepted} of {events} events were accepted: {result.errors[:1]}"
-        )
-    return events / took
-
-
-def _event(stage: Stage, run: int, number: int) -> event_pb2.Event:
-    event = event_pb2.Event(
-        idempotency_key=f"bench-{run}-{number}",
-        name="premium-message" if number % 2 else "cheap-message",
-        external_user_id=stage.user_ids[number % len(stage.user_ids)],
-        value="1.25",
-        properties_json=b'{"model": "grand", "region": "eu-central"}',
+def _against_no_metrics(stage: Stage, stream: Stream, rounds: int, events: int) -> Row:
+    """The same events for a merchant with the same customers and no metric: what rollups and counters cost."""
+    say("the same without metrics")
+    merchant = json.loads(
+        candela(stage.environment, "merchant", "create", "Without metrics", "--json")
     )
-    event.timestamp.FromDatetime(_instant(number))
-    return event
+    bare = Stream(replace(stage, key=merchant["secret_key"], merchant_id=merchant["merchant_id"]))
+    with Client(stage.address, merchant["secret_key"]) as client:
+        for user_id in stage.user_ids:
+            sign_up(client, f"customer-of-{user_id}", {user_id: user_id})
+    bare.send(made_events(stage.user_ids, "warm", events // 5))
+    runs = count()
+    counted, stored = interleave(
+        lambda: stream.send(made_events(stage.user_ids, f"counted-{next(runs)}", events)),
+        lambda: bare.send(made_events(stage.user_ids, f"stored-{next(runs)}", events)),
+        rounds,
+    )
+    return row("StreamEvents with 3 metrics (events/s) : without any", counted, stored, 0.85)
 
 
-def _instant(number: int) -> datetime:
-    # The last hours, as a sender that streams its day would send them.
-    return datetime.now(UTC) - timedelta(seconds=number % 20_000)
+def _replayed(stage: Stage, stream: Stream, rounds: int, events: int) -> Row:
+    say("events that were sent before")
+    sent = made_events(stage.user_ids, "replayed", events)
+    stream.send(sent)
+    runs = count()
+    again, fresh = interleave(
+        lambda: stream.send(sent, duplicates=True),
+        lambda: stream.send(made_events(stage.user_ids, f"fresh-{next(runs)}", events)),
+        rounds,
+    )
+    return row("events sent before (events/s) : fresh ones", again, fresh, 2)
 
 
-def _make_baseline(database: psycopg.Connection) -> list[str]:
-    """A table with the events' columns and indexes, of one heap: what \\copy fills."""
-    database.execute(f"CREATE TABLE {BASELINE} (LIKE event INCLUDING ALL)")
-    found = database.execute(
-        """
-        SELECT column_name, data_type FROM information_schema.columns
-        WHERE table_name = 'event' ORDER BY ordinal_position
-        """
-    ).fetchall()
-    return [f"{name}:{kind}" for name, kind in found]
+def _much_usage(stage: Stage, stream: Stream, rounds: int) -> Row:
+    """GetUsage of the month of a customer with a hundred times the events."""
+    say(f"GetUsage of a customer with {MANY:,} events against one with {FEW:,}")
+    with Client(stage.address, stage.key) as client:
+        few, many = stage.add_customers(client, "usage", 2)
+        for user_id, events in ((few, FEW), (many, MANY)):
+            stream.send(made_events([user_id], f"usage-of-{user_id}", events, spread=_MONTH))
+
+        def usage(user_id: str) -> float:
+            request = usage_service_pb2.GetUsageRequest(
+                customer=customer_pb2.CustomerRef(external_id=f"customer-of-{user_id}")
+            )
+            took = []
+            for _ in range(50):
+                started = time.perf_counter()
+                client.usage.GetUsage(request)
+                took.append((time.perf_counter() - started) * 1e3)
+            return median(took)
+
+        usage(few), usage(many)
+        much, little = interleave(lambda: usage(many), lambda: usage(few), rounds)
+    return row(
+        "GetUsage with 100 × the events (p50, ms) : with few", much, little, 1.2, at_most=True
+    )
 
 
-def _copy(database: psycopg.Connection, columns: list[str], run: int, events: int) -> float:
-    text = io.StringIO()
-    for number in range(events):
-        text.write("\t".join(_cell(column, run, number) for column in columns) + "\n")
-    data = text.getvalue()
-    names = ", ".join(column.partition(":")[0] for column in columns)
-    with database.cursor() as cursor:
-        started = time.perf_counter()
-        with cursor.copy(f"COPY {BASELINE} ({names}) FROM STDIN") as copy:
-            copy.write(data)
-        took = time.perf_counter() - started
-    return events / took
-
-
-def _cell(column: str, run: int, number: int) -> str:
-    name, _, kind = column.partition(":")
-    if kind.startswith("timestamp"):
-        return _instant(number).isoformat()
-    if kind == "numeric":
-        return "1.25"
-    if kind == "jsonb":
-        return '{"model": "grand", "region": "eu-central"}'
-    if kind == "bytea":
-        return "\\\\x" + f"{run:08x}{number:024x}"
-    if kind in ("bigint", "integer", "smallint"):
-        return str(number % 30_000)
-    if kind == "uuid":
-        return f"{run:08x}-0000-0000-0000-{number:012x}"
-    if "customer" in name or "user" in name or "merchant" in name:
-        return f"{name[:3]}_01m7yavejpeyzt02chfjc{number % 100:05d}"
-    if "key" in name:
-        return f"bench-{run}-{number}"
-    return "premium-message" if number % 2 else "cheap-message"
+def _soak(stage: Stage, stream: Stream, events: int) -> Row:
+    """The server's memory at the end of very many events, against what it was after a third of them."""
+    say(f"the server's memory over {events:,} events")
+    sizes: list[int] = []
+    for part in range(SOAK_ROUNDS):
+        for piece in range(0, events // SOAK_ROUNDS, 100_000):
+            size = min(100_000, events // SOAK_ROUNDS - piece)
+            stream.send(made_events(stage.user_ids, f"soak-{part}-{piece}", size))
+        sizes.append(resident_bytes(stage.server_pid))
+    say("MiB: " + ", ".join(f"{size / 2**20:.0f}" for size in sizes))
+    return row(
+        f"server's memory after {events:,} events (MiB) : after a third",
+        max(sizes[-3:]) / 2**20,
+        sizes[SOAK_ROUNDS // 3] / 2**20,
+        1.05,
+        at_most=True,
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 from candela.catalog.v1 import (
     feature_pb2,
@@ -26,7 +27,7 @@ from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.create_customer import CreateCustomer, create_customer
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.model import Customer, CustomerById, User
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.model import Outcome
@@ -89,20 +90,16 @@ class Market:
         discounts: Sequence[price_terms_pb2.Discount] = (),
         commitment: price_terms_pb2.MinimumCommitment | None = None,
         request: plan_service_pb2.CreatePlanRequest | None = None,
+        metric: metric_pb2.NewMetric | None = None,
     ) -> None:
-        """Makes the plan "plan" with one price."""
+        """Makes the plan "plan" with one price; its calls are summed unless another metric says how to measure them."""
         request = request or plan_service_pb2.CreatePlanRequest()
         request.slug, request.name = "plan", "Plan"
         if any(component.metric for component in components):
-            request.metrics.append(
-                metric_pb2.NewMetric(
-                    slug="calls",
-                    name="Calls",
-                    aggregation=metric_pb2.AGGREGATION_SUM,
-                    event_names=["call"],
-                    unit_name="calls",
-                )
-            )
+            measured = metric or metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_SUM)
+            measured.slug, measured.name, measured.unit_name = "calls", "Calls", "calls"
+            measured.event_names[:] = ["call"]
+            request.metrics.append(measured)
             request.features.append(
                 plan_pb2.PlanFeatureInput(
                     new_feature=feature_pb2.NewFeature(
@@ -170,11 +167,17 @@ class Market:
                 ),
             )
 
-    async def use(self, customer: Customer, amount: str, at: datetime) -> str:
+    async def use(
+        self,
+        who: Customer | User,
+        amount: str,
+        at: datetime,
+        properties: dict[str, Any] | None = None,
+    ) -> str:
         """Records calls that happened at an instant, and answers the event's key."""
         key = f"key {next(self.keys)}"
         recorded = await self.metering.ingestor.record(
-            self.merchant_id, [event(key, customer, amount, name="call", at=at)]
+            self.merchant_id, [event(key, who, amount, name="call", at=at, properties=properties)]
         )
         assert recorded.outcomes == [Outcome.ACCEPTED], recorded.rejections
         return key

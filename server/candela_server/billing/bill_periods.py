@@ -14,7 +14,6 @@ from typing import Final
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
-    Aggregation,
     CreditApplicationType,
     Metric,
     MetricId,
@@ -30,6 +29,7 @@ from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
 from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate_many
+from candela_server.metering.rules.metric_reading import counting_events
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
@@ -235,7 +235,7 @@ async def measure(
         ask = UsageAsk(metric=metric, who=UsageOf(customer_id=holder), window=window)
         wanted.append(ask)
         if counted:
-            wanted.append(replace(ask, metric=replace(metric, aggregation=Aggregation.COUNT)))
+            wanted.append(replace(ask, metric=counting_events(metric)))
     values = iter(await aggregate_many(events, merchant_id, wanted))
     return [
         Measured(next(values), next(values)) if counted else Measured(next(values))

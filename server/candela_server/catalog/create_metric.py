@@ -9,7 +9,8 @@ from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import Aggregation, Metric, MetricId, PropertyFilter, UniqueOf
+from .define_sql_metric import check_sql
+from .model import Aggregation, Metric, MetricId, PropertyFilter, SqlMetric, UniqueOf
 from .terms_json import filters_to_json
 
 
@@ -25,10 +26,17 @@ class NewMetric:
     unit_name: str
     unique_of: UniqueOf | None = None
     filters: tuple[PropertyFilter, ...] = ()
+    group_by: tuple[str, ...] = ()
+    sql: SqlMetric | None = None
 
 
-async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
-    """Adds a metric, which counts every event from now on (EVT-5). Raises SlugTakenError."""
+async def create_metric(tx: Tx, clock: Clock, new: NewMetric, *, at: str = "metric") -> Metric:
+    """Adds a metric, which counts every event from now on (EVT-5). `at` is where the request has it.
+
+    Raises SlugTakenError and SqlMetricRefusedError.
+    """
+    if new.sql is not None:
+        check_sql(new.sql, bool(new.event_names), at)
     metric = Metric(
         id=MetricId(new_id("met")),
         slug=new.slug,
@@ -38,6 +46,8 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
         property=new.property,
         unique_of=new.unique_of,
         filters=new.filters,
+        group_by=new.group_by,
+        sql=new.sql,
         unit_name=new.unit_name,
         created_at=clock.now(),
     )
@@ -52,6 +62,9 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric) -> Metric:
             "property": metric.property,
             "unique_of": metric.unique_of,
             "filters": filters_to_json(metric.filters),
+            "group_by": list(metric.group_by),
+            "sql": metric.sql.query if metric.sql else None,
+            "indexed": metric.sql.indexed if metric.sql else False,
         },
     )
     await tx.entitlements_changed(None)

@@ -82,7 +82,12 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
 
     Raises SlugTakenError, and InvalidInput whose violations point into the request.
     """
-    metrics = tuple([await create_metric(tx, clock, new) for new in command.metrics])
+    metrics = tuple(
+        [
+            await create_metric(tx, clock, new, at=f"metrics[{index}]")
+            for index, new in enumerate(command.metrics)
+        ]
+    )
     metric_ids = await read.metric_ids_in_use(tx)
     features = await find_or_create_features(tx, clock, command.features, metric_ids)
     _check_references(command, metric_ids, await customers_named(tx, command.prices), features)

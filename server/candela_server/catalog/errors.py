@@ -42,6 +42,21 @@ class MetricNotFoundError(NotFound):
         )
 
 
+class SqlMetricRefusedError(InvalidInput):
+    """A metric's SQL uses something that is not allowed; the message says where, and never shows a row (EVT-6)."""
+
+    reason = Reason.SQL_METRIC_REFUSED
+
+    def __init__(self, field: str, construct: str, why: str, position: int | None = None) -> None:
+        where = f" (at character {position})" if position else ""
+        super().__init__(
+            f"{construct}{where}: {why}; change the query",
+            field=field,
+            construct=construct,
+            position=position or "",
+        )
+
+
 class PlanNotFoundError(NotFound):
     """No plan of this merchant has the id or slug."""
 

@@ -1,4 +1,4 @@
-"""The filters of a metric, between the contract and the model; what no event could pass is refused (EVT-5)."""
+"""A metric's filters and groups, between the contract and the model; what no event could pass is refused (EVT-5)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .model import FilterOperator, PropertyFilter
 MAX_FILTERS = 10
 MAX_FILTER_VALUES = 100
 MAX_VALUE_LENGTH = 500
+MAX_GROUP_BY = 3
 
 _OPERATORS = {
     FilterOperator.EQUALS: metric_pb2.FILTER_OPERATOR_EQUALS,
@@ -42,6 +43,17 @@ def filter_to_proto(one: PropertyFilter) -> metric_pb2.PropertyFilter:
     return metric_pb2.PropertyFilter(
         property=one.property, operator=_OPERATORS[one.operator], values=one.values
     )
+
+
+def group_by_from_proto(names: Sequence[str]) -> tuple[str, ...]:
+    """The group-by properties, in order; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        if len(names) > MAX_GROUP_BY:
+            fields.add("", f"must be at most {MAX_GROUP_BY}, not {len(names)}")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                fields.add(f"[{index}]", f"{name!r} is named twice")
+        return fields.read_each("", text(1, 64), names)
 
 
 def _filter_from_proto(one: metric_pb2.PropertyFilter) -> PropertyFilter:

@@ -66,6 +66,9 @@ class Aggregation(StrEnum):
     MIN = "min"
     LAST = "last"
     UNIQUE = "unique"
+    WEIGHTED_SUM = "weighted_sum"
+    # What a query makes of them (EVT-6); on the wire it is no aggregation.
+    SQL = "sql"
 
 
 class UniqueOf(StrEnum):
@@ -144,9 +147,20 @@ class Feature:
     archived_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SqlMetric:
+    """A query in place of an aggregation; `indexed` when its result is kept by customer and quarter-hour (EVT-6)."""
+
+    query: str
+    indexed: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """How events become a number; `property` is what is measured instead of an event's value, or told apart."""
+    """How events become a number; `property` is what is measured instead of an event's value, or told apart.
+
+    `group_by` names the properties whose values are kept apart as pricing dimensions.
+    """
 
     id: MetricId
     slug: str
@@ -156,6 +170,8 @@ class Metric:
     property: str | None
     unique_of: UniqueOf | None = None
     filters: tuple[PropertyFilter, ...] = ()
+    group_by: tuple[str, ...] = ()
+    sql: SqlMetric | None = None
     unit_name: str
     created_at: datetime
     archived_at: datetime | None = None

@@ -24,6 +24,7 @@ from .model import (
     PlanVersion,
     PlanVersionId,
     PlanVersionStatus,
+    SqlMetric,
     TrialTerms,
     UniqueOf,
 )
@@ -31,8 +32,8 @@ from .terms_json import filters_from_json, filters_to_json, value_from_json, val
 
 Position = tuple[datetime, str]
 
-_METRIC = """id, slug, name, aggregation, event_names, property, unique_of, filters, unit_name, created_at,
-             archived_at"""
+_METRIC = """id, slug, name, aggregation, event_names, property, unique_of, filters, group_by,
+             sql_query, sql_indexed, unit_name, created_at, archived_at"""
 _FEATURE = """id, slug, name, description, type, default_value, metric_id, created_at, disabled_at,
               archived_at"""
 _PLAN = """p.id, p.slug, p.name, p.description, p.is_enterprise_plan, p.publicly_visible, p.metadata,
@@ -49,8 +50,9 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
         await tx.execute(
             """
             INSERT INTO metric (merchant_id, id, slug, name, aggregation, event_names, property,
-                                unique_of, filters, unit_name, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                unique_of, filters, group_by, sql_query, sql_indexed, unit_name,
+                                created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             """,
             tx.merchant_id,
             metric.id,
@@ -61,6 +63,9 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
             metric.property,
             metric.unique_of,
             filters_to_json(metric.filters),
+            list(metric.group_by),
+            metric.sql.query if metric.sql else None,
+            metric.sql is not None and metric.sql.indexed,
             metric.unit_name,
             metric.created_at,
         )
@@ -305,6 +310,10 @@ def _metric_from_row(row: Mapping[str, Any]) -> Metric:
         property=row["property"],
         unique_of=UniqueOf(row["unique_of"]) if row["unique_of"] else None,
         filters=filters_from_json(row["filters"]),
+        group_by=tuple(row["group_by"]),
+        sql=SqlMetric(row["sql_query"], row["sql_indexed"])
+        if row["sql_query"] is not None
+        else None,
         unit_name=row["unit_name"],
         created_at=row["created_at"],
         archived_at=row["archived_at"],

@@ -15,7 +15,7 @@ from candela.catalog.v1 import (
 
 from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
 from candela_server.kernel import read_fields
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import (
     decimal,
@@ -32,7 +32,7 @@ from .create_plan import CreatePlan, NewTrial
 from .definition_wire import credit_definition_to_proto, new_credit_definition_from_proto
 from .granted_features import GrantedFeature
 from .members import member_named
-from .metric_filter_wire import filter_to_proto, filters_from_proto
+from .metric_filter_wire import filter_to_proto, filters_from_proto, group_by_from_proto
 from .model import (
     Aggregation,
     CreditDefinition,
@@ -49,6 +49,7 @@ from .model import (
 )
 from .price_wire import price_from_proto
 from .refs import ById, BySlug, Ref
+from .sql_metric_wire import new_sql_metric_from_proto, sql_to_proto
 
 MAX_METRICS = 50
 MAX_FEATURES = 200
@@ -70,6 +71,7 @@ _AGGREGATIONS = {
     Aggregation.MIN: metric_pb2.AGGREGATION_MIN,
     Aggregation.LAST: metric_pb2.AGGREGATION_LAST,
     Aggregation.UNIQUE: metric_pb2.AGGREGATION_UNIQUE,
+    Aggregation.WEIGHTED_SUM: metric_pb2.AGGREGATION_WEIGHTED_SUM,
 }
 _UNIQUE_OF = {
     UniqueOf.PROPERTY: metric_pb2.UNIQUE_OF_PROPERTY,
@@ -135,16 +137,8 @@ def feature_value_to_proto(value: FeatureValue) -> feature_pb2.FeatureValue:
 def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
     """The new metric; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
-        for name, set_, spec_ids in (
-            ("sql", new.HasField("sql"), "EVT-6"),
-            ("group_by", bool(new.group_by), "EVT-5"),
-            # Usage is read per customer, where different customers are always one.
-            ("unique_of", new.unique_of == metric_pb2.UNIQUE_OF_CUSTOMER, "EVT-5, EVT-12"),
-        ):
-            if set_:
-                raise Unserved(f"NewMetric.{name}", spec_ids, field=name)
-        if new.aggregation == metric_pb2.AGGREGATION_WEIGHTED_SUM:
-            raise Unserved("AGGREGATION_WEIGHTED_SUM", "EVT-5", field="aggregation")
+        if new.HasField("sql"):
+            return new_sql_metric_from_proto(fields, new)
         if len(new.event_names) > MAX_EVENT_NAMES:
             fields.add("event_names", f"must have at most {MAX_EVENT_NAMES} names")
         aggregation = fields.read("aggregation", member_named, _AGGREGATIONS, new.aggregation)
@@ -158,6 +152,7 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
             unit_name=fields.read("unit_name", text(0, 50), new.unit_name),
             unique_of=unique_of,
             filters=fields.read("filters", filters_from_proto, new.filters),
+            group_by=fields.read("group_by", group_by_from_proto, new.group_by),
         )
 
 
@@ -170,16 +165,15 @@ def _unique_of_from_proto(
             fields.add("unique_of", "must be absent: only UNIQUE metrics tell things apart")
         if new.property and aggregation is Aggregation.COUNT:
             fields.add("property", "must be empty: COUNT counts events, whatever they carry")
-        elif new.property and aggregation in _AGGREGATIONS:
-            raise Unserved("measuring a property, not the value,", "EVT-5", field="property")
         return None
-    if new.unique_of == metric_pb2.UNIQUE_OF_USER:
-        if new.property:
-            fields.add("property", "must be empty: it is users that are told apart")
-        return UniqueOf.USER
-    if not new.property:
+    told_apart = UniqueOf.PROPERTY
+    if new.unique_of:
+        told_apart = fields.read("unique_of", member_named, _UNIQUE_OF, new.unique_of)
+    if told_apart is UniqueOf.PROPERTY and not new.property:
         fields.add("property", "must name the property whose values are told apart")
-    return UniqueOf.PROPERTY
+    if told_apart in (UniqueOf.USER, UniqueOf.CUSTOMER) and new.property:
+        fields.add("property", f"must be empty: it is {told_apart}s that are told apart")
+    return told_apart
 
 
 def new_feature_from_proto(new: feature_pb2.NewFeature) -> NewFeature:
@@ -242,13 +236,15 @@ def metric_to_proto(metric: Metric) -> metric_pb2.Metric:
         id=metric.id,
         slug=metric.slug,
         name=metric.name,
-        aggregation=_AGGREGATIONS[metric.aggregation],
+        aggregation=_AGGREGATIONS.get(metric.aggregation, metric_pb2.AGGREGATION_UNSPECIFIED),
         event_names=metric.event_names,
         property=metric.property or "",
         unique_of=_UNIQUE_OF[metric.unique_of or UniqueOf.PROPERTY]
         if metric.aggregation is Aggregation.UNIQUE
         else metric_pb2.UNIQUE_OF_UNSPECIFIED,
         filters=[filter_to_proto(one) for one in metric.filters],
+        group_by=metric.group_by,
+        sql=sql_to_proto(metric.sql) if metric.sql else None,
         unit_name=metric.unit_name,
         created_at=timestamp_to_proto(metric.created_at),
         archived_at=optional_timestamp_to_proto(metric.archived_at),

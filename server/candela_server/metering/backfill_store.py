@@ -8,13 +8,13 @@ from typing import Any, Final, LiteralString
 
 from candela_server.kernel.interval import Interval
 from candela_server.storage import copy_binary
+from candela_server.storage.array_parameters import UuidArray
 from candela_server.storage.events import Connection
 from candela_server.storage.postgres import Row, Tx
 
 from .correction import Backfill, BackfillId, ChosenEvent
 from .correction_store import chosen_from_values
 from .event_statements import WritingStatements
-from .store import UuidArray
 
 _COLUMNS: Final[LiteralString] = """
     id, window_start_at, window_end_at, customer_id, replaces_existing, reason, event_count, created_at, closed_at,

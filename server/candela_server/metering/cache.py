@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b, sha1
 from importlib import resources
@@ -34,7 +34,7 @@ from candela_server.kernel.money import exact
 from candela_server.storage.redis import Redis
 
 from .model import UsageAsk
-from .rules.aggregation import adds_up, plain
+from .rules.aggregation import adds_up, carries_in, plain
 from .rules.bucket import to_microseconds
 
 Vector: TypeAlias = str
@@ -144,7 +144,7 @@ class CounterCache:
                 [
                     epoch,
                     _scope(ask.metric.id, ask.who.user_id or ""),
-                    to_microseconds(ask.window.start_at),
+                    _first_us(ask),
                     to_microseconds(ask.window.end_at),
                     "a" if adds_up(ask.metric) else "d",
                     counter_id(ask),
@@ -305,6 +305,13 @@ def customer_key(merchant_id: str, customer_id: str) -> str:
     """The hash of all of a customer's counters."""
     # The braces keep a customer's keys in one slot of a cluster.
     return f"candela:usage:{{{merchant_id}:{customer_id}}}"
+
+
+def _first_us(ask: UsageAsk) -> int:
+    """From which instant on an event changes the counter: from the beginning, where what was before is carried in."""
+    if carries_in(ask.metric):
+        return to_microseconds(datetime(1, 1, 1, tzinfo=UTC))
+    return to_microseconds(ask.window.start_at)
 
 
 def _scope(metric_id: str, user_id: str) -> str:

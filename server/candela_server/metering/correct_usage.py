@@ -1,7 +1,8 @@
 """What every correction does when its events are known: the fact, the rollups, and who must hear of it (EVT-4, EVT-7).
 
 In one transaction, in which no flush of the merchant can run: the touched quarter-hours of every metric that reads the
-events, of the customer and of the users, are made anew from the events that count. So no aggregation needs an inverse,
+events, of the customer and of the users, are made anew from the events that count, or marked where the metric is an
+indexed query, which is measured anew when somebody asks. So no aggregation needs an inverse,
 and what races with a correction is either in what it reads, or added to what it leaves behind.
 """
 
@@ -18,12 +19,13 @@ from candela_server.kernel.ids import new_id
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 
-from . import correction_store, recount_store, store
+from . import correction_store, recount_store, sql_store, store
 from .correction import BackfillId, ChosenEvent, Correction, CorrectionKind
 from .event_statements import as_events
 from .read_counters import Counters
-from .rules.correction import span_of, touched_buckets, touched_scopes
+from .rules.correction import changed_span, touched_buckets, touched_scopes
 from .rules.metric_reading import event_sql, is_rolled_up
+from .rules.sql_metric_marks import is_indexed
 
 _MAX_TOLD: Final = 100
 """Customers that are told of one by one; beyond, all of the merchant's are."""
@@ -70,7 +72,7 @@ async def correct_usage(
         return None
     metrics = await catalog.list_metrics(tx)
     spans = [
-        (customer_id, metric.id, span_of(buckets))
+        (customer_id, metric.id, changed_span(metric, buckets))
         for metric in metrics
         for customer_id, buckets in touched_buckets(metric, touched).items()
     ]
@@ -78,11 +80,18 @@ async def correct_usage(
     async with as_events(tx) as statements:
         for metric in metrics:
             scopes = touched_scopes(metric, touched)
+            if scopes and is_indexed(metric):
+                await sql_store.mark_touched_buckets(statements, metric.id, scopes)
             if not scopes or not is_rolled_up(metric):
                 continue
             reading = event_sql(metric)
-            await recount_store.recount_rollups(statements, metric.id, scopes, reading)
-            if metric.aggregation is Aggregation.UNIQUE:
+            if metric.group_by:
+                await recount_store.add_groups(statements, metric.id, scopes, reading)
+            distinct = metric.aggregation is Aggregation.UNIQUE
+            await recount_store.recount_rollups(
+                statements, metric.id, scopes, reading, distinct=distinct
+            )
+            if distinct:
                 await recount_store.recount_distinct_values(statements, metric.id, scopes, reading)
         number = await correction_store.register_correction(statements, correction.corrected_at)
     customer_ids = frozenset(event.customer_id for event in touched)

@@ -8,6 +8,7 @@ however many events they sent. All run as candela_events, so all name merchant_i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, LiteralString
 
@@ -16,18 +17,28 @@ from candela_server.storage.events import Connection
 
 from .model import Tally
 from .rules.metric_reading import EventSql
+from .weight_store import MICROSECONDS_HELD
 
 
 async def read_rollups(
-    connection: Connection, merchant_id: str, metric_id: str, spans: Sequence[Interval]
+    connection: Connection,
+    merchant_id: str,
+    metric_id: str,
+    spans: Sequence[Interval],
+    until: Sequence[datetime],
 ) -> list[Tally]:
-    """What the rollups of each span add up to over all customers; spans are whole quarter-hours, ascending."""
+    """What the rollups of each span add up to over all customers, held until an instant of its own.
+
+    Spans are whole quarter-hours, ascending.
+    """
+    held = MICROSECONDS_HELD.format(until=_UNTIL, since="kept.bucket_at")
     cursor = await connection.execute(
         f"""
-        {_CUSTOMERS.format(table="usage_rollup")}
+        {CUSTOMERS.format(table="usage_rollup")}
         SELECT numbered.number, sum(event_count), sum(value_sum), min(value_min), max(value_max), max(last_at),
                (array_agg(uuid_send(last_key) ORDER BY last_at DESC, last_key DESC))[1],
-               (array_agg(last_value ORDER BY last_at DESC, last_key DESC))[1]
+               (array_agg(last_value ORDER BY last_at DESC, last_key DESC))[1],
+               sum(value_sum * {held} - value_time)
         FROM whose
         JOIN usage_rollup AS kept
           ON kept.merchant_id = %(merchant_id)s AND kept.customer_id = whose.customer_id
@@ -36,26 +47,38 @@ async def read_rollups(
         {_NUMBERED.format(instant="kept.bucket_at", prefix="")}
         GROUP BY numbered.number
         """,
-        {"merchant_id": merchant_id, "metric_id": metric_id, **_spans(spans)},
+        {
+            "merchant_id": merchant_id,
+            "metric_id": metric_id,
+            "until": list(until),
+            **_spans(spans),
+        },
     )
     return _tallies(await cursor.fetchall(), len(spans))
 
 
 async def read_events(
-    connection: Connection, merchant_id: str, spans: Sequence[Interval], reading: EventSql
+    connection: Connection,
+    merchant_id: str,
+    spans: Sequence[Interval],
+    until: Sequence[datetime],
+    reading: EventSql,
 ) -> list[Tally]:
-    """What the raw events of each span add up to over all customers; spans ascending."""
+    """The same of the raw events of each span; spans ascending."""
+    held = MICROSECONDS_HELD.format(until=_UNTIL, since="event.happened_at")
     cursor = await connection.execute(
         f"""
-        SELECT numbered.number, count(*), sum(value), min(value), max(value), max(happened_at),
+        SELECT numbered.number, count(*), sum({reading.value}), min({reading.value}), max({reading.value}),
+               max(happened_at),
                (array_agg(uuid_send(key_hash) ORDER BY happened_at DESC, key_hash DESC))[1],
-               (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
+               (array_agg({reading.value} ORDER BY happened_at DESC, key_hash DESC))[1],
+               sum({reading.value} * {held})
         FROM {_EVENTS.format(prefix="")}
         {_NUMBERED.format(instant="event.happened_at", prefix="")}
         WHERE {reading.condition}
         GROUP BY numbered.number
         """,
-        {"merchant_id": merchant_id, **_reading(reading), **_spans(spans)},
+        {"merchant_id": merchant_id, "until": list(until), **_reading(reading), **_spans(spans)},
     )
     return _tallies(await cursor.fetchall(), len(spans))
 
@@ -74,7 +97,7 @@ async def count_distinct(
     cut = [(number, edge) for number, some in enumerate(edges) for edge in some]
     cursor = await connection.execute(
         f"""
-        {_CUSTOMERS.format(table="usage_distinct")}, seen AS (
+        {CUSTOMERS.format(table="usage_distinct")}, seen AS (
             SELECT (%(whole_numbers)s::integer[])[numbered.number] AS number, kept.value
             FROM whose
             JOIN usage_distinct AS kept
@@ -105,7 +128,7 @@ async def count_distinct(
 
 
 # Each step is one walk down the index to the next customer, instead of through all rows of this one.
-_CUSTOMERS: LiteralString = """
+CUSTOMERS: LiteralString = """
     WITH RECURSIVE whose (customer_id) AS (
         (SELECT customer_id FROM {table} WHERE merchant_id = %(merchant_id)s ORDER BY customer_id LIMIT 1)
         UNION ALL
@@ -121,6 +144,8 @@ _NUMBERED: LiteralString = """
     JOIN LATERAL (SELECT width_bucket({instant}, %({prefix}starts)s::timestamptz[]) AS number) AS numbered
       ON {instant} < (%({prefix}ends)s::timestamptz[])[numbered.number]
 """
+
+_UNTIL: LiteralString = "(%(until)s::timestamptz[])[numbered.number]"
 
 _EVENTS: LiteralString = """
     (SELECT * FROM counted_event AS event
@@ -145,10 +170,10 @@ def _reading(reading: EventSql) -> dict[str, Any]:
 
 def _tallies(rows: Sequence[Sequence[Any]], count: int) -> list[Tally]:
     by_number = {row[0]: row for row in rows}
-    nothing = (0, 0, Decimal(0), None, None, None, None, None)
+    nothing = (0, 0, Decimal(0), None, None, None, None, None, Decimal(0))
     tallies = []
     for number in range(1, count + 1):
-        _, events, total, least, most, last_at, last_key, last_value = by_number.get(
+        _, events, total, least, most, last_at, last_key, last_value, held = by_number.get(
             number, nothing
         )
         tallies.append(
@@ -161,6 +186,7 @@ def _tallies(rows: Sequence[Sequence[Any]], count: int) -> list[Tally]:
                 last_key=bytes(last_key) if last_key is not None else b"",
                 last_value=last_value,
                 distinct_count=0,
+                held=Decimal(held),
             )
         )
     return tallies

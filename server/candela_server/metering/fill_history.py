@@ -3,7 +3,8 @@
 Each step is a transaction in which no flush of the merchant runs: it makes the rollups of some quarter-hours anew from
 all of their events and notes how far it has come. So nothing is missing and nothing counts twice, whatever is flushed
 meanwhile, and whoever is killed goes on where the last step ended. Until it has ended, usage of what was not read yet
-comes from the events themselves (rules/filled.py): the same number, at a higher cost.
+comes from the events themselves (rules/filled.py): the same number, at a higher cost. Of an indexed SQL metric, a step
+marks the quarter-hours that have events; they are measured when somebody asks (measure_sql.py).
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import fill_progress_store, fill_step_store, store
+from . import fill_progress_store, fill_step_store, group_store, sql_store, store
 from .metric_fill import UNREAD_FROM, FillId, FillStatus, MetricFill
 from .read_counters import Counters
-from .rules.bucket import BUCKET
-from .rules.filled import bucket_start, step_start
-from .rules.metric_reading import EventSql, event_sql, is_rolled_up
+from .rules.bucket import BUCKET, bucket_start
+from .rules.filled import step_start
+from .rules.metric_reading import EventSql, event_sql, reads_history
 
 log = structlog.get_logger()
 
@@ -79,7 +80,7 @@ async def _start_missing_fills(
     """
     async with db.reading(merchant_id) as tx:
         metrics: dict[str, Metric] = {
-            one.id: one for one in await catalog.list_metrics(tx) if is_rolled_up(one)
+            one.id: one for one in await catalog.list_metrics(tx) if reads_history(one)
         }
         filled = await store.list_filled_metrics(tx)
         known = filled | (await fill_progress_store.list_fill_statuses(tx)).keys()
@@ -180,7 +181,24 @@ async def _read_back(
     )
     start_at = max(step_start(crowded_at, fill.filled_from_at, window.start_at), window.start_at)
     span = Interval(start_at, fill.filled_from_at)
+    read_count = fill.read_count + await _fill_span(connection, merchant_id, metric, reading, span)
+    return replace(
+        fill,
+        filled_from_at=start_at,
+        read_count=read_count,
+        estimated_count=max(fill.estimated_count, read_count),
+    )
+
+
+async def _fill_span(
+    connection: Connection, merchant_id: str, metric: Metric, reading: EventSql, span: Interval
+) -> int:
+    """Makes what the metric keeps of a span of whole quarter-hours; answers of how many events."""
+    if metric.sql is not None:
+        return await sql_store.mark_history(connection, merchant_id, metric.id, reading, span)
     distinct = metric.aggregation is Aggregation.UNIQUE
+    if metric.group_by:
+        await group_store.add_groups_of_events(connection, merchant_id, metric.id, reading, span)
     read_count = await fill_step_store.fill_rollups(
         connection, merchant_id, metric.id, reading, span, distinct=distinct
     )
@@ -188,13 +206,7 @@ async def _read_back(
         await fill_step_store.fill_distinct_values(
             connection, merchant_id, metric.id, reading, span
         )
-    read_count += fill.read_count
-    return replace(
-        fill,
-        filled_from_at=start_at,
-        read_count=read_count,
-        estimated_count=max(fill.estimated_count, read_count),
-    )
+    return read_count
 
 
 async def _fail(

@@ -12,7 +12,9 @@ from typing import Any, LiteralString
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection
 
+from .group_store import dimensions_of
 from .rules.metric_reading import EventSql
+from .weight_store import MICROSECONDS_INTO_BUCKET
 
 
 async def find_event_span(
@@ -76,26 +78,35 @@ async def fill_rollups(
 ) -> int:
     """Makes a metric's rollups of a span of whole quarter-hours anew from its events; answers how many events.
 
+    Its groups must have their places (`group_store.add_groups_of_events`).
     A metric that tells values apart reads no event without one. What flushes added there meanwhile is written over: it
     is in the events, too.
     """
     has_value: LiteralString = f"AND ({reading.distinct}) IS NOT NULL" if distinct else ""
+    value_time: LiteralString = (
+        f"sum(measured * {MICROSECONDS_INTO_BUCKET})" if reading.weighs_time else "0"
+    )
     cursor = await connection.execute(
         f"""
         WITH made AS (
             INSERT INTO usage_rollup
                 (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-                 event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-            SELECT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
-                   date_bin('15 minutes', happened_at, 'epoch'),
-                   count(*), sum(value), min(value), max(value), max(happened_at),
+                 event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
+            SELECT %(merchant_id)s, customer_id, %(metric_id)s, user_id, dimension, bucket_at,
+                   count(*), sum(measured), min(measured), max(measured), max(happened_at),
                    (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
-                   (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1]
-            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-            WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
-              AND happened_at >= %(start_at)s AND happened_at < %(end_at)s
-              AND whose.user_id IS NOT NULL AND {reading.condition} {has_value}
-            GROUP BY event.customer_id, whose.user_id, date_bin('15 minutes', happened_at, 'epoch')
+                   (array_agg(measured ORDER BY happened_at DESC, key_hash DESC))[1], {value_time}
+            FROM (
+                SELECT event.customer_id, whose.user_id, grouped.dimension, happened_at, key_hash,
+                       date_bin('15 minutes', happened_at, 'epoch') AS bucket_at, {reading.value} AS measured
+                FROM counted_event AS event
+                CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+                CROSS JOIN LATERAL {dimensions_of(reading)}
+                WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
+                  AND happened_at >= %(start_at)s AND happened_at < %(end_at)s
+                  AND whose.user_id IS NOT NULL AND {reading.condition} {has_value}
+            ) AS read
+            GROUP BY customer_id, user_id, dimension, bucket_at
             ON CONFLICT (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at) DO UPDATE SET
                 event_count = excluded.event_count,
                 value_sum = excluded.value_sum,
@@ -103,10 +114,11 @@ async def fill_rollups(
                 value_max = excluded.value_max,
                 last_at = excluded.last_at,
                 last_key = excluded.last_key,
-                last_value = excluded.last_value
-            RETURNING user_id, event_count
+                last_value = excluded.last_value,
+                value_time = excluded.value_time
+            RETURNING user_id, dimension, event_count
         )
-        SELECT coalesce(sum(event_count) FILTER (WHERE user_id = ''), 0) FROM made
+        SELECT coalesce(sum(event_count) FILTER (WHERE user_id = '' AND dimension = ''), 0) FROM made
         """,
         {
             **_parameters(merchant_id, metric_id, reading),
@@ -127,9 +139,11 @@ async def fill_distinct_values(
         f"""
         INSERT INTO usage_distinct
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT DISTINCT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, '',
+        SELECT DISTINCT %(merchant_id)s, event.customer_id, %(metric_id)s, whose.user_id, grouped.dimension,
                date_bin('15 minutes', happened_at, 'epoch'), {reading.distinct}
-        FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+        FROM counted_event AS event
+        CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+        CROSS JOIN LATERAL {dimensions_of(reading)}
         WHERE merchant_id = %(merchant_id)s AND name = ANY(%(event_names)s)
           AND happened_at >= %(start_at)s AND happened_at < %(end_at)s
           AND whose.user_id IS NOT NULL AND {reading.condition} AND ({reading.distinct}) IS NOT NULL

@@ -20,10 +20,11 @@ from candela_server.merchant.model import UnknownEventPolicy, UnmatchedNamePolic
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import rejected_event_store, store
+from . import key_store, rejected_event_store
+from .address_events import check_unaddressed
 from .directory import Book, Directory
 from .model import Outcome, Rejection
-from .prepare_events import Prepared, check_unaddressed
+from .prepared_event import Prepared
 from .rejected_event import KEPT_FOR, MAX_KEPT, NewLetter
 from .rules.dedupe import oldest_month
 
@@ -142,7 +143,7 @@ class Strangers:
         """What counts already is no stranger; the rest is kept apart once per key."""
         oldest = oldest_month(self._clock.now(), book.dedupe_window)
         async with self._events.reader() as connection:
-            counted = await store.get_payload_hashes(
+            counted = await key_store.get_payload_hashes(
                 connection, [one.key_hash for one in strangers], oldest
             )
         waiting: list[_Stranger] = []

@@ -15,15 +15,16 @@ from typing import Final
 from candela_server.catalog.model import Metric
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
-from candela_server.storage.events import EventStore
+from candela_server.storage.events import Connection, EventStore
 
 from . import usage_store
 from .model import UsageAsk, UsageOf
 from .query_usage import tally_asks
-from .rules.aggregation import measured
+from .rules.aggregation import carries_in, measured
 from .rules.bucket import Split
 from .rules.metric_reading import event_sql
 from .usage_store import Part
+from .weigh_usage import BEGINNING, NOTHING, before, carry_on
 
 MAX_EVENTS: Final = 1_000_000
 """Events that one answer may go through: some seconds."""
@@ -51,26 +52,65 @@ async def measure_events(
     who: UsageOf,
     windows: Sequence[Interval],
 ) -> tuple[list[Decimal], int]:
-    """The usage in each of these windows, and how many events it was made of. Raises TooManyEventsError."""
+    """The usage in each of these windows, which follow each other, and how many events it was made of.
+
+    Raises TooManyEventsError.
+    """
     reading = event_sql(metric)
     asks = [UsageAsk(metric=metric, who=who, window=window) for window in windows]
     parts = [
         Part(who.customer_id, metric.id, who.user_id or "", window.start_at, window.end_at)
         for window in windows
     ]
+    weighs_time = carries_in(metric)
+    earliest_at = BEGINNING if weighs_time else windows[0].start_at
     async with store.reader() as connection:
-        found = await usage_store.count_events(
+        await _count_named(
             connection,
             merchant_id,
-            who.customer_id,
-            reading.event_names,
-            Interval(windows[0].start_at, windows[-1].end_at),
-            limit=MAX_EVENTS + 1,
+            metric,
+            who,
+            Interval(earliest_at, windows[-1].end_at),
         )
-        if found > MAX_EVENTS:
-            raise TooManyEventsError
         tallies = await tally_asks(
-            connection, merchant_id, asks, [Split(None, (window,)) for window in windows]
+            connection,
+            merchant_id,
+            asks,
+            [Split(None, (window,)) for window in windows],
+            # The windows follow each other: only the first carries what was there before.
+            [
+                Split(None, (before(window),)) if weighs_time and not number else NOTHING
+                for number, window in enumerate(windows)
+            ],
         )
+        if weighs_time:
+            tallies = carry_on(tallies)
         read = await usage_store.read_events(connection, merchant_id, parts, reading, last=False)
-    return [measured(metric, tally) for tally in tallies], sum(one.count for one in read)
+    values = [
+        measured(metric, tally, window) for tally, window in zip(tallies, windows, strict=True)
+    ]
+    return values, sum(one.count for one in read)
+
+
+async def count_named_events(
+    store: EventStore, merchant_id: str, metric: Metric, who: UsageOf, window: Interval
+) -> int:
+    """How many events of the names that a metric reads lie in a window. Raises TooManyEventsError."""
+    async with store.reader() as connection:
+        return await _count_named(connection, merchant_id, metric, who, window)
+
+
+async def _count_named(
+    connection: Connection, merchant_id: str, metric: Metric, who: UsageOf, window: Interval
+) -> int:
+    found = await usage_store.count_events(
+        connection,
+        merchant_id,
+        who.customer_id,
+        metric.event_names,
+        window,
+        limit=MAX_EVENTS + 1,
+    )
+    if found > MAX_EVENTS:
+        raise TooManyEventsError
+    return found

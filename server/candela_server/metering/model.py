@@ -74,11 +74,26 @@ class UsageAsk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SqlScope:
+    """All events that a metric's query may see (EVT-6). `user_id` "" is the whole customer."""
+
+    merchant_id: str
+    customer_id: str
+    user_id: str
+    window: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageBucket:
-    """The usage of one part of a queried window (EVT-8)."""
+    """The usage of one part of a queried window (EVT-8).
+
+    In a grouped answer `group` names the values of the metric's group-by properties; the overflow group has none.
+    """
 
     window: Interval
     value: Decimal
+    group: tuple[str, ...] | None = None
+    overflow: bool = False
 
 
 class BucketSize(IntEnum):
@@ -97,7 +112,8 @@ class Tally:
 
     `last_value` is that of the latest event; events of the same microsecond are ordered by the hash of their key,
     so that the answer does not depend on the order of arrival. `distinct_count` is 0 unless the metric counts
-    distinct values.
+    distinct values. For weighted sums alone, `held` is the sum of each value times the microseconds from its event to
+    the window's end, and `carried` the sum of the values from before the window.
     """
 
     count: int
@@ -108,6 +124,8 @@ class Tally:
     last_key: bytes
     last_value: Decimal | None
     distinct_count: int
+    held: Decimal = Decimal(0)
+    carried: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +145,19 @@ class MeasuredUsage:
     metric: Metric
     value: Decimal
     fill_status: FillStatus
+
+
+class MetricNotGroupedError(InvalidInput):
+    """Groups were asked of a metric that keeps none apart (EVT-5)."""
+
+    reason = Reason.INVALID_FIELD
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(
+            f"{slug!r} has no group-by property; ask without groups, or make a metric with group_by",
+            field="grouped",
+            metric=slug,
+        )
 
 
 class BatchTooLargeError(InvalidInput):

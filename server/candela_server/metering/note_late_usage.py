@@ -10,17 +10,24 @@ change is in corrected_usage already, and is asked for together with the days (E
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from candela_server.catalog import read as catalog
+from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.postgres import Tx
 
 from . import late_usage_store
 from .model import KnownSpan
+from .rules.aggregation import carries_in
 from .rules.bucket import from_microseconds, to_microseconds
 from .rules.folding import WHOLE_CUSTOMER, Folded
+from .rules.metric_reading import Readings
+from .rules.sql_metric_marks import MarkedEvent
+from .weigh_usage import BEGINNING
 
 LATE_AFTER: Final = timedelta(minutes=10)
 """Longer than any flush takes: what a bill did not see yet when it was made comes later than this, or is noted."""
@@ -30,15 +37,26 @@ KEPT_FOR: Final = timedelta(days=500)
 
 
 async def note_late_usage(
-    connection: Connection, folded: Mapping[str, Folded], now: datetime
+    connection: Connection,
+    folded: Mapping[str, Folded],
+    events: Mapping[str, Iterable[MarkedEvent]],
+    readings: Mapping[str, Readings],
+    now: datetime,
 ) -> None:
-    """Notes the days of late events in the transaction that stores them."""
+    """Notes the days of late events in the transaction that stores them.
+
+    By merchant: what they add up to, and for metrics that are queries the events themselves.
+    """
     bound_us = to_microseconds(now - LATE_AFTER)
     late = {
         (merchant_id, customer_id, metric_id, from_microseconds(share.first_us).date())
         for merchant_id, one in folded.items()
         for (customer_id, metric_id, user_id, _), share in one.shares.items()
         if share.first_us < bound_us and user_id == WHOLE_CUSTOMER
+    } | {
+        (merchant_id, customer_id, metric_id, from_microseconds(happened_us).date())
+        for merchant_id, some in events.items()
+        for customer_id, metric_id, happened_us in readings[merchant_id].sql.late(some, bound_us)
     }
     if late:
         await late_usage_store.note_days(connection, sorted(late), now)
@@ -53,10 +71,21 @@ async def customers_to_look_at(tx: Tx, customer_ids: Sequence[str]) -> set[str]:
 async def spans_changed(tx: Tx, spans: Sequence[KnownSpan]) -> list[bool]:
     """Of each span, whether its usage may have changed late, or was corrected, since somebody knew it.
 
-    Of late events whole days of UTC are looked at."""
+    Of late events whole days of UTC are looked at, and of metrics that carry what was before into a span all days
+    before it."""
     if not spans:
         return []
-    return await late_usage_store.list_changed(tx, spans, before_seen=LATE_AFTER)
+    carrying = {one.id for one in await catalog.list_metrics(tx) if carries_in(one)}
+    return await late_usage_store.list_changed(
+        tx,
+        [
+            replace(span, window=Interval(BEGINNING, span.window.end_at))
+            if span.metric_id in carrying
+            else span
+            for span in spans
+        ],
+        before_seen=LATE_AFTER,
+    )
 
 
 async def forget_late_usage(events: EventStore, now: datetime) -> None:

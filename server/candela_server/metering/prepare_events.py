@@ -8,30 +8,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 from struct import Struct
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import Reason
-from candela_server.merchant.model import TestClockId
 from candela_server.storage import copy_binary
 
-from .directory import Book, Directory, KnownCustomer, KnownUser, Wanted
+from .address_events import (
+    Batch,
+    NobodyError,
+    RefusedError,
+    UnknownError,
+    customer_of,
+    outside,
+    user_of,
+)
+from .directory import Directory, Wanted
 from .model import Rejection
+from .prepared_event import Prepared, PreparedEvent
 from .rules.bucket import to_microseconds
 from .rules.event_value import (
     EventFieldError,
     Properties,
     check_key,
     check_name,
-    check_reference,
     parse_properties,
     parse_value,
 )
-from .rules.lateness import Bounds, bounds
+from .rules.lateness import Bounds
 
 _SLICE: Final = 500
 """Events prepared before other calls get their turn: about 2 ms."""
@@ -42,60 +49,8 @@ _MAX_KEPT: Final = 20_000
 _MAX_KEPT_BYTES: Final = 256
 """Longer properties hardly repeat and are not kept."""
 
-_FIELDS: Final = copy_binary.field_count(10)
 _payload_hash = Struct(">q").unpack
 _NO_PROPERTIES: Final[Properties] = {}
-
-
-class PreparedEvent(NamedTuple):
-    """An event that only its key can still refuse."""
-
-    key_hash: bytes
-    payload_hash: int
-    row: bytes
-    customer_id: str
-    user_id: str
-    name: str
-    happened_us: int
-    value: Decimal
-    properties: Properties
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A batch after preparation: one event or rejection per index, and what was read of the time.
-
-    `nobody` are the rejected events whose customer or user is unknown, which a merchant may want kept (EVT-11).
-    """
-
-    events: list[PreparedEvent | None]
-    rejections: list[Rejection]
-    now_us: int
-    nobody: list[int]
-
-    def take(self, index: int) -> PreparedEvent:
-        """Takes an event out, which then is not counted."""
-        event = self.events[index]
-        assert event is not None, "only what is in can be taken out"
-        self.events[index] = None
-        return event
-
-
-class _RefusedError(Exception):
-    """One event is refused."""
-
-    def __init__(self, reason: Reason, field: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.field = field
-
-
-class _NobodyError(_RefusedError):
-    """One event is refused because its customer or user is unknown; a merchant may want such events kept."""
-
-
-class _UnknownError(Exception):
-    """One event names what the book does not hold; the wanted list has been told."""
 
 
 class Preparer:
@@ -124,7 +79,7 @@ class Preparer:
         book = await self._directory.book(merchant_id)
         now_us = to_microseconds(self._clock.now())
         wanted = Wanted()
-        batch = _Batch(book, now_us, wanted, within)
+        batch = Batch(book, now_us, wanted, within)
         nobody: list[int] = []
         prepared: list[PreparedEvent | None] = [None] * len(events)
         rejections: list[Rejection] = []
@@ -136,12 +91,12 @@ class Preparer:
                 batch.receive(came_us[index])
             try:
                 prepared[index] = self._prepare(batch, event)
-            except _UnknownError:
+            except UnknownError:
                 unknown.append(index)
-            except _NobodyError as error:
+            except NobodyError as error:
                 nobody.append(index)
                 rejections.append(Rejection(index, error.reason, error.field, str(error)))
-            except _RefusedError as error:
+            except RefusedError as error:
                 rejections.append(Rejection(index, error.reason, error.field, str(error)))
             except EventFieldError as error:
                 rejections.append(Rejection(index, Reason.INVALID_FIELD, error.field, str(error)))
@@ -154,7 +109,7 @@ class Preparer:
 
     async def _prepare_unknown(
         self,
-        batch: _Batch,
+        batch: Batch,
         events: Sequence[Any],
         came_us: Sequence[int] | None,
         unknown: Sequence[int],
@@ -173,12 +128,12 @@ class Preparer:
                     batch.receive(came_us[index])
                 try:
                     prepared[index] = self._prepare(batch, events[index])
-                except _UnknownError:
+                except UnknownError:
                     still.append(index)
-                except _NobodyError as error:
+                except NobodyError as error:
                     nobody.append(index)
                     rejections.append(Rejection(index, error.reason, error.field, str(error)))
-                except _RefusedError as error:
+                except RefusedError as error:
                     rejections.append(Rejection(index, error.reason, error.field, str(error)))
                 except EventFieldError as error:
                     rejections.append(
@@ -188,7 +143,7 @@ class Preparer:
             if not unknown:
                 return
 
-    def _prepare(self, batch: _Batch, event: Any) -> PreparedEvent:
+    def _prepare(self, batch: Batch, event: Any) -> PreparedEvent:
         key: str = event.idempotency_key
         key_bytes = key.encode()
         key_size = len(key_bytes)
@@ -203,8 +158,8 @@ class Preparer:
         name_field = self._names.get(name)
         if name_field is None:
             name_field = self._learn_name(name)
-        user = _user(batch, event)
-        customer = _customer(batch, event, user)
+        user = user_of(batch, event)
+        customer = customer_of(batch, event, user)
         bounds_us, now_us = batch.time_of(customer)
 
         text: str = event.value
@@ -223,7 +178,7 @@ class Preparer:
                 raise EventFieldError("timestamp", f"{nanos} nanoseconds are not within a second")
             happened_us = sent.seconds * 1_000_000 + nanos // 1000
             if not bounds_us.earliest_us <= happened_us <= bounds_us.latest_us:
-                raise _outside(happened_us, bounds_us)
+                raise outside(happened_us, bounds_us)
             stamp = b"%d" % happened_us
         else:
             # Not part of what a repetition must equal: it would be received at another instant.
@@ -299,179 +254,6 @@ class Preparer:
             _make_room(self._properties)
             self._properties[encoded] = learned
         return learned
-
-
-class _Batch:
-    """What is the same for all events of one batch."""
-
-    __slots__ = (
-        "_bounds",
-        "_within",
-        "book",
-        "clocks",
-        "key_prefix",
-        "looked_up",
-        "now_us",
-        "received_field",
-        "row_start",
-        "wanted",
-    )
-
-    def __init__(self, book: Book, now_us: int, wanted: Wanted, within: Bounds | None) -> None:
-        self._within = within
-        self.book = book
-        self.now_us = now_us
-        self.wanted = wanted
-        self.looked_up = False
-        self.clocks: dict[TestClockId, int] = {}
-        self.key_prefix = book.merchant_id.encode() + b"\x00"
-        self.row_start = _FIELDS + copy_binary.text_field(book.merchant_id)
-        self.received_field = copy_binary.timestamp_field(now_us)
-        self._bounds: dict[TestClockId | None, tuple[Bounds, int]] = {
-            None: (self._bounds_at(now_us), now_us)
-        }
-
-    def receive(self, came_us: int) -> None:
-        """From now on, customers on the server's clock are as late as if it were `came_us`: for replays."""
-        self._bounds[None] = (bounds(came_us, self.book.lateness), came_us)
-
-    def time_of(self, customer: KnownCustomer) -> tuple[Bounds, int]:
-        """What the customer's own clock accepts, and its present (OPS-2)."""
-        clock_id = customer.test_clock_id
-        found = self._bounds.get(clock_id)
-        if found is not None:
-            return found
-        assert clock_id is not None
-        # A test clock is read anew for every batch: one that has just been moved must not refuse what is new.
-        clock_us = self.clocks.get(clock_id)
-        if clock_us is None:
-            self.wanted.test_clock_ids.add(clock_id)
-            raise _UnknownError
-        found = self._bounds[clock_id] = (self._bounds_at(clock_us), clock_us)
-        return found
-
-    def _bounds_at(self, clock_us: int) -> Bounds:
-        ordinary = bounds(clock_us, self.book.lateness)
-        if self._within is None:
-            return ordinary
-        return Bounds(self._within.earliest_us, min(self._within.latest_us, ordinary.latest_us))
-
-
-def _user(batch: _Batch, event: Any) -> KnownUser | None:
-    user_id: str = event.user_id
-    if user_id:
-        user = batch.book.users.get(user_id)
-        if user is None:
-            if batch.looked_up or not user_id.startswith("usr_") or "\x00" in user_id:
-                raise _NobodyError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
-            batch.wanted.user_ids.add(user_id)
-            raise _UnknownError
-    else:
-        external_id: str = event.external_user_id
-        if not external_id:
-            return None
-        user = batch.book.external_users.get(external_id)
-        if user is None:
-            # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole batch.
-            if batch.looked_up or "\x00" in external_id:
-                raise _NobodyError(
-                    Reason.USER_NOT_FOUND,
-                    "external_user_id",
-                    f"no user has the external id {external_id!r}; create the user first",
-                )
-            batch.wanted.external_user_ids.add(external_id)
-            raise _UnknownError
-    if user.archived:
-        raise _RefusedError(Reason.USER_NOT_FOUND, "user_id", f"user {user.id} is archived")
-    return user
-
-
-def _customer(batch: _Batch, event: Any, user: KnownUser | None) -> KnownCustomer:
-    customer_id: str = event.customer_id
-    if customer_id:
-        customer = batch.book.customers.get(customer_id)
-        if customer is None:
-            if batch.looked_up or not customer_id.startswith("cus_") or "\x00" in customer_id:
-                raise _NobodyError(
-                    Reason.CUSTOMER_NOT_FOUND,
-                    "customer_id",
-                    f"no customer {customer_id!r}; check the id, and whether it is an external id",
-                )
-            batch.wanted.customer_ids.add(customer_id)
-            raise _UnknownError
-    else:
-        external_id: str = event.external_customer_id
-        if external_id:
-            customer = batch.book.external_customers.get(external_id)
-            if customer is None:
-                if batch.looked_up or "\x00" in external_id:
-                    raise _NobodyError(
-                        Reason.CUSTOMER_NOT_FOUND,
-                        "external_customer_id",
-                        f"no customer has the external id {external_id!r}; create the customer first",
-                    )
-                batch.wanted.external_customer_ids.add(external_id)
-                raise _UnknownError
-        elif user is not None:
-            customer = user.customer
-        else:
-            raise EventFieldError("customer", "neither a customer nor a user is named")
-    if user is not None and user.customer.id != customer.id:
-        raise _RefusedError(
-            Reason.USER_NOT_FOUND,
-            "user_id",
-            f"user {user.id} does not act for {customer.id}",
-        )
-    if customer.archived:
-        raise _RefusedError(
-            Reason.CUSTOMER_ARCHIVED,
-            "customer_id",
-            f"customer {customer.id} is archived",
-        )
-    return customer
-
-
-def _outside(happened_us: int, allowed: Bounds) -> _RefusedError:
-    if happened_us > allowed.latest_us:
-        return _RefusedError(
-            Reason.EVENT_TOO_EARLY,
-            "timestamp",
-            "the timestamp lies more than 5 minutes ahead of the customer's clock; correct the sender's clock",
-        )
-    return _RefusedError(
-        Reason.EVENT_TOO_LATE,
-        "timestamp",
-        "the timestamp lies further back than late events are accepted; use a backfill",
-    )
-
-
-def check_unaddressed(event: Any, index: int, book: Book, now_us: int) -> Rejection | None:
-    """What else is wrong with an event whose customer or user is unknown, by the server's clock; None when nothing is.
-
-    What could never be counted is refused now and not kept for a replay. Its key and name are right already.
-    """
-    try:
-        for field in ("customer_id", "external_customer_id", "user_id", "external_user_id"):
-            check_reference(field, getattr(event, field))
-        if event.HasField("value"):
-            parse_value(event.value)
-        if event.HasField("timestamp"):
-            sent = event.timestamp
-            if not 0 <= sent.nanos < 1_000_000_000:
-                raise EventFieldError(
-                    "timestamp", f"{sent.nanos} nanoseconds are not within a second"
-                )
-            happened_us = sent.seconds * 1_000_000 + sent.nanos // 1000
-            allowed = bounds(now_us, book.lateness)
-            if not allowed.earliest_us <= happened_us <= allowed.latest_us:
-                raise _outside(happened_us, allowed)
-        if event.properties_json:
-            parse_properties(event.properties_json)
-    except _RefusedError as error:
-        return Rejection(index, error.reason, error.field, str(error))
-    except EventFieldError as error:
-        return Rejection(index, Reason.INVALID_FIELD, error.field, str(error))
-    return None
 
 
 def _make_room(kept: dict[Any, Any]) -> None:

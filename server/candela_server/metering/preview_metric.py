@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from candela_server.catalog.create_metric import NewMetric
+from candela_server.catalog.define_sql_metric import check_sql
 from candela_server.catalog.model import Metric, MetricId
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerRef
@@ -14,8 +15,9 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from .measure_events import measure_events
+from .measure_events import count_named_events, measure_events
 from .model import UsageOf
+from .query_usage import aggregate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +53,17 @@ async def preview_metric(
         property=new.property,
         unique_of=new.unique_of,
         filters=new.filters,
+        group_by=new.group_by,
         unit_name=new.unit_name,
         created_at=clock.now(),
     )
-    [value], event_count = await measure_events(
-        events, merchant_id, metric, UsageOf(customer_id=found.id), [ask.window]
-    )
+    who = UsageOf(customer_id=found.id)
+    if new.sql is not None:
+        check_sql(new.sql, bool(new.event_names), "metric")
+        # Indexed or not, it is the same number.
+        plain = replace(metric, sql=replace(new.sql, indexed=False))
+        event_count = await count_named_events(events, merchant_id, plain, who, ask.window)
+        value = await aggregate(events, merchant_id, plain, who, ask.window)
+        return MetricPreview(value=value, event_count=event_count)
+    [value], event_count = await measure_events(events, merchant_id, metric, who, [ask.window])
     return MetricPreview(value=value, event_count=event_count)

@@ -8,6 +8,7 @@ read in one snapshot: an event is in the answer or not, never half.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -17,9 +18,10 @@ from candela_server.catalog.model import Aggregation, Metric
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 
-from . import fill_progress_store, usage_store
+from . import fill_progress_store, measure_sql, usage_store
+from .measure_sql import SqlReading
 from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
-from .rules.aggregation import EMPTY, measured, merge
+from .rules.aggregation import EMPTY, carries_in, measured, merge
 from .rules.bucket import Split, cut
 from .rules.dedupe import claim_months
 from .rules.event_key import hash_of_key
@@ -27,6 +29,7 @@ from .rules.filled import split_filled
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import event_sql
 from .usage_store import Part
+from .weigh_usage import NOTHING, carry_on, split_before, weigh
 
 WRITER_MEMORY: Final = timedelta(hours=1)
 """How long after its last flush a writer is still named in vectors; none of its flushes is on its way by then."""
@@ -48,8 +51,8 @@ async def aggregate_many(
     """The usage of each ask, in order, all as of one instant; made for a thousand at once."""
     if not asks:
         return []
-    async with store.reader() as connection:
-        return await _measure(connection, merchant_id, asks)
+    async with measure_sql.reading(store, merchant_id, asks) as reading:
+        return await _answer(reading, merchant_id, asks)
 
 
 async def aggregate_with_vector(
@@ -61,9 +64,9 @@ async def aggregate_with_vector(
     within_s: float | None = None,
 ) -> tuple[list[Decimal], str]:
     """The usage of each ask, and up to which flush of each writer it contains events."""
-    async with store.reader(within_s=within_s) as connection:
-        vector = await usage_store.read_vector(connection, now - WRITER_MEMORY)
-        return await _measure(connection, merchant_id, asks), vector
+    async with measure_sql.reading(store, merchant_id, asks, within_s=within_s) as reading:
+        vector = await usage_store.read_vector(reading.connection, now - WRITER_MEMORY)
+        return await _answer(reading, merchant_id, asks), vector
 
 
 async def aggregate_beside_keys(
@@ -73,11 +76,11 @@ async def aggregate_beside_keys(
 
     Whoever knows of events that are on their way adds exactly those that are not in the usage yet.
     """
-    async with store.reader() as connection:
-        [value] = await _measure(connection, merchant_id, [ask])
+    async with measure_sql.reading(store, merchant_id, [ask]) as reading:
+        [value] = await _answer(reading, merchant_id, [ask])
         by_hash = {hash_of_key(merchant_id, key): key for key in keys}
         found = await usage_store.list_recorded_keys(
-            connection, list(by_hash), claim_months(now).oldest
+            reading.connection, list(by_hash), claim_months(now).oldest
         )
     return value, {by_hash[one] for one in found}
 
@@ -94,25 +97,55 @@ async def query_buckets(
 ) -> list[UsageBucket]:
     """The usage of a window cut into buckets of a time zone's calendar. Raises TooManyBucketsError."""
     windows = cut(window, size, zone)
-    values = await aggregate_many(
-        store,
-        merchant_id,
-        [UsageAsk(metric=metric, who=who, window=part) for part in windows],
-    )
+    asks = [UsageAsk(metric=metric, who=who, window=part) for part in windows]
+    async with measure_sql.reading(store, merchant_id, asks) as reading:
+        values = await _answer(reading, merchant_id, asks, in_a_row=True)
     return [
         UsageBucket(window=part, value=value) for part, value in zip(windows, values, strict=True)
     ]
 
 
+async def _answer(
+    reading: SqlReading, merchant_id: str, asks: Sequence[UsageAsk], *, in_a_row: bool = False
+) -> list[Decimal]:
+    """Each ask's usage: built-in aggregations from rollups, queries in the sandbox, all of one snapshot.
+
+    `in_a_row` says that the asks are of one metric, for windows that follow each other.
+    """
+    built_in = [ask for ask in asks if ask.metric.sql is None]
+    if len(built_in) == len(asks):
+        return await _measure(reading.connection, merchant_id, asks, in_a_row=in_a_row)
+    known = iter(await _measure(reading.connection, merchant_id, built_in))
+    return [
+        next(known) if ask.metric.sql is None else await measure_sql.measure(reading, ask)
+        for ask in asks
+    ]
+
+
 async def _measure(
-    connection: Connection, merchant_id: str, asks: Sequence[UsageAsk]
+    connection: Connection,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    *,
+    in_a_row: bool = False,
 ) -> list[Decimal]:
     filled = await fill_progress_store.read_filled(
         connection, merchant_id, sorted({ask.metric.id for ask in asks})
     )
     splits = [split_filled(ask.metric, ask.window, filled) for ask in asks]
-    tallies = await tally_asks(connection, merchant_id, asks, splits)
-    return [measured(ask.metric, tally) for ask, tally in zip(asks, tallies, strict=True)]
+    carried = [
+        NOTHING
+        if (in_a_row and number) or not carries_in(ask.metric)
+        else split_before(ask.metric, ask.window, filled)
+        for number, ask in enumerate(asks)
+    ]
+    tallies = await tally_asks(connection, merchant_id, asks, splits, carried)
+    if in_a_row:
+        # What was there before is read once, not anew for every window.
+        tallies = carry_on(tallies)
+    return [
+        measured(ask.metric, tally, ask.window) for ask, tally in zip(asks, tallies, strict=True)
+    ]
 
 
 async def tally_asks(
@@ -120,12 +153,27 @@ async def tally_asks(
     merchant_id: str,
     asks: Sequence[UsageAsk],
     splits: Sequence[Split],
+    carried: Sequence[Split],
 ) -> list[Tally]:
-    """What each ask adds up to, from rollups for the whole part of its split and from events for the edges."""
+    """What each ask adds up to, from rollups for the whole part of its split and from events for the edges.
+
+    `carried` is how the time before each window is read, where that is carried in.
+    """
     tallies = [EMPTY] * len(asks)
     await _read_rollups(connection, merchant_id, asks, splits, tallies)
     await _read_edges(connection, merchant_id, asks, splits, tallies)
     await _count_distinct(connection, merchant_id, asks, splits, tallies)
+    weighted = [number for number, ask in enumerate(asks) if carries_in(ask.metric)]
+    if weighted:
+        found = await weigh(
+            connection,
+            merchant_id,
+            [asks[number] for number in weighted],
+            [splits[number] for number in weighted],
+            [carried[number] for number in weighted],
+        )
+        for number, tally in zip(weighted, found, strict=True):
+            tallies[number] = tally
     return tallies
 
 
@@ -140,7 +188,7 @@ async def _read_rollups(
     for last in (False, True):
         numbers, parts = [], []
         for number, ask in enumerate(asks):
-            if _is_distinct(ask.metric) or _is_last(ask.metric) is not last:
+            if not _is_of_parts(ask.metric) or _is_last(ask.metric) is not last:
                 continue
             whole = splits[number].whole
             if whole is not None:
@@ -163,7 +211,7 @@ async def _read_edges(
     edges: dict[str, list[tuple[int, Part]]] = {}
     metrics: dict[str, Metric] = {}
     for number, ask in enumerate(asks):
-        if _is_distinct(ask.metric):
+        if not _is_of_parts(ask.metric):
             continue
         for edge in splits[number].edges:
             metrics[ask.metric.id] = ask.metric
@@ -206,16 +254,7 @@ async def _count_distinct(
             event_sql(asks[numbers[0]].metric),
         )
         for number, count in zip(numbers, counts, strict=True):
-            tallies[number] = Tally(
-                count=0,
-                sum=Decimal(0),
-                min=None,
-                max=None,
-                last_at=None,
-                last_key=b"",
-                last_value=None,
-                distinct_count=count,
-            )
+            tallies[number] = replace(EMPTY, distinct_count=count)
 
 
 def _part(ask: UsageAsk, window: Interval) -> Part:
@@ -230,6 +269,11 @@ def _part(ask: UsageAsk, window: Interval) -> Part:
 
 def _is_last(metric: Metric) -> bool:
     return metric.aggregation is Aggregation.LAST
+
+
+def _is_of_parts(metric: Metric) -> bool:
+    """Whether a window's usage can be read off what its parts add up to."""
+    return not _is_distinct(metric) and not carries_in(metric)
 
 
 def _is_distinct(metric: Metric) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from candela_server.customer.model import (
     UserRef,
 )
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, InvalidInput
+from candela_server.kernel.errors import FieldViolations, InvalidInput, Unserved
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
@@ -32,14 +33,18 @@ from .model import (
     EVERYONE,
     BucketSize,
     MeasuredUsage,
+    MetricNotGroupedError,
     UsageAsk,
     UsageBucket,
     UsageOf,
 )
 from .query_everyone import aggregate_everyone
+from .query_groups import TooManyGroupedBucketsError, query_groups
 from .query_usage import aggregate_many, query_buckets
 from .rules.bucket import TooManyBucketsError, calendar_month, cut
-from .rules.metric_reading import is_rolled_up
+from .rules.group import group_named
+from .rules.metric_reading import is_measured
+from .rules.sql_metric_marks import is_indexed
 
 MAX_WINDOW: Final = timedelta(days=1100)
 """Three years: what a person compares; a longer answer would be many queries for the server."""
@@ -68,7 +73,8 @@ class Usage:
 class QueryUsage:
     """The usage of one metric over a window in buckets of `zone`'s calendar, the customer's when None.
 
-    `who` None is everyone. With `filters` only events that pass them too, read from the events themselves.
+    `who` None is everyone. With `filters` only events that pass them too, read from the events themselves. With
+    `grouped` the answer is by group, of those named in `groups` if there are any.
     """
 
     who: CustomerRef | UserRef | None
@@ -77,6 +83,8 @@ class QueryUsage:
     size: BucketSize
     zone: ZoneInfo | None
     filters: tuple[PropertyFilter, ...] = ()
+    grouped: bool = False
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +104,8 @@ async def get_usage(
     async with db.reading(merchant_id) as tx:
         who, zone, own_clock = await _resolve(tx, clock, ask.who)
         metrics = await _metrics(tx, ask.metrics)
+        if who == EVERYONE:
+            metrics = _of_everyone(metrics, named=bool(ask.metrics))
         statuses = await read_fill_statuses(tx)
     window = ask.window or calendar_month(own_clock.now(), zone)
     if who == EVERYONE:
@@ -116,7 +126,7 @@ async def get_usage(
             MeasuredUsage(
                 metric=metric,
                 value=value,
-                fill_status=statuses.get(metric.id, FillStatus.FILLING),
+                fill_status=_fill_status(metric, statuses),
             )
             for metric, value in zip(metrics, values, strict=True)
         ],
@@ -130,9 +140,15 @@ async def query_usage(
     async with db.reading(merchant_id) as tx:
         who, zone, _ = await _resolve(tx, clock, ask.who)
         [metric] = await _metrics(tx, [ask.metric])
+        if who == EVERYONE:
+            _of_everyone([metric], named=True)
+        if ask.filters and metric.sql is not None:
+            raise Unserved("QueryUsage with filters of a metric in SQL", "EVT-6", field="filters")
         statuses = await read_fill_statuses(tx)
     try:
-        if ask.filters:
+        if ask.grouped:
+            buckets = await _grouped(events, merchant_id, metric, who, ask, ask.zone or zone)
+        elif ask.filters:
             buckets = await _filtered(events, merchant_id, metric, who, ask, ask.zone or zone)
         elif who == EVERYONE:
             windows = cut(ask.window, ask.size, ask.zone or zone)
@@ -148,7 +164,7 @@ async def query_usage(
                 size=ask.size,
                 zone=ask.zone or zone,
             )
-    except TooManyBucketsError as error:
+    except (TooManyBucketsError, TooManyGroupedBucketsError) as error:
         raise InvalidInput(
             f"{error}; ask for a shorter window or larger buckets", field="window"
         ) from error
@@ -156,8 +172,29 @@ async def query_usage(
         who=who,
         metric=metric,
         buckets=buckets,
-        fill_status=statuses.get(metric.id, FillStatus.FILLING),
+        fill_status=_fill_status(metric, statuses),
     )
+
+
+def _of_everyone(metrics: list[Metric], *, named: bool) -> list[Metric]:
+    """Those that everyone's usage is told of.
+
+    A query runs over one customer's events alone, and only what an indexed one gives adds up over customers; unless
+    it is asked for by name, a list of all usage does not wait for it.
+    """
+    if not named:
+        return [metric for metric in metrics if metric.sql is None]
+    for metric in metrics:
+        if metric.sql is not None and not is_indexed(metric):
+            raise Unserved("usage of everyone by a metric in SQL that is not indexed", "EVT-6")
+    return metrics
+
+
+def _fill_status(metric: Metric, statuses: Mapping[str, FillStatus]) -> FillStatus:
+    """Of a query that is not indexed: complete, as it keeps nothing and reads the events themselves."""
+    if metric.sql is not None and not is_indexed(metric):
+        return FillStatus.COMPLETE
+    return statuses.get(metric.id, FillStatus.FILLING)
 
 
 async def _filtered(
@@ -180,6 +217,30 @@ async def _filtered(
     narrowed = replace(metric, filters=(*metric.filters, *ask.filters))
     values, _ = await measure_events(events, merchant_id, narrowed, who, windows)
     return _buckets(windows, values)
+
+
+async def _grouped(
+    events: EventStore,
+    merchant_id: str,
+    metric: Metric,
+    who: UsageOf,
+    ask: QueryUsage,
+    zone: ZoneInfo,
+) -> list[UsageBucket]:
+    """The usage by group. Raises MetricNotGroupedError, and InvalidInput for what cannot be grouped."""
+    if not metric.group_by:
+        raise MetricNotGroupedError(metric.slug)
+    with FieldViolations() as fields:
+        if who == EVERYONE:
+            fields.add("grouped", "must be false for everyone; name a customer or a user")
+        if ask.filters:
+            fields.add("filters", "must be empty in a grouped answer; name groups instead")
+        groups = [
+            fields.read(f"groups[{index}]", group_named, name, metric.group_by)
+            for index, name in enumerate(ask.groups)
+        ]
+    windows = cut(ask.window, ask.size, zone)
+    return await query_groups(events, merchant_id, metric, who, windows, groups or None)
 
 
 def _buckets(windows: list[Interval], values: list[Decimal]) -> list[UsageBucket]:
@@ -213,14 +274,14 @@ async def _metrics(tx: Tx, refs: tuple[Ref, ...] | list[Ref]) -> list[Metric]:
     """The metrics that are named, in that order; all that are kept and not archived, by slug, when none is."""
     known = await catalog.list_metrics(tx)
     if not refs:
-        listed = [one for one in known if one.archived_at is None and is_rolled_up(one)]
+        listed = [one for one in known if one.archived_at is None and is_measured(one)]
         return sorted(listed, key=lambda one: one.slug)
     by_id: dict[str, Metric] = {metric.id: metric for metric in known}
     by_slug: dict[str, Metric] = {metric.slug: metric for metric in known}
     found = []
     for ref in refs:
         metric = by_id.get(ref.id) if isinstance(ref, ById) else by_slug.get(ref.slug)
-        if metric is None or not is_rolled_up(metric):
+        if metric is None or not is_measured(metric):
             raise MetricNotFoundError(str(ref))
         found.append(metric)
     return found

@@ -15,9 +15,9 @@ from candela_server.kernel.errors import Reason
 from candela_server.storage import copy_binary
 from candela_server.storage.events import EventStore
 
-from . import backfill_store, store
+from . import backfill_store, key_store, store
+from .claim_events import First, claim_keys
 from .correction import Backfill, BackfillNotFoundError, BackfillStateError, BackfillStatus
-from .ingest_events import First, claim_keys
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
@@ -26,7 +26,8 @@ from .model import (
     Recorded,
     Rejection,
 )
-from .prepare_events import PreparedEvent, Preparer
+from .prepare_events import Preparer
+from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds, to_microseconds
 from .rules.dedupe import claim_months
 from .rules.lateness import Bounds
@@ -130,7 +131,7 @@ class BackfillRecorder:
         months = claim_months(now)
         instants = {_month(event): event.happened_us for _, event in kept}
         async with self._events.writer() as connection:
-            await store.prepare_event_keys(connection, months.claimed)
+            await key_store.prepare_event_keys(connection, months.claimed)
             await store.prepare_events(
                 connection, [from_microseconds(one) for one in instants.values()]
             )
@@ -143,7 +144,7 @@ class BackfillRecorder:
             won = await claim_keys(connection, first, months.claimed, months.oldest)
             disputed = [key for key in first if key not in won]
             stored = (
-                await store.get_payload_hashes(connection, disputed, months.oldest)
+                await key_store.get_payload_hashes(connection, disputed, months.oldest)
                 if disputed
                 else {}
             )

@@ -6,14 +6,37 @@ from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 
 from .event_statements import WritingStatements
+from .group_store import adding_groups, dimensions_of
 from .rules.correction import Scope
 from .rules.metric_reading import EventSql
+from .weight_store import MICROSECONDS_INTO_BUCKET
+
+
+async def add_groups(
+    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
+) -> None:
+    """Gives the groups of the events in these quarter-hours a place, before they are counted; flushes are held."""
+    await statements.execute(
+        adding_groups(
+            reading,
+            f"({_TOUCHED}) AS touched CROSS JOIN counted_event AS event WHERE {_IN_TOUCHED}",
+        ),
+        _recount_parameters(statements, metric_id, scopes, reading),
+    )
 
 
 async def recount_rollups(
-    statements: WritingStatements, metric_id: str, scopes: Sequence[Scope], reading: EventSql
+    statements: WritingStatements,
+    metric_id: str,
+    scopes: Sequence[Scope],
+    reading: EventSql,
+    *,
+    distinct: bool,
 ) -> None:
-    """Makes these rollups of a metric anew from the events that count."""
+    """Makes these rollups of a metric anew from the events that count.
+
+    A metric that tells values apart reads no event without one.
+    """
     parameters = _recount_parameters(statements, metric_id, scopes, reading)
     await statements.execute(
         """
@@ -26,28 +49,30 @@ async def recount_rollups(
         """,
         parameters,
     )
+    has_value: LiteralString = f"AND ({reading.distinct}) IS NOT NULL" if distinct else ""
+    value_time: LiteralString = (
+        f"sum(measured * {MICROSECONDS_INTO_BUCKET})" if reading.weighs_time else "0"
+    )
     await statements.execute(
         f"""
         INSERT INTO usage_rollup
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
-             event_count, value_sum, value_min, value_max, last_at, last_key, last_value)
-        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, found.user_id, '', touched.bucket_at,
-               found.event_count, found.value_sum, found.value_min, found.value_max, found.last_at,
-               found.last_key, found.last_value
+             event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
+        SELECT %(merchant_id)s::text, customer_id, %(metric_id)s::text, user_id, dimension, bucket_at,
+               count(*), sum(measured), min(measured), max(measured), max(happened_at),
+               (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1],
+               (array_agg(measured ORDER BY happened_at DESC, key_hash DESC))[1], {value_time}
         FROM ({_TOUCHED}) AS touched
         CROSS JOIN LATERAL (
-            SELECT whose.user_id, count(*) AS event_count, sum(value) AS value_sum, min(value) AS value_min,
-                   max(value) AS value_max, max(happened_at) AS last_at,
-                   (array_agg(key_hash ORDER BY happened_at DESC, key_hash DESC))[1] AS last_key,
-                   (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1] AS last_value
-            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-            WHERE merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
-              AND name = ANY(%(event_names)s::text[])
-              AND happened_at >= touched.bucket_at AND happened_at < touched.bucket_at + interval '15 minutes'
-              AND whose.user_id IS NOT NULL AND {reading.condition}
-            GROUP BY whose.user_id
+            SELECT whose.user_id, grouped.dimension, happened_at, key_hash, {reading.value} AS measured
+            FROM counted_event AS event
+            CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+            CROSS JOIN LATERAL {dimensions_of(reading)}
+            WHERE {_IN_TOUCHED}
+              AND whose.user_id IS NOT NULL AND {reading.condition} {has_value}
         ) AS found
         WHERE found.user_id = ANY(touched.user_ids)
+        GROUP BY customer_id, user_id, dimension, bucket_at
         """,
         parameters,
     )
@@ -73,15 +98,15 @@ async def recount_distinct_values(
         f"""
         INSERT INTO usage_distinct
             (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
-        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, found.user_id, '', touched.bucket_at,
-               found.value
+        SELECT %(merchant_id)s::text, touched.customer_id, %(metric_id)s::text, found.user_id, found.dimension,
+               touched.bucket_at, found.value
         FROM ({_TOUCHED}) AS touched
         CROSS JOIN LATERAL (
-            SELECT DISTINCT whose.user_id, {reading.distinct} AS value
-            FROM counted_event AS event CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
-            WHERE merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
-              AND name = ANY(%(event_names)s::text[])
-              AND happened_at >= touched.bucket_at AND happened_at < touched.bucket_at + interval '15 minutes'
+            SELECT DISTINCT whose.user_id, grouped.dimension, {reading.distinct} AS value
+            FROM counted_event AS event
+            CROSS JOIN LATERAL (VALUES (''), (event.user_id)) AS whose (user_id)
+            CROSS JOIN LATERAL {dimensions_of(reading)}
+            WHERE {_IN_TOUCHED}
               AND whose.user_id IS NOT NULL AND {reading.condition}
         ) AS found
         WHERE found.value IS NOT NULL AND found.user_id = ANY(touched.user_ids)
@@ -96,6 +121,13 @@ _TOUCHED: Final[LiteralString] = """
     FROM unnest(%(customers)s::text[], %(users)s::text[], %(buckets)s::timestamptz[])
          AS scope (customer_id, user_id, bucket_at)
     GROUP BY customer_id, bucket_at
+"""
+
+
+_IN_TOUCHED: Final[LiteralString] = """
+    event.merchant_id = %(merchant_id)s AND event.customer_id = touched.customer_id
+    AND event.name = ANY(%(event_names)s::text[])
+    AND event.happened_at >= touched.bucket_at AND event.happened_at < touched.bucket_at + interval '15 minutes'
 """
 
 

@@ -17,13 +17,14 @@ from candela_server.kernel.errors import CandelaError, InvalidInput, Reason
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 
-from . import correction_store, store
+from . import correction_store, key_store
 from .correct_usage import Corrected, correct_usage, new_correction
 from .correction import ChosenEvent, CorrectionKind, EventNotCountedError, StoredEvent
 from .event_statements import ReadingStatements, as_events
 from .find_events import find_events
 from .model import EventConflictError, Rejection, refusal
-from .prepare_events import PreparedEvent, Preparer
+from .prepare_events import Preparer
+from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds, to_microseconds
 from .rules.dedupe import claim_months
 from .rules.lateness import Bounds
@@ -116,7 +117,7 @@ async def prepare_replacement(
     except CandelaError as error:
         return Replacement(event=None, refused=error)
     async with events.writer() as connection:
-        await store.prepare_event_keys(connection, claim_months(now).claimed)
+        await key_store.prepare_event_keys(connection, claim_months(now).claimed)
     return Replacement(event=event, refused=None)
 
 

@@ -12,7 +12,7 @@ from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import age_store, backfill_store, rejected_event_store, store
+from . import age_store, backfill_store, key_store, rejected_event_store, store
 from .backfills import STEP_EVENTS, continue_backfill
 from .correct_usage import tell_counters
 from .fill_history import fill_history
@@ -29,7 +29,7 @@ async def prepare_partitions(events: EventStore, clock: Clock) -> None:
     """Makes the partitions of the next months before they are needed; daily. Harmless twice."""
     now = clock.now()
     async with events.writer() as connection:
-        await store.prepare_event_keys(connection, months_ahead(now))
+        await key_store.prepare_event_keys(connection, months_ahead(now))
         await store.prepare_events(
             connection, [now - timedelta(days=31), now, now + timedelta(days=31)]
         )
@@ -40,7 +40,7 @@ async def drop_old_keys(
 ) -> int:
     """Drops keys that no repetition is compared with any more; daily. Answers how many months went (EVT-2)."""
     async with events.writer() as connection:
-        return await store.drop_event_keys(connection, claim_months(clock.now(), window).oldest)
+        return await key_store.drop_event_keys(connection, claim_months(clock.now(), window).oldest)
 
 
 async def age_events(events: EventStore, clock: Clock, retention: timedelta | None) -> int:

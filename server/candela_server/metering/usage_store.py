@@ -53,10 +53,10 @@ async def read_events(
 ) -> list[Tally]:
     """What the raw events of each part, all of one metric, add up to."""
     latest: LiteralString = (
-        """
+        f"""
         max(happened_at) AS last_at,
         (array_agg(uuid_send(key_hash) ORDER BY happened_at DESC, key_hash DESC))[1] AS last_key,
-        (array_agg(value ORDER BY happened_at DESC, key_hash DESC))[1] AS last_value
+        (array_agg({reading.value} ORDER BY happened_at DESC, key_hash DESC))[1] AS last_value
         """
         if last
         else "NULL::timestamptz AS last_at, NULL::bytea AS last_key, NULL::numeric AS last_value"
@@ -68,8 +68,8 @@ async def read_events(
                     %(ends)s::timestamptz[])
              WITH ORDINALITY AS part (customer_id, user_id, start_at, end_at, number)
         CROSS JOIN LATERAL (
-            SELECT count(*) AS event_count, coalesce(sum(value), 0) AS value_sum,
-                   min(value) AS value_min, max(value) AS value_max, {latest}
+            SELECT count(*) AS event_count, coalesce(sum({reading.value}), 0) AS value_sum,
+                   min({reading.value}) AS value_min, max({reading.value}) AS value_max, {latest}
             FROM counted_event AS event
             WHERE merchant_id = %(merchant_id)s AND customer_id = part.customer_id
               AND name = ANY(%(event_names)s)

@@ -10,7 +10,7 @@ from typing import Final
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Aggregation, Metric
 from candela_server.customer import read as customer
-from candela_server.customer.model import CustomerRef
+from candela_server.customer.model import CustomerId, CustomerRef
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
@@ -32,11 +32,13 @@ from .correction import (
 )
 from .event_statements import ReadingStatements, Statements, as_events
 from .find_events import find_events
-from .rules.aggregation import EMPTY, measured, merge
+from .model import UsageAsk, UsageOf
+from .rules.aggregation import EMPTY, carries_in, measured, merge
 from .rules.correction import gaps, runs, span_of, touched_buckets
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import EventSql, event_sql, is_rolled_up
 from .usage_store import Part
+from .weigh_usage import before, weigh_spans
 
 _PAIRS_TOGETHER: Final = 200
 """Customers whose usage of one metric a preview reads in one statement."""
@@ -165,15 +167,19 @@ async def _changes(
             break
         some = touched[start : start + _PAIRS_TOGETHER]
         spans = [(customer_id, span_of(buckets)) for customer_id, buckets in some]
-        before = await _measure(
-            connection, merchant_id, metric, reading, [(one, [span], []) for one, span in spans]
+        old_values = await _measure(
+            connection,
+            merchant_id,
+            metric,
+            reading,
+            [(one, span, [span], []) for one, span in spans],
         )
-        after = await _measure(
+        new_values = await _measure(
             connection,
             merchant_id,
             metric,
             without,
-            [(one, gaps(buckets), runs(buckets)) for one, buckets in some],
+            [(one, span_of(buckets), gaps(buckets), runs(buckets)) for one, buckets in some],
         )
         changes += [
             UsageChange(
@@ -183,7 +189,7 @@ async def _changes(
                 value_before=old,
                 value_after=new,
             )
-            for (customer_id, span), old, new in zip(spans, before, after, strict=True)
+            for (customer_id, span), old, new in zip(spans, old_values, new_values, strict=True)
             if old != new
         ]
     return changes[:limit]
@@ -194,16 +200,35 @@ async def _measure(
     merchant_id: str,
     metric: Metric,
     reading: EventSql,
-    asked: Sequence[tuple[str, list[Interval], list[Interval]]],
+    asked: Sequence[tuple[str, Interval, list[Interval], list[Interval]]],
 ) -> list[Decimal]:
-    """What the metric measures per customer: some spans of quarter-hours from the rollups, some from the events."""
-    whole = [[_part(one, metric, span) for span in spans] for one, spans, _ in asked]
-    raw = [[_part(one, metric, span) for span in spans] for one, _, spans in asked]
+    """What the metric measures per customer and window: some spans of it from the rollups, some from the events."""
+    windows = [window for _, window, _, _ in asked]
+    whole = [[_part(one, metric, span) for span in spans] for one, _, spans, _ in asked]
+    raw = [[_part(one, metric, span) for span in spans] for one, _, _, spans in asked]
     if metric.aggregation is Aggregation.UNIQUE:
         counts = await usage_store.count_distinct(
             connection, merchant_id, metric.id, whole, raw, reading
         )
-        return [measured(metric, replace(EMPTY, distinct_count=count)) for count in counts]
+        return [
+            measured(metric, replace(EMPTY, distinct_count=count), window)
+            for count, window in zip(counts, windows, strict=True)
+        ]
+    if carries_in(metric):
+        asks = [
+            UsageAsk(metric=metric, who=UsageOf(customer_id=CustomerId(one)), window=window)
+            for one, window, _, _ in asked
+        ]
+        weighed = await weigh_spans(
+            connection,
+            merchant_id,
+            asks,
+            # What came before is not among the chosen: the rollups know it.
+            [[before(window), *spans] for _, window, spans, _ in asked],
+            [spans for _, _, _, spans in asked],
+            reading,
+        )
+        return [measured(metric, *one) for one in zip(weighed, windows, strict=True)]
     tallies = [EMPTY] * len(asked)
     last = metric.aggregation is Aggregation.LAST
     for parts, from_rollups in ((whole, True), (raw, False)):
@@ -218,7 +243,7 @@ async def _measure(
         )
         for (number, _), tally in zip(numbered, found, strict=True):
             tallies[number] = merge(tallies[number], tally)
-    return [measured(metric, tally) for tally in tallies]
+    return [measured(metric, *one) for one in zip(tallies, windows, strict=True)]
 
 
 def _without(reading: EventSql, chosen: Sequence[ChosenEvent]) -> EventSql:

@@ -39,9 +39,11 @@ from .model import (
     UsageBucket,
 )
 from .read_usage import MAX_WINDOW, GetUsage, QueryUsage
+from .rules.group import group_name
 from .stream_events import Acknowledgement
 
 _MAX_METRICS = 100
+_MAX_GROUPS = 100
 
 
 def recorded_to_proto(recorded: Recorded) -> ingestion_service_pb2.RecordEventsResponse:
@@ -88,6 +90,8 @@ def get_usage_from_proto(request: usage_service_pb2.GetUsageRequest) -> GetUsage
 def query_usage_from_proto(request: usage_service_pb2.QueryUsageRequest) -> QueryUsage:
     """The question; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
+        if len(request.groups) > _MAX_GROUPS:
+            fields.add("groups", f"must name at most {_MAX_GROUPS} groups")
         return QueryUsage(
             who=fields.read("who", _who_from_proto, request),
             metric=fields.read("metric", metric_ref_from_proto, request.metric),
@@ -97,6 +101,8 @@ def query_usage_from_proto(request: usage_service_pb2.QueryUsageRequest) -> Quer
             if request.time_zone
             else None,
             filters=fields.read("filters", filters_from_proto, request.filters),
+            grouped=request.grouped or bool(request.groups),
+            groups=tuple(request.groups),
         )
 
 
@@ -124,7 +130,10 @@ def usage_to_proto(usage: MeasuredUsage) -> usage_pb2.MetricUsage:
 def bucket_to_proto(bucket: UsageBucket) -> usage_pb2.UsageBucket:
     """One bucket's number."""
     return usage_pb2.UsageBucket(
-        window=interval_to_proto(bucket.window), value=format_decimal(bucket.value)
+        window=interval_to_proto(bucket.window),
+        value=format_decimal(bucket.value),
+        group=None if bucket.group is None else group_name(bucket.group),
+        overflow=bucket.overflow,
     )
 
 

@@ -22,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from candela_server.kernel.errors import Unavailable
 
 from .outage import Outage
+from .sql_sandbox import SqlSandbox
 
 ACQUIRE_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5
@@ -51,6 +52,8 @@ class EventStore:
         # wait that long for their connection, checks do not.
         self._writers = _pool(url, WRITERS, "60s", reconnect_s=ACQUIRE_TIMEOUT_S)
         self._readers = _pool(url, readers, "30s", reconnect_s=1.0)
+        self.sandbox = SqlSandbox(url)
+        """Where metrics in SQL are run (EVT-6)."""
 
     async def open(self) -> None:
         """Makes the pools. Raises EventStoreUnavailableError when the database is not there."""
@@ -59,12 +62,14 @@ class EventStore:
                 await pool.open(wait=True, timeout=ACQUIRE_TIMEOUT_S)
             except PoolTimeout as error:
                 raise EventStoreUnavailableError from error
+        await self.sandbox.open()
 
     async def close(self) -> None:
         """Ends the connections."""
         await self.outage.close()
         for pool in (self._writers, self._readers):
             await pool.close()
+        await self.sandbox.close()
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[Connection]:

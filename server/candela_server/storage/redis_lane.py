@@ -12,6 +12,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ TIMEOUT_S: Final = 0.1
 _GATHER_S: Final = 0.002
 """How long a saturated server lets commands come together: a write costs it as much as ten commands."""
 
-_SATURATED: Final = 0.75
+_SATURATED: Final = 0.85
 _LOOK_AT_LOAD_EVERY_S: Final = 0.05
 _CONNECT_TIMEOUT_S: Final = 1.0
 _PAUSE_S: Final = 0.5
@@ -158,13 +159,14 @@ class RedisLane(asyncio.Protocol):
 
     @staticmethod
     def _busy_s() -> float:
-        """How long this thread has run or waited to be let run; where the kernel does not tell, how long it has run."""
-        try:
-            with open("/proc/thread-self/schedstat", "rb") as told:
-                ran_ns, waited_ns, _ = told.read().split()
-        except OSError:
-            return time.thread_time()
-        return (int(ran_ns) + int(waited_ns)) / 1e9
+        """How long this process has run, and this thread has waited to be let run where the kernel tells.
+
+        All threads count: those of gRPC take turns with this one.
+        """
+        waited_ns = 0
+        with suppress(OSError), open("/proc/thread-self/schedstat", "rb") as told:
+            waited_ns = int(told.read().split()[1])
+        return time.process_time() + waited_ns / 1e9
 
     def _flush(self) -> None:
         if self._transport is None or not self._out:

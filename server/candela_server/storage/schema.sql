@@ -251,6 +251,35 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) RETURNS TABLE(bucket_at timestamp with time zone, value numeric, members text[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET cursor_tuple_fraction TO '1.0'
+    AS $$
+DECLARE
+    reading refcursor;
+    plan text;
+    seen integer := 0;
+BEGIN
+    OPEN reading NO SCROLL FOR EXECUTE 'EXPLAIN (FORMAT JSON) ' || query;
+    FETCH reading INTO plan;
+    CLOSE reading;
+    IF (plan::jsonb #>> '{0,Plan,Total Cost}')::double precision > most_cost THEN
+        RAISE EXCEPTION 'the query costs too much' USING ERRCODE = 'CS001';
+    END IF;
+    OPEN reading NO SCROLL FOR EXECUTE query;
+    LOOP
+        FETCH reading INTO bucket_at, value, members;
+        EXIT WHEN NOT FOUND;
+        seen := seen + 1;
+        IF seen > most_rows THEN
+            RAISE EXCEPTION 'the query gives too many rows' USING ERRCODE = 'CS002';
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
 CREATE FUNCTION public.candela_prepare_event_keys(of_month date) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -930,9 +959,15 @@ CREATE TABLE public.metric (
     archived_at timestamp with time zone,
     unique_of text,
     filters jsonb DEFAULT '[]'::jsonb NOT NULL,
-    CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text]))),
+    group_by text[] DEFAULT '{}'::text[] NOT NULL,
+    sql_query text,
+    sql_indexed boolean DEFAULT false NOT NULL,
+    CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text, 'weighted_sum'::text, 'sql'::text]))),
     CONSTRAINT metric_event_names_check CHECK ((cardinality(event_names) >= 1)),
+    CONSTRAINT metric_group_by_check CHECK ((cardinality(group_by) <= 3)),
     CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
+    CONSTRAINT metric_sql_check CHECK ((((aggregation = 'sql'::text) = (sql_query IS NOT NULL)) AND ((NOT sql_indexed) OR (sql_query IS NOT NULL)))),
+    CONSTRAINT metric_sql_query_check CHECK ((length(sql_query) <= 10000)),
     CONSTRAINT metric_unique_of_check CHECK ((unique_of = ANY (ARRAY['property'::text, 'user'::text, 'customer'::text])))
 );
 
@@ -1195,6 +1230,23 @@ CREATE TABLE public.rejected_event (
 
 ALTER TABLE ONLY public.rejected_event FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.sql_bucket (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    bucket_at timestamp with time zone NOT NULL,
+    revision bigint NOT NULL,
+    measured bigint,
+    value numeric,
+    members text[] COLLATE pg_catalog."C",
+    CONSTRAINT sql_bucket_bucket_at_check CHECK ((date_bin('00:15:00'::interval, bucket_at, '1970-01-01 00:00:00+00'::timestamp with time zone) = bucket_at)),
+    CONSTRAINT sql_bucket_check CHECK ((measured <= revision))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY public.sql_bucket FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.subscription (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1304,6 +1356,18 @@ CREATE TABLE public.usage_distinct (
 
 ALTER TABLE ONLY public.usage_distinct FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.usage_group (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    dimension text NOT NULL COLLATE pg_catalog."C",
+    group_values jsonb NOT NULL,
+    CONSTRAINT usage_group_dimension_check CHECK ((dimension ~ '^[0-9a-f]{32}$'::text)),
+    CONSTRAINT usage_group_group_values_check CHECK ((jsonb_typeof(group_values) = 'array'::text))
+);
+
+ALTER TABLE ONLY public.usage_group FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.usage_rollup (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     customer_id text NOT NULL COLLATE pg_catalog."C",
@@ -1318,6 +1382,7 @@ CREATE TABLE public.usage_rollup (
     last_at timestamp with time zone NOT NULL,
     last_key uuid NOT NULL,
     last_value numeric NOT NULL,
+    value_time numeric DEFAULT 0 NOT NULL,
     CONSTRAINT usage_rollup_bucket_at_check CHECK ((date_bin('00:15:00'::interval, bucket_at, '1970-01-01 00:00:00+00'::timestamp with time zone) = bucket_at)),
     CONSTRAINT usage_rollup_event_count_check CHECK ((event_count >= 0))
 )
@@ -1532,6 +1597,9 @@ ALTER TABLE ONLY public.rejected_event
 ALTER TABLE ONLY public.rejected_event
     ADD CONSTRAINT rejected_event_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.sql_bucket
+    ADD CONSTRAINT sql_bucket_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, user_id, bucket_at);
+
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1552,6 +1620,9 @@ ALTER TABLE ONLY public.usage_correction
 
 ALTER TABLE ONLY public.usage_distinct
     ADD CONSTRAINT usage_distinct_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value);
+
+ALTER TABLE ONLY public.usage_group
+    ADD CONSTRAINT usage_group_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, dimension);
 
 ALTER TABLE ONLY public.usage_rollup
     ADD CONSTRAINT usage_rollup_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at);
@@ -2128,6 +2199,12 @@ CREATE POLICY rejected_event_system ON public.rejected_event TO candela_system U
 
 CREATE POLICY rejected_event_wall ON public.rejected_event TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.sql_bucket ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY sql_bucket_events ON public.sql_bucket TO candela_events USING (true) WITH CHECK (true);
+
+CREATE POLICY sql_bucket_wall ON public.sql_bucket TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscription_version ENABLE ROW LEVEL SECURITY;
@@ -2162,6 +2239,12 @@ CREATE POLICY usage_distinct_events ON public.usage_distinct TO candela_events U
 
 CREATE POLICY usage_distinct_wall ON public.usage_distinct TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.usage_group ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY usage_group_events ON public.usage_group TO candela_events USING (true) WITH CHECK (true);
+
+CREATE POLICY usage_group_wall ON public.usage_group TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.usage_rollup ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY usage_rollup_events ON public.usage_rollup TO candela_events USING (true) WITH CHECK (true);
@@ -2176,6 +2259,9 @@ GRANT ALL ON FUNCTION public.candela_drop_event_keys(before_month date) TO cande
 
 REVOKE ALL ON FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) TO candela_events;
+
+REVOKE ALL ON FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) TO candela_events;
 
 REVOKE ALL ON FUNCTION public.candela_prepare_event_keys(of_month date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_prepare_event_keys(of_month date) TO candela_events;
@@ -2308,6 +2394,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.refund TO candela_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rejected_event TO candela_app;
 GRANT SELECT,DELETE ON TABLE public.rejected_event TO candela_system;
 
+GRANT SELECT ON TABLE public.sql_bucket TO candela_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.sql_bucket TO candela_events;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription_version TO candela_app;
@@ -2324,6 +2413,9 @@ GRANT SELECT,INSERT ON TABLE public.usage_correction TO candela_app;
 
 GRANT SELECT ON TABLE public.usage_distinct TO candela_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.usage_distinct TO candela_events;
+
+GRANT SELECT ON TABLE public.usage_group TO candela_app;
+GRANT SELECT,INSERT ON TABLE public.usage_group TO candela_events;
 
 GRANT SELECT ON TABLE public.usage_rollup TO candela_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rollup TO candela_events;

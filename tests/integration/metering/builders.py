@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from itertools import count
+from typing import Any, Final
 
 from candela.metering.v1 import event_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.catalog.create_metric import NewMetric, create_metric
-from candela_server.catalog.model import Aggregation, Metric
+from candela_server.catalog.model import Aggregation, Metric, PropertyFilter, SqlMetric, UniqueOf
 from candela_server.customer.create_customer import CreateCustomer, create_customer
 from candela_server.customer.create_user import CreateUser, create_user
 from candela_server.customer.model import Customer, CustomerById, User
@@ -32,6 +33,11 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
+
+BUILT_IN: Final = [one for one in Aggregation if one is not Aggregation.SQL]
+"""The aggregations that rollups are kept for."""
+
+_numbers = count(1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +98,8 @@ class Metering:
         *,
         event_names: Sequence[str] = ("api-call",),
         property_name: str | None = None,
+        unique_of: UniqueOf | None = None,
+        group_by: Sequence[str] = (),
         filled: bool = True,
     ) -> Metric:
         """A new metric, whose history the worker has read already when `filled`."""
@@ -106,6 +114,8 @@ class Metering:
                     event_names=tuple(event_names),
                     property=property_name,
                     unit_name="",
+                    unique_of=unique_of,
+                    group_by=tuple(group_by),
                 ),
             )
         if filled:
@@ -115,6 +125,37 @@ class Metering:
     async def fill(self) -> int:
         """Reads history into all metrics, as the worker does."""
         return await fill_history(self.db, self.events, self.counters, self.clock, self.merchant_id)
+
+    async def add_sql_metric(
+        self,
+        query: str,
+        *,
+        indexed: bool = False,
+        event_names: Sequence[str] = ("api-call",),
+        filters: Sequence[PropertyFilter] = (),
+        slug: str | None = None,
+        filled: bool = True,
+    ) -> Metric:
+        """A new metric that is a query, whose history the worker has read already when `filled`."""
+        slug = slug or f"sql-{next(_numbers)}"
+        async with self.db.writing(self.merchant_id) as tx:
+            metric = await create_metric(
+                tx,
+                self.clock,
+                NewMetric(
+                    slug=slug,
+                    name=slug,
+                    aggregation=Aggregation.SQL,
+                    event_names=tuple(event_names),
+                    property=None,
+                    unit_name="",
+                    filters=tuple(filters),
+                    sql=SqlMetric(query, indexed),
+                ),
+            )
+        if indexed and filled:
+            await self.fill()
+        return metric
 
     async def record(self, *events: Any) -> Recorded:
         """Records a batch."""

@@ -16,18 +16,15 @@ from candela_server.catalog.create_metric import NewMetric, create_metric
 from candela_server.catalog.model import Aggregation, FilterOperator, Metric, PropertyFilter
 from candela_server.customer.model import Customer, User
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.money import exact
-from candela_server.metering import usage_store
-from candela_server.metering.find_events import key_hash
 from candela_server.metering.model import UsageAsk
+from candela_server.metering.query_groups import query_groups
 from candela_server.metering.query_usage import aggregate_many
-from candela_server.metering.rules.aggregation import EMPTY, average, measured
 from candela_server.metering.rules.bucket import BUCKET
 from candela_server.metering.rules.correction import bucket_of
-from candela_server.metering.rules.metric_reading import event_sql
 
-from tests.integration.metering import correcting
-from tests.integration.metering.builders import Metering, event, usage_of
+from tests.integration.metering import correcting, usage_model
+from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_of
+from tests.integration.metering.usage_model import Asked, UsageModel, from_events
 
 _BASE = datetime(2026, 1, 20, 10, 0, tzinfo=UTC)
 _SPAN_US = 2 * 3600 * 1_000_000
@@ -117,7 +114,15 @@ async def test_events_and_corrections_in_any_order__read_the_same_in_every_way(
         want = [book.want(ask, number) for ask in asks]
         assert await aggregate_many(metering.events, metering.merchant_id, asks) == want
         assert await metering.counters.read(metering.merchant_id, asks) == want
-        assert await _from_raw_events(metering, asks) == want
+        async with metering.events.reader() as connection:
+            assert await from_events(connection, metering.merchant_id, asks) == want
+        for metric in metering.metrics:
+            if metric.group_by:
+                got = await query_groups(
+                    metering.events, metering.merchant_id, metric, usage_of(who), [_WHOLE], None
+                )
+                groups = book.model().groups(metric, Asked(0, number), _WHOLE)
+                assert {one.group: one.value for one in got} == groups
 
 
 @dataclass(slots=True)
@@ -288,38 +293,28 @@ class _Book:
                 }
             one.status = "applied"
 
+    def model(self) -> UsageModel:
+        """What the events that count mean."""
+        return UsageModel(
+            self.metering.merchant_id,
+            [
+                usage_model.Fact(
+                    key=fact.key,
+                    customer=0,
+                    user=fact.user,
+                    name=fact.name,
+                    value=fact.value,
+                    at=fact.at,
+                    properties={} if fact.model is None else {"model": fact.model},
+                )
+                for fact in self.facts
+                if self._counts(fact)
+            ],
+        )
+
     def want(self, ask: UsageAsk, user: int | None) -> Decimal:
-        """The plainest possible meaning of each aggregation."""
-        read = [
-            fact
-            for fact in self.facts
-            if self._counts(fact)
-            and fact.name in ask.metric.event_names
-            and ask.window.contains(fact.at)
-            and (user is None or fact.user == user)
-            and (not ask.metric.filters or fact.model is not None)
-        ]
-        values = [fact.value for fact in read]
-        with exact():
-            total = sum(values, Decimal(0))
-        match ask.metric.aggregation:
-            case Aggregation.COUNT:
-                return Decimal(len(read))
-            case Aggregation.SUM:
-                return total
-            case Aggregation.MIN:
-                return min(values, default=Decimal(0))
-            case Aggregation.MAX:
-                return max(values, default=Decimal(0))
-            case Aggregation.AVERAGE:
-                return average(total, len(values))
-            case Aggregation.UNIQUE:
-                return Decimal(len({fact.model for fact in read} - {None}))
-            case _:
-                if not read:
-                    return Decimal(0)
-                merchant_id = self.metering.merchant_id
-                return max(read, key=lambda one: (one.at, key_hash(merchant_id, one.key))).value
+        """What the metric measures of them."""
+        return self.model().usage(ask.metric, Asked(0, user), ask.window)
 
     def _counts(self, fact: Fact) -> bool:
         if fact.voided:
@@ -362,21 +357,14 @@ class _Book:
 async def _metrics(metering: Metering) -> list[Metric]:
     if metering.metrics:
         return metering.metrics
-    for aggregation in (
-        Aggregation.COUNT,
-        Aggregation.SUM,
-        Aggregation.AVERAGE,
-        Aggregation.MIN,
-        Aggregation.MAX,
-        Aggregation.LAST,
-        Aggregation.UNIQUE,
-    ):
+    for aggregation in BUILT_IN:
         metering.metrics.append(
             await metering.add_metric(
-                aggregation.value,
+                aggregation.value.replace("_", "-"),
                 aggregation,
                 event_names=["api-call", "ai-token"],
                 property_name="model" if aggregation is Aggregation.UNIQUE else None,
+                group_by=["model"],
             )
         )
     async with metering.db.writing(metering.merchant_id) as tx:
@@ -391,29 +379,3 @@ async def _metrics(metering: Metering) -> list[Metric]:
         )
         metering.metrics.append(await create_metric(tx, metering.clock, filtered))
     return metering.metrics
-
-
-async def _from_raw_events(metering: Metering, asks: Sequence[UsageAsk]) -> list[Decimal]:
-    """The same from the events that count, without rollups."""
-    got = []
-    async with metering.events.reader() as connection:
-        for ask in asks:
-            part = usage_store.Part(
-                ask.who.customer_id,
-                ask.metric.id,
-                ask.who.user_id or "",
-                ask.window.start_at,
-                ask.window.end_at,
-            )
-            reading = event_sql(ask.metric)
-            if ask.metric.aggregation is Aggregation.UNIQUE:
-                [number] = await usage_store.count_distinct(
-                    connection, metering.merchant_id, ask.metric.id, [[]], [[part]], reading
-                )
-                tally = replace(EMPTY, distinct_count=number)
-            else:
-                [tally] = await usage_store.read_events(
-                    connection, metering.merchant_id, [part], reading, last=True
-                )
-            got.append(measured(ask.metric, tally))
-    return got

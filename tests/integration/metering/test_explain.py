@@ -17,7 +17,7 @@ from candela_server.metering.model import UsageAsk
 from candela_server.metering.query_usage import aggregate_many
 from candela_server.storage.events import Connection
 
-from tests.integration.metering.builders import Metering, event, usage_of
+from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_of
 
 _MONTH = Interval(datetime(2026, 1, 1, 5, tzinfo=UTC), datetime(2026, 2, 1, 5, tzinfo=UTC))
 
@@ -49,9 +49,9 @@ class _ExplainingStore:
         self.plans: list[dict[str, Any]] = []
 
     @asynccontextmanager
-    async def reader(self) -> AsyncIterator[_Explaining]:
+    async def reader(self, *, within_s: float | None = None) -> AsyncIterator[_Explaining]:
         """A connection that explains."""
-        async with self._metering.events.reader() as connection:
+        async with self._metering.events.reader(within_s=within_s) as connection:
             yield _Explaining(connection, self.plans)
 
 
@@ -95,9 +95,11 @@ async def _prepare(metering: Metering, count: int = 300) -> Customer:
     """Events over three months, and others' beside them, so that a scan of all would be a bad plan."""
     metering.metrics = [
         await metering.add_metric(
-            one.value, one, property_name="model" if one is Aggregation.UNIQUE else None
+            one.value.replace("_", "-"),
+            one,
+            property_name="model" if one is Aggregation.UNIQUE else None,
         )
-        for one in Aggregation
+        for one in BUILT_IN
     ]
     acme = await metering.add_customer()
     for start in range(0, count, 1000):
@@ -162,8 +164,8 @@ async def _fill_beside(metering: Metering) -> None:
 @pytest.mark.spec("EVT-8")
 async def test_a_hundred_times_the_events__read_as_many_rows_and_pages(metering: Metering) -> None:
     metering.metrics = [
-        await metering.add_metric(one.value, one)
-        for one in Aggregation
+        await metering.add_metric(one.value.replace("_", "-"), one)
+        for one in BUILT_IN
         if one is not Aggregation.UNIQUE
     ]
     few, many = await metering.add_customer(), await metering.add_customer()

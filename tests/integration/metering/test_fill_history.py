@@ -26,10 +26,10 @@ from candela_server.metering.rules.bucket import BUCKET, split
 from candela_server.metering.rules.filled import EventsDroppedError, split_filled, step_start
 
 from tests.helpers.acting import acting_as
-from tests.integration.metering.builders import Metering, event, usage_servicer
+from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_servicer
 
 _NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
-_AGGREGATIONS = list(Aggregation)
+_AGGREGATIONS = BUILT_IN
 
 
 @pytest.fixture
@@ -84,9 +84,10 @@ async def _numbers(
 async def _add_metrics(metering: Metering, prefix: str, *, filled: bool) -> list[Metric]:
     return [
         await metering.add_metric(
-            f"{prefix}-{one.value}",
+            f"{prefix}-{one.value}".replace("_", "-"),
             one,
             property_name="model" if one is Aggregation.UNIQUE else None,
+            group_by=["model"],
             filled=filled,
         )
         for one in _AGGREGATIONS
@@ -144,7 +145,7 @@ async def _rollups(metering: Metering, metrics: list[Metric]) -> list[list[tuple
             for table, columns in (
                 (
                     "usage_rollup",
-                    "event_count, value_sum, value_min, value_max, last_at, last_key, last_value",
+                    "event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time",
                 ),
                 ("usage_distinct", "value"),
             ):

@@ -18,7 +18,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.metering import measure_events
 
 from tests.helpers.acting import acting_as
-from tests.integration.metering.builders import Metering, event, usage_servicer
+from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_servicer
 
 
 @pytest.fixture(autouse=True)
@@ -150,9 +150,11 @@ async def test_a_users_usage_and_everyones__are_parts_of_one_sum(metering: Meter
     start = datetime(2026, 1, 20, 10, tzinfo=UTC)
     metrics = [
         await metering.add_metric(
-            one.value, one, property_name="model" if one is Aggregation.UNIQUE else None
+            one.value.replace("_", "-"),
+            one,
+            property_name="model" if one is Aggregation.UNIQUE else None,
         )
-        for one in Aggregation
+        for one in BUILT_IN
     ]
     await metering.record(
         event("a", acme, "2", at=start + timedelta(minutes=3), properties={"model": "x"}),

@@ -1,200 +1,32 @@
-"""One number from three ways: rollups, raw events, and a model in memory (EVT-5, EVT-7, EVT-8)."""
+"""Usage as it is asked for: filters, users, calendars and merchants (EVT-5, EVT-8); the law is in test_usage_laws."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
-from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from candela_server.catalog.model import (
     Aggregation,
     FilterOperator,
-    Metric,
     PropertyFilter,
     UniqueOf,
 )
-from candela_server.customer.model import Customer, User
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.money import exact
-from candela_server.metering import usage_store
 from candela_server.metering.model import BucketSize, UsageAsk
-from candela_server.metering.query_usage import aggregate_many, query_buckets
-from candela_server.metering.rules.aggregation import EMPTY, average, measured
+from candela_server.metering.query_usage import query_buckets
 from candela_server.metering.rules.event_filter import predicate
-from candela_server.metering.rules.metric_reading import event_sql
 
 from tests.integration.metering.builders import Metering, event, usage_of
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One event of the model."""
-
-    key: str
-    user: int | None
-    name: str
-    value: Decimal
-    at: datetime
-    model: str | None
-
-
-_BASE = datetime(2026, 1, 20, 10, 0, tzinfo=UTC)
-_instants = st.integers(0, 4 * 3600 * 1_000_000).map(
-    lambda us: _BASE + timedelta(microseconds=us)
-) | st.sampled_from([_BASE + timedelta(minutes=15 * quarter) for quarter in range(17)])
-_values = st.decimals(
-    min_value=Decimal("-1000000000000000000000"),
-    max_value=Decimal("1000000000000000000000"),
-    places=12,
-    allow_nan=False,
-)
-_facts = st.lists(
-    st.builds(
-        Fact,
-        key=st.just(""),
-        user=st.sampled_from([None, 0, 1]),
-        name=st.sampled_from(["api-call", "ai-token", "other"]),
-        value=_values | st.integers(-3, 3).map(Decimal),
-        at=_instants,
-        model=st.sampled_from([None, "x", "y", "1"]),
-    ),
-    max_size=25,
-)
-_windows = st.lists(_instants, min_size=2, max_size=2, unique=True).map(
-    lambda ends: Interval(min(ends), max(ends))
-)
-
-
-@pytest.mark.spec("EVT-5", "EVT-7")
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(facts=_facts, windows=st.lists(_windows, min_size=1, max_size=3))
-async def test_rollups_raw_events_and_a_model__agree_on_every_window(
-    metering: Metering, facts: list[Fact], windows: list[Interval]
-) -> None:
-    acme = await metering.add_customer()
-    users = [await metering.add_user(acme), await metering.add_user(acme)]
-    metrics = await _metrics(metering)
-    facts = [replace(fact, key=f"{acme.id}-{number}") for number, fact in enumerate(facts)]
-    for start in range(0, len(facts), 7):
-        recorded = await metering.record(
-            *[_event(fact, acme, users) for fact in facts[start : start + 7]]
-        )
-        assert not recorded.rejections
-
-    for who, number in [(acme, None), (users[0], 0), (users[1], 1)]:
-        asks = [
-            UsageAsk(metric=metric, who=usage_of(who), window=window)
-            for metric in metrics
-            for window in windows
-        ]
-        got = await aggregate_many(metering.events, metering.merchant_id, asks)
-        want = [_model(metering, ask, facts, number, users) for ask in asks]
-        assert got == want
-        assert await _from_raw_events(metering, asks) == want
-        assert await metering.counters.read(metering.merchant_id, asks) == want
-
-
-async def _metrics(metering: Metering) -> list[Metric]:
-    if metering.metrics:
-        return metering.metrics
-    for aggregation in Aggregation:
-        metering.metrics.append(
-            await metering.add_metric(
-                aggregation.value,
-                aggregation,
-                event_names=["api-call", "ai-token"],
-                property_name="model" if aggregation is Aggregation.UNIQUE else None,
-            )
-        )
-    return metering.metrics
-
-
-def _event(fact: Fact, acme: Customer, users: list[User]) -> object:
-    return event(
-        fact.key,
-        acme if fact.user is None else users[fact.user],
-        format(fact.value, "f"),
-        name=fact.name,
-        at=fact.at,
-        properties=None if fact.model is None else {"model": fact.model},
-    )
-
-
-def _model(
-    metering: Metering, ask: UsageAsk, facts: list[Fact], user: int | None, users: list[User]
-) -> Decimal:
-    """The plainest possible meaning of each aggregation."""
-    read = [
-        fact
-        for fact in facts
-        if fact.name in ask.metric.event_names
-        and ask.window.contains(fact.at)
-        and (user is None or fact.user == user)
-    ]
-    values = [fact.value for fact in read]
-    match ask.metric.aggregation:
-        case Aggregation.COUNT:
-            return Decimal(len(read))
-        case Aggregation.SUM:
-            return _exact_sum(values)
-        case Aggregation.MIN:
-            return min(values, default=Decimal(0))
-        case Aggregation.MAX:
-            return max(values, default=Decimal(0))
-        case Aggregation.AVERAGE:
-            return average(_exact_sum(values), len(values))
-        case Aggregation.UNIQUE:
-            return Decimal(len({fact.model for fact in read} - {None}))
-        case Aggregation.LAST:
-            if not read:
-                return Decimal(0)
-            prefix = metering.merchant_id.encode() + b"\x00"
-            return max(
-                read,
-                key=lambda fact: (
-                    fact.at,
-                    blake2b(prefix + fact.key.encode(), digest_size=16).digest(),
-                ),
-            ).value
-
-
-def _exact_sum(values: list[Decimal]) -> Decimal:
-    with exact():
-        return sum(values, Decimal(0))
+from tests.integration.metering.usage_model import from_events
 
 
 async def _from_raw_events(metering: Metering, asks: list[UsageAsk]) -> list[Decimal]:
-    """The same from the events alone."""
-    got = []
     async with metering.events.reader() as connection:
-        for ask in asks:
-            part = usage_store.Part(
-                ask.who.customer_id,
-                ask.metric.id,
-                ask.who.user_id or "",
-                ask.window.start_at,
-                ask.window.end_at,
-            )
-            reading = event_sql(ask.metric)
-            if ask.metric.aggregation is Aggregation.UNIQUE:
-                [count] = await usage_store.count_distinct(
-                    connection, metering.merchant_id, ask.metric.id, [[]], [[part]], reading
-                )
-                got.append(measured(ask.metric, replace(EMPTY, distinct_count=count)))
-            else:
-                [tally] = await usage_store.read_events(
-                    connection, metering.merchant_id, [part], reading, last=True
-                )
-                got.append(measured(ask.metric, tally))
-    return got
+        return await from_events(connection, metering.merchant_id, asks)
 
 
 _FILTERS = [

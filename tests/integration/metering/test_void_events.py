@@ -16,7 +16,7 @@ from candela_server.metering.model import Outcome
 from candela_server.storage.mutation import IdempotencyMismatchError
 
 from tests.helpers.acting import acting_as
-from tests.integration.metering.builders import Metering, event
+from tests.integration.metering.builders import BUILT_IN, Metering, event
 from tests.integration.metering.correcting import by_filter, by_keys, preview, void
 
 QUARTER = timedelta(minutes=15)
@@ -28,11 +28,11 @@ async def test_a_voided_event__counts_no_longer_anywhere(metering: Metering) -> 
     ada = await metering.add_user(acme)
     metrics = {
         aggregation: await metering.add_metric(
-            aggregation.value,
+            aggregation.value.replace("_", "-"),
             aggregation,
             property_name="model" if aggregation is Aggregation.UNIQUE else None,
         )
-        for aggregation in Aggregation
+        for aggregation in BUILT_IN
     }
     at = metering.clock.now() - timedelta(hours=1)
     await metering.record(

@@ -15,9 +15,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.catalog.definition_wire import new_credit_definition_from_proto
+from candela_server.catalog.model import Aggregation
 from candela_server.catalog.price_wire import price_from_proto
 from candela_server.catalog.wire import create_plan_from_proto, new_metric_from_proto
-from candela_server.kernel.errors import InvalidInput, Reason, Unserved
+from candela_server.kernel.errors import InvalidInput, Reason
 
 from demo.team_plan import team_plan
 
@@ -571,25 +572,120 @@ def test_filter_that_means_nothing__is_refused_by_its_field(
     assert fields_of(caught) == [field]
 
 
-@pytest.mark.spec("EVT-5", "EVT-6", "EVT-12")
+@pytest.mark.spec("EVT-6")
+def test_query_beside_an_aggregation__is_refused_field_by_field() -> None:
+    new = metric_pb2.NewMetric(
+        slug="calls",
+        name="Calls",
+        aggregation=metric_pb2.AGGREGATION_SUM,
+        property="size",
+        unique_of=metric_pb2.UNIQUE_OF_USER,
+        group_by=["region"],
+        sql=metric_pb2.SqlMetric(query=""),
+    )
+
+    with pytest.raises(InvalidInput) as caught:
+        new_metric_from_proto(new)
+
+    assert sorted(fields_of(caught)) == [
+        "aggregation",
+        "group_by",
+        "property",
+        "sql.query",
+        "unique_of",
+    ]
+
+
+@pytest.mark.spec("EVT-5")
 @pytest.mark.parametrize(
-    "new",
+    ("new", "field"),
     [
-        metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_WEIGHTED_SUM),
-        metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_SUM, group_by=["region"]),
-        metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_SUM, property="size"),
-        metric_pb2.NewMetric(
-            aggregation=metric_pb2.AGGREGATION_UNIQUE, unique_of=metric_pb2.UNIQUE_OF_CUSTOMER
+        (metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_UNSPECIFIED), "aggregation"),
+        (
+            metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_COUNT, property="size"),
+            "property",
         ),
-        metric_pb2.NewMetric(sql=metric_pb2.SqlMetric(query="SELECT 1")),
+        (
+            metric_pb2.NewMetric(
+                aggregation=metric_pb2.AGGREGATION_SUM, unique_of=metric_pb2.UNIQUE_OF_USER
+            ),
+            "unique_of",
+        ),
+        (metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_UNIQUE), "property"),
+        (
+            metric_pb2.NewMetric(
+                aggregation=metric_pb2.AGGREGATION_UNIQUE,
+                unique_of=metric_pb2.UNIQUE_OF_CUSTOMER,
+                property="size",
+            ),
+            "property",
+        ),
+        (
+            metric_pb2.NewMetric(
+                aggregation=metric_pb2.AGGREGATION_UNIQUE,
+                unique_of=99,  # type: ignore[arg-type]
+            ),
+            "unique_of",
+        ),
+        (
+            metric_pb2.NewMetric(
+                aggregation=metric_pb2.AGGREGATION_SUM, group_by=["a", "b", "c", "d"]
+            ),
+            "group_by",
+        ),
+        (
+            metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_SUM, group_by=["a", "a"]),
+            "group_by[1]",
+        ),
+        (
+            metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_SUM, group_by=["a", ""]),
+            "group_by[1]",
+        ),
     ],
-    ids=["weighted sum", "group by", "property instead of value", "customers", "sql"],
+    ids=[
+        "no aggregation",
+        "count of a property",
+        "sum of different users",
+        "different values of nothing",
+        "different customers of a property",
+        "different what",
+        "four groups",
+        "the same group twice",
+        "a group without a name",
+    ],
 )
-def test_metric_that_metering_would_not_honour__is_not_served(new: metric_pb2.NewMetric) -> None:
+def test_metric_that_would_count_nothing__is_refused_by_its_field(
+    new: metric_pb2.NewMetric, field: str
+) -> None:
     new.slug = new.name = "calls"
 
-    with pytest.raises(Unserved):
+    with pytest.raises(InvalidInput) as caught:
         new_metric_from_proto(new)
+
+    assert fields_of(caught) == [field]
+
+
+@pytest.mark.spec("EVT-5")
+def test_metric_with_every_option__is_read_as_sent() -> None:
+    new = new_metric_from_proto(
+        metric_pb2.NewMetric(
+            slug="storage",
+            name="Storage",
+            aggregation=metric_pb2.AGGREGATION_WEIGHTED_SUM,
+            event_names=["disk-resized"],
+            property="gigabytes",
+            filters=[a_filter(metric_pb2.FILTER_OPERATOR_PREFIX, "eu-")],
+            group_by=["region", "tier"],
+            unit_name="gigabyte-month",
+        )
+    )
+
+    assert new.aggregation is Aggregation.WEIGHTED_SUM
+    assert (new.property, new.group_by, len(new.filters)) == (
+        "gigabytes",
+        ("region", "tier"),
+        1,
+    )
 
 
 @pytest.mark.spec("CAT-7")

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candela_server.catalog.model import Aggregation, Metric, MetricId
+from candela_server.kernel.money import exact
 from candela_server.metering.rules.aggregation import average, plain
 from candela_server.metering.rules.bucket import BUCKET_US
 from candela_server.metering.rules.event_value import Properties
@@ -76,6 +77,23 @@ def test_a_customers_share__holds_every_event_and_a_users_only_its_own(sent: lis
         assert count(customer_id, "usr_a") == sum(one.user_id == "usr_a" for one in own)
 
 
+@pytest.mark.spec("EVT-5", "EVT-7")
+@given(_sent)
+def test_the_groups_of_a_share__add_up_to_it(sent: list[Sent]) -> None:
+    folded = fold(sent, _readings())
+
+    for metric_id in ("met_grouped", "met_weighted"):
+        for key, share in folded.shares.items():
+            if key[1] != metric_id:
+                continue
+            parts = [part for of, part in folded.grouped.items() if of[:4] == key]
+            assert parts
+            with exact():
+                assert sum(part.count for part in parts) == share.count
+                assert sum((part.sum for part in parts), Decimal(0)) == share.sum
+                assert sum((part.time for part in parts), Decimal(0)) == share.time
+
+
 @pytest.mark.spec("EVT-5")
 @pytest.mark.parametrize(
     ("total", "count", "want"),
@@ -103,11 +121,19 @@ def _readings() -> Readings:
         [
             _metric("met_sum", Aggregation.SUM, None),
             _metric("met_unique", Aggregation.UNIQUE, "model"),
+            _metric("met_grouped", Aggregation.LAST, None, ("model",)),
+            _metric("met_unique_grouped", Aggregation.UNIQUE, "model", ("model", "size")),
+            _metric("met_weighted", Aggregation.WEIGHTED_SUM, "model", ("size",)),
         ]
     )
 
 
-def _metric(metric_id: str, aggregation: Aggregation, of_property: str | None) -> Metric:
+def _metric(
+    metric_id: str,
+    aggregation: Aggregation,
+    of_property: str | None,
+    group_by: tuple[str, ...] = (),
+) -> Metric:
     return Metric(
         id=MetricId(metric_id),
         slug="m",
@@ -116,13 +142,14 @@ def _metric(metric_id: str, aggregation: Aggregation, of_property: str | None) -
         event_names=("api-call",),
         property=of_property,
         unit_name="",
+        group_by=group_by,
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 
 def _plain(folded: Folded) -> object:
-    shares = {
-        key: [getattr(share, name) for name in share.__slots__]
-        for key, share in folded.shares.items()
-    }
-    return shares, folded.distinct, folded.unmatched
+    shares, grouped = (
+        {key: [getattr(share, name) for name in share.__slots__] for key, share in some.items()}
+        for some in (folded.shares, folded.grouped)
+    )
+    return shares, grouped, folded.distinct, folded.grouped_distinct, folded.unmatched

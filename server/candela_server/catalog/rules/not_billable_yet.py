@@ -6,16 +6,19 @@ promised is ever left out of an invoice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from candela_server.catalog.model import (
     CreditApplicationType,
     CreditDefinition,
     CreditScope,
+    Metric,
+    MetricId,
     Offer,
     Plan,
 )
+from candela_server.catalog.price import Charge, Component, PercentageCharge
 
 _T = TypeVar("_T")
 
@@ -45,13 +48,37 @@ _CREDITS: _Lines[CreditDefinition] = (
     ("rollover", "CRD-3", lambda credit: bool(credit.rollover_cap)),
 )
 
+_USAGE: _Lines[tuple[Component, Metric]] = (
+    (
+        # Which events a query reads, only the query knows; it answers a number.
+        "a fee for each event of a metric in SQL",
+        "DSL-3, EVT-6",
+        lambda one: one[1].sql is not None and any(map(_has_event_fee, _charges(one[0]))),
+    ),
+)
+
 
 def what_cannot_be_billed(offer: Offer) -> NotBillable | None:
     """The first thing in the offer that the billing engine cannot bill yet; None when it can bill all of it."""
     found = _first(_PLANS, offer.plan, f"plan {offer.plan.slug!r}")
+    for component in offer.price.components:
+        if component.metric_id is not None:
+            measured = offer.metrics[MetricId(component.metric_id)]
+            name = f"component {component.name!r}"
+            found = found or _first(_USAGE, (component, measured), name)
     for definition in offer.credit_definitions:
         found = found or _first(_CREDITS, definition, f"credit definition {definition.name!r}")
     return found
+
+
+def _charges(component: Component) -> Iterable[Charge]:
+    """What the component charges, at any time."""
+    yield component.charge
+    yield from (one.change for one in component.time_rules if isinstance(one.change, Charge))
+
+
+def _has_event_fee(charge: Charge) -> bool:
+    return isinstance(charge.model, PercentageCharge) and charge.model.fee_per_event is not None
 
 
 def _first(lines: _Lines[_T], value: _T, name: str) -> NotBillable | None:

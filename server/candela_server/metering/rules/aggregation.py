@@ -6,8 +6,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from candela_server.catalog.model import Aggregation, Metric
+from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 from candela_server.metering.model import Tally
+
+from .time_weight import length_us, total_held
 
 _PLACES: Final = 12
 _ONE: Final = Decimal(1)
@@ -25,10 +28,10 @@ EMPTY: Final = Tally(
 """What no events add up to."""
 
 
-def measured(metric: Metric, tally: Tally) -> Decimal:
-    """The usage that `metric` measures; 0 when nothing happened.
+def measured(metric: Metric, tally: Tally, window: Interval) -> Decimal:
+    """The usage that `metric` measures in the window that the tally is of; 0 when nothing happened.
 
-    An average is rounded half-up to 12 places; everything else is exact.
+    An average and a weighted sum are rounded half-up to 12 places; everything else is exact.
     """
     match metric.aggregation:
         case Aggregation.COUNT:
@@ -45,14 +48,18 @@ def measured(metric: Metric, tally: Tally) -> Decimal:
             return average(tally.sum, tally.count)
         case Aggregation.UNIQUE:
             return Decimal(tally.distinct_count)
-        case _:
-            raise AssertionError(f"the catalog refuses {metric.aggregation} metrics so far")
+        case Aggregation.WEIGHTED_SUM:
+            return average(total_held(tally.carried, tally.held, window), length_us(window))
+        case Aggregation.SQL:
+            raise AssertionError("a query is measured in its sandbox, not from tallies")
 
 
 def merge(left: Tally, right: Tally) -> Tally:
     """What two disjoint sets of events add up to together. Distinct values cannot be merged and are left at 0."""
     with exact():
         total = left.sum + right.sum
+        held = left.held + right.held
+        carried = left.carried + right.carried
     last = right if _is_later(right, left) else left
     return Tally(
         count=left.count + right.count,
@@ -63,12 +70,19 @@ def merge(left: Tally, right: Tally) -> Tally:
         last_key=last.last_key,
         last_value=last.last_value,
         distinct_count=0,
+        held=held,
+        carried=carried,
     )
 
 
 def adds_up(metric: Metric) -> bool:
     """Whether usage is the sum of what single flushes add, so that a live counter can be bumped."""
     return metric.aggregation in (Aggregation.COUNT, Aggregation.SUM)
+
+
+def carries_in(metric: Metric) -> bool:
+    """Whether what happened before a window changes its usage."""
+    return metric.aggregation is Aggregation.WEIGHTED_SUM
 
 
 def average(total: Decimal, count: int) -> Decimal:

@@ -48,6 +48,12 @@ def from_microseconds(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def bucket_start(instant: datetime) -> datetime:
+    """The start of the quarter-hour that an instant lies in."""
+    instant_us = to_microseconds(instant)
+    return from_microseconds(instant_us - instant_us % BUCKET_US)
+
+
 def split(window: Interval) -> Split:
     """Cuts a window at the first and last border of quarter-hours inside it."""
     start_us = to_microseconds(window.start_at)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from candela_server.catalog.model import Metric
 from candela_server.kernel.interval import Interval
 
+from .aggregation import carries_in
 from .bucket import BUCKET, BUCKET_US, from_microseconds, to_microseconds
 from .folding import WHOLE_CUSTOMER
+
+FOR_EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""After every window that anybody asks for."""
 
 
 class TouchedEvent(Protocol):
@@ -77,6 +81,15 @@ def touched_buckets(metric: Metric, events: Iterable[TouchedEvent]) -> dict[str,
 def span_of(buckets: Sequence[datetime]) -> Interval:
     """From the first of these quarter-hours to the end of the last."""
     return Interval(buckets[0], buckets[-1] + BUCKET)
+
+
+def changed_span(metric: Metric, buckets: Sequence[datetime]) -> Interval:
+    """Windows that overlap this one may measure something else when these quarter-hours are corrected.
+
+    What is carried into later windows changes all of them.
+    """
+    span = span_of(buckets)
+    return Interval(span.start_at, FOR_EVER) if carries_in(metric) else span
 
 
 def runs(buckets: Sequence[datetime]) -> list[Interval]:

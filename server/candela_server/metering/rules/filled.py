@@ -12,7 +12,7 @@ from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.metering.metric_fill import UNREAD_FROM, Filled
 
-from .bucket import BUCKET, BUCKET_US, Split, from_microseconds, split, to_microseconds
+from .bucket import BUCKET, Split, bucket_start, split
 
 
 class EventsDroppedError(InvalidInput):
@@ -65,9 +65,3 @@ def step_start(crowded_at: datetime | None, before_at: datetime, oldest_at: date
         return bucket_start(oldest_at)
     start_at = bucket_start(crowded_at)
     return start_at + BUCKET if start_at + BUCKET < before_at else start_at
-
-
-def bucket_start(instant: datetime) -> datetime:
-    """The start of the quarter-hour that an instant lies in."""
-    microseconds = to_microseconds(instant)
-    return from_microseconds(microseconds - microseconds % BUCKET_US)

@@ -6,7 +6,7 @@ Both forms must mean the same, to the last digit; a property test holds them tog
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, LiteralString
 
@@ -14,6 +14,8 @@ from candela_server.catalog.model import Aggregation, Metric, UniqueOf
 
 from .event_filter import condition, predicate
 from .event_value import Properties, property_text
+from .group import dimension_sql, group_sql
+from .sql_metric_marks import SqlMetrics, is_indexed
 
 _SERVED = frozenset(
     {
@@ -24,6 +26,7 @@ _SERVED = frozenset(
         Aggregation.MIN,
         Aggregation.LAST,
         Aggregation.UNIQUE,
+        Aggregation.WEIGHTED_SUM,
     }
 )
 
@@ -33,10 +36,13 @@ class MetricReading:
 
     __slots__ = (
         "counts_distinct",
+        "group_by",
         "looks_into_events",
         "matches",
+        "measured_property",
         "metric",
         "metric_id",
+        "weighs_time",
     )
 
     def __init__(self, metric: Metric) -> None:
@@ -44,9 +50,24 @@ class MetricReading:
         self.metric_id: str = metric.id
         # Distinct values have a table of their own.
         self.counts_distinct = metric.aggregation is Aggregation.UNIQUE
+        # What is measured instead of the event's value.
+        self.measured_property = None if self.counts_distinct else metric.property
+        self.weighs_time = metric.aggregation is Aggregation.WEIGHTED_SUM
+        self.group_by = metric.group_by
         # Whether what a group of events adds up to is not enough.
-        self.looks_into_events = self.counts_distinct or bool(metric.filters)
+        self.looks_into_events = (
+            self.counts_distinct
+            or self.weighs_time
+            or bool(metric.filters or metric.group_by or self.measured_property)
+        )
         self.matches = predicate(metric.filters)
+
+    def value_of(self, value: Decimal, properties: Properties) -> Decimal | None:
+        """What is measured of an event with this value; None when it has no such number and is not read."""
+        if self.measured_property is None:
+            return value
+        found = properties.get(self.measured_property)
+        return found if isinstance(found, Decimal) else None
 
     def distinct_value(self, properties: Properties, user_id: str, customer_id: str) -> str | None:
         """The value that is told apart from others; None when the event has none."""
@@ -69,9 +90,10 @@ class MetricReading:
 class Readings:
     """All metrics of one merchant, by the event names they read."""
 
-    __slots__ = ("_adding_up", "_looking_into", "by_id")
+    __slots__ = ("_adding_up", "_looking_into", "by_id", "sql")
 
-    def __init__(self, readings: Iterable[MetricReading]) -> None:
+    def __init__(self, readings: Iterable[MetricReading], sql: Iterable[Metric] = ()) -> None:
+        self.sql = SqlMetrics(sql)
         self.by_id: dict[str, MetricReading] = {}
         self._adding_up: dict[str, list[MetricReading]] = {}
         self._looking_into: dict[str, list[MetricReading]] = {}
@@ -91,35 +113,73 @@ class Readings:
 
     def is_read(self, name: str) -> bool:
         """Whether any metric reads events of this name."""
-        return name in self._adding_up or name in self._looking_into
+        return name in self._adding_up or name in self._looking_into or self.sql.reads(name)
 
 
 @dataclass(frozen=True, slots=True)
 class EventSql:
     """The same reading over the table of events, as parts of a statement with named parameters.
 
-    `condition` holds for the events that are read; `distinct` is the value that is told apart.
+    `condition` holds for the events that are read; `value` is what is measured of each, `distinct` the value that is
+    told apart. `dimension` is the hash of its group, whose values `group` has as text[]; without group-by properties
+    it is empty. `weighs_time` says whether values are weighed by time.
     """
 
     event_names: tuple[str, ...]
     condition: LiteralString
+    value: LiteralString
     distinct: LiteralString
+    group: LiteralString
+    dimension: LiteralString
+    weighs_time: bool
     parameters: Mapping[str, Any]
 
 
 def read_metrics(metrics: Iterable[Metric]) -> Readings:
     """The metrics that are rolled up, ready to be fed."""
-    return Readings([MetricReading(metric) for metric in metrics if is_rolled_up(metric)])
+    known = list(metrics)
+    return Readings(
+        [MetricReading(metric) for metric in known if is_rolled_up(metric)],
+        [metric for metric in known if metric.sql is not None],
+    )
 
 
 def is_rolled_up(metric: Metric) -> bool:
-    """Whether rollups are kept for the metric: not for SQL and not for time-weighted sums."""
+    """Whether rollups are kept for the metric: not for SQL."""
     return metric.aggregation in _SERVED
+
+
+def reads_history(metric: Metric) -> bool:
+    """Whether the metric keeps something of the events from before it, which a fill makes (EVT-10)."""
+    return is_rolled_up(metric) or is_indexed(metric)
+
+
+def is_measured(metric: Metric) -> bool:
+    """Whether usage of the metric can be asked for: rolled up, or a query."""
+    return is_rolled_up(metric) or metric.sql is not None
+
+
+def counting_events(metric: Metric) -> Metric:
+    """The metric that counts the events which this one reads, from the same rollups; there is none of a query."""
+    assert metric.sql is None, "which events a query reads, only it knows"
+    if metric.aggregation is not Aggregation.UNIQUE:
+        return replace(metric, aggregation=Aggregation.COUNT)
+    return replace(
+        metric, aggregation=Aggregation.COUNT, unique_of=metric.unique_of or UniqueOf.PROPERTY
+    )
 
 
 def event_sql(metric: Metric) -> EventSql:
     """How the metric reads the table of events."""
     holds, parameters = condition(metric.filters)
+    counts_told_apart = metric.aggregation is Aggregation.COUNT and metric.unique_of is not None
+    value: LiteralString = "value"
+    if metric.property and metric.aggregation is not Aggregation.UNIQUE and not counts_told_apart:
+        value = _PROPERTY_AS_NUMBER
+        holds += f" AND {value} IS NOT NULL"
+        parameters["measured_property"] = metric.property
+    group, names = group_sql(metric.group_by)
+    parameters.update(names)
     distinct: LiteralString
     match metric.unique_of:
         case UniqueOf.USER:
@@ -129,7 +189,24 @@ def event_sql(metric: Metric) -> EventSql:
         case _:
             distinct = "(properties ->> %(unique_property)s::text)"
             parameters["unique_property"] = metric.property or ""
-    return EventSql(tuple(metric.event_names), holds, distinct, parameters)
+    if counts_told_apart:
+        # As rollups of a metric that tells things apart: see counting_events.
+        holds += f" AND ({distinct}) IS NOT NULL"
+    return EventSql(
+        event_names=tuple(metric.event_names),
+        condition=holds,
+        value=value,
+        distinct=distinct,
+        group=group,
+        dimension=dimension_sql(group) if metric.group_by else "",
+        weighs_time=metric.aggregation is Aggregation.WEIGHTED_SUM,
+        parameters=parameters,
+    )
 
+
+# CASE, because nothing else keeps the cast away from what is no number.
+_PROPERTY_AS_NUMBER: LiteralString = """
+    (CASE WHEN jsonb_typeof(properties -> %(measured_property)s::text) = 'number'
+          THEN (properties ->> %(measured_property)s::text)::numeric END)"""
 
 _NONE: list[MetricReading] = []

@@ -42,7 +42,11 @@ const (
 	Aggregation_AGGREGATION_LAST Aggregation = 6
 	// How many different things there are: see UniqueOf.
 	Aggregation_AGGREGATION_UNIQUE Aggregation = 7
-	// The time-weighted sum: each value counts for the share of the window after it, as for gigabyte-hours.
+	// The time-weighted sum: each value counts for the share of the window after it; one from before the window counts
+	// whole. To 12 places.
+	//
+	// Values are changes of a level: "5" when five gigabytes are added, "-2" when two are removed. The sum is what was
+	// held on average over the window: 10 held for the second half of a month measure 5, in gigabyte-months.
 	Aggregation_AGGREGATION_WEIGHTED_SUM Aggregation = 8
 )
 
@@ -109,7 +113,8 @@ const (
 	UniqueOf_UNIQUE_OF_PROPERTY UniqueOf = 1
 	// Different users.
 	UniqueOf_UNIQUE_OF_USER UniqueOf = 2
-	// Different customers, over the whole merchant.
+	// Different customers, over the whole merchant: see GetUsageRequest.everyone. Of a single customer it is 1 if there
+	// was any event, else 0.
 	UniqueOf_UNIQUE_OF_CUSTOMER UniqueOf = 3
 )
 
@@ -243,12 +248,17 @@ type Metric struct {
 	// Events with one of these names are read, exactly as written; 1 to 20 names of 1 to 128 bytes.
 	EventNames []string `protobuf:"bytes,5,rep,name=event_names,json=eventNames,proto3" json:"event_names,omitempty"`
 	// The property that UNIQUE tells apart, or that others measure instead of the event's value; empty for the value.
+	// Where it is measured, only numbers are: an event without it, or with a text there, is not read.
 	Property string `protobuf:"bytes,6,opt,name=property,proto3" json:"property,omitempty"`
 	// What UNIQUE counts; unspecified for other aggregations.
 	UniqueOf UniqueOf `protobuf:"varint,7,opt,name=unique_of,json=uniqueOf,proto3,enum=candela.catalog.v1.UniqueOf" json:"unique_of,omitempty"`
 	// All of these must hold for an event to be read; at most 10.
 	Filters []*PropertyFilter `protobuf:"bytes,8,rep,name=filters,proto3" json:"filters,omitempty"`
-	// Properties whose values are kept apart as pricing dimensions; at most 3.
+	// Properties whose values are kept apart as pricing dimensions; at most 3, all different. An event without one
+	// counts as if its value were the empty text.
+	//
+	// The first 1000 groups of a customer are kept apart; events of later ones are counted together, as the overflow
+	// group. The usage of the whole is not concerned: it has every event.
 	GroupBy []string `protobuf:"bytes,9,rep,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
 	// A query instead of an aggregation; absent for built-in ones (EVT-6).
 	Sql *SqlMetric `protobuf:"bytes,10,opt,name=sql,proto3" json:"sql,omitempty"`
@@ -603,13 +613,13 @@ type NewMetric struct {
 	Aggregation Aggregation `protobuf:"varint,3,opt,name=aggregation,proto3,enum=candela.catalog.v1.Aggregation" json:"aggregation,omitempty"`
 	// Events with one of these names are read; the slug itself when empty.
 	EventNames []string `protobuf:"bytes,4,rep,name=event_names,json=eventNames,proto3" json:"event_names,omitempty"`
-	// The property that UNIQUE tells apart, or that others measure instead of the event's value.
+	// The property that UNIQUE tells apart, or that others measure instead of the event's value; must be empty for COUNT.
 	Property string `protobuf:"bytes,5,opt,name=property,proto3" json:"property,omitempty"`
 	// What UNIQUE counts.
 	UniqueOf UniqueOf `protobuf:"varint,6,opt,name=unique_of,json=uniqueOf,proto3,enum=candela.catalog.v1.UniqueOf" json:"unique_of,omitempty"`
 	// All of these must hold for an event to be read; at most 10.
 	Filters []*PropertyFilter `protobuf:"bytes,7,rep,name=filters,proto3" json:"filters,omitempty"`
-	// Properties whose values are kept apart as pricing dimensions; at most 3.
+	// Properties whose values are kept apart as pricing dimensions; at most 3, all different.
 	GroupBy []string `protobuf:"bytes,8,rep,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
 	// A query instead of an aggregation.
 	Sql *SqlMetric `protobuf:"bytes,9,opt,name=sql,proto3" json:"sql,omitempty"`

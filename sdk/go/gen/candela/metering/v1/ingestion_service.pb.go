@@ -638,7 +638,8 @@ type PreviewVoidEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many events would be voided; those voided before are not counted.
 	EventCount int64 `protobuf:"varint,1,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
-	// The usage that would change, per customer and metric, at most 1000 rows.
+	// The usage that would change, per customer and metric, at most 1000 rows. Metrics in SQL are left out: what their
+	// queries would say is known only once the events are void.
 	Changes       []*UsageChange `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

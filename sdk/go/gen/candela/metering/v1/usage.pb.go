@@ -155,7 +155,8 @@ type MetricUsage struct {
 	MetricId string `protobuf:"bytes,1,opt,name=metric_id,json=metricId,proto3" json:"metric_id,omitempty"`
 	// The metric's slug.
 	MetricSlug string `protobuf:"bytes,2,opt,name=metric_slug,json=metricSlug,proto3" json:"metric_slug,omitempty"`
-	// The usage, a plain decimal; "0" when nothing happened. An average is rounded half-up to 12 places.
+	// The usage, a plain decimal; "0" when nothing happened. An average and a weighted sum are rounded half-up to 12
+	// places.
 	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	// Whether the metric has read all history already.
 	FillStatus    FillStatus `protobuf:"varint,4,opt,name=fill_status,json=fillStatus,proto3,enum=candela.metering.v1.FillStatus" json:"fill_status,omitempty"`
@@ -226,10 +227,14 @@ type UsageBucket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The part, cut to the queried window at its ends.
 	Window *v1.Interval `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
-	// The group the usage belongs to, by the metric's group-by property; absent when the answer is not grouped.
+	// The group the usage belongs to: the value of the metric's group-by property, or a JSON array of them, in the
+	// metric's order, when it has several, as ["eu", "large"]. Empty for events without the property; absent when the
+	// answer is not grouped, and for the overflow group.
 	Group *string `protobuf:"bytes,2,opt,name=group,proto3,oneof" json:"group,omitempty"`
 	// The usage, a plain decimal.
-	Value         string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// Whether this is the overflow group: everything beyond the groups that are kept apart; see Metric.group_by.
+	Overflow      bool `protobuf:"varint,4,opt,name=overflow,proto3" json:"overflow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,6 +288,13 @@ func (x *UsageBucket) GetValue() string {
 		return x.Value
 	}
 	return ""
+}
+
+func (x *UsageBucket) GetOverflow() bool {
+	if x != nil {
+		return x.Overflow
+	}
+	return false
 }
 
 // MetricFill is one run of a job that reads history into a metric (EVT-10).
@@ -479,11 +491,12 @@ const file_candela_metering_v1_usage_proto_rawDesc = "" +
 	"metricSlug\x12\x14\n" +
 	"\x05value\x18\x03 \x01(\tR\x05value\x12@\n" +
 	"\vfill_status\x18\x04 \x01(\x0e2\x1f.candela.metering.v1.FillStatusR\n" +
-	"fillStatus\"{\n" +
+	"fillStatus\"\x97\x01\n" +
 	"\vUsageBucket\x121\n" +
 	"\x06window\x18\x01 \x01(\v2\x19.candela.type.v1.IntervalR\x06window\x12\x19\n" +
 	"\x05group\x18\x02 \x01(\tH\x00R\x05group\x88\x01\x01\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\tR\x05valueB\b\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x12\x1a\n" +
+	"\boverflow\x18\x04 \x01(\bR\boverflowB\b\n" +
 	"\x06_group\"\xe5\x02\n" +
 	"\n" +
 	"MetricFill\x12\x0e\n" +

@@ -35,7 +35,8 @@ type GetUsageRequest struct {
 	//	*GetUsageRequest_User
 	//	*GetUsageRequest_Everyone
 	Who isGetUsageRequest_Who `protobuf_oneof:"who"`
-	// Which metrics, at most 100; all of the merchant's that are not archived when empty.
+	// Which metrics, at most 100; all of the merchant's that are not archived when empty. For everyone, of those in SQL
+	// only indexed ones are served, and only when they are named here.
 	Metrics []*v1.MetricRef `protobuf:"bytes,3,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent; for
 	// everyone in UTC, on the server's clock.
@@ -239,9 +240,10 @@ type QueryUsageRequest struct {
 	BucketSize BucketSize `protobuf:"varint,5,opt,name=bucket_size,json=bucketSize,proto3,enum=candela.metering.v1.BucketSize" json:"bucket_size,omitempty"`
 	// The IANA zone whose calendar cuts days, weeks and months; the customer's when empty, UTC for everyone.
 	TimeZone string `protobuf:"bytes,6,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// Whether the answer is split by the metric's group-by property.
+	// Whether the answer is split by the metric's group-by properties; not for everyone, and not with filters.
 	Grouped bool `protobuf:"varint,7,opt,name=grouped,proto3" json:"grouped,omitempty"`
-	// Only these groups, at most 100; all when empty. Implies grouped.
+	// Only these groups, named as in UsageBucket.group, at most 100; all when empty. Implies grouped. One that is counted
+	// in the overflow group is not found by its name.
 	Groups []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
 	// Only events for which these hold, too, beside the metric's own filters; at most 10. Such an answer is read from
 	// the events themselves: of a customer or a user, over at most 31 days and 1,000,000 events; INVALID_FIELD beyond.
@@ -397,8 +399,8 @@ type QueryUsageResponse struct {
 	UserId *string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
 	// Which metric ("met_…").
 	MetricId string `protobuf:"bytes,3,opt,name=metric_id,json=metricId,proto3" json:"metric_id,omitempty"`
-	// Every bucket of the window in order, those without usage as "0"; when grouped, by bucket and group, only groups
-	// with usage.
+	// Every bucket of the window in order, those without usage as "0"; when grouped, by bucket and group, the overflow
+	// group last, only groups with events in the bucket or, of a weighted sum, with something held.
 	Buckets []*UsageBucket `protobuf:"bytes,4,rep,name=buckets,proto3" json:"buckets,omitempty"`
 	// Whether the metric has read all history already.
 	FillStatus    FillStatus `protobuf:"varint,5,opt,name=fill_status,json=fillStatus,proto3,enum=candela.metering.v1.FillStatus" json:"fill_status,omitempty"`

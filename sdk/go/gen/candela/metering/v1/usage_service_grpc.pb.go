@@ -43,7 +43,8 @@ type UsageServiceClient interface {
 	GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error)
 	// QueryUsage returns the usage of one metric over a window, cut into buckets and groups.
 	//
-	// Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
+	// Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets, the answer more than
+	// 10000, or when it shall be grouped and the metric has no group-by property.
 	QueryUsage(ctx context.Context, in *QueryUsageRequest, opts ...grpc.CallOption) (*QueryUsageResponse, error)
 	// ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
 	//
@@ -161,7 +162,8 @@ type UsageServiceServer interface {
 	GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error)
 	// QueryUsage returns the usage of one metric over a window, cut into buckets and groups.
 	//
-	// Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
+	// Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets, the answer more than
+	// 10000, or when it shall be grouped and the metric has no group-by property.
 	QueryUsage(context.Context, *QueryUsageRequest) (*QueryUsageResponse, error)
 	// ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
 	//

@@ -26,7 +26,7 @@ from candela.type.v1 import interval_pb2 as candela_dot_type_dot_v1_dot_interval
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61ndela/metering/v1/usage.proto\x12\x13\x63\x61ndela.metering.v1\x1a\x1e\x63\x61ndela/type/v1/interval.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\x0bMetricUsage\x12\x11\n\tmetric_id\x18\x01 \x01(\t\x12\x13\n\x0bmetric_slug\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x34\n\x0b\x66ill_status\x18\x04 \x01(\x0e\x32\x1f.candela.metering.v1.FillStatus\"e\n\x0bUsageBucket\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12\x12\n\x05group\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05value\x18\x03 \x01(\tB\x08\n\x06_group\"\x95\x02\n\nMetricFill\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tmetric_id\x18\x02 \x01(\t\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12/\n\x06status\x18\x04 \x01(\x0e\x32\x1f.candela.metering.v1.FillStatus\x12\x12\n\nread_count\x18\x05 \x01(\x03\x12\x17\n\x0f\x65stimated_count\x18\x06 \x01(\x03\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9e\x01\n\x12UnmatchedEventName\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x32\n\x0e\x66irst_event_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_event_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x81\x01\n\nBucketSize\x12\x1b\n\x17\x42UCKET_SIZE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x42UCKET_SIZE_HOUR\x10\x01\x12\x13\n\x0f\x42UCKET_SIZE_DAY\x10\x02\x12\x14\n\x10\x42UCKET_SIZE_WEEK\x10\x03\x12\x15\n\x11\x42UCKET_SIZE_MONTH\x10\x04*\x93\x01\n\nFillStatus\x12\x1b\n\x17\x46ILL_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46ILL_STATUS_COMPLETE\x10\x01\x12\x17\n\x13\x46ILL_STATUS_FILLING\x10\x02\x12\x1d\n\x19\x46ILL_STATUS_FROM_CREATION\x10\x03\x12\x16\n\x12\x46ILL_STATUS_FAILED\x10\x04\x42NZLgithub.com/candela-billing/candela/sdk/go/gen/candela/metering/v1;meteringv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61ndela/metering/v1/usage.proto\x12\x13\x63\x61ndela.metering.v1\x1a\x1e\x63\x61ndela/type/v1/interval.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\x0bMetricUsage\x12\x11\n\tmetric_id\x18\x01 \x01(\t\x12\x13\n\x0bmetric_slug\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x34\n\x0b\x66ill_status\x18\x04 \x01(\x0e\x32\x1f.candela.metering.v1.FillStatus\"w\n\x0bUsageBucket\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12\x12\n\x05group\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05value\x18\x03 \x01(\t\x12\x10\n\x08overflow\x18\x04 \x01(\x08\x42\x08\n\x06_group\"\x95\x02\n\nMetricFill\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tmetric_id\x18\x02 \x01(\t\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12/\n\x06status\x18\x04 \x01(\x0e\x32\x1f.candela.metering.v1.FillStatus\x12\x12\n\nread_count\x18\x05 \x01(\x03\x12\x17\n\x0f\x65stimated_count\x18\x06 \x01(\x03\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9e\x01\n\x12UnmatchedEventName\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x32\n\x0e\x66irst_event_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_event_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x81\x01\n\nBucketSize\x12\x1b\n\x17\x42UCKET_SIZE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x42UCKET_SIZE_HOUR\x10\x01\x12\x13\n\x0f\x42UCKET_SIZE_DAY\x10\x02\x12\x14\n\x10\x42UCKET_SIZE_WEEK\x10\x03\x12\x15\n\x11\x42UCKET_SIZE_MONTH\x10\x04*\x93\x01\n\nFillStatus\x12\x1b\n\x17\x46ILL_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46ILL_STATUS_COMPLETE\x10\x01\x12\x17\n\x13\x46ILL_STATUS_FILLING\x10\x02\x12\x1d\n\x19\x46ILL_STATUS_FROM_CREATION\x10\x03\x12\x16\n\x12\x46ILL_STATUS_FAILED\x10\x04\x42NZLgithub.com/candela-billing/candela/sdk/go/gen/candela/metering/v1;meteringv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +34,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.metering.v1.usage_p
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZLgithub.com/candela-billing/candela/sdk/go/gen/candela/metering/v1;meteringv1'
-  _globals['_BUCKETSIZE']._serialized_start=790
-  _globals['_BUCKETSIZE']._serialized_end=919
-  _globals['_FILLSTATUS']._serialized_start=922
-  _globals['_FILLSTATUS']._serialized_end=1069
+  _globals['_BUCKETSIZE']._serialized_start=808
+  _globals['_BUCKETSIZE']._serialized_end=937
+  _globals['_FILLSTATUS']._serialized_start=940
+  _globals['_FILLSTATUS']._serialized_end=1087
   _globals['_METRICUSAGE']._serialized_start=121
   _globals['_METRICUSAGE']._serialized_end=243
   _globals['_USAGEBUCKET']._serialized_start=245
-  _globals['_USAGEBUCKET']._serialized_end=346
-  _globals['_METRICFILL']._serialized_start=349
-  _globals['_METRICFILL']._serialized_end=626
-  _globals['_UNMATCHEDEVENTNAME']._serialized_start=629
-  _globals['_UNMATCHEDEVENTNAME']._serialized_end=787
+  _globals['_USAGEBUCKET']._serialized_end=364
+  _globals['_METRICFILL']._serialized_start=367
+  _globals['_METRICFILL']._serialized_end=644
+  _globals['_UNMATCHEDEVENTNAME']._serialized_start=647
+  _globals['_UNMATCHEDEVENTNAME']._serialized_end=805
 # @@protoc_insertion_point(module_scope)

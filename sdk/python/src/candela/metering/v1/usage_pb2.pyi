@@ -49,14 +49,16 @@ class MetricUsage(_message.Message):
     def __init__(self, metric_id: _Optional[str] = ..., metric_slug: _Optional[str] = ..., value: _Optional[str] = ..., fill_status: _Optional[_Union[FillStatus, str]] = ...) -> None: ...
 
 class UsageBucket(_message.Message):
-    __slots__ = ("window", "group", "value")
+    __slots__ = ("window", "group", "value", "overflow")
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    OVERFLOW_FIELD_NUMBER: _ClassVar[int]
     window: _interval_pb2.Interval
     group: str
     value: str
-    def __init__(self, window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., group: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    overflow: bool
+    def __init__(self, window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., group: _Optional[str] = ..., value: _Optional[str] = ..., overflow: _Optional[bool] = ...) -> None: ...
 
 class MetricFill(_message.Message):
     __slots__ = ("id", "metric_id", "window", "status", "read_count", "estimated_count", "started_at", "finished_at")

@@ -93,7 +93,8 @@ class UsageServiceServicer:
     def QueryUsage(self, request, context):
         """QueryUsage returns the usage of one metric over a window, cut into buckets and groups.
 
-        Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
+        Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets, the answer more than
+        10000, or when it shall be grouped and the metric has no group-by property.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,8 @@ class UsageServiceStub:
     QueryUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.QueryUsageRequest, _usage_service_pb2.QueryUsageResponse]
     """QueryUsage returns the usage of one metric over a window, cut into buckets and groups.
 
-    Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
+    Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets, the answer more than
+    10000, or when it shall be grouped and the metric has no group-by property.
     """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.ListEventsRequest, _usage_service_pb2.ListEventsResponse]
     """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
@@ -89,7 +90,8 @@ class UsageServiceAsyncStub(UsageServiceStub):
     QueryUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.QueryUsageRequest, _usage_service_pb2.QueryUsageResponse]  # type: ignore[assignment]
     """QueryUsage returns the usage of one metric over a window, cut into buckets and groups.
 
-    Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
+    Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets, the answer more than
+    10000, or when it shall be grouped and the metric has no group-by property.
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.ListEventsRequest, _usage_service_pb2.ListEventsResponse]  # type: ignore[assignment]
     """ListEvents returns events as stored, voided ones marked, by timestamp and idempotency key.
@@ -140,7 +142,8 @@ class UsageServiceServicer:
     ) -> _typing.Union[_usage_service_pb2.QueryUsageResponse, _abc.Awaitable[_usage_service_pb2.QueryUsageResponse]]:
         """QueryUsage returns the usage of one metric over a window, cut into buckets and groups.
 
-        Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
+        Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets, the answer more than
+        10000, or when it shall be grouped and the metric has no group-by property.
         """
 
     def ListEvents(

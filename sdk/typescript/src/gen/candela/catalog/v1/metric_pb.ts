@@ -57,6 +57,7 @@ export type Metric = Message<"candela.catalog.v1.Metric"> & {
 
   /**
    * The property that UNIQUE tells apart, or that others measure instead of the event's value; empty for the value.
+   * Where it is measured, only numbers are: an event without it, or with a text there, is not read.
    *
    * @generated from field: string property = 6;
    */
@@ -77,7 +78,11 @@ export type Metric = Message<"candela.catalog.v1.Metric"> & {
   filters: PropertyFilter[];
 
   /**
-   * Properties whose values are kept apart as pricing dimensions; at most 3.
+   * Properties whose values are kept apart as pricing dimensions; at most 3, all different. An event without one
+   * counts as if its value were the empty text.
+   *
+   * The first 1000 groups of a customer are kept apart; events of later ones are counted together, as the overflow
+   * group. The usage of the whole is not concerned: it has every event.
    *
    * @generated from field: repeated string group_by = 9;
    */
@@ -257,7 +262,7 @@ export type NewMetric = Message<"candela.catalog.v1.NewMetric"> & {
   eventNames: string[];
 
   /**
-   * The property that UNIQUE tells apart, or that others measure instead of the event's value.
+   * The property that UNIQUE tells apart, or that others measure instead of the event's value; must be empty for COUNT.
    *
    * @generated from field: string property = 5;
    */
@@ -278,7 +283,7 @@ export type NewMetric = Message<"candela.catalog.v1.NewMetric"> & {
   filters: PropertyFilter[];
 
   /**
-   * Properties whose values are kept apart as pricing dimensions; at most 3.
+   * Properties whose values are kept apart as pricing dimensions; at most 3, all different.
    *
    * @generated from field: repeated string group_by = 8;
    */
@@ -369,7 +374,11 @@ export enum Aggregation {
   UNIQUE = 7,
 
   /**
-   * The time-weighted sum: each value counts for the share of the window after it, as for gigabyte-hours.
+   * The time-weighted sum: each value counts for the share of the window after it; one from before the window counts
+   * whole. To 12 places.
+   *
+   * Values are changes of a level: "5" when five gigabytes are added, "-2" when two are removed. The sum is what was
+   * held on average over the window: 10 held for the second half of a month measure 5, in gigabyte-months.
    *
    * @generated from enum value: AGGREGATION_WEIGHTED_SUM = 8;
    */
@@ -410,7 +419,8 @@ export enum UniqueOf {
   USER = 2,
 
   /**
-   * Different customers, over the whole merchant.
+   * Different customers, over the whole merchant: see GetUsageRequest.everyone. Of a single customer it is 1 if there
+   * was any event, else 0.
    *
    * @generated from enum value: UNIQUE_OF_CUSTOMER = 3;
    */

@@ -348,7 +348,8 @@ export type PreviewVoidEventsResponse = Message<"candela.metering.v1.PreviewVoid
   eventCount: bigint;
 
   /**
-   * The usage that would change, per customer and metric, at most 1000 rows.
+   * The usage that would change, per customer and metric, at most 1000 rows. Metrics in SQL are left out: what their
+   * queries would say is known only once the events are void.
    *
    * @generated from field: repeated candela.metering.v1.UsageChange changes = 2;
    */

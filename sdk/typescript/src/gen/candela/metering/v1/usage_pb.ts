@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/metering/v1/usage.proto.
  */
 export const file_candela_metering_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Ch9jYW5kZWxhL21ldGVyaW5nL3YxL3VzYWdlLnByb3RvEhNjYW5kZWxhLm1ldGVyaW5nLnYxInoKC01ldHJpY1VzYWdlEhEKCW1ldHJpY19pZBgBIAEoCRITCgttZXRyaWNfc2x1ZxgCIAEoCRINCgV2YWx1ZRgDIAEoCRI0CgtmaWxsX3N0YXR1cxgEIAEoDjIfLmNhbmRlbGEubWV0ZXJpbmcudjEuRmlsbFN0YXR1cyJlCgtVc2FnZUJ1Y2tldBIpCgZ3aW5kb3cYASABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSEgoFZ3JvdXAYAiABKAlIAIgBARINCgV2YWx1ZRgDIAEoCUIICgZfZ3JvdXAilQIKCk1ldHJpY0ZpbGwSCgoCaWQYASABKAkSEQoJbWV0cmljX2lkGAIgASgJEikKBndpbmRvdxgDIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIvCgZzdGF0dXMYBCABKA4yHy5jYW5kZWxhLm1ldGVyaW5nLnYxLkZpbGxTdGF0dXMSEgoKcmVhZF9jb3VudBgFIAEoAxIXCg9lc3RpbWF0ZWRfY291bnQYBiABKAMSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIp4BChJVbm1hdGNoZWRFdmVudE5hbWUSDAoEbmFtZRgBIAEoCRITCgtldmVudF9jb3VudBgCIAEoAxIyCg5maXJzdF9ldmVudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbGFzdF9ldmVudF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqgQEKCkJ1Y2tldFNpemUSGwoXQlVDS0VUX1NJWkVfVU5TUEVDSUZJRUQQABIUChBCVUNLRVRfU0laRV9IT1VSEAESEwoPQlVDS0VUX1NJWkVfREFZEAISFAoQQlVDS0VUX1NJWkVfV0VFSxADEhUKEUJVQ0tFVF9TSVpFX01PTlRIEAQqkwEKCkZpbGxTdGF0dXMSGwoXRklMTF9TVEFUVVNfVU5TUEVDSUZJRUQQABIYChRGSUxMX1NUQVRVU19DT01QTEVURRABEhcKE0ZJTExfU1RBVFVTX0ZJTExJTkcQAhIdChlGSUxMX1NUQVRVU19GUk9NX0NSRUFUSU9OEAMSFgoSRklMTF9TVEFUVVNfRkFJTEVEEARCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWV0ZXJpbmcvdjE7bWV0ZXJpbmd2MWIGcHJvdG8z", [file_candela_type_v1_interval, file_google_protobuf_timestamp]);
+  fileDesc("Ch9jYW5kZWxhL21ldGVyaW5nL3YxL3VzYWdlLnByb3RvEhNjYW5kZWxhLm1ldGVyaW5nLnYxInoKC01ldHJpY1VzYWdlEhEKCW1ldHJpY19pZBgBIAEoCRITCgttZXRyaWNfc2x1ZxgCIAEoCRINCgV2YWx1ZRgDIAEoCRI0CgtmaWxsX3N0YXR1cxgEIAEoDjIfLmNhbmRlbGEubWV0ZXJpbmcudjEuRmlsbFN0YXR1cyJ3CgtVc2FnZUJ1Y2tldBIpCgZ3aW5kb3cYASABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSEgoFZ3JvdXAYAiABKAlIAIgBARINCgV2YWx1ZRgDIAEoCRIQCghvdmVyZmxvdxgEIAEoCEIICgZfZ3JvdXAilQIKCk1ldHJpY0ZpbGwSCgoCaWQYASABKAkSEQoJbWV0cmljX2lkGAIgASgJEikKBndpbmRvdxgDIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIvCgZzdGF0dXMYBCABKA4yHy5jYW5kZWxhLm1ldGVyaW5nLnYxLkZpbGxTdGF0dXMSEgoKcmVhZF9jb3VudBgFIAEoAxIXCg9lc3RpbWF0ZWRfY291bnQYBiABKAMSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIp4BChJVbm1hdGNoZWRFdmVudE5hbWUSDAoEbmFtZRgBIAEoCRITCgtldmVudF9jb3VudBgCIAEoAxIyCg5maXJzdF9ldmVudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbGFzdF9ldmVudF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqgQEKCkJ1Y2tldFNpemUSGwoXQlVDS0VUX1NJWkVfVU5TUEVDSUZJRUQQABIUChBCVUNLRVRfU0laRV9IT1VSEAESEwoPQlVDS0VUX1NJWkVfREFZEAISFAoQQlVDS0VUX1NJWkVfV0VFSxADEhUKEUJVQ0tFVF9TSVpFX01PTlRIEAQqkwEKCkZpbGxTdGF0dXMSGwoXRklMTF9TVEFUVVNfVU5TUEVDSUZJRUQQABIYChRGSUxMX1NUQVRVU19DT01QTEVURRABEhcKE0ZJTExfU1RBVFVTX0ZJTExJTkcQAhIdChlGSUxMX1NUQVRVU19GUk9NX0NSRUFUSU9OEAMSFgoSRklMTF9TVEFUVVNfRkFJTEVEEARCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWV0ZXJpbmcvdjE7bWV0ZXJpbmd2MWIGcHJvdG8z", [file_candela_type_v1_interval, file_google_protobuf_timestamp]);
 
 /**
  * MetricUsage is what one metric measured for a customer or user over a window.
@@ -39,7 +39,8 @@ export type MetricUsage = Message<"candela.metering.v1.MetricUsage"> & {
   metricSlug: string;
 
   /**
-   * The usage, a plain decimal; "0" when nothing happened. An average is rounded half-up to 12 places.
+   * The usage, a plain decimal; "0" when nothing happened. An average and a weighted sum are rounded half-up to 12
+   * places.
    *
    * @generated from field: string value = 3;
    */
@@ -74,7 +75,9 @@ export type UsageBucket = Message<"candela.metering.v1.UsageBucket"> & {
   window?: Interval | undefined;
 
   /**
-   * The group the usage belongs to, by the metric's group-by property; absent when the answer is not grouped.
+   * The group the usage belongs to: the value of the metric's group-by property, or a JSON array of them, in the
+   * metric's order, when it has several, as ["eu", "large"]. Empty for events without the property; absent when the
+   * answer is not grouped, and for the overflow group.
    *
    * @generated from field: optional string group = 2;
    */
@@ -86,6 +89,13 @@ export type UsageBucket = Message<"candela.metering.v1.UsageBucket"> & {
    * @generated from field: string value = 3;
    */
   value: string;
+
+  /**
+   * Whether this is the overflow group: everything beyond the groups that are kept apart; see Metric.group_by.
+   *
+   * @generated from field: bool overflow = 4;
+   */
+  overflow: boolean;
 };
 
 /**

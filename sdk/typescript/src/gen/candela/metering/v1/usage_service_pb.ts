@@ -62,7 +62,8 @@ export type GetUsageRequest = Message<"candela.metering.v1.GetUsageRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Which metrics, at most 100; all of the merchant's that are not archived when empty.
+   * Which metrics, at most 100; all of the merchant's that are not archived when empty. For everyone, of those in SQL
+   * only indexed ones are served, and only when they are named here.
    *
    * @generated from field: repeated candela.catalog.v1.MetricRef metrics = 3;
    */
@@ -192,14 +193,15 @@ export type QueryUsageRequest = Message<"candela.metering.v1.QueryUsageRequest">
   timeZone: string;
 
   /**
-   * Whether the answer is split by the metric's group-by property.
+   * Whether the answer is split by the metric's group-by properties; not for everyone, and not with filters.
    *
    * @generated from field: bool grouped = 7;
    */
   grouped: boolean;
 
   /**
-   * Only these groups, at most 100; all when empty. Implies grouped.
+   * Only these groups, named as in UsageBucket.group, at most 100; all when empty. Implies grouped. One that is counted
+   * in the overflow group is not found by its name.
    *
    * @generated from field: repeated string groups = 8;
    */
@@ -249,8 +251,8 @@ export type QueryUsageResponse = Message<"candela.metering.v1.QueryUsageResponse
   metricId: string;
 
   /**
-   * Every bucket of the window in order, those without usage as "0"; when grouped, by bucket and group, only groups
-   * with usage.
+   * Every bucket of the window in order, those without usage as "0"; when grouped, by bucket and group, the overflow
+   * group last, only groups with events in the bucket or, of a weighted sum, with something held.
    *
    * @generated from field: repeated candela.metering.v1.UsageBucket buckets = 4;
    */
@@ -589,7 +591,8 @@ export const UsageService: GenService<{
   /**
    * QueryUsage returns the usage of one metric over a window, cut into buckets and groups.
    *
-   * Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets.
+   * Fails as GetUsage does, and with INVALID_FIELD when the window has more than 1000 buckets, the answer more than
+   * 10000, or when it shall be grouped and the metric has no group-by property.
    *
    * @generated from rpc candela.metering.v1.UsageService.QueryUsage
    */

@@ -1,0 +1,62 @@
+"""How long an acknowledgement takes while events come at a steady rate."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+from candela import Client
+from candela.metering.v1 import ingestion_service_pb2 as pb
+
+from .harness import Row, quantile, row, say
+from .sent_events import made_events
+from .stage import Stage
+
+CHUNK = 100
+
+
+def latency(stage: Stage, rate: float, *, seconds: float) -> Row:
+    """From the sending of a chunk to its acknowledgement, at so many events a second."""
+    say(f"{rate:,.0f} events a second for {seconds:.0f} s, in chunks of {CHUNK}")
+    events = made_events(stage.user_ids, f"paced-{time.time_ns()}", int(rate * seconds))
+    chunks = [events[first : first + CHUNK] for first in range(0, len(events), CHUNK)]
+    requests = [
+        pb.StreamEventsRequest(chunk_number=number, events=chunk)
+        for number, chunk in enumerate(chunks, 1)
+    ]
+    sent_s = [0.0] * (len(requests) + 1)
+    took_ms: list[float] = []
+    over = threading.Event()
+
+    def paced() -> Iterator[pb.StreamEventsRequest]:
+        began = time.perf_counter()
+        for number, request in enumerate(requests, 1):
+            due_s = began + (number - 1) * CHUNK / rate
+            while (left_s := due_s - time.perf_counter()) > 0:
+                time.sleep(left_s)
+            # From when it should have gone: a sender that is held back waits as well.
+            sent_s[number] = due_s
+            yield request
+        over.wait(60)
+
+    with Client(stage.address, stage.key) as client:
+        acknowledged = 0
+        for response in client.ingestion.StreamEvents(paced()):
+            now_s = time.perf_counter()
+            for number in range(acknowledged + 1, response.acknowledged_chunk_number + 1):
+                took_ms.append((now_s - sent_s[number]) * 1e3)
+            acknowledged = response.acknowledged_chunk_number
+            if acknowledged == len(requests):
+                over.set()
+    took_ms.sort()
+    say(
+        f"acknowledged after p50 {quantile(took_ms, 0.5):.1f} ms, p99 {quantile(took_ms, 0.99):.1f}"
+    )
+    return row(
+        "acknowledgement at half the top rate (p99, ms) : 50 ms",
+        quantile(took_ms, 0.99),
+        50,
+        1,
+        at_most=True,
+    )

@@ -1,0 +1,1 @@
+"""What may be asked of events in SQL, and what it means (EVT-6)."""

@@ -1,0 +1,92 @@
+"""What the events of a flush add: to rollups in its transaction, and to live counters afterwards (EVT-7, ENT-4)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from candela_server.storage.events import Connection
+
+from . import rollup_store
+from .cache import Bump, Span
+from .rules.bucket import from_microseconds
+from .rules.folding import Folded
+from .rules.group import ALL_GROUPS
+from .rules.metric_reading import Readings
+from .settle_groups import settle_groups
+
+
+async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
+    """Adds all merchants' shares in the one order that every flush follows."""
+    grouped, grouped_distinct = await settle_groups(connection, folded)
+    shares = [
+        ((merchant_id, customer_id, metric_id, user_id, ALL_GROUPS, bucket_us), share)
+        for merchant_id, one in folded.items()
+        for (customer_id, metric_id, user_id, bucket_us), share in one.shares.items()
+    ]
+    shares += grouped.items()
+    rollups = [
+        rollup_store.RollupRow(
+            merchant_id=merchant_id,
+            customer_id=customer_id,
+            metric_id=metric_id,
+            user_id=user_id,
+            dimension=dimension,
+            bucket_us=bucket_us,
+            count=share.count,
+            sum=share.sum,
+            min=share.min,
+            max=share.max,
+            last_us=share.last_us,
+            last_key=share.last_key,
+            last_value=share.last_value,
+            time=share.time,
+        )
+        for (merchant_id, customer_id, metric_id, user_id, dimension, bucket_us), share in sorted(
+            shares
+        )
+    ]
+    if rollups:
+        await rollup_store.add_rollups(connection, rollups)
+    distinct = [
+        (
+            merchant_id,
+            customer_id,
+            metric_id,
+            user_id,
+            ALL_GROUPS,
+            from_microseconds(bucket_us),
+            value,
+        )
+        for merchant_id, one in folded.items()
+        for customer_id, metric_id, user_id, bucket_us, value in one.distinct
+    ]
+    distinct += grouped_distinct
+    if distinct:
+        await rollup_store.add_distinct_values(connection, sorted(distinct))
+    unmatched = [
+        rollup_store.UnmatchedRow(
+            merchant_id,
+            name,
+            count,
+            from_microseconds(first_us),
+            from_microseconds(last_us),
+        )
+        for merchant_id, one in folded.items()
+        for name, (count, first_us, last_us) in sorted(one.unmatched.items())
+    ]
+    if unmatched:
+        await rollup_store.add_unmatched_names(connection, unmatched)
+
+
+def bumps_of(merchant_id: str, folded: Folded, readings: Readings) -> list[Bump]:
+    """What the live counters are told: per customer, what each scope gained and between which instants."""
+    bumps: dict[str, Bump] = {}
+    for (customer_id, metric_id, user_id, _), share in folded.shares.items():
+        bump = bumps.get(customer_id)
+        if bump is None:
+            bump = bumps[customer_id] = Bump(merchant_id, customer_id, {})
+        amount: Decimal = readings.by_id[metric_id].counted(share.count, share.sum)
+        bump.scopes.setdefault((metric_id, user_id), []).append(
+            Span(share.first_us, share.last_us, amount)
+        )
+    return list(bumps.values())

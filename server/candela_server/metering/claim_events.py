@@ -1,0 +1,67 @@
+"""Which events of a flush count: those whose key nobody had taken (EVT-2). See rules/dedupe.py for the months."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, TypeAlias
+
+from candela_server.storage.events import Connection
+
+from . import key_store
+from .prepared_event import PreparedEvent
+
+First: TypeAlias = dict[bytes, tuple[str, PreparedEvent]]
+"""The first event of each key in a flush, with its merchant; sorted by key."""
+
+
+def first_by_key(batches: Iterable[tuple[str, Iterable[PreparedEvent]]]) -> First:
+    """Of batches, each of a merchant, the first event of every key."""
+    first: First = {}
+    for merchant_id, events in batches:
+        for event in events:
+            if event.key_hash not in first:
+                first[event.key_hash] = (merchant_id, event)
+    return {key: first[key] for key in sorted(first)}
+
+
+def by_window(first: First, oldest: dict[str, date]) -> list[tuple[date, First]]:
+    """The keys by the first month they are remembered from: one part, unless merchants of several windows meet.
+
+    The longest window first, in each flush: so no two wait for each other crosswise.
+    """
+    months = sorted(set(oldest.values()))
+    if len(months) == 1:
+        return [(months[0], first)]
+    return [
+        (month, {key: one for key, one in first.items() if oldest[one[0]] == month})
+        for month in months
+    ]
+
+
+async def claim_keys(
+    connection: Connection, first: First, months: Sequence[Any], oldest: Any
+) -> set[bytes]:
+    """The keys that this transaction takes; see rules/dedupe.py for the two months at a border."""
+    keys = list(first)
+    won: list[bytes] = keys
+    for number, month in enumerate(months):
+        taken = await key_store.claim_keys(
+            connection,
+            key_hashes=won,
+            payload_hashes=[first[key][1].payload_hash for key in won],
+            happened_us=[first[key][1].happened_us for key in won],
+            month=month,
+            # In the second month a look at the first would find our own claims of a moment ago.
+            oldest_month=oldest if number == 0 else month,
+        )
+        if taken is None:
+            continue
+        taken_set = set(taken)
+        if number > 0:
+            lost = [key for key in won if key not in taken_set]
+            await key_store.return_keys(connection, lost, months[0])
+        won = [key for key in won if key in taken_set]
+        if not won:
+            break
+    return set(won)

@@ -1,0 +1,192 @@
+"""One flush: many callers' events in one transaction, which claims, copies, adds up and counts itself (EVT-2, EVT-7).
+
+Data plane, within the budget of ingest_events.py. Every flush takes its rows in the same order, so that no two wait for
+each other crosswise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from candela_server.kernel.clock import Clock
+from candela_server.storage.events import Connection, EventStore
+
+from . import key_store, sql_store, store
+from .add_usage import add_usage, bumps_of
+from .cache import Bump
+from .claim_events import by_window, claim_keys, first_by_key
+from .directory import Directory
+from .model import Recorded
+from .note_late_usage import note_late_usage
+from .prepared_event import PreparedEvent
+from .rules.bucket import from_microseconds
+from .rules.dedupe import claim_months, oldest_month
+from .rules.folding import fold
+from .rules.metric_reading import Readings
+
+
+@dataclass(slots=True)
+class Batch:
+    """One caller's events on their way."""
+
+    merchant_id: str
+    events: list[PreparedEvent]
+    indexes: list[int]
+    recorded: Recorded
+    done: asyncio.Future[Recorded]
+
+
+@dataclass(slots=True)
+class Flushed:
+    """What a committed flush decided and still has to tell."""
+
+    sequence: int
+    won: set[bytes]
+    stored_payloads: dict[bytes, int]
+    bumps: list[Bump]
+
+
+class MetricsChangedError(Exception):
+    """The metrics of a merchant are not those that this process knows."""
+
+    def __init__(self, merchant_id: str) -> None:
+        super().__init__(merchant_id)
+        self.merchant_id = merchant_id
+
+
+class WriterForgottenError(Exception):
+    """The writer's row was removed; it registers again."""
+
+
+@dataclass(slots=True)
+class Writer:
+    """One of the writers: its number, and how often it has flushed is kept in the database."""
+
+    number: int | None = None
+    busy: bool = False
+
+
+class Flusher:
+    """Flushes for the writers of one process, and knows which partitions they have seen."""
+
+    def __init__(self, events: EventStore, directory: Directory, clock: Clock) -> None:
+        self._events = events
+        self._directory = directory
+        self._clock = clock
+        self._prepared_months: set[tuple[int, int]] = set()
+
+    def forget_partitions(self) -> None:
+        """Looks for partitions anew: one that was there is gone."""
+        self._prepared_months.clear()
+
+    async def flush(self, writer: Writer, batches: Sequence[Batch]) -> Flushed:
+        """Stores what of these batches nobody sent before, in one transaction that ends with this call.
+
+        Raises MetricsChangedError, WriterForgottenError and the store's errors; then it stored nothing, unless the
+        database did not tell what became of its commit.
+        """
+        now = self._clock.now()
+        months = claim_months(now)
+        await self._prepare_partitions(batches, months.claimed)
+        first = first_by_key((batch.merchant_id, batch.events) for batch in batches)
+        merchant_ids = sorted({batch.merchant_id for batch in batches})
+        if writer.number is None:
+            async with self._events.writer() as connection:
+                number = await store.register_writer(connection, now)
+            writer.number = number
+        async with self._events.writer() as connection:
+            readings = await self._hold_metrics(connection, merchant_ids)
+            won: set[bytes] = set()
+            stored: dict[bytes, int] = {}
+            for oldest, part in by_window(first, await self._oldest_months(merchant_ids, now)):
+                taken = await claim_keys(connection, part, months.claimed, oldest)
+                disputed = [key for key in part if key not in taken]
+                if disputed:
+                    stored |= await key_store.get_payload_hashes(connection, disputed, oldest)
+                won |= taken
+            survivors: dict[str, list[PreparedEvent]] = {}
+            for key in won:
+                merchant_id, event = first[key]
+                survivors.setdefault(merchant_id, []).append(event)
+            folded = {
+                merchant_id: fold(survivors[merchant_id], readings[merchant_id])
+                for merchant_id in sorted(survivors)
+            }
+            if folded:
+                await store.copy_events(
+                    connection,
+                    (event.row for events in survivors.values() for event in events),
+                )
+                await add_usage(connection, folded)
+                await note_late_usage(connection, folded, survivors, readings, now)
+                await sql_store.mark_buckets(
+                    connection,
+                    [
+                        (merchant_id, *mark)
+                        for merchant_id, events in sorted(survivors.items())
+                        for mark in readings[merchant_id].sql.marks(events)
+                    ],
+                )
+            sequence = await store.count_flush(connection, writer.number, now)
+            if sequence is None:
+                raise WriterForgottenError
+        for key in won:
+            stored[key] = first[key][1].payload_hash
+        bumps = [
+            bump
+            for merchant_id, one in folded.items()
+            for bump in bumps_of(merchant_id, one, readings[merchant_id])
+        ]
+        return Flushed(sequence, won, stored, bumps)
+
+    async def _hold_metrics(
+        self, connection: Connection, merchant_ids: Sequence[str]
+    ) -> dict[str, Readings]:
+        """The metrics of the merchants, which cannot change before this transaction ends."""
+        versions = await store.hold_metric_versions(connection, merchant_ids)
+        readings = {}
+        for merchant_id in merchant_ids:
+            book = await self._directory.book(merchant_id)
+            if book.metric_version != versions.get(merchant_id, 0):
+                raise MetricsChangedError(merchant_id)
+            readings[merchant_id] = book.readings
+        return readings
+
+    async def _oldest_months(self, merchant_ids: Sequence[str], now: datetime) -> dict[str, date]:
+        """The first month that each merchant's keys are remembered from (EVT-2)."""
+        return {
+            merchant_id: oldest_month(now, (await self._directory.book(merchant_id)).dedupe_window)
+            for merchant_id in merchant_ids
+        }
+
+    async def _prepare_partitions(self, batches: Sequence[Batch], claimed: Sequence[Any]) -> None:
+        """Makes the partitions that this flush needs and this process has not seen yet."""
+        instants: dict[tuple[int, int], datetime] = {}
+        seen_hours: set[int] = set()
+        for batch in batches:
+            for event in batch.events:
+                hour = event.happened_us // 3_600_000_000
+                if hour not in seen_hours:
+                    seen_hours.add(hour)
+                    instant = from_microseconds(event.happened_us)
+                    instants[(instant.year, instant.month)] = instant
+        missing = {
+            month: at for month, at in instants.items() if month not in self._prepared_months
+        }
+        # Keys and events share the memory of what is there: the negative year tells them apart.
+        missing_claims = [
+            month for month in claimed if (-month.year, month.month) not in self._prepared_months
+        ]
+        if not missing and not missing_claims:
+            return
+        async with self._events.writer() as connection:
+            if missing_claims:
+                await key_store.prepare_event_keys(connection, missing_claims)
+            if missing:
+                await store.prepare_events(connection, list(missing.values()))
+        self._prepared_months.update(missing)
+        self._prepared_months.update((-month.year, month.month) for month in missing_claims)

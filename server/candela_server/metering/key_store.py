@@ -1,0 +1,104 @@
+"""Every SQL text over the keys of events, which say what was counted already (EVT-2).
+
+Data plane: whole flushes as arrays. The table holds no merchant_id: it is part of what is hashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from candela_server.storage import copy_binary
+from candela_server.storage.array_parameters import InstantArray, Int8Array, UuidArray
+from candela_server.storage.events import Connection
+
+
+async def claim_keys(
+    connection: Connection,
+    *,
+    key_hashes: Sequence[bytes],
+    payload_hashes: Sequence[int],
+    happened_us: Sequence[int],
+    month: date,
+    oldest_month: date,
+) -> list[bytes] | None:
+    """Takes the keys that are free in `month` and the months before it, and answers which; None for all of them.
+
+    Sorted keys keep two flushes from waiting for each other crosswise. A key that another transaction is taking is
+    waited for.
+    """
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        """
+        WITH older AS MATERIALIZED (
+            SELECT key_hash FROM event_key
+            WHERE key_hash = ANY(%(keys)s) AND claim_month >= %(oldest)s AND claim_month < %(month)s
+        ), taken AS (
+            INSERT INTO event_key (key_hash, claim_month, payload_hash, happened_at)
+            SELECT key_hash, %(month)s, payload_hash, happened_at
+            FROM unnest(%(keys)s, %(payloads)s, %(instants)s)
+                 AS incoming (key_hash, payload_hash, happened_at)
+            WHERE NOT EXISTS (SELECT FROM older WHERE older.key_hash = incoming.key_hash)
+            ORDER BY incoming.key_hash
+            ON CONFLICT DO NOTHING
+            RETURNING key_hash
+        )
+        SELECT count(*), CASE WHEN count(*) < %(count)s THEN array_send(array_agg(key_hash)) END FROM taken
+        """,
+        {
+            "keys": UuidArray(key_hashes),
+            "payloads": Int8Array(payload_hashes),
+            "instants": InstantArray(happened_us),
+            "month": month,
+            "oldest": oldest_month,
+            "count": len(key_hashes),
+        },
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    if row[0] == len(key_hashes):
+        return None
+    return copy_binary.uuids_from_array(row[1]) if row[1] is not None else []
+
+
+async def return_keys(connection: Connection, key_hashes: Sequence[bytes], month: date) -> None:
+    """Gives back keys that this very transaction took in `month`."""
+    await connection.execute(
+        "DELETE FROM event_key WHERE key_hash = ANY(%s) AND claim_month = %s",
+        [UuidArray(key_hashes), month],
+    )
+
+
+async def get_payload_hashes(
+    connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
+) -> dict[bytes, int]:
+    """The payloads that stand under these keys."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        """
+        SELECT uuid_send(key_hash), payload_hash FROM event_key
+        WHERE key_hash = ANY(%s) AND claim_month >= %s
+        """,
+        [UuidArray(key_hashes), oldest_month],
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def prepare_event_keys(connection: Connection, months: Sequence[date]) -> None:
+    """Makes the partitions of these months' keys."""
+    await connection.execute(
+        "SELECT candela_prepare_event_keys(month) FROM unnest(%s::date[]) AS wanted (month)",
+        [list(months)],
+    )
+
+
+async def drop_event_keys(connection: Connection, before: date) -> int:
+    """Drops the keys of all months before the given one; answers how many months.
+
+    Waits only a moment for the table: every flush that comes later waits behind it.
+    """
+    await connection.execute("SET LOCAL lock_timeout = '1s'")
+    cursor = await connection.execute("SELECT candela_drop_event_keys(%s)", [before])
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])

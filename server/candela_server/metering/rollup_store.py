@@ -1,0 +1,142 @@
+"""Every SQL text that adds to rollups, to distinct values, and to the count of names that no metric reads.
+
+Data plane: whole flushes as arrays, in one order, so that no two wait for each other crosswise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+from candela_server.storage.array_parameters import (
+    InstantArray,
+    Int8Array,
+    UuidArray,
+    ids,
+    numbers,
+)
+from candela_server.storage.events import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollupRow:
+    """What one flush adds to one row of usage_rollup. `user_id` "" is the whole customer, `dimension` "" all groups."""
+
+    merchant_id: str
+    customer_id: str
+    metric_id: str
+    user_id: str
+    dimension: str
+    bucket_us: int
+    count: int
+    sum: Decimal
+    min: Decimal
+    max: Decimal
+    last_us: int
+    last_key: bytes
+    last_value: Decimal
+    time: Decimal
+
+
+DistinctRow: TypeAlias = tuple[str, str, str, str, str, datetime, str]
+"""merchant, customer, metric, user, dimension, bucket, value."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedRow:
+    """What one flush adds to one event name that no metric reads."""
+
+    merchant_id: str
+    name: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None:
+    """Adds to the rollups; the rows are sorted by their key, so that no two flushes wait crosswise."""
+    dimensions, times = [row.dimension for row in rows], [row.time for row in rows]
+    await connection.execute(
+        """
+        INSERT INTO usage_rollup AS known
+            (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at,
+             event_count, value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
+        SELECT merchant_id, customer_id, metric_id, user_id, coalesce(dimension, ''), bucket_at,
+               event_count, value_sum, value_min, value_max, last_at, last_key, last_value,
+               coalesce(value_time, 0)
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
+                    %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[],
+                    %s::uuid[], %s::numeric[], %s::numeric[])
+             AS added (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, event_count,
+                       value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
+        ON CONFLICT (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at) DO UPDATE SET
+            event_count = known.event_count + excluded.event_count,
+            value_sum = known.value_sum + excluded.value_sum,
+            value_time = known.value_time + excluded.value_time,
+            value_min = least(known.value_min, excluded.value_min),
+            value_max = greatest(known.value_max, excluded.value_max),
+            last_value = CASE WHEN (known.last_at, known.last_key) < (excluded.last_at, excluded.last_key)
+                              THEN excluded.last_value ELSE known.last_value END,
+            last_key = CASE WHEN (known.last_at, known.last_key) < (excluded.last_at, excluded.last_key)
+                            THEN excluded.last_key ELSE known.last_key END,
+            last_at = greatest(known.last_at, excluded.last_at)
+        """,
+        [
+            ids([row.merchant_id for row in rows]),
+            ids([row.customer_id for row in rows]),
+            ids([row.metric_id for row in rows]),
+            ids([row.user_id for row in rows]),
+            # Most flushes have no groups and weigh nothing: an array that is too short reads as NULL.
+            ids(dimensions) if any(dimensions) else "{}",
+            InstantArray([row.bucket_us for row in rows]),
+            Int8Array([row.count for row in rows]),
+            numbers([row.sum for row in rows]),
+            numbers([row.min for row in rows]),
+            numbers([row.max for row in rows]),
+            InstantArray([row.last_us for row in rows]),
+            UuidArray([row.last_key for row in rows]),
+            numbers([row.last_value for row in rows]),
+            numbers(times) if any(times) else "{}",
+        ],
+    )
+
+
+async def add_distinct_values(connection: Connection, rows: Sequence[DistinctRow]) -> None:
+    """Adds distinct values, sorted; those that are there stay."""
+    await connection.execute(
+        """
+        INSERT INTO usage_distinct (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
+        SELECT merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+             AS added (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, value)
+        ON CONFLICT DO NOTHING
+        """,
+        [list(column) for column in zip(*rows, strict=True)],
+    )
+
+
+async def add_unmatched_names(connection: Connection, rows: Sequence[UnmatchedRow]) -> None:
+    """Counts events whose name no metric reads; the rows are sorted."""
+    await connection.execute(
+        """
+        INSERT INTO unmatched_event_name AS known
+            (merchant_id, name, event_count, first_event_at, last_event_at)
+        SELECT merchant_id, name, event_count, first_at, last_at
+        FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+             AS added (merchant_id, name, event_count, first_at, last_at)
+        ON CONFLICT (merchant_id, name) DO UPDATE SET
+            event_count = known.event_count + excluded.event_count,
+            first_event_at = least(known.first_event_at, excluded.first_event_at),
+            last_event_at = greatest(known.last_event_at, excluded.last_event_at)
+        """,
+        [
+            [row.merchant_id for row in rows],
+            [row.name for row in rows],
+            Int8Array([row.count for row in rows]),
+            [row.first_at for row in rows],
+            [row.last_at for row in rows],
+        ],
+    )

@@ -38,17 +38,13 @@ def main() -> int:
             rows += entitlement.rows(made, rounds=rounds, seconds=seconds)
         if "metering" in wanted:
             rounds, events = (2, 20_000) if options.quick else (6, 100_000)
-<<<<<<< HEAD
-            rows += metering.rows(made, rounds=rounds, events=events)
+            soak = 200_000 if options.quick else 5_000_000
+            rows += metering.rows(made, rounds=rounds, events=events, soak_events=soak)
         if "billing" in wanted:
             rounds, many = (2, 1_000) if options.quick else (4, 10_000)
             rows += billing.rows(
                 made, rounds=rounds, few=many // 100, many=many, alone=many // 40, pdfs=many // 50
             )
-=======
-            soak = 200_000 if options.quick else 5_000_000
-            rows += metering.rows(made, rounds=rounds, events=events, soak_events=soak)
->>>>>>> main
     show(rows, as_json=options.json)
     return 0
 

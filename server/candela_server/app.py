@@ -28,6 +28,7 @@ from candela_server.billing.preview_servicer import PreviewServicer
 from candela_server.billing.release_parked import release_parked
 from candela_server.billing.servicer import InvoiceServicer
 from candela_server.billing.tax_servicer import TaxServicer
+from candela_server.billing.top_up_servicer import TopUpServicer
 from candela_server.billing.wire import invoice_id_from_proto
 from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
 from candela_server.catalog.credit_definition_servicer import CreditDefinitionServicer
@@ -37,7 +38,6 @@ from candela_server.catalog.plan_servicer import PlanServicer
 from candela_server.catalog.price_servicer import PriceServicer
 from candela_server.catalog.pricing_table_servicer import PricingTableServicer
 from candela_server.config import Settings
-from candela_server.credit.servicer import CreditServicer
 from candela_server.customer.model import CustomerId
 from candela_server.customer.servicer import CustomerServicer, UserServicer
 from candela_server.edge.door import Door
@@ -342,7 +342,7 @@ def _rooms(
             CreditDefinitionServicer(*ordinary),
             PricingTableServicer(*ordinary),
             UsageServicer(db, events, clock, secret, mutations),
-            CreditServicer(db, clock, secret),
+            TopUpServicer(*ordinary),
             SubscriptionServicer(*ordinary),
             MigrationServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),

@@ -33,15 +33,14 @@ from candela_server.subscription.model import Subscription, SubscriptionId
 from . import billed_store
 from .bill_periods import (
     Context,
-    Measured,
     PeriodToBill,
     billed_period,
     counts_events,
-    measure,
-    pays_for,
+    paying,
     read_billed_lines,
 )
 from .billed_store import BilledLine, ClosedPeriod
+from .measure_usage import Ask, Measured, measure
 from .model import InvoiceLine, LineId, LineKind
 from .rules.late_true_up import true_up_adjustments
 from .rules.late_usage import LatePeriod, adjustment_of, within_total
@@ -156,12 +155,14 @@ async def _read(
     asks = []
     for one, offer in by_period.items():
         component = offer.price.component(one.component_id)
+        held = context.subscriptions[one.subscription_id]
         asks.append(
-            (
-                one.customer_id,
-                offer.metrics[one.metric_id],
-                one.period,
-                counts_events(component, _to_bill(one)),
+            Ask(
+                customer_id=one.customer_id,
+                metric=offer.metrics[one.metric_id],
+                period=one.period,
+                counts_events=counts_events(component, _to_bill(one)),
+                grants=paying(context, held, _to_bill(one), offer),
             )
         )
     used = await measure(events, tx.merchant_id, asks)
@@ -203,8 +204,7 @@ def _adjustments(
                     known.used[one],
                     [
                         replace(grant, balance=_available(known, grant, own, drawn))
-                        for grant in known.context.grants.get(held.customer_id, ())
-                        if pays_for(grant, to_bill, offer)
+                        for grant in paying(known.context, held, to_bill, offer)
                     ],
                     known.now,
                 )

@@ -15,7 +15,7 @@ from typing import Final
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import (
     CreditApplicationType,
-    Metric,
+    CreditScope,
     MetricId,
     Offer,
     PlanVersionId,
@@ -27,9 +27,6 @@ from candela_server.customer import read as customer
 from candela_server.customer.model import Customer, CustomerId
 from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
-from candela_server.metering.model import UsageAsk, UsageOf
-from candela_server.metering.query_usage import aggregate_many
-from candela_server.metering.rules.metric_reading import counting_events
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
@@ -38,6 +35,7 @@ from candela_server.subscription.rules.history import PlanVersionSteps, plan_ver
 
 from . import billed_store, tax_store
 from .billed_store import BilledLine
+from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import periods_ending
 from .rules.invoice_lines import BilledPeriod, has_event_fee
@@ -93,14 +91,6 @@ class Context:
     grants: Mapping[CustomerId, Sequence[CreditGrant]]
     plan_versions: Mapping[SubscriptionId, PlanVersionSteps]
     tax_settings: TaxSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a metric measured in a period, and in how many events where somebody needs to know."""
-
-    value: Decimal = _ZERO
-    event_count: Decimal = _ZERO
 
 
 async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime) -> Context:
@@ -167,8 +157,7 @@ async def rate_invoices(
                         used.get(each, Measured()),
                         [
                             _holding(grant, left[grant.id])
-                            for grant in context.grants.get(held.customer_id, ())
-                            if pays_for(grant, each, offer)
+                            for grant in paying(context, held, each, offer)
                         ],
                         seen_at,
                     )
@@ -209,6 +198,7 @@ def billed_period(
         held=held.version.quantities.get(component.id, _ZERO) if one.held is None else one.held,
         used=used.value,
         event_count=used.event_count,
+        spans=used.spans,
         usage_seen_at=seen_at if component.kind is ComponentKind.USAGE else None,
         grants=grants,
         line_id=LineId(new_id("line")),
@@ -221,32 +211,10 @@ def _holding(grant: CreditGrant, balance: Decimal) -> CreditGrant:
     return grant if grant.balance == balance else replace(grant, balance=balance)
 
 
-async def measure(
-    events: EventStore,
-    merchant_id: str,
-    asks: Sequence[tuple[CustomerId, Metric, Interval, bool]],
-) -> list[Measured]:
-    """What each metric measured for a customer in a period, and in how many events when that is asked for.
-
-    All in one snapshot, so that amounts and events fit together.
-    """
-    wanted: list[UsageAsk] = []
-    for holder, metric, window, counted in asks:
-        ask = UsageAsk(metric=metric, who=UsageOf(customer_id=holder), window=window)
-        wanted.append(ask)
-        if counted:
-            wanted.append(replace(ask, metric=counting_events(metric)))
-    values = iter(await aggregate_many(events, merchant_id, wanted))
-    return [
-        Measured(next(values), next(values)) if counted else Measured(next(values))
-        for _, _, _, counted in asks
-    ]
-
-
 def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer) -> bool:
-    """Whether a grant can pay for a component's usage of the whole period.
+    """Whether a grant can pay for a component's usage, of a part of the period at least.
 
-    Usage credits of a plan belong to the subscription they came with.
+    Usage credits of a plan belong to the subscription they came with, unless they pay for everything (CRD-2).
     """
     metric_id = offer.price.component(one.component_id).metric_id
     return (
@@ -254,8 +222,11 @@ def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer) -> bool:
         and grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == metric_id
         and grant.component_id in (None, one.component_id)
-        and grant.subscription_id in (None, one.subscription_id)
-        and grant.covers(one.period)
+        and (
+            grant.scope is CreditScope.MERCHANT
+            or grant.subscription_id in (None, one.subscription_id)
+        )
+        and grant.overlaps(one.period)
     )
 
 
@@ -271,8 +242,25 @@ async def _usage(
             if component.metric_id is not None:
                 metric = offer.metrics[MetricId(component.metric_id)]
                 keys.append(each)
-                asks.append((held.customer_id, metric, each.period, counts_events(component, each)))
+                asks.append(
+                    Ask(
+                        customer_id=held.customer_id,
+                        metric=metric,
+                        period=each.period,
+                        counts_events=counts_events(component, each),
+                        grants=paying(context, held, each, offer),
+                    )
+                )
     return dict(zip(keys, await measure(events, merchant_id, asks), strict=True))
+
+
+def paying(
+    context: Context, held: Subscription, one: PeriodToBill, offer: Offer
+) -> list[CreditGrant]:
+    """The grants that can pay for a component's usage of a period, or of a part of it."""
+    return [
+        grant for grant in context.grants.get(held.customer_id, ()) if pays_for(grant, one, offer)
+    ]
 
 
 def counts_events(component: Component, one: PeriodToBill) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from candela_server.credit.account_money import credit_account
 from candela_server.kernel.clock import Clock
@@ -15,6 +16,7 @@ from .credit_note import CreditNote, CreditNoteId, Purpose, Refund, RefundId, Re
 from .draw_up_credit_note import CreateCreditNote, draw_up_credit_note
 from .model import Invoice, InvoiceStatus
 from .rules.numbering import credit_note_number
+from .settle_top_up import invoice_ended, invoice_paid, pack_refunded
 
 
 async def create_credit_note(tx: Tx, clock: Clock, command: CreateCreditNote) -> CreditNote:
@@ -38,6 +40,8 @@ async def create_credit_note(tx: Tx, clock: Clock, command: CreateCreditNote) ->
         await _record_refund(tx, note)
     if note.purpose is Purpose.REDUCE_DUE:
         await _reduce(tx, invoice, note)
+    else:
+        await pack_refunded(tx, invoice, note.total, note.created_at)
     await tx.audit(
         "credit_note.created",
         note.id,
@@ -72,6 +76,15 @@ async def _record_refund(tx: Tx, note: CreditNote) -> None:
     )
 
 
+async def _settle(tx: Tx, invoice: Invoice, note: CreditNote) -> None:
+    """A pack of which nothing is to be paid any more was paid in part, or taken back as a whole."""
+    credited, _ = await credit_note_store.sum_credited(tx, invoice.id)
+    if sum(credited.values(), Decimal(0)) >= invoice.subtotal:
+        await invoice_ended(tx, invoice, f"was credited by {note.number}", note.created_at)
+    else:
+        await invoice_paid(tx, invoice, note.created_at)
+
+
 async def _reduce(tx: Tx, invoice: Invoice, note: CreditNote) -> None:
     """Takes the note off what is due; what the account had paid of it goes back there. Nothing due is paid."""
     reduced = min(note.total, invoice.amount_due)
@@ -84,6 +97,8 @@ async def _reduce(tx: Tx, invoice: Invoice, note: CreditNote) -> None:
             at=note.created_at,
         )
     due = invoice.amount_due - reduced
+    if not due:
+        await _settle(tx, invoice, note)
     await correction_store.update_standing(
         tx,
         replace(

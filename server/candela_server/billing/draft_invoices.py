@@ -20,6 +20,7 @@ from candela_server.subscription.model import ScheduledPeriod, Subscription, Sub
 
 from .bill_late_usage import with_late_usage
 from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices
+from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
@@ -48,6 +49,7 @@ async def draft_invoices(
     now: datetime,
     seen_at: datetime,
     test_clock_id: TestClockId | None,
+    outlook: Outlook | None = None,
 ) -> Drafts:
     """The drafts of these periods, made at `now` with the usage that was taken in until `seen_at`."""
     periods: defaultdict[SubscriptionId, list[PeriodToBill]] = defaultdict(list)
@@ -69,6 +71,7 @@ async def draft_invoices(
         now=now,
         seen_at=seen_at,
         test_clock_id=test_clock_id,
+        outlook=outlook,
     )
 
 
@@ -82,6 +85,7 @@ async def draft_wanted(
     now: datetime,
     seen_at: datetime,
     test_clock_id: TestClockId | None,
+    outlook: Outlook | None = None,
 ) -> Drafts:
     """As draft_invoices, of periods that need not be scheduled; at most one invoice of each subscription."""
     made = await rate_invoices(tx, events, context, wanted, seen_at=seen_at)
@@ -93,12 +97,12 @@ async def draft_wanted(
         seen_at=seen_at,
         on_test_clock=test_clock_id is not None,
     )
+    charged = [Charges(context.subscriptions[one_id], some) for one_id, some in late.lines.items()]
+    found = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)
     return Drafts(
         {
-            one_id: _draft(
-                context, context.subscriptions[one_id], found, seller, now, test_clock_id
-            )
-            for one_id, found in late.lines.items()
+            one.held.id: _draft(context, one.held, lines, seller, now, test_clock_id)
+            for one, lines in zip(charged, found, strict=True)
         },
         late.draws,
     )

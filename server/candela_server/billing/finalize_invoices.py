@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from candela_server.credit.draw_credits import draw_credits, expire_credits
+from candela_server.credit.draw_credits import draw_credits
+from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import CreditGrant, GrantId, LineDraw
 from candela_server.customer.model import Customer
 from candela_server.merchant import read as merchant
@@ -20,6 +21,7 @@ from candela_server.storage.postgres import Postgres, Tx
 from . import store
 from .account import pay_from_accounts
 from .bill_periods import Context, rate_invoices, read_context
+from .draw_money import Charges, with_monetary_credits
 from .model import (
     Invoice,
     InvoiceFinalizedError,
@@ -80,10 +82,21 @@ async def finalized(
 ) -> list[Invoice]:
     """The drafts with their numbers, frozen, in the same order; the numbers are taken from now on.
 
-    Credit on the customer's account pays first. One on which nothing is due is paid at once (SUB-2).
+    What the lines draw from grants is posted. Credit on the customer's account pays first. One on which nothing is due
+    is paid at once (SUB-2).
     """
     if not drafts:
         return []
+    await draw_credits(
+        tx,
+        [
+            LineDraw(grant_id=draw.grant_id, amount=draw.amount, invoice_line_id=line.id, at=now)
+            for draft in drafts
+            for line in draft.lines
+            if line.kind is not LineKind.ADJUSTMENT  # posted when it was made
+            for draw in line.draws
+        ],
+    )
     # Before the numbers: their row is locked by whoever takes them, and should be for as short as possible.
     due = await pay_from_accounts(tx, drafts, now)
     ordinals = await store.take_numbers(tx, len(drafts))
@@ -111,21 +124,11 @@ async def _finalize(
     if not drafts:
         return []
     seller = await merchant.get_merchant(tx)
-    context = await read_context(tx, sorted({draft.subscription_id for draft in drafts}), until=now)
+    context = await read_context(tx, sorted({draft.of_subscription for draft in drafts}), until=now)
     rated = await _rated_again(tx, events, context, drafts, now)
     frozen = await finalized(tx, seller, context, rated, now)
     await store.replace_drafts(tx, frozen)
-    await draw_credits(
-        tx,
-        [
-            LineDraw(grant_id=draw.grant_id, amount=draw.amount, invoice_line_id=line.id, at=now)
-            for invoice in frozen
-            for line in invoice.lines
-            if line.kind is not LineKind.ADJUSTMENT  # posted when it was made
-            for draw in line.draws
-        ],
-    )
-    await expire_credits(tx, _lapsed(context, frozen), at=now)
+    await lapse_grants(tx, _lapsed(context, frozen), at=now)
     await tx.audit_many(
         "invoice.finalized",
         [
@@ -153,13 +156,21 @@ async def _rated_again(
     lines = await rate_invoices(
         tx, events, context, await wanted_of(tx, context, drafts), seen_at=now
     )
+    charged = [
+        Charges(
+            context.subscriptions[draft.of_subscription],
+            [*made, *within_total(made, _adjustments(draft))],
+        )
+        for draft, made in zip(drafts, lines, strict=True)
+    ]
+    found = await with_monetary_credits(tx, charged, made_at=now)
     return [
         taxed(
-            replace(draft, lines=(*made, *within_total(made, _adjustments(draft)))),
+            replace(draft, lines=tuple(made)),
             context.customers[draft.customer_id],
             context.tax_settings,
         )
-        for draft, made in zip(drafts, lines, strict=True)
+        for draft, made in zip(drafts, found, strict=True)
     ]
 
 

@@ -17,6 +17,7 @@ from .credit_note import OfflinePayment, PaymentId
 from .model import Invoice, InvoiceId
 from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
+from .settle_top_up import invoice_paid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,5 +70,6 @@ async def mark_invoice_paid(tx: Tx, clock: Clock, command: MarkInvoicePaid) -> I
             "reference": command.reference,
         },
     )
+    await invoice_paid(tx, paid, now)
     await tx.entitlements_changed(before.customer_id)
     return paid

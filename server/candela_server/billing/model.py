@@ -41,6 +41,8 @@ class LineKind(StrEnum):
     PRORATION = "proration"
     TRUE_UP = "true_up"
     ADJUSTMENT = "adjustment"
+    MONETARY_CREDIT = "monetary_credit"
+    TOP_UP = "top_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +93,8 @@ class InvoiceLine:
     rated_amount: Decimal
     amount: Decimal
     component_id: ComponentId | None
-    price_id: PriceId
-    plan_version_id: PlanVersionId
+    price_id: PriceId | None
+    plan_version_id: PlanVersionId | None
     metric_id: MetricId | None
     period_number: int
     period: Interval
@@ -122,12 +124,15 @@ class TaxTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """What a customer owes for some periods of one subscription, in one currency."""
+    """What a customer owes for some periods of one subscription, in one currency.
+
+    `subscription_id` is None where a pack of credits is sold, and so are the price and plan version of its line.
+    """
 
     id: InvoiceId
     number: str | None
     customer_id: CustomerId
-    subscription_id: SubscriptionId
+    subscription_id: SubscriptionId | None
     test_clock_id: TestClockId | None
     status: InvoiceStatus
     currency: str
@@ -143,6 +148,12 @@ class Invoice:
     ended_at: datetime | None
     seller: Mapping[str, Any] | None
     buyer: Mapping[str, Any] | None
+
+    @property
+    def of_subscription(self) -> SubscriptionId:
+        """The subscription that it bills, where it can be nothing but such an invoice: drafts always are."""
+        assert self.subscription_id is not None, f"invoice {self.id} bills no subscription"
+        return self.subscription_id
 
     @property
     def subtotal(self) -> Decimal:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from candela_server.credit.grant_credits import grants_of
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.clock import Clock
@@ -25,7 +26,9 @@ from . import store
 from .account import plan_draws
 from .bill_periods import Context, rate_invoices, read_context
 from .draft_invoices import draft_invoices
-from .model import Invoice, InvoiceStatus
+from .draw_money import Outlook
+from .model import Invoice, InvoiceStatus, LineKind
+from .renew_credits import renewals
 from .rules.rate_invoice import draws_of
 from .wanted_drafts import wanted_of
 
@@ -61,6 +64,9 @@ async def preview_next_invoice(
         now=made_at,
         seen_at=now,
         test_clock_id=test_clock_id,
+        outlook=Outlook(
+            spoken_for=spoken_for, coming=grants_of(renewals(context, due), at=made_at)
+        ),
     )
     if not made.billing_something:
         return None
@@ -85,8 +91,12 @@ async def _drawn_by_drafts(
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     if not drafts:
         return drawn
-    context = await read_context(tx, sorted({one.subscription_id for one in drafts}), until=now)
+    context = await read_context(tx, sorted({one.of_subscription for one in drafts}), until=now)
     wanted = await wanted_of(tx, context, drafts)
+    for grant_id, amount in draws_of(
+        line for one in drafts for line in one.lines if line.kind is LineKind.MONETARY_CREDIT
+    ):
+        drawn[grant_id] += amount
     for made in await rate_invoices(tx, events, context, wanted, seen_at=now):
         for grant_id, amount in draws_of(made):
             drawn[grant_id] += amount

@@ -7,7 +7,7 @@ from datetime import datetime
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import lapse_store, store, top_up_store
 from .model import Invoice, InvoiceId, InvoiceNotFoundError
 
 
@@ -22,6 +22,16 @@ async def get_invoice(tx: Tx, invoice_id: InvoiceId, *, lock: bool = False) -> I
 async def next_finalization_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
     """When the next draft on a test clock is finalized; None when there is none."""
     return await store.next_finalization_at(tx, test_clock_id)
+
+
+async def list_merchants_with_lapsed(tx: Tx, until: datetime) -> list[str]:
+    """The merchants who have grants whose time is over, in any time; in a system transaction."""
+    return await lapse_store.list_merchants_with_lapsed(tx, until)
+
+
+async def list_merchants_buying(tx: Tx) -> list[str]:
+    """The merchants of whom a customer buys packs by itself; in a system transaction."""
+    return await top_up_store.list_merchants_buying(tx)
 
 
 async def list_merchants_with_drafts(tx: Tx, until: datetime) -> list[str]:

@@ -31,18 +31,25 @@ async def reissue_invoice(
     """
     before = await get_invoice(tx, invoice_id, lock=True)
     after(before, InvoiceAct.REISSUE)
+    if before.subscription_id is None:
+        raise InvoiceTransitionRefusedError(
+            before.id,
+            before.status,
+            InvoiceAct.REISSUE,
+            "it bills no period but sells a pack; void it, and TopUpCredits sells another",
+        )
     successor = await correction_store.find_reissue(tx, before.id)
     if successor is not None:
         raise InvoiceTransitionRefusedError(
             before.id, before.status, InvoiceAct.REISSUE, f"{successor} has taken its place"
         )
     # As a billing run does: two invoices of a subscription never bill the same late usage.
-    await hold(tx, before.subscription_id)
+    await hold(tx, before.of_subscription)
     now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
     voided = before
     if before.status is not InvoiceStatus.VOID:
         voided = await annul(tx, before, now, reason=reason)
-    context = await read_context(tx, [before.subscription_id], until=now)
+    context = await read_context(tx, [before.of_subscription], until=now)
     made = await draft_wanted(
         tx,
         events,
@@ -54,7 +61,7 @@ async def reissue_invoice(
         test_clock_id=before.test_clock_id,
     )
     await draw_late(tx, made.late_draws, at=now)
-    draft = made.by_subscription[before.subscription_id]
+    draft = made.by_subscription[before.of_subscription]
     await store.insert_invoices(tx, [draft])
     await correction_store.insert_reissue(tx, voided.id, draft.id)
     await tx.audit(

@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 import structlog
 
 from candela_server.catalog.model import Offer
-from candela_server.catalog.price import BillingTiming
-from candela_server.credit.draw_credits import draw_late, expire_credits
+from candela_server.credit.draw_credits import draw_late
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.model import CreditGrant, PeriodGrant
-from candela_server.credit.rules.renewal import period_amount
+from candela_server.credit.lapse_grants import lapse_grants
+from candela_server.credit.model import CreditGrant
 from candela_server.kernel.interval import Interval
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
@@ -29,18 +28,15 @@ from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription.claim_due import claim_due, move_on, park
 from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
 from candela_server.subscription.move_subscribers import move_due
-from candela_server.subscription.rules.schedule import (
-    credit_component,
-    credit_period,
-    scheduled_period,
-)
-from candela_server.subscription.rules.seats import seats_held
+from candela_server.subscription.rules.schedule import scheduled_period
 
 from . import store
 from .bill_periods import Context, read_context
 from .draft_invoices import draft_invoices
+from .draw_unpriced import draw_unpriced
 from .finalize_invoices import finalized
 from .model import Invoice
+from .renew_credits import renewals
 
 log = structlog.get_logger("candela.billing")
 
@@ -95,6 +91,8 @@ async def _bill_chunk(
     context = await read_context(tx, ids, until=now)
     parked = await _park_runaways(tx, seller, context, now)
     due = [one for one in due if one.subscription_id not in parked]
+    # First, because money that is granted for a period pays for what is charged in advance for it.
+    await grant_for_periods(tx, renewals(context, due), at=now)
     made = await draft_invoices(
         tx, events, context, seller, due, now=now, seen_at=now, test_clock_id=test_clock_id
     )
@@ -104,9 +102,8 @@ async def _bill_chunk(
     numbered = iter(await finalized(tx, seller, context, ready, now))
     invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
-    renewals = _renewals(context, due)
-    await expire_credits(tx, _over_without_invoice(context, due, drafts), at=now)
-    await grant_for_periods(tx, renewals, at=now)
+    left = await draw_unpriced(tx, events, context, due, now=now)
+    await lapse_grants(tx, _over_without_invoice(left, due, drafts), at=now)
     await move_on(tx, [_following(context, one) for one in due])
     await tx.audit_many(
         "invoice.created",
@@ -119,7 +116,7 @@ async def _bill_chunk(
             for one in invoices
         ],
     )
-    await tx.entitlements_changed_of(invoice.customer_id for invoice in invoices)
+    await tx.entitlements_changed_of(context.subscriptions[one_id].customer_id for one_id in ids)
     return Billed(len(ids), len(invoices), len(parked))
 
 
@@ -143,46 +140,6 @@ async def _park_runaways(
 
 def _start_of_day(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGrant]:
-    """What renewing credits grant because a period begins: that of the component they follow (CRD-5).
-
-    A component charged in arrears is due when its period ends, which is when its next one begins.
-    """
-    by_subscription: defaultdict[SubscriptionId, list[ScheduledPeriod]] = defaultdict(list)
-    for one in due:
-        by_subscription[one.subscription_id].append(one)
-    grants = []
-    for subscription_id, periods in by_subscription.items():
-        held, offer = context.subscriptions[subscription_id], context.offers[subscription_id]
-        seats = seats_held(offer.price, held.version.quantities)
-        for definition in offer.credit_definitions:
-            followed = credit_component(offer, definition)
-            for one in periods:
-                if one.component_id != followed.id:
-                    continue
-                number = one.period_number
-                if followed.timing is BillingTiming.IN_ARREARS:
-                    number += 1
-                if number == 0:
-                    continue  # granted when the subscription began
-                grants.append(
-                    PeriodGrant(
-                        customer_id=held.customer_id,
-                        subscription_id=held.id,
-                        definition=definition,
-                        amount=period_amount(definition, first=False, seats=seats),
-                        period=credit_period(
-                            offer,
-                            definition,
-                            number,
-                            anchor_at=held.anchor_at,
-                            time_zone=held.time_zone,
-                        ),
-                    )
-                )
-    return grants
 
 
 def _over_without_invoice(

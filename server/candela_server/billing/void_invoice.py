@@ -18,6 +18,7 @@ from .account import give_back, paid_from_account
 from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError, LineKind
 from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
+from .settle_top_up import invoice_ended
 
 
 async def void_invoice(tx: Tx, clock: Clock, invoice_id: InvoiceId, *, reason: str) -> Invoice:
@@ -58,6 +59,7 @@ async def annul(tx: Tx, before: Invoice, now: datetime, *, reason: str) -> Invoi
         ],
     )
     await _undo_adjustments(tx, before, now)
+    await invoice_ended(tx, voided, "was voided", now)
     from_account = await paid_from_account(tx, before.id)
     if from_account:
         await give_back(

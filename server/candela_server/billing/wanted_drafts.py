@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import Offer
-from candela_server.catalog.price import ComponentKind
+from candela_server.catalog.model import Offer, PlanVersionId
+from candela_server.catalog.price import ComponentKind, PriceId
 from candela_server.storage.postgres import Tx
 
 from .bill_periods import Context, PeriodToBill, WantedInvoice
 from .model import Invoice, InvoiceLine, LineKind
+
+OfferKey = tuple[PlanVersionId, PriceId]
 
 _RATED: Final = frozenset({LineKind.RECURRING, LineKind.USAGE})
 """The lines that say which periods an invoice bills; the others follow from them, or stay."""
@@ -25,7 +27,7 @@ async def wanted_of(tx: Tx, context: Context, invoices: Sequence[Invoice]) -> li
     offers = await _offers_of(tx, context, invoices)
     return [
         WantedInvoice(
-            subscription_id=one.subscription_id,
+            subscription_id=one.of_subscription,
             periods=[
                 _period_of(one, line, offer)
                 for line in one.lines
@@ -43,15 +45,17 @@ async def wanted_of(tx: Tx, context: Context, invoices: Sequence[Invoice]) -> li
 
 async def _offers_of(tx: Tx, context: Context, invoices: Sequence[Invoice]) -> list[Offer]:
     """What each invoice was made by: mostly what its subscription still holds."""
-    keys = []
+    keys: list[OfferKey | None] = []
     for one in invoices:
-        now = context.offers[one.subscription_id]
+        now = context.offers[one.of_subscription]
         made = next((line for line in one.lines if line.kind is not LineKind.ADJUSTMENT), None)
-        changed = made is not None and made.price_id != now.price.id
-        keys.append((made.plan_version_id, made.price_id) if made and changed else None)
+        if made and made.plan_version_id and made.price_id and made.price_id != now.price.id:
+            keys.append((made.plan_version_id, made.price_id))
+        else:
+            keys.append(None)
     old = await catalog.get_offers(tx, [key for key in keys if key is not None])
     return [
-        context.offers[one.subscription_id] if key is None else old[key]
+        context.offers[one.of_subscription] if key is None else old[key]
         for one, key in zip(invoices, keys, strict=True)
     ]
 
@@ -63,7 +67,7 @@ def _period_of(invoice: Invoice, line: InvoiceLine, offer: Offer) -> PeriodToBil
     if component.kind is ComponentKind.PER_UNIT:
         held = line.quantity + (component.seats.included_seats if component.seats else 0)
     return PeriodToBill(
-        subscription_id=invoice.subscription_id,
+        subscription_id=invoice.of_subscription,
         component_id=line.component_id,
         number=line.period_number,
         period=line.period,

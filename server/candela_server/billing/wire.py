@@ -15,6 +15,7 @@ from candela_server.contract.values import (
     optional_timestamp_to_proto,
     timestamp_to_proto,
 )
+from candela_server.credit.model import Draw
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import Money, exact, format_decimal
 from candela_server.kernel.read_fields import instant, text, typed_id
@@ -41,6 +42,8 @@ _KINDS = {
     LineKind.PRORATION: invoice_line_pb2.LINE_KIND_PRORATION,
     LineKind.TRUE_UP: invoice_line_pb2.LINE_KIND_TRUE_UP,
     LineKind.ADJUSTMENT: invoice_line_pb2.LINE_KIND_ADJUSTMENT,
+    LineKind.MONETARY_CREDIT: invoice_line_pb2.LINE_KIND_MONETARY_CREDIT,
+    LineKind.TOP_UP: invoice_line_pb2.LINE_KIND_TOP_UP,
 }
 
 
@@ -143,12 +146,7 @@ def _line_to_proto(
         plan_version_id=line.plan_version_id,
         metric_id=line.metric_id or "",
         source_line_id=line.source_line_id or "",
-        credit_applications=[
-            invoice_line_pb2.CreditApplication(
-                grant_id=draw.grant_id, quantity=format_decimal(draw.amount)
-            )
-            for draw in line.draws
-        ],
+        credit_applications=[_application_to_proto(line, draw, currency) for draw in line.draws],
         usage_seen_at=optional_timestamp_to_proto(line.usage_seen_at),
         event_count=None if line.event_count is None else format_decimal(line.event_count),
         parts=[_part_to_proto(part) for part in line.parts],
@@ -162,6 +160,19 @@ def _line_to_proto(
             for one in line.discounts
         ],
         tax_amount=money_to_proto(Money(currency=currency, amount=tax_amount)),
+    )
+
+
+def _application_to_proto(
+    line: InvoiceLine, draw: Draw, currency: str
+) -> invoice_line_pb2.CreditApplication:
+    if line.kind is LineKind.MONETARY_CREDIT:
+        money = Money(currency=currency, amount=draw.amount)
+        return invoice_line_pb2.CreditApplication(
+            grant_id=draw.grant_id, amount=money_to_proto(money)
+        )
+    return invoice_line_pb2.CreditApplication(
+        grant_id=draw.grant_id, quantity=format_decimal(draw.amount)
     )
 
 

@@ -12,6 +12,7 @@ from . import correction_store
 from .model import Invoice, InvoiceId
 from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
+from .settle_top_up import invoice_ended
 
 
 async def write_off_invoice(tx: Tx, clock: Clock, invoice_id: InvoiceId, *, reason: str) -> Invoice:
@@ -24,6 +25,7 @@ async def write_off_invoice(tx: Tx, clock: Clock, invoice_id: InvoiceId, *, reas
     now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
     written_off = replace(before, status=status, ended_at=now)
     await correction_store.update_standing(tx, written_off)
+    await invoice_ended(tx, written_off, "was written off", now)
     await tx.audit(
         "invoice.written_off",
         before.id,

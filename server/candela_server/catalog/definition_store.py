@@ -76,6 +76,19 @@ async def list_credit_definitions(
     return [_definition_from_row(row) for row in rows]
 
 
+async def list_credit_definitions_by_id(tx: Tx, ids: Sequence[str]) -> list[CreditDefinition]:
+    """The definitions with these ids, archived ones too."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_DEFINITION} FROM credit_definition
+        WHERE merchant_id = $1 AND id = ANY($2::text[])
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return [_definition_from_row(row) for row in rows]
+
+
 async def page_credit_definitions(
     tx: Tx, *, plan_id: PlanId | None, limit: int, after: Position | None
 ) -> list[CreditDefinition]:

@@ -163,6 +163,15 @@ async def get_credit_definition(tx: Tx, definition_id: CreditDefinitionId) -> Cr
     return found
 
 
+async def get_credit_definitions(
+    tx: Tx, ids: Sequence[CreditDefinitionId]
+) -> dict[CreditDefinitionId, CreditDefinition]:
+    """The definitions with these ids, archived ones too; unknown ids are left out."""
+    if not ids:
+        return {}
+    return {one.id: one for one in await definition_store.list_credit_definitions_by_id(tx, ids)}
+
+
 async def resolve_price(
     tx: Tx, ref: Ref, *, price_id: PriceId | None, currency: str | None, customer_id: str
 ) -> tuple[Plan, PlanVersion, Price]:

@@ -1,4 +1,4 @@
-"""Posts what grants paid for invoice lines, and what expired unused; many at once."""
+"""Posts what grants paid for invoice lines; many at once."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .model import (
     CreditGrant,
     CreditTransaction,
     CreditTransactionId,
+    Draw,
     LineDraw,
     TransactionKind,
 )
@@ -40,27 +41,22 @@ async def draw_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
         )
 
 
-async def expire_credits(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -> None:
-    """Posts the rest of grants as expired; their balances are as they were read in this transaction.
-
-    Called once the last period that a grant could pay for is invoiced: checks ignore a lapsed grant at once, and the
-    ledger follows.
-    """
-    spent = [grant for grant in grants if grant.balance > 0]
-    if spent:
+async def draw_without_line(tx: Tx, draws: Sequence[Draw], *, reason: str, at: datetime) -> None:
+    """Posts draws for usage that is on no invoice; whoever calls sees to it that it does so once."""
+    if draws:
         await store.insert_transactions(
             tx,
             [
                 CreditTransaction(
                     id=CreditTransactionId(new_id("ctx")),
-                    grant_id=grant.id,
-                    kind=TransactionKind.EXPIRE,
-                    amount=-grant.balance,
+                    grant_id=draw.grant_id,
+                    kind=TransactionKind.DRAW,
+                    amount=-draw.amount,
                     invoice_line_id=None,
-                    reason="",
+                    reason=reason,
                     at=at,
                 )
-                for grant in spent
+                for draw in draws
             ],
         )
 

@@ -8,16 +8,8 @@ from datetime import datetime
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import store
-from .model import (
-    CreditGrant,
-    CreditTransaction,
-    CreditTransactionId,
-    Funding,
-    GrantId,
-    PeriodGrant,
-    TransactionKind,
-)
+from .model import CreditGrant, Funding, GrantId, PeriodGrant
+from .new_grant import store_grants
 
 
 async def grant_for_periods(tx: Tx, wanted: Sequence[PeriodGrant], *, at: datetime) -> int:
@@ -26,27 +18,12 @@ async def grant_for_periods(tx: Tx, wanted: Sequence[PeriodGrant], *, at: dateti
     Keyed by definition, subscription and period, so that a job which runs twice cannot grant twice. Returns how many
     grants are new.
     """
-    grants = [_grant(one, at) for one in wanted if one.amount > 0]
-    if not grants:
-        return 0
-    fresh = await store.insert_grants(tx, grants)
-    await store.insert_transactions(
-        tx,
-        [
-            CreditTransaction(
-                id=CreditTransactionId(new_id("ctx")),
-                grant_id=grant.id,
-                kind=TransactionKind.GRANT,
-                amount=grant.amount,
-                invoice_line_id=None,
-                reason="",
-                at=at,
-            )
-            for grant in grants
-            if grant.id in fresh
-        ],
-    )
-    return len(fresh)
+    return len(await store_grants(tx, grants_of(wanted, at=at), at=at))
+
+
+def grants_of(wanted: Sequence[PeriodGrant], *, at: datetime) -> list[CreditGrant]:
+    """The grants that are made of it; for previews as they are, for others to be stored."""
+    return [_grant(one, at) for one in wanted if one.amount > 0]
 
 
 def _grant(wanted: PeriodGrant, at: datetime) -> CreditGrant:
@@ -64,8 +41,8 @@ def _grant(wanted: PeriodGrant, at: datetime) -> CreditGrant:
         currency=definition.currency,
         amount=wanted.amount,
         balance=wanted.amount,
-        effective_at=wanted.period.start_at,
-        expires_at=wanted.period.end_at,
+        effective_at=wanted.effective_at,
+        expires_at=wanted.expires_at,
         priority=definition.priority,
         funding=Funding.INCLUDED,
         billing_visible=definition.billing_visible,

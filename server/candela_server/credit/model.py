@@ -18,7 +18,9 @@ from candela_server.catalog.model import (
 )
 from candela_server.catalog.price import ComponentId
 from candela_server.customer.model import CustomerId
+from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
 from candela_server.kernel.interval import Interval
+from candela_server.kernel.money import format_decimal
 
 GrantId = NewType("GrantId", str)
 CreditTransactionId = NewType("CreditTransactionId", str)
@@ -79,6 +81,12 @@ class CreditGrant:
             self.expires_at is None or instant < self.expires_at
         )
 
+    def overlaps(self, period: Interval) -> bool:
+        """Whether it can pay for usage of a part of the period at least."""
+        return self.effective_at < period.end_at and (
+            self.expires_at is None or period.start_at < self.expires_at
+        )
+
     def covers(self, period: Interval) -> bool:
         """Whether it can pay for usage of the whole period."""
         return self.effective_at <= period.start_at and (
@@ -101,13 +109,14 @@ class CreditTransaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodGrant:
-    """What a definition grants to one subscription for one period."""
+    """What a definition grants to one subscription for one period; `expires_at` None: for ever."""
 
     customer_id: CustomerId
     subscription_id: str
     definition: CreditDefinition
     amount: Decimal
-    period: Interval
+    effective_at: datetime
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +135,35 @@ class LineDraw:
     amount: Decimal
     invoice_line_id: str
     at: datetime
+
+
+class GrantNotFoundError(NotFound):
+    """No grant of this merchant has the id."""
+
+    reason = Reason.GRANT_NOT_FOUND
+
+    def __init__(self, grant_id: str) -> None:
+        super().__init__(
+            f"no grant {grant_id}; ListGrants shows what a customer has", grant_id=grant_id
+        )
+
+
+class GrantInsufficientError(Refused):
+    """A grant holds less than was to be taken."""
+
+    reason = Reason.GRANT_INSUFFICIENT
+
+    def __init__(self, grant_id: GrantId, balance: Decimal) -> None:
+        super().__init__(
+            f"grant {grant_id} has {format_decimal(balance)} left; take at most that, "
+            "or take back all of it by RevokeGrant",
+            grant_id=grant_id,
+            balance=balance,
+        )
+
+
+class GrantSpentMeanwhileError(Conflict):
+    """Another transaction took from a grant between reading its balance and drawing from it."""
+
+    def __init__(self) -> None:
+        super().__init__("a grant was drawn from or revoked at the same moment; try again")

@@ -10,7 +10,20 @@ from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import CreditGrant, GrantId
+from .model import CreditGrant, GrantId, GrantNotFoundError
+
+
+async def get_grant(tx: Tx, grant_id: GrantId, *, lock: bool = False) -> CreditGrant:
+    """The grant with its balance, which nobody else changes until commit when locked. Raises GrantNotFoundError."""
+    found = await get_grants(tx, [grant_id], lock=lock)
+    if not found:
+        raise GrantNotFoundError(grant_id)
+    return found[0]
+
+
+async def next_start_at(tx: Tx, customer_id: CustomerId, after: datetime) -> datetime | None:
+    """When a grant of the customer that does not count yet begins to; None when none is waiting."""
+    return await store.next_start_at(tx, customer_id, after)
 
 
 async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[CreditGrant]:
@@ -23,6 +36,13 @@ async def list_grants_of_customers(
 ) -> list[CreditGrant]:
     """The customers' grants that began before an instant, lapsed ones too, with their balances."""
     return await store.list_grants_of_customers(tx, customer_ids, until)
+
+
+async def list_monetary_grants(
+    tx: Tx, customer_ids: Sequence[CustomerId], *, until: datetime
+) -> list[CreditGrant]:
+    """The customers' monetary grants that have begun by an instant and have something left, by id."""
+    return await store.list_monetary_grants(tx, customer_ids, until)
 
 
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:

@@ -8,9 +8,16 @@ from decimal import Decimal
 from typing import Any
 
 from candela_server.catalog.model import CreditApplicationType, CreditScope
-from candela_server.storage.postgres import Tx
+from candela_server.storage.postgres import Tx, check_violation
 
-from .model import CreditGrant, CreditTransaction, Funding, GrantId, TransactionKind
+from .model import (
+    CreditGrant,
+    CreditTransaction,
+    Funding,
+    GrantId,
+    GrantSpentMeanwhileError,
+    TransactionKind,
+)
 
 _GRANT = """g.id, g.customer_id, g.subscription_id, g.definition_id, g.application_type, g.scope,
             g.feature_id, g.metric_id, g.component_id, g.currency, g.amount, g.effective_at,
@@ -62,32 +69,62 @@ async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
 
 
 async def insert_transactions(tx: Tx, transactions: Sequence[CreditTransaction]) -> None:
-    """Posts changes of balances; one that was posted for the same line or life before is left out."""
-    await tx.execute(
+    """Posts changes of balances; one that was posted for the same line or life before is left out.
+
+    Raises GrantSpentMeanwhileError when a balance would fall below zero.
+    """
+    # In one order, so that two transactions never wait for each other's grants.
+    ordered = sorted(transactions, key=lambda one: one.grant_id)
+    try:
+        await tx.execute(
+            """
+            INSERT INTO credit_transaction (merchant_id, id, grant_id, kind, amount,
+                                            invoice_line_id, reason, at)
+            SELECT $1, u.*
+            FROM unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::text[], $7::text[],
+                        $8::timestamptz[]) AS u
+            ON CONFLICT DO NOTHING
+            """,
+            tx.merchant_id,
+            *_columns(
+                ordered, "id", "grant_id", "kind", "amount", "invoice_line_id", "reason", "at"
+            ),
+        )
+    except Exception as error:
+        if check_violation(error) == "credit_grant_balance_not_negative":
+            raise GrantSpentMeanwhileError from error
+        raise
+
+
+async def next_start_at(tx: Tx, customer_id: str, after: datetime) -> datetime | None:
+    """When the first of a customer's grants begins that had not by an instant."""
+    found: datetime | None = await tx.fetchval(
         """
-        INSERT INTO credit_transaction (merchant_id, id, grant_id, kind, amount, invoice_line_id,
-                                        reason, at)
-        SELECT $1, u.*
-        FROM unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::text[], $7::text[],
-                    $8::timestamptz[]) AS u
-        ON CONFLICT DO NOTHING
+        SELECT min(effective_at) FROM credit_grant
+        WHERE merchant_id = $1 AND customer_id = $2 AND effective_at > $3
         """,
         tx.merchant_id,
-        *_columns(
-            transactions, "id", "grant_id", "kind", "amount", "invoice_line_id", "reason", "at"
-        ),
+        customer_id,
+        after,
     )
+    return found
 
 
 async def list_grants_counting_at(
     tx: Tx, customer_ids: Sequence[str], instant: datetime
 ) -> list[CreditGrant]:
-    """The customers' grants that can pay for usage of this instant, in no particular order."""
+    """The customers' grants that can pay for usage of this instant, in no particular order.
+
+    One that was ordered counts once it is filled: before that it promises nothing.
+    """
     rows = await tx.fetch(
         f"""
         SELECT {_GRANT} FROM credit_grant g
         WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[])
           AND g.effective_at <= $3 AND (g.expires_at IS NULL OR $3 < g.expires_at)
+          AND (g.funding <> 'paid' OR EXISTS (
+              SELECT FROM credit_transaction t
+              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id))
         """,
         tx.merchant_id,
         list(customer_ids),
@@ -110,6 +147,59 @@ async def list_grants_of_customers(
         until,
     )
     return [_grant_from_row(row) for row in rows]
+
+
+async def list_monetary_grants(
+    tx: Tx, customer_ids: Sequence[str], until: datetime
+) -> list[CreditGrant]:
+    """The customers' monetary grants that began by an instant and have something left, by id."""
+    rows = await tx.fetch(
+        f"""
+        SELECT * FROM (SELECT g.merchant_id, {_GRANT} FROM credit_grant g
+                       WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[])
+                         AND g.application_type = 'monetary' AND g.effective_at <= $3) AS found
+        WHERE merchant_id = $1 AND balance > 0 ORDER BY id
+        """,
+        tx.merchant_id,
+        list(customer_ids),
+        until,
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
+async def find_successor(tx: Tx, ended: CreditGrant) -> CreditGrant | None:
+    """The grant of the same definition and subscription that is in force when another has ended."""
+    row = await tx.fetchrow(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.definition_id = $2 AND g.subscription_id = $3
+          AND g.funding = 'included' AND g.effective_at <= $4
+          AND (g.expires_at IS NULL OR $4 < g.expires_at)
+        ORDER BY g.effective_at DESC LIMIT 1
+        """,
+        tx.merchant_id,
+        ended.definition_id,
+        ended.subscription_id,
+        ended.expires_at,
+    )
+    return _grant_from_row(row) if row else None
+
+
+async def list_grant_ids_of(
+    tx: Tx, subscription_id: str, definition_ids: Sequence[str]
+) -> list[GrantId]:
+    """The ids of a subscription's grants of these definitions, in order."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM credit_grant
+        WHERE merchant_id = $1 AND subscription_id = $2 AND definition_id = ANY($3::text[])
+        ORDER BY id
+        """,
+        tx.merchant_id,
+        subscription_id,
+        list(definition_ids),
+    )
+    return [row["id"] for row in rows]
 
 
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from candela.catalog.v1 import credit_definition_pb2
-from candela.credit.v1 import credit_pb2
+from candela.credit.v1 import credit_pb2, credit_service_pb2
 
 from candela_server.catalog.model import CreditApplicationType, CreditScope
 from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
 from candela_server.kernel.money import format_decimal
 
 from .model import CreditGrant, CreditTransaction, Funding, TransactionKind
+from .rules.balance import FeatureBalance
 
 _TYPES = {
     CreditApplicationType.USAGE: credit_definition_pb2.CREDIT_APPLICATION_TYPE_USAGE,
@@ -72,4 +73,17 @@ def transaction_to_proto(transaction: CreditTransaction) -> credit_pb2.CreditTra
         invoice_line_id=transaction.invoice_line_id,
         reason=transaction.reason,
         at=timestamp_to_proto(transaction.at),
+    )
+
+
+def feature_balance_to_proto(
+    balance: FeatureBalance, slug: str
+) -> credit_service_pb2.FeatureBalance:
+    """What is left of one feature's credits, as the contract shows it."""
+    return credit_service_pb2.FeatureBalance(
+        feature_id=balance.feature_id,
+        feature_slug=slug,
+        granted=format_decimal(balance.granted),
+        balance=format_decimal(balance.balance),
+        next_expiry_at=optional_timestamp_to_proto(balance.next_expiry_at),
     )

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from candela_server.catalog.model import (
     CreditApplicationType,
+    CreditScope,
     Feature,
     LimitBehavior,
     LimitScope,
@@ -51,6 +52,7 @@ async def build_snapshot(
     now = own_clock.now()
     holdings = await read_holdings(tx, holder, now, catalog)
     grants = await credit.list_grants(tx, holder.id, now)
+    begins_at = await credit.next_start_at(tx, holder.id, now)
     states = [_state(feature, holdings, grants, metrics, now) for feature in features]
     open_ones = await reservation_store.list_shown(tx, holder.id, now)
     states = show_reserved(states, open_ones, user.id if user else None)
@@ -61,7 +63,14 @@ async def build_snapshot(
         features=table_of(states),
         revision=revision,
         frozen_now=now if holder.test_clock_id is not None else None,
-        valid_until=min((state.valid_until for state in states if state.valid_until), default=None),
+        valid_until=min(
+            (
+                end
+                for end in (begins_at, *(state.valid_until for state in states))
+                if end is not None
+            ),
+            default=None,
+        ),
     )
 
 
@@ -146,7 +155,7 @@ def _metered(
         for grant in grants
         if grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == feature.metric_id
-        and grant.subscription_id in (None, held.id)
+        and (grant.scope is CreditScope.MERCHANT or grant.subscription_id in (None, held.id))
         # What the plan that is not paid for has granted is not used up meanwhile.
         and (grant.subscription_id is None or winner.access is Access.FULL)
     ]
@@ -161,7 +170,9 @@ def _metered(
         allowance = sum((grant.balance for grant in paying), Decimal(0))
         expiries = [grant.expires_at for grant in paying if grant.expires_at is not None]
         credits = Credits(allowance=allowance, next_expiry_at=min(expiries, default=None))
-        limit = allowance
+        # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
+        of_plan = by_definition or any(grant.definition_id is not None for grant in paying)
+        limit = allowance if of_plan else _on_top(allowance, in_force)
         window = _window_of(paying, window)
     elif isinstance(in_force.value, Decimal):
         limit = in_force.value
@@ -177,9 +188,23 @@ def _metered(
     )
 
 
+def _on_top(allowance: Decimal, in_force: InForce) -> Decimal | None:
+    """The limit where no credit comes with the plan: a granted feature without a number has none."""
+    if in_force.denial is not None:
+        return allowance
+    return in_force.value + allowance if isinstance(in_force.value, Decimal) else None
+
+
 def _window_of(paying: Sequence[CreditGrant], fallback: Interval) -> Interval:
-    """The window of the grant that renews soonest: usage before it was covered by grants that are over."""
-    renewing = [grant for grant in paying if grant.expires_at is not None]
+    """The window of the grant that renews soonest: usage before it was covered by grants that are over.
+
+    What was given by hand or bought lasts as long as it lasts, and has no window of its own.
+    """
+    renewing = [
+        grant
+        for grant in paying
+        if grant.subscription_id is not None and grant.expires_at is not None
+    ]
     if not renewing:
         return fallback
     latest = max(renewing, key=lambda grant: grant.effective_at)

@@ -154,6 +154,14 @@ def unique_violation(error: BaseException) -> str | None:
     return None
 
 
+def check_violation(error: BaseException) -> str | None:
+    """The name of the check constraint that refused a row; None for any other error."""
+    if isinstance(error, asyncpg.CheckViolationError):
+        name: str | None = error.constraint_name
+        return name
+    return None
+
+
 def is_retryable(error: BaseException) -> bool:
     """Whether the same transaction may succeed when run again: a deadlock or a serialisation failure."""
     return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)

@@ -236,6 +236,13 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION public.candela_keep_credit_history() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is history and never changes; post a transaction that corrects it', TG_TABLE_NAME;
+END $$;
+
 CREATE FUNCTION public.candela_keep_invoice_lines() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -278,6 +285,17 @@ BEGIN
         END IF;
         RETURN NEXT;
     END LOOP;
+END $$;
+
+CREATE FUNCTION public.candela_note_credit_expiry() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO credit_expiry (merchant_id, grant_id, expires_at)
+    SELECT g.merchant_id, g.id, g.expires_at FROM credit_grant g
+    WHERE g.merchant_id = NEW.merchant_id AND g.id = NEW.grant_id AND g.expires_at IS NOT NULL
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION public.candela_prepare_event_keys(of_month date) RETURNS void
@@ -412,6 +430,27 @@ CREATE TABLE public.audit_entry (
 );
 
 ALTER TABLE ONLY public.audit_entry FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.auto_top_up (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    feature_id text NOT NULL COLLATE pg_catalog."C",
+    enabled boolean NOT NULL,
+    threshold numeric NOT NULL,
+    amount numeric NOT NULL,
+    price_amount numeric NOT NULL,
+    currency text NOT NULL,
+    monthly_cap_count integer NOT NULL,
+    stopped_reason text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT auto_top_up_amount_check CHECK ((amount > (0)::numeric)),
+    CONSTRAINT auto_top_up_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT auto_top_up_monthly_cap_count_check CHECK (((monthly_cap_count >= 1) AND (monthly_cap_count <= 100))),
+    CONSTRAINT auto_top_up_price_amount_check CHECK ((price_amount > (0)::numeric)),
+    CONSTRAINT auto_top_up_threshold_check CHECK ((threshold >= (0)::numeric))
+);
+
+ALTER TABLE ONLY public.auto_top_up FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.backfill (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -588,6 +627,14 @@ CREATE TABLE public.credit_definition (
 
 ALTER TABLE ONLY public.credit_definition FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.credit_expiry (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    grant_id text NOT NULL COLLATE pg_catalog."C",
+    expires_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.credit_expiry FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.credit_grant (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -658,6 +705,18 @@ CREATE TABLE public.credit_note_line (
 );
 
 ALTER TABLE ONLY public.credit_note_line FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.credit_renewal (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    definition_id text NOT NULL COLLATE pg_catalog."C",
+    test_clock_id text COLLATE pg_catalog."C",
+    number integer NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_renewal_number_check CHECK ((number >= 1))
+);
+
+ALTER TABLE ONLY public.credit_renewal FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.credit_transaction (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -826,7 +885,7 @@ CREATE TABLE public.invoice (
     id text NOT NULL COLLATE pg_catalog."C",
     number text,
     customer_id text NOT NULL COLLATE pg_catalog."C",
-    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text COLLATE pg_catalog."C",
     test_clock_id text COLLATE pg_catalog."C",
     status text NOT NULL,
     currency text NOT NULL,
@@ -888,10 +947,10 @@ CREATE TABLE public.invoice_line (
     unit_amount numeric,
     rated_amount numeric NOT NULL,
     amount numeric NOT NULL,
-    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text COLLATE pg_catalog."C",
     component_id text COLLATE pg_catalog."C",
-    price_id text NOT NULL COLLATE pg_catalog."C",
-    plan_version_id text NOT NULL COLLATE pg_catalog."C",
+    price_id text COLLATE pg_catalog."C",
+    plan_version_id text COLLATE pg_catalog."C",
     metric_id text COLLATE pg_catalog."C",
     period_number integer NOT NULL,
     period_start timestamp with time zone NOT NULL,
@@ -1320,6 +1379,23 @@ CREATE TABLE public.test_clock (
 
 ALTER TABLE ONLY public.test_clock FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.top_up (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    invoice_id text NOT NULL COLLATE pg_catalog."C",
+    grant_id text NOT NULL COLLATE pg_catalog."C",
+    feature_id text COLLATE pg_catalog."C",
+    automatic boolean NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT top_up_check CHECK (((status = 'pending'::text) = (ended_at IS NULL))),
+    CONSTRAINT top_up_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'paid'::text, 'ended'::text])))
+);
+
+ALTER TABLE ONLY public.top_up FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.unmatched_event_name (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL COLLATE pg_catalog."C",
@@ -1402,6 +1478,9 @@ ALTER TABLE ONLY public.api_key
 ALTER TABLE ONLY public.audit_entry
     ADD CONSTRAINT audit_entry_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.auto_top_up
+    ADD CONSTRAINT auto_top_up_pkey PRIMARY KEY (merchant_id, customer_id, feature_id);
+
 ALTER TABLE ONLY public.backfill_kept_event
     ADD CONSTRAINT backfill_kept_event_pkey PRIMARY KEY (merchant_id, backfill_id, key_hash);
 
@@ -1423,8 +1502,11 @@ ALTER TABLE ONLY public.corrected_usage
 ALTER TABLE ONLY public.credit_definition
     ADD CONSTRAINT credit_definition_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.credit_expiry
+    ADD CONSTRAINT credit_expiry_pkey PRIMARY KEY (merchant_id, grant_id);
+
 ALTER TABLE ONLY public.credit_grant
-    ADD CONSTRAINT credit_grant_once_per_period UNIQUE (merchant_id, definition_id, subscription_id, effective_at);
+    ADD CONSTRAINT credit_grant_once_per_period UNIQUE (merchant_id, definition_id, subscription_id, effective_at, funding);
 
 ALTER TABLE ONLY public.credit_grant
     ADD CONSTRAINT credit_grant_pkey PRIMARY KEY (merchant_id, id);
@@ -1443,6 +1525,9 @@ ALTER TABLE ONLY public.credit_note
 
 ALTER TABLE ONLY public.credit_note
     ADD CONSTRAINT credit_note_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.credit_renewal
+    ADD CONSTRAINT credit_renewal_pkey PRIMARY KEY (merchant_id, subscription_id, definition_id);
 
 ALTER TABLE ONLY public.credit_transaction
     ADD CONSTRAINT credit_transaction_once_per_line UNIQUE (merchant_id, grant_id, kind, invoice_line_id);
@@ -1497,6 +1582,9 @@ ALTER TABLE ONLY public.idempotency_record
 
 ALTER TABLE ONLY public.invoice_counter
     ADD CONSTRAINT invoice_counter_pkey PRIMARY KEY (merchant_id);
+
+ALTER TABLE public.invoice_line
+    ADD CONSTRAINT invoice_line_of_a_price CHECK (((kind = 'top_up'::text) OR ((subscription_id IS NOT NULL) AND (price_id IS NOT NULL) AND (plan_version_id IS NOT NULL)))) NOT VALID;
 
 ALTER TABLE ONLY public.invoice_line
     ADD CONSTRAINT invoice_line_pkey PRIMARY KEY (merchant_id, id);
@@ -1612,6 +1700,12 @@ ALTER TABLE ONLY public.tax_settings
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_once_per_invoice UNIQUE (merchant_id, invoice_id);
+
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.unmatched_event_name
     ADD CONSTRAINT unmatched_event_name_pkey PRIMARY KEY (merchant_id, name);
 
@@ -1633,6 +1727,8 @@ CREATE INDEX audit_entry_by_subject ON public.audit_entry USING btree (merchant_
 
 CREATE INDEX audit_entry_by_time ON public.audit_entry USING btree (merchant_id, at, id);
 
+CREATE INDEX auto_top_up_running ON public.auto_top_up USING btree (merchant_id) WHERE (enabled AND (stopped_reason = ''::text));
+
 CREATE INDEX backfill_unfinished ON public.backfill USING btree (merchant_id, window_start_at) WHERE (((reverted_at IS NULL) AND (counted_until_at < window_end_at)) OR ((reverted_at IS NOT NULL) AND (counted_from_at < window_end_at)));
 
 CREATE INDEX billing_run_by_age ON public.billing_run USING btree (merchant_id, created_at, id);
@@ -1647,9 +1743,13 @@ CREATE INDEX corrected_usage_by_time ON public.corrected_usage USING btree (merc
 
 CREATE INDEX credit_definition_by_version ON public.credit_definition USING btree (merchant_id, plan_version_id);
 
+CREATE INDEX credit_expiry_by_time ON public.credit_expiry USING btree (expires_at, merchant_id);
+
 CREATE INDEX credit_grant_by_customer ON public.credit_grant USING btree (merchant_id, customer_id, created_at, id);
 
 CREATE INDEX credit_grant_by_subscription ON public.credit_grant USING btree (merchant_id, subscription_id, effective_at);
+
+CREATE INDEX credit_grant_monetary ON public.credit_grant USING btree (merchant_id, customer_id) WHERE (application_type = 'monetary'::text);
 
 CREATE INDEX credit_note_by_age ON public.credit_note USING btree (merchant_id, created_at, id);
 
@@ -1659,9 +1759,13 @@ CREATE INDEX credit_note_line_by_invoice_line ON public.credit_note_line USING b
 
 CREATE INDEX credit_note_on_account ON public.credit_note USING btree (merchant_id, customer_id) WHERE (grant_id IS NOT NULL);
 
+CREATE INDEX credit_renewal_by_due ON public.credit_renewal USING btree (merchant_id, test_clock_id, due_at);
+
+CREATE INDEX credit_renewal_due_in_real_time ON public.credit_renewal USING btree (due_at, merchant_id) WHERE (test_clock_id IS NULL);
+
 CREATE INDEX credit_transaction_by_grant ON public.credit_transaction USING btree (merchant_id, grant_id, at, id);
 
-CREATE UNIQUE INDEX credit_transaction_once_in_a_life ON public.credit_transaction USING btree (merchant_id, grant_id, kind) WHERE (kind = ANY (ARRAY['grant'::text, 'expire'::text]));
+CREATE UNIQUE INDEX credit_transaction_once_in_a_life ON public.credit_transaction USING btree (merchant_id, grant_id) WHERE (kind = 'grant'::text);
 
 CREATE INDEX customer_by_age ON public.customer USING btree (merchant_id, created_at, id);
 
@@ -1739,11 +1843,21 @@ CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscriptio
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
 
+CREATE INDEX top_up_by_customer ON public.top_up USING btree (merchant_id, customer_id, created_at);
+
+CREATE UNIQUE INDEX top_up_pending ON public.top_up USING btree (merchant_id, customer_id) WHERE (status = 'pending'::text);
+
 CREATE TRIGGER credit_definition_frozen BEFORE INSERT OR DELETE OR UPDATE ON public.credit_definition FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_credit_definition();
+
+CREATE TRIGGER credit_expiry_noted AFTER INSERT ON public.credit_transaction FOR EACH ROW WHEN ((new.amount > (0)::numeric)) EXECUTE FUNCTION public.candela_note_credit_expiry();
 
 CREATE CONSTRAINT TRIGGER credit_grant_balance_not_negative AFTER INSERT ON public.credit_transaction DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((new.amount < (0)::numeric)) EXECUTE FUNCTION public.candela_check_grant_balance();
 
+CREATE TRIGGER credit_grant_kept BEFORE DELETE OR UPDATE ON public.credit_grant FOR EACH ROW EXECUTE FUNCTION public.candela_keep_credit_history();
+
 CREATE CONSTRAINT TRIGGER credit_notes_within_invoice AFTER INSERT ON public.credit_note NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION public.candela_check_credit_notes();
+
+CREATE TRIGGER credit_transaction_kept BEFORE DELETE OR UPDATE ON public.credit_transaction FOR EACH ROW EXECUTE FUNCTION public.candela_keep_credit_history();
 
 CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice();
 
@@ -1777,6 +1891,9 @@ ALTER TABLE ONLY public.account_draw
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.auto_top_up
+    ADD CONSTRAINT auto_top_up_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
 ALTER TABLE ONLY public.backfill
     ADD CONSTRAINT backfill_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
@@ -1817,6 +1934,9 @@ ALTER TABLE ONLY public.credit_definition
 ALTER TABLE ONLY public.credit_definition
     ADD CONSTRAINT credit_definition_merchant_id_price_id_fkey FOREIGN KEY (merchant_id, price_id) REFERENCES public.price(merchant_id, id);
 
+ALTER TABLE ONLY public.credit_expiry
+    ADD CONSTRAINT credit_expiry_merchant_id_grant_id_fkey FOREIGN KEY (merchant_id, grant_id) REFERENCES public.credit_grant(merchant_id, id);
+
 ALTER TABLE ONLY public.credit_grant
     ADD CONSTRAINT credit_grant_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
@@ -1840,6 +1960,12 @@ ALTER TABLE ONLY public.credit_note
 
 ALTER TABLE ONLY public.credit_note
     ADD CONSTRAINT credit_note_merchant_id_invoice_id_fkey FOREIGN KEY (merchant_id, invoice_id) REFERENCES public.invoice(merchant_id, id);
+
+ALTER TABLE ONLY public.credit_renewal
+    ADD CONSTRAINT credit_renewal_merchant_id_definition_id_fkey FOREIGN KEY (merchant_id, definition_id) REFERENCES public.credit_definition(merchant_id, id);
+
+ALTER TABLE ONLY public.credit_renewal
+    ADD CONSTRAINT credit_renewal_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
 
 ALTER TABLE ONLY public.credit_transaction
     ADD CONSTRAINT credit_transaction_merchant_id_grant_id_fkey FOREIGN KEY (merchant_id, grant_id) REFERENCES public.credit_grant(merchant_id, id);
@@ -1976,6 +2102,15 @@ ALTER TABLE ONLY public.tax_settings
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_merchant_id_grant_id_fkey FOREIGN KEY (merchant_id, grant_id) REFERENCES public.credit_grant(merchant_id, id);
+
+ALTER TABLE ONLY public.top_up
+    ADD CONSTRAINT top_up_merchant_id_invoice_id_fkey FOREIGN KEY (merchant_id, invoice_id) REFERENCES public.invoice(merchant_id, id);
+
 ALTER TABLE ONLY public.usage_correction
     ADD CONSTRAINT usage_correction_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
@@ -1992,6 +2127,12 @@ CREATE POLICY api_key_wall ON public.api_key TO candela_app USING ((merchant_id 
 ALTER TABLE public.audit_entry ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY audit_entry_wall ON public.audit_entry TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.auto_top_up ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY auto_top_up_system ON public.auto_top_up TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY auto_top_up_wall ON public.auto_top_up TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.backfill ENABLE ROW LEVEL SECURITY;
 
@@ -2029,7 +2170,15 @@ ALTER TABLE public.credit_definition ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY credit_definition_wall ON public.credit_definition TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.credit_expiry ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_expiry_system ON public.credit_expiry TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY credit_expiry_wall ON public.credit_expiry TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.credit_grant ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_grant_system ON public.credit_grant TO candela_system USING (true) WITH CHECK (true);
 
 CREATE POLICY credit_grant_wall ON public.credit_grant TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
@@ -2045,7 +2194,15 @@ CREATE POLICY credit_note_line_wall ON public.credit_note_line TO candela_app US
 
 CREATE POLICY credit_note_wall ON public.credit_note TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.credit_renewal ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_renewal_system ON public.credit_renewal TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY credit_renewal_wall ON public.credit_renewal TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.credit_transaction ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_transaction_system ON public.credit_transaction TO candela_system USING (true) WITH CHECK (true);
 
 CREATE POLICY credit_transaction_wall ON public.credit_transaction TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
@@ -2223,6 +2380,10 @@ CREATE POLICY test_clock_system ON public.test_clock TO candela_system USING (tr
 
 CREATE POLICY test_clock_wall ON public.test_clock TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.top_up ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY top_up_wall ON public.top_up TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 ALTER TABLE public.unmatched_event_name ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY unmatched_event_name_events ON public.unmatched_event_name TO candela_events USING (true) WITH CHECK (true);
@@ -2280,6 +2441,9 @@ GRANT SELECT,UPDATE ON TABLE public.api_key TO candela_system;
 
 GRANT SELECT,INSERT ON TABLE public.audit_entry TO candela_app;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.auto_top_up TO candela_app;
+GRANT SELECT ON TABLE public.auto_top_up TO candela_system;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.backfill TO candela_app;
 GRANT SELECT ON TABLE public.backfill TO candela_system;
 GRANT SELECT,UPDATE ON TABLE public.backfill TO candela_events;
@@ -2305,7 +2469,11 @@ GRANT SELECT ON TABLE public.counted_event TO candela_events;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_definition TO candela_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_expiry TO candela_app;
+GRANT SELECT,INSERT ON TABLE public.credit_expiry TO candela_system;
+
 GRANT SELECT,INSERT ON TABLE public.credit_grant TO candela_app;
+GRANT SELECT ON TABLE public.credit_grant TO candela_system;
 
 GRANT SELECT,INSERT ON TABLE public.credit_note TO candela_app;
 
@@ -2313,7 +2481,11 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.credit_note_counter TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.credit_note_line TO candela_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_renewal TO candela_app;
+GRANT SELECT ON TABLE public.credit_renewal TO candela_system;
+
 GRANT SELECT,INSERT ON TABLE public.credit_transaction TO candela_app;
+GRANT SELECT ON TABLE public.credit_transaction TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 
@@ -2405,6 +2577,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tax_settings TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.test_clock TO candela_app;
 GRANT SELECT ON TABLE public.test_clock TO candela_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.top_up TO candela_app;
 
 GRANT SELECT ON TABLE public.unmatched_event_name TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.unmatched_event_name TO candela_events;

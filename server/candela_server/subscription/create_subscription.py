@@ -13,8 +13,6 @@ from candela_server.catalog.price import Component, ComponentId, ComponentKind, 
 from candela_server.catalog.refs import Ref
 from candela_server.catalog.rules.not_billable_yet import what_cannot_be_billed
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.model import PeriodGrant
-from candela_server.credit.rules.renewal import period_amount
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerRef
 from candela_server.kernel.clock import Clock
@@ -32,9 +30,10 @@ from .model import (
     SubscriptionId,
     SubscriptionVersion,
 )
+from .renew_by_rule import schedule_renewals
+from .rules.first_grants import first_grants
 from .rules.lifecycle import RUNNING
-from .rules.schedule import credit_period, scheduled_period
-from .rules.seats import seats_held
+from .rules.schedule import scheduled_period
 
 BILLING_DUE = "billing_due"
 MAX_BACKDATING = timedelta(days=366)
@@ -106,7 +105,7 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field="plan")
     await store.insert_subscription(tx, subscription)
     await _schedule(tx, subscription, price, holder.test_clock_id)
-    await _grant_first(tx, subscription, offer, now)
+    await _grant_first(tx, subscription, offer, holder.test_clock_id, now)
     await tx.audit(
         "subscription.created",
         subscription.id,
@@ -189,25 +188,12 @@ async def _schedule(
     )
 
 
-async def _grant_first(tx: Tx, subscription: Subscription, offer: Offer, now: datetime) -> None:
-    seats = seats_held(offer.price, subscription.version.quantities)
-    await grant_for_periods(
-        tx,
-        [
-            PeriodGrant(
-                customer_id=subscription.customer_id,
-                subscription_id=subscription.id,
-                definition=definition,
-                amount=period_amount(definition, first=True, seats=seats),
-                period=credit_period(
-                    offer,
-                    definition,
-                    0,
-                    anchor_at=subscription.anchor_at,
-                    time_zone=subscription.time_zone,
-                ),
-            )
-            for definition in offer.credit_definitions
-        ],
-        at=now,
-    )
+async def _grant_first(
+    tx: Tx,
+    subscription: Subscription,
+    offer: Offer,
+    test_clock_id: TestClockId | None,
+    now: datetime,
+) -> None:
+    await grant_for_periods(tx, first_grants(subscription, offer), at=now)
+    await schedule_renewals(tx, subscription, offer, test_clock_id, after=subscription.anchor_at)

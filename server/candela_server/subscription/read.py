@@ -9,7 +9,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import move_store, override_store, store, version_store
+from . import move_store, override_store, renewal_store, store, version_store
 from .feature_override import FeatureOverride
 from .model import Subscription, SubscriptionId, SubscriptionNotFoundError
 from .rules.history import PlanVersionSteps
@@ -55,6 +55,7 @@ async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
     found = [
         await store.next_due_at(tx, test_clock_id),
         await move_store.next_move_at(tx, test_clock_id),
+        await renewal_store.next_renewal_at(tx, test_clock_id),
     ]
     return min((one for one in found if one is not None), default=None)
 
@@ -62,7 +63,8 @@ async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
 async def list_merchants_with_due(tx: Tx, until: datetime) -> list[str]:
     """The merchants for whom something is due in real time; in a system transaction."""
     periods = await store.list_merchants_with_due(tx, until)
-    return sorted({*periods, *await move_store.list_merchants_with_due_moves(tx, until)})
+    moves = await move_store.list_merchants_with_due_moves(tx, until)
+    return sorted({*periods, *moves, *await renewal_store.list_merchants_with_due(tx, until)})
 
 
 async def list_overrides(

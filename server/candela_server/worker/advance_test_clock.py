@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from candela_server.billing import read as billing
+from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
 from candela_server.merchant import read as merchant
@@ -15,6 +16,7 @@ from candela_server.merchant.model import TestClockId, TestClockStatus
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.subscription import read as subscription
+from candela_server.subscription.renew_by_rule import renew_due
 
 log = structlog.get_logger("candela.worker")
 
@@ -60,12 +62,15 @@ async def _advance(
                 await subscription.next_due_at(tx, clock_id),
                 await billing.next_finalization_at(tx, clock_id),
             )
-            if due_at is None or due_at > clock.target_at:
-                await move_test_clock(tx, clock_id, clock.target_at)
-                await rest_test_clock(tx, clock_id)
-                return
-            now = max(due_at, clock.now_at)
+            arrives = due_at is None or due_at > clock.target_at
+            now = clock.target_at if due_at is None or arrives else max(due_at, clock.now_at)
             await move_test_clock(tx, clock_id, now)
+        if arrives:
+            # Before it rests, so that whoever waits for that finds the ledger of its present.
+            await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
+            async with db.writing(merchant_id) as tx:
+                await rest_test_clock(tx, clock_id)
+            return
         done = await _do_what_is_due(db, events, merchant_id, clock_id, now)
         if not done:
             raise RuntimeError(f"something is due at {now:%Y-%m-%dT%H:%M:%SZ} and cannot be done")
@@ -75,9 +80,11 @@ async def _advance(
 async def _do_what_is_due(
     db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId, now: datetime
 ) -> bool:
+    renewed = await renew_due(db, merchant_id, now=now, test_clock_id=clock_id)
     finalized = await finalize_due(db, events, merchant_id, now=now, test_clock_id=clock_id)
     billed = await run_billing(db, events, merchant_id, now=now, test_clock_id=clock_id)
-    return finalized > 0 or billed.subscriptions > 0 or billed.moved > 0
+    await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
+    return renewed > 0 or finalized > 0 or billed.subscriptions > 0 or billed.moved > 0
 
 
 def _earliest(*instants: datetime | None) -> datetime | None:

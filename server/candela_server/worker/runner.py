@@ -40,8 +40,10 @@ from candela_server.subscription import tasks as subscription_tasks
 from candela_server.subscription.create_migration import MIGRATION_BEGUN
 from candela_server.subscription.create_subscription import BILLING_DUE
 from candela_server.subscription.migration import MigrationId, PendingWork
+from candela_server.subscription.renew_by_rule import renew_due
 
 from .advance_test_clock import advance_test_clock, bill_test_clock
+from .credit_jobs import buy_top_ups, look_after_credits, reconcile_everyone
 from .revive_jobs import revive_jobs
 
 log = structlog.get_logger("candela.worker")
@@ -102,6 +104,7 @@ class Worker:
             drafts = await billing.list_merchants_with_drafts(tx, now)
         for merchant_id in sorted({*due, *drafts}):
             try:
+                await renew_due(self.db, merchant_id, now=now)
                 await finalize_due(self.db, self.events, merchant_id, now=now)
                 billed = await run_billing(self.db, self.events, merchant_id, now=now)
             except Exception as error:
@@ -149,6 +152,21 @@ class Worker:
             await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
+
+        @app.periodic(cron="* * * * *")
+        @app.task(name="buy_top_ups", queueing_lock="top_up", lock="top_up")
+        async def top_up(timestamp: int) -> None:
+            await buy_top_ups(self.db, self.events, self.clock)
+
+        @app.periodic(cron="3 * * * *")
+        @app.task(name="look_after_credits", queueing_lock="credits", lock="credits")
+        async def credits(timestamp: int) -> None:
+            await look_after_credits(self.db, self.clock)
+
+        @app.periodic(cron="41 2 * * *")
+        @app.task(name="reconcile_credits", queueing_lock="reconcile", lock="reconcile")
+        async def reconcile(timestamp: int) -> None:
+            await reconcile_everyone(self.db)
 
         @app.task(name="advance_test_clock")
         async def advance(merchant_id: str, test_clock_id: str) -> None:

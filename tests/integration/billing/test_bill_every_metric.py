@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from candela.catalog.v1 import metric_pb2, price_terms_pb2
 
-from candela_server.billing.bill_periods import measure
+from candela_server.billing.measure_usage import Ask, measure
 from candela_server.billing.preview_next_invoice import preview_next_invoice
 from candela_server.catalog.model import Aggregation, UniqueOf
 from candela_server.customer.model import Customer
@@ -196,14 +196,20 @@ async def test_events_with_a_fee_each__are_those_that_the_metric_reads_whatever_
         await market.use(customer, "1", at, {"region": "us", "size": "huge"})
     await market.use(user, "1", start_at + timedelta(seconds=2), {})
 
-    [cut] = await measure(
+    whole = Interval(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
+    cut, rolled = await measure(
         market.events,
         market.merchant_id,
-        [(customer.id, metric, Interval(start_at, market.clock.now()), True)],
-    )
-    whole = Interval(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
-    [rolled] = await measure(
-        market.events, market.merchant_id, [(customer.id, metric, whole, True)]
+        [
+            Ask(
+                customer_id=customer.id,
+                metric=metric,
+                period=period,
+                counts_events=True,
+                grants=(),
+            )
+            for period in (Interval(start_at, market.clock.now()), whole)
+        ],
     )
 
     assert (cut.event_count, rolled.event_count) == (D(expected), D(expected))

@@ -26,7 +26,9 @@ from candela_server.storage.postgres import Postgres
 from candela_server.subscription.model import Subscription
 
 from tests.helpers.billing import Books
+from tests.helpers.crediting import give
 from tests.helpers.taxes import settings
+from tests.integration.billing.test_top_ups import order
 
 D = Decimal
 GERMAN = settings(rates={"DE": "19", "FR": "20"})
@@ -241,3 +243,21 @@ async def test_changes_of_one_version_at_once__are_made_once(books: Books) -> No
     changed = [one for one in made if isinstance(one, TaxSettings)]
     assert [one.version for one in changed] == [1]
     assert sum(isinstance(one, TaxSettingsVersionMismatchError) for one in made) == 7
+
+
+@pytest.mark.spec("CRD-8", "TAX-2")
+async def test_monetary_credit__lowers_what_is_taxed_and_a_pack_is_taxed_when_it_is_sold(
+    books: Books,
+) -> None:
+    await set_taxes(books, GERMAN)
+    holder = await sign_up(books, "DE", None)
+    await give(books.shop, holder, "10", currency="USD")
+    await books.shop.subscribe(holder, 1)
+    await books.bill()
+    _, pack = await order(books, holder, "500", "75")
+
+    [invoice, _] = await books.invoices()
+
+    # 30 − 10 = 20, of which 19 % are 3.80; 19 % of 75 are 14.25
+    assert (invoice.subtotal, invoice.tax_amount, invoice.total) == (20, D("3.80"), D("23.80"))
+    assert (pack.subtotal, pack.tax_amount, pack.amount_due) == (75, D("14.25"), D("89.25"))

@@ -399,24 +399,18 @@ async def test_trial_of_an_archived_plan__is_refused(
     assert caught.value.reason is Reason.PLAN_NOT_SOLD
 
 
-@pytest.mark.spec("DSL-4", "DSL-10", "CRD-5", "SUB-1")
+@pytest.mark.spec("TRL-1", "SUB-1")
 async def test_what_cannot_be_billed_yet__is_not_sold_and_leaves_nothing(
     counter: Counter, merchant: TestMerchant
 ) -> None:
-    once = credit.NewCreditDefinition(
-        name="Welcome",
-        scope=credit.CREDIT_SCOPE_PLAN,
-        application_type=USAGE,
-        feature="calls",
-        default_amount="50",
-    )
-    await counter.sell(calls_plan(usage_fee(), credits=[once]))
+    await counter.sell(calls_plan(usage_fee()))
+    await counter.sell(trial_of("calls"))
     acme = await counter.sign_up("Acme")
 
-    with pytest.raises(Unserved, match="'Welcome'") as caught:
-        await counter.subscribe(acme, "calls")
+    with pytest.raises(Unserved, match="'trial'") as caught:
+        await counter.subscribe(acme, "trial")
 
-    assert caught.value.metadata["spec_ids"] == "CRD-5"
+    assert caught.value.metadata["spec_ids"] == "TRL-1, TRL-2"
     async with counter.db.reading(merchant.id) as tx:
         held = await tx.fetchval(
             "SELECT count(*) FROM subscription WHERE merchant_id = $1", merchant.id

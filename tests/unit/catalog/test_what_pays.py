@@ -337,21 +337,11 @@ def with_trial() -> Offer:
 PERCENT = Charge(model=PercentageCharge(percent=D(1)))
 
 
-@pytest.mark.spec("CRD-1", "CRD-2", "CRD-3", "CRD-5", "TRL-1")
+@pytest.mark.spec("TRL-1")
 @pytest.mark.parametrize(
     ("sold", "spec_ids", "named"),
     [
         (with_trial(), "TRL-1, TRL-2", "plan 'p'"),
-        (with_credit(application_type=MONETARY), "CRD-8", "credit definition 'Included calls'"),
-        (with_credit(scope=CreditScope.MERCHANT), "CRD-2", "credit definition"),
-        (with_credit(renew_on_billing=False), "CRD-5", "credit definition"),
-        (
-            with_credit(renew_on_billing=False, renewal_rule="FREQ=DAILY"),
-            "CRD-5",
-            "credit definition",
-        ),
-        (with_credit(expires_after=timedelta(days=1)), "CRD-3", "credit definition"),
-        (with_credit(rollover_cap=D(1)), "CRD-3", "credit definition"),
     ],
 )
 def test_offer_that_cannot_be_billed_yet__is_told_with_what_and_why(
@@ -364,11 +354,17 @@ def test_offer_that_cannot_be_billed_yet__is_told_with_what_and_why(
     assert got.what.startswith(named)
 
 
-@pytest.mark.spec("DSL-3", "DSL-4", "DSL-10", "CRD-3")
+@pytest.mark.spec("DSL-3", "DSL-4", "DSL-10", "CRD-1", "CRD-2", "CRD-3", "CRD-5")
 @pytest.mark.parametrize(
     "sold",
     [
         replace(offer(a_price()), credit_definitions=(credit(),)),
+        with_credit(application_type=MONETARY),
+        with_credit(scope=CreditScope.MERCHANT),
+        with_credit(renew_on_billing=False),
+        with_credit(renew_on_billing=False, renewal_rule="FREQ=DAILY"),
+        with_credit(rollover_cap=D(1)),
+        with_credit(renew_on_billing=False, expires_after=timedelta(days=1)),
         with_price(discounts=ONE_OFF),
         with_price(
             minimum_commitment=MinimumCommitment(amount=D(1), recurrence_rule="FREQ=YEARLY")

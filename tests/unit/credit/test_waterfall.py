@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from candela_server.catalog.model import CreditScope
 from candela_server.credit.model import CreditGrant, Draw, Funding, GrantId
-from candela_server.credit.rules.waterfall import Draws, draw, in_order
+from candela_server.credit.rules.waterfall import (
+    Draws,
+    UsedSpan,
+    cuts_of,
+    draw,
+    draw_in_spans,
+    in_order,
+)
+from candela_server.kernel.interval import Interval
 
 from tests.helpers.builders import EPOCH, day, grant
 
@@ -82,3 +90,52 @@ def test_draws__do_not_depend_on_the_order_of_reading(
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
 
     assert draw(shuffled, amount) == draw(grants, amount)
+
+
+@pytest.mark.spec("CRD-8", "CRD-10")
+def test_grant_of_a_part_of_a_period__pays_for_usage_of_that_part() -> None:
+    january = Interval(day(2026, 1, 1), day(2026, 2, 1))
+    plan = grant("plan", balance="100", expires_at=january.end_at)
+    gift = grant("gift", balance="50", effective_at=day(2026, 1, 20), scope=CreditScope.MERCHANT)
+    [cut] = cuts_of([plan, gift], january)
+    before, since = Interval(january.start_at, cut), Interval(cut, january.end_at)
+
+    got, rest = draw_in_spans(
+        [gift, plan], [UsedSpan(before, Decimal(130)), UsedSpan(since, Decimal(20))], Decimal(150)
+    )
+
+    # the plan's 100 go to the first 130; the gift pays for the 20 of its own time only
+    assert got == Draws(
+        (Draw(GrantId("plan"), Decimal(100)), Draw(GrantId("gift"), Decimal(20))), Decimal(30)
+    )
+    assert [one.used for one in rest] == [30, 0]
+
+
+SPANS = st.lists(st.integers(-50, 400).map(Decimal), min_size=1, max_size=5)
+
+
+@pytest.mark.spec("CRD-8", "CRD-4")
+@given(GRANTS, SPANS)
+def test_draws_in_spans__never_exceed_grants_nor_usage_of_their_time(
+    grants: list[CreditGrant], used: list[Decimal]
+) -> None:
+    spans = [
+        UsedSpan(Interval(EPOCH + timedelta(days=at), EPOCH + timedelta(days=at + 1)), one)
+        for at, one in enumerate(used)
+    ]
+    total = sum(used, Decimal(0))
+
+    got, rest = draw_in_spans(grants, spans, total)
+
+    balances = {one.id: one for one in grants}
+    taken = sum((one.used for one in spans if one.used > 0), Decimal(0)) - sum(
+        (one.used for one in rest), Decimal(0)
+    )
+    assert got.covered + got.uncovered == max(total, Decimal(0))
+    assert got.covered == taken
+    for one in got.draws:
+        paying = balances[one.grant_id]
+        payable = sum(
+            (span.used for span in spans if paying.covers(span.span) and span.used > 0), Decimal(0)
+        )
+        assert 0 < one.amount <= min(paying.balance, payable)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from candela_server.catalog.model import (
-    CreditApplicationType,
-    CreditBasis,
-    CreditDefinition,
-    CreditDefinitionId,
-    CreditScope,
     Offer,
+    PlanId,
     PlanVersionId,
     PlanVersionStatus,
+    TrialTerms,
 )
 from candela_server.catalog.price import BillingTiming, ComponentKind
 from candela_server.customer.model import CustomerId
@@ -40,7 +36,7 @@ from candela_server.subscription.rules.history import plan_version_of_period
 from candela_server.subscription.rules.lifecycle import RUNNING
 from candela_server.subscription.rules.move import Decision, Move, decide
 
-from tests.helpers.builders import EPOCH, FEBRUARY, METRIC, NEW_YORK, component, offer, price
+from tests.helpers.builders import FEBRUARY, NEW_YORK, component, offer, price
 
 OLD, NEW = PlanVersionId("plv_old"), PlanVersionId("plv_new")
 NOW = FEBRUARY.start_at + timedelta(days=10)
@@ -98,29 +94,7 @@ def terms(
 
 
 MOVE = Move(held=held(), offer=to_new(), terms=terms(), now=NOW)
-ROLLOVER = CreditDefinition(
-    id=CreditDefinitionId("credit_1"),
-    name="Calls",
-    scope=CreditScope.PLAN,
-    application_type=CreditApplicationType.USAGE,
-    plan_id=None,
-    plan_version_id=NEW,
-    price_id=None,
-    component_id=None,
-    feature_id=None,
-    metric_id=METRIC,
-    default_amount=Decimal(100),
-    refill_amount=Decimal(100),
-    currency=None,
-    renew_on_billing=True,
-    renewal_rule=None,
-    billing_visible=True,
-    basis=CreditBasis.CUSTOMER,
-    expires_after=None,
-    rollover_cap=Decimal(50),
-    priority=0,
-    created_at=EPOCH,
-)
+TRIAL = TrialTerms(parent_plan_id=PlanId("plan_other"), days=7)
 
 
 @pytest.mark.spec("CAT-9")
@@ -192,7 +166,7 @@ def test_move_that_nothing_hinders__happens_at_its_instant(move: Move, want: Dec
             "price_not_of_plan",
         ),
         (
-            replace(MOVE, offer=replace(to_new(), credit_definitions=(ROLLOVER,))),
+            replace(MOVE, offer=replace(to_new(), plan=replace(to_new().plan, trial=TRIAL))),
             "not_billable",
         ),
     ],

@@ -7,11 +7,11 @@ is exactly the subtotal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from candela_server.billing.credit_note import CreditNoteExceedsLineError, CreditNoteLine
-from candela_server.billing.model import Invoice, LineId
+from candela_server.billing.model import Invoice, InvoiceLine, LineId
 from candela_server.kernel.money import Money
 
 _ZERO = Decimal(0)
@@ -19,9 +19,14 @@ _ZERO = Decimal(0)
 
 def creditable(invoice: Invoice) -> dict[LineId, Decimal]:
     """What each line asked for after all that was taken off it, before tax; lines that asked for nothing are absent."""
-    left = {line.id: line.amount for line in invoice.lines if line.amount > 0}
+    return left_of_lines(invoice.currency, invoice.lines)
+
+
+def left_of_lines(currency: str, lines: Sequence[InvoiceLine]) -> dict[LineId, Decimal]:
+    """As creditable, of an invoice that need not exist yet."""
+    left = {line.id: line.amount for line in lines if line.amount > 0}
     unplaced = _ZERO
-    for line in invoice.lines:
+    for line in lines:
         if line.amount < 0:
             source = line.source_line_id if line.source_line_id in left else None
             taken = min(-line.amount, left[source]) if source else _ZERO
@@ -30,9 +35,7 @@ def creditable(invoice: Invoice) -> dict[LineId, Decimal]:
             unplaced += -line.amount - taken
     if unplaced:
         ids = [line_id for line_id, amount in left.items() if amount]
-        parts = Money(currency=invoice.currency, amount=unplaced).split(
-            [left[line_id] for line_id in ids]
-        )
+        parts = Money(currency=currency, amount=unplaced).split([left[line_id] for line_id in ids])
         for line_id, part in zip(ids, parts, strict=True):
             left[line_id] -= part.amount
     return {line_id: amount for line_id, amount in left.items() if amount}

@@ -18,7 +18,7 @@ from candela_server.catalog.price import (
     PercentageCharge,
 )
 from candela_server.credit.model import CreditGrant
-from candela_server.credit.rules.waterfall import Draws, draw
+from candela_server.credit.rules.waterfall import Draws, UsedSpan, draw_in_spans
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, exact, rounded_fraction
 from candela_server.kernel.time_zone import civil_days
@@ -39,9 +39,10 @@ class BilledPeriod:
     """One component's period with all that its lines depend on.
 
     `held` is the quantity of a PER_UNIT component, `used` what the metric measured for a USAGE one up to
-    `usage_seen_at`, in `event_count` events; `grants` are those that can pay for usage of the whole period, with what
-    is left of them. `whole` is the period as it would be had the rule begun on one of its own dates, None when it did.
-    The two ids are for the lines, made by the caller because rules draw nothing out of the air.
+    `usage_seen_at`, in `event_count` events; `grants` are those that can pay for usage of the period, with what is
+    left of them. `spans` say what was used in which part of it, when some grants can pay for a part only. `whole` is
+    the period as it would be had the rule begun on one of its own dates, None when it did. The two ids are for the
+    lines, made by the caller because rules draw nothing out of the air.
     """
 
     offer: Offer
@@ -57,6 +58,12 @@ class BilledPeriod:
     credit_line_id: LineId
     event_count: Decimal = _ZERO
     whole: Interval | None = None
+    spans: Sequence[UsedSpan] = ()
+
+    @property
+    def used_spans(self) -> Sequence[UsedSpan]:
+        """Where in the period usage was, as finely as grants need to know."""
+        return self.spans or (UsedSpan(self.period, self.used),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +175,8 @@ def _usage_lines(billed: BilledPeriod, charge: Charge) -> tuple[InvoiceLine, Inv
     charge = _for_days(billed, charge)
     visible = [grant for grant in billed.grants if grant.billing_visible]
     hidden = [grant for grant in billed.grants if not grant.billing_visible]
-    inside = draw(hidden, billed.used)
-    shown = draw(visible, billed.used - inside.covered)
+    inside, rest = draw_in_spans(hidden, billed.used_spans, billed.used)
+    shown, _ = draw_in_spans(visible, rest, billed.used - inside.covered)
     text = f"{component.name} × {number_of(billed.used)}"
     if inside.covered:
         text += f", {number_of(inside.covered)} of them included"

@@ -35,7 +35,7 @@ def true_up_adjustments(
     by_price = {offer.price.id: offer for offer in offers}
     found = []
     for line in before:
-        offer = by_price.get(line.price_id)
+        offer = by_price.get(line.price_id) if line.price_id else None
         if line.kind is not LineKind.TRUE_UP or line.id not in final or offer is None:
             continue
         assert offer.price.minimum_commitment is not None, "it made the line"

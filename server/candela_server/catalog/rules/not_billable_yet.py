@@ -9,15 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
-from candela_server.catalog.model import (
-    CreditApplicationType,
-    CreditDefinition,
-    CreditScope,
-    Metric,
-    MetricId,
-    Offer,
-    Plan,
-)
+from candela_server.catalog.model import Metric, MetricId, Offer, Plan
 from candela_server.catalog.price import Charge, Component, PercentageCharge
 
 _T = TypeVar("_T")
@@ -34,19 +26,6 @@ _Lines = tuple[tuple[str, str, Callable[[_T], bool]], ...]
 """What it is, the specification's ids, and whether a definition holds it."""
 
 _PLANS: _Lines[Plan] = (("a trial", "TRL-1, TRL-2", lambda plan: plan.trial is not None),)
-
-_CREDITS: _Lines[CreditDefinition] = (
-    (
-        "money off invoices",
-        "CRD-8",
-        lambda credit: credit.application_type is CreditApplicationType.MONETARY,
-    ),
-    ("a scope other than PLAN", "CRD-2", lambda credit: credit.scope is not CreditScope.PLAN),
-    ("renewal by a rule", "CRD-5", lambda credit: credit.renewal_rule is not None),
-    ("credits that are granted once", "CRD-5", lambda credit: not credit.renew_on_billing),
-    ("an expiry of its own", "CRD-3", lambda credit: credit.expires_after is not None),
-    ("rollover", "CRD-3", lambda credit: bool(credit.rollover_cap)),
-)
 
 _USAGE: _Lines[tuple[Component, Metric]] = (
     (
@@ -66,8 +45,6 @@ def what_cannot_be_billed(offer: Offer) -> NotBillable | None:
             measured = offer.metrics[MetricId(component.metric_id)]
             name = f"component {component.name!r}"
             found = found or _first(_USAGE, (component, measured), name)
-    for definition in offer.credit_definitions:
-        found = found or _first(_CREDITS, definition, f"credit definition {definition.name!r}")
     return found
 
 

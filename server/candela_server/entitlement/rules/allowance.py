@@ -77,6 +77,10 @@ def decide(
         ),
         credits_remaining=None
         if metered.credits is None
-        else max(metered.credits.allowance - used, _ZERO),
+        # What the plan grants besides is used up first.
+        else min(
+            metered.credits.allowance,
+            max((limit if limit is not None else metered.credits.allowance) - used, _ZERO),
+        ),
         origin=origin,
     )

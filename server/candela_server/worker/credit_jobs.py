@@ -1,0 +1,72 @@
+"""What is done about credits while nobody waits, merchant by merchant.
+
+One merchant's failure is logged and does not stop the others; the next run tries it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+
+from candela_server.billing import read as billing
+from candela_server.billing.auto_top_up import buy_below_thresholds
+from candela_server.billing.expire_lapsed import expire_lapsed
+from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.kernel.clock import Clock
+from candela_server.merchant import read as merchant
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres
+from candela_server.subscription.renew_by_rule import schedule_missing
+
+log = structlog.get_logger("candela.worker")
+
+
+async def buy_top_ups(db: Postgres, events: EventStore, clock: Clock) -> None:
+    """Each minute: buys packs for customers who set that, in real time and on test clocks alike (CRD-9)."""
+    async with db.system() as tx:
+        merchants = await billing.list_merchants_buying(tx)
+
+    async def buy(merchant_id: str) -> None:
+        count = await buy_below_thresholds(db, events, clock, merchant_id)
+        if count:
+            log.info("top_ups_bought", merchant_id=merchant_id, packs=count)
+
+    await _for_each(merchants, "top_ups_not_bought", buy)
+
+
+async def look_after_credits(db: Postgres, clock: Clock) -> None:
+    """Each hour: expires what has lapsed, and notes renewals that no change of a plan noted (CRD-5)."""
+    now = clock.now()
+    async with db.system() as tx:
+        lapsed = set(await billing.list_merchants_with_lapsed(tx, now))
+        merchants = [one.id for one in await merchant.list_merchants(tx)]
+
+    async def look(merchant_id: str) -> None:
+        await schedule_missing(db, merchant_id, now)
+        if merchant_id in lapsed:
+            await expire_lapsed(db, merchant_id, now=now)
+
+    await _for_each(merchants, "credits_not_looked_after", look)
+
+
+async def reconcile_everyone(db: Postgres) -> None:
+    """Each night: reports where ledgers of credits and invoices disagree (CRD-4)."""
+    async with db.system() as tx:
+        merchants = [one.id for one in await merchant.list_merchants(tx)]
+
+    async def compare(merchant_id: str) -> None:
+        found = await reconcile_credits(db, merchant_id)
+        log.info("credits_reconciled", merchant_id=merchant_id, differences=len(found))
+
+    await _for_each(merchants, "credits_not_reconciled", compare)
+
+
+async def _for_each(
+    merchants: Iterable[str], failure: str, act: Callable[[str], Awaitable[None]]
+) -> None:
+    for merchant_id in merchants:
+        try:
+            await act(merchant_id)
+        except Exception as error:
+            log.error(failure, merchant_id=merchant_id, exc_info=error)

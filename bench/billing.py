@@ -234,7 +234,7 @@ async def _runs(till: Till, rounds: int, few: int, many: int, alone: int) -> lis
             "invoices of 3 components per second and core : rows by SQL alone",
             1 / took["cpu"],
             1 / took["sql"],
-            0.05,
+            0.02,
         ),
         row(
             f"µs per subscription of {many:,} : of {few:,}",

@@ -1,6 +1,6 @@
 """A year of random customers, day by day, against a model that was written from the specification: to the cent.
 
-CANDELA_YEAR_CUSTOMERS   how many customers live the year; 40 unless told
+CANDELA_YEAR_CUSTOMERS   how many customers live the year; 25 unless told
 CANDELA_YEAR_SEED        which ones
 """
 
@@ -25,7 +25,7 @@ from tests.simulated_year.lifecycle import BEGIN, Life, lives, ticks
 from tests.simulated_year.model import GRACE, invoices_of
 from tests.simulated_year.stage import Stage
 
-_CUSTOMERS = int(os.environ.get("CANDELA_YEAR_CUSTOMERS", "40"))
+_CUSTOMERS = int(os.environ.get("CANDELA_YEAR_CUSTOMERS", "25"))
 _SEED = int(os.environ.get("CANDELA_YEAR_SEED", "5"))
 _ON_A_CLOCK = 250
 

@@ -202,8 +202,8 @@ def _usage_lines(billed: BilledPeriod, charge: Charge) -> tuple[InvoiceLine, Inv
         draws=shown,
     )
     # Rounded apart, the two could show a cent more or less than what is left costs.
-    rest = Money(currency=billed.offer.price.currency, amount=net.amount).rounded().amount
-    return usage, replace(credit, amount=rest - usage.amount)
+    cost_of_rest = Money(currency=billed.offer.price.currency, amount=net.amount).rounded().amount
+    return usage, replace(credit, amount=cost_of_rest - usage.amount)
 
 
 def _rated(billed: BilledPeriod, charge: Charge, covered: Decimal) -> Rated:

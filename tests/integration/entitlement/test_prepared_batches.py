@@ -46,9 +46,10 @@ async def ask(desk: Desk, request: bytes) -> pb.CheckManyResponse:
         alone = pb.CheckResponse.FromString(
             await desk.quick.check(desk.shop.merchant_id, question.SerializeToString())
         )
-        # The first one to ask has the rollups read, and the counters filled for all others.
+        # The first one to ask has the rollups read, and the counters filled for all others; and a server that is busy
+        # may not be sure of what it remembers for a moment, and reads it again.
         for response in (result.response, alone):
-            response.freshness.ClearField("usage_origin")
+            response.ClearField("freshness")
         assert result.response == alone
     return answer
 
@@ -69,7 +70,7 @@ async def test_usage_between_equal_batches__each_counts_what_was_acknowledged(de
         first, again = await ask(desk, request), await ask(desk, request)
         assert used(first) == [f"{2.5 * number:g}", "0", "0", str(number)]
         assert again == first
-    assert (desk.shop.merchant_id, request) in desk.quick._batches
+    await _until_kept(desk, [request], 1)
 
 
 @pytest.mark.spec("ENT-5", "ENT-9")
@@ -149,4 +150,15 @@ async def test_many_different_batches_at_once__are_all_right_and_few_are_kept(
     assert [used(answer) for answer in answers] == [
         [str(n) for n in range(number + 1)] for number in range(6)
     ] * 3
-    assert len(desk.quick._batches) == 3
+    await _until_kept(desk, requests, 3)
+
+
+async def _until_kept(desk: Desk, requests: Sequence[bytes], count: int) -> None:
+    """Asks until so many of the requests are remembered, and never sees more."""
+    async with asyncio.timeout(10):
+        while True:
+            for request in requests:
+                await ask(desk, request)
+                assert len(desk.quick._batches) <= count
+            if len(desk.quick._batches) == count:
+                return

@@ -11,11 +11,12 @@ from pathlib import Path
 import grpc
 from candela import Client, failure_of
 
+from .growth import Growth
 from .scenario import Scenario
 
 
 def main() -> int:
-    """Runs the scenario once; 0 when the invoice equals the independent sum."""
+    """Runs the scenario once; 0 when every invoice is what was added up apart from it."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--address", default=os.environ.get("CANDELA_ADDRESS", "127.0.0.1:8430"))
     parser.add_argument("--key", default=os.environ.get("CANDELA_API_KEY", ""))
@@ -28,6 +29,7 @@ def main() -> int:
     with Client(options.address, options.key) as candela:
         try:
             agrees = Scenario(candela, options.folder, name, options.events).run()
+            agrees = Growth(candela, name).run() and agrees
         except grpc.RpcError as error:
             print(f"\nThe server refused: {failure_of(error)}", file=sys.stderr)
             return 1

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from candela import Client, StreamProgress
-from candela.billing.v1 import invoice_pb2, invoice_service_pb2
+from candela.billing.v1 import invoice_service_pb2
 from candela.customer.v1 import customer_pb2
 from candela.entitlement.v1 import entitlement_pb2
-from candela.merchant.v1 import test_clock_pb2, test_clock_service_pb2
+from candela.merchant.v1 import test_clock_service_pb2
 from candela.metering.v1 import event_pb2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from .independent_sum import Expected, add_up
+from .shown import advance, invoice_table
 from .team_plan import MESSAGES, sign_up, subscribe, team_plan
 from .usage_file import PERIOD_END, PERIOD_START, USERS, Row, read_usage, write_usage
 
 SEATS = 5
-CLOCK_DEADLINE_S = 60.0
 
 
 class Scenario:
@@ -43,9 +42,9 @@ class Scenario:
         clock = self._create_clock()
         customer = self._sign_up(plan_slug, clock)
         # Events may not lie in the future, so the clock goes to the period's last minute first.
-        self._advance(clock, PERIOD_END - timedelta(minutes=1))
+        advance(self._candela, clock, PERIOD_END - timedelta(minutes=1))
         self._use_and_check(customer, rows, expected)
-        self._advance(clock, PERIOD_END + timedelta(hours=2))
+        advance(self._candela, clock, PERIOD_END + timedelta(hours=2))
         return self._show_invoice(customer, expected)
 
     def _say(self, text: str) -> None:
@@ -191,22 +190,6 @@ class Scenario:
             event.timestamp.FromDatetime(row.timestamp)
             yield event
 
-    def _advance(self, clock: str, to: datetime) -> None:
-        request = test_clock_service_pb2.AdvanceTestClockRequest(test_clock_id=clock)
-        request.target_at.FromDatetime(to)
-        self._candela.test_clocks.AdvanceTestClock(request)
-        deadline = time.monotonic() + CLOCK_DEADLINE_S
-        while time.monotonic() < deadline:
-            found = self._candela.test_clocks.GetTestClock(
-                test_clock_service_pb2.GetTestClockRequest(test_clock_id=clock)
-            ).test_clock
-            if found.status == test_clock_pb2.TEST_CLOCK_STATUS_READY:
-                return
-            if found.status == test_clock_pb2.TEST_CLOCK_STATUS_FAILED:
-                raise RuntimeError(f"the test clock stopped: {found.failure}")
-            time.sleep(0.05)
-        raise TimeoutError(f"the test clock did not arrive in {CLOCK_DEADLINE_S:.0f} s")
-
     def _show_invoice(self, customer: customer_pb2.Customer, expected: Expected) -> bool:
         invoices = self._candela.invoices.ListInvoices(
             invoice_service_pb2.ListInvoicesRequest(
@@ -215,7 +198,7 @@ class Scenario:
         ).invoices
         self._say(f"[bold]6  Invoices[/]   {len(invoices)}: the first seats, and the month's end")
         for invoice in invoices:
-            self._console.print(_invoice_table(invoice))
+            self._console.print(invoice_table(invoice))
         last = invoices[-1]
         total = Decimal(last.total.amount)
         agrees = len(invoices) == 2 and total == expected.total
@@ -252,24 +235,3 @@ def _rows_until(event: str, amount: Decimal, rows: Sequence[Row]) -> int:
 def _source(answer: entitlement_pb2.Entitlement) -> str:
     name = entitlement_pb2.EntitlementSource.Name(answer.source)
     return name.removeprefix("ENTITLEMENT_SOURCE_").lower()
-
-
-def _invoice_table(invoice: invoice_pb2.Invoice) -> Table:
-    status = invoice_pb2.InvoiceStatus.Name(invoice.status).removeprefix("INVOICE_STATUS_").lower()
-    table = Table(
-        "line", title=f"{invoice.number or 'draft'} ({status})", title_justify="left", min_width=76
-    )
-    table.add_column("quantity", justify="right")
-    table.add_column("unit", justify="right")
-    table.add_column("amount", justify="right")
-    for line in invoice.lines:
-        table.add_row(
-            line.description, line.quantity, line.unit_amount, f"{Decimal(line.amount.amount):.2f}"
-        )
-    tax = invoice.taxes[0]
-    table.add_section()
-    table.add_row(
-        f"tax {tax.percent} % ({tax.reason})", "", "", f"{Decimal(tax.amount.amount):.2f}"
-    )
-    table.add_row("[bold]total", "", "", f"[bold]{Decimal(invoice.total.amount):.2f}")
-    return table

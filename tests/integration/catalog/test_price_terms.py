@@ -22,7 +22,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.kernel.clock import FixedClock
-from candela_server.kernel.errors import InvalidInput, Reason, Unserved
+from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.storage.postgres import Postgres
 
 from tests.conftest import TestMerchant
@@ -397,22 +397,3 @@ async def test_trial_of_an_archived_plan__is_refused(
         await counter.sell(trial_of("calls"))
 
     assert caught.value.reason is Reason.PLAN_NOT_SOLD
-
-
-@pytest.mark.spec("TRL-1", "SUB-1")
-async def test_what_cannot_be_billed_yet__is_not_sold_and_leaves_nothing(
-    counter: Counter, merchant: TestMerchant
-) -> None:
-    await counter.sell(calls_plan(usage_fee()))
-    await counter.sell(trial_of("calls"))
-    acme = await counter.sign_up("Acme")
-
-    with pytest.raises(Unserved, match="'trial'") as caught:
-        await counter.subscribe(acme, "trial")
-
-    assert caught.value.metadata["spec_ids"] == "TRL-1, TRL-2"
-    async with counter.db.reading(merchant.id) as tx:
-        held = await tx.fetchval(
-            "SELECT count(*) FROM subscription WHERE merchant_id = $1", merchant.id
-        )
-    assert held == 0

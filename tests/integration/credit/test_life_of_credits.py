@@ -1,4 +1,4 @@
-"""Credits renew by their own rule, are carried over up to a cap, and expire hourly (CRD-3, CRD-5, CRD-6)."""
+"""Credits renew by their own rule, are carried over up to a cap, and expire hourly (CRD-3, CRD-5)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from candela.catalog.v1 import (
 from google.protobuf.duration_pb2 import Duration
 
 from candela_server.billing.expire_lapsed import expire_lapsed
-from candela_server.credit.end_credits import end_credits
-from candela_server.credit.model import Funding
 from candela_server.customer.model import Customer
 from candela_server.kernel.clock import FixedClock
 from candela_server.storage.events import EventStore
@@ -30,7 +28,6 @@ from candela_server.storage.redis import Redis
 from candela_server.subscription.renew_by_rule import renew_due, schedule_missing
 
 from tests.conftest import TestMerchant
-from tests.helpers.acting import acting_as
 from tests.helpers.crediting import give, grant_now, grants_of, history_of
 from tests.helpers.market import Market, calls, fee, flat
 from tests.helpers.selling import Shop
@@ -230,34 +227,6 @@ async def test_lapsed_gift_whose_period_is_not_billed_yet__waits_and_pays_for_us
     assert ("usage", "37.00") in lines
     assert ("usage_credit", "-30.00") in lines
     assert (await grant_now(shop_of(market), gift.id)).balance == 0
-
-
-@pytest.mark.spec("CRD-6", "CRD-10")
-async def test_credits_of_a_trial_ended__leave_nothing_of_it_and_all_of_a_gift(
-    market: Market,
-) -> None:
-    await market.sell(fee("49"), calls(flat("1")), request=coming_with(renew_on_billing=True))
-    holder = await market.subscribe()
-    gift = await give(shop_of(market), holder, "50", feature="calls")
-    of_trial = next(
-        one for one in await grants_of(shop_of(market), holder) if one.funding is Funding.INCLUDED
-    )
-    assert of_trial.subscription_id is not None
-    assert of_trial.definition_id is not None
-
-    with acting_as(market.merchant_id):
-        async with market.db.writing(market.merchant_id) as tx:
-            ended = await end_credits(
-                tx,
-                of_trial.subscription_id,
-                [of_trial.definition_id],
-                reason="the trial ended",
-                at=market.clock.now(),
-            )
-
-    assert ended == [of_trial.id]
-    assert (await grant_now(shop_of(market), of_trial.id)).balance == 0
-    assert (await grant_now(shop_of(market), gift.id)).balance == 50
 
 
 @pytest.mark.spec("CRD-5", "CRD-4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,11 @@ from hypothesis import strategies as st
 
 from candela_server.catalog.model import (
     Offer,
-    PlanId,
     PlanVersionId,
     PlanVersionStatus,
-    TrialTerms,
+    SqlMetric,
 )
-from candela_server.catalog.price import BillingTiming, ComponentKind
+from candela_server.catalog.price import BillingTiming, Charge, ComponentKind, PercentageCharge
 from candela_server.customer.model import CustomerId
 from candela_server.subscription.migration import (
     MigrationFilter,
@@ -80,6 +80,16 @@ def to_new(status: PlanVersionStatus = PlanVersionStatus.PUBLISHED) -> Offer:
     return replace(sold, version=replace(sold.version, id=NEW, status=status))
 
 
+def by_sql_with_fees() -> Offer:
+    """The new version with a fee for each event of a metric in SQL, which cannot be billed (DSL-3, EVT-6)."""
+    fees = PercentageCharge(percent=Decimal(1), fee_per_event=Decimal("0.3"))
+    usage = replace(component(ComponentKind.USAGE, "1", position=2), charge=Charge(model=fees))
+    made = offer(price(YEARLY, FEE, usage))
+    sql = SqlMetric(query="SELECT 1", indexed=False)
+    metrics = {one.id: replace(one, sql=sql) for one in made.metrics.values()}
+    return replace(to_new(), price=made.price, metrics=metrics)
+
+
 def terms(
     timing: MoveTiming = MoveTiming.NOW, effective_at: datetime | None = None
 ) -> MigrationTerms:
@@ -94,7 +104,6 @@ def terms(
 
 
 MOVE = Move(held=held(), offer=to_new(), terms=terms(), now=NOW)
-TRIAL = TrialTerms(parent_plan_id=PlanId("plan_other"), days=7)
 
 
 @pytest.mark.spec("CAT-9")
@@ -165,10 +174,7 @@ def test_move_that_nothing_hinders__happens_at_its_instant(move: Move, want: Dec
             ),
             "price_not_of_plan",
         ),
-        (
-            replace(MOVE, offer=replace(to_new(), plan=replace(to_new().plan, trial=TRIAL))),
-            "not_billable",
-        ),
+        (replace(MOVE, offer=by_sql_with_fees()), "not_billable"),
     ],
 )
 def test_hindered_move__fails_with_a_word_and_a_sentence(move: Move, word: str) -> None:

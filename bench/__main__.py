@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
-from . import entitlement, metering
+from . import billing, entitlement, metering
 from .harness import Row, say, show
 from .stage import stage
 
 AREAS = ("entitlement", "metering", "billing", "sdk")
-MEASURED = {"entitlement", "metering"}
+MEASURED = {"entitlement", "metering", "billing"}
 
 
 def main() -> int:
@@ -40,6 +40,11 @@ def main() -> int:
             rounds, events = (2, 20_000) if options.quick else (6, 100_000)
             soak = 200_000 if options.quick else 5_000_000
             rows += metering.rows(made, rounds=rounds, events=events, soak_events=soak)
+        if "billing" in wanted:
+            rounds, many = (2, 1_000) if options.quick else (4, 10_000)
+            rows += billing.rows(
+                made, rounds=rounds, few=many // 100, many=many, alone=many // 40, pdfs=many // 50
+            )
     show(rows, as_json=options.json)
     return 0
 

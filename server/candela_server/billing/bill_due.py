@@ -122,8 +122,7 @@ async def _store(
             for one in invoices
         ],
     )
-    for holder in sorted({one.customer_id for one in context.subscriptions.values()}):
-        await tx.entitlements_changed(holder)
+    await tx.entitlements_changed_of(one.customer_id for one in context.subscriptions.values())
     return invoices
 
 

@@ -169,10 +169,7 @@ async def rate_invoices(
                         offer,
                         each,
                         used.get(each, Measured()),
-                        [
-                            replace(grant, balance=left[grant.id])
-                            for grant in paying(context, each, offer)
-                        ],
+                        [_holding(grant, left[grant.id]) for grant in paying(context, each, offer)],
                         seen_at,
                     )
                     for each in periods
@@ -187,9 +184,7 @@ async def rate_invoices(
         )
         for grant_id, amount in draws_of(lines):
             left[grant_id] -= amount
-        made[index] = [
-            replace(line, plan_version_id=_version_of(context, held, offer, line)) for line in lines
-        ]
+        made[index] = [_of_version(line, _version_of(context, held, offer, line)) for line in lines]
     return [made[index] for index in range(len(wanted))]
 
 
@@ -222,6 +217,10 @@ def billed_period(
         credit_line_id=LineId(new_id("line")),
         whole=rule.whole_period(held.anchor_at, one.number) if rule else None,
     )
+
+
+def _holding(grant: CreditGrant, balance: Decimal) -> CreditGrant:
+    return grant if grant.balance == balance else replace(grant, balance=balance)
 
 
 def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer, held: Subscription) -> bool:
@@ -337,6 +336,12 @@ def _version_of(
         else offer.price.component(line.component_id).timing
     )
     return plan_version_of_period(context.plan_versions(held.id), line.period, timing)
+
+
+def _of_version(line: InvoiceLine, version_id: PlanVersionId) -> InvoiceLine:
+    if line.plan_version_id == version_id:
+        return line
+    return replace(line, plan_version_id=version_id)
 
 
 def _order(wanted: WantedInvoice) -> tuple[str, datetime]:

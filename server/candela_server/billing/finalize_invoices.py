@@ -50,17 +50,18 @@ async def finalize_due(
     *,
     now: datetime,
     test_clock_id: TestClockId | None = None,
+    chunk: int = CHUNK,
 ) -> int:
     """Finalizes a merchant's drafts whose grace is over at `now`; returns how many."""
     count = 0
     while True:
         async with db.writing(merchant_id) as tx:
             drafts = await store.lock_drafts_to_finalize(
-                tx, until=now, test_clock_id=test_clock_id, limit=CHUNK
+                tx, until=now, test_clock_id=test_clock_id, limit=chunk
             )
             await _finalize(tx, events, drafts, now)
         count += len(drafts)
-        if len(drafts) < CHUNK:
+        if len(drafts) < chunk:
             return count
 
 
@@ -141,8 +142,7 @@ async def _finalize(
             for before, after in zip(drafts, frozen, strict=True)
         ],
     )
-    for holder in sorted({invoice.customer_id for invoice in frozen}):
-        await tx.entitlements_changed(holder)
+    await tx.entitlements_changed_of(invoice.customer_id for invoice in frozen)
     return frozen
 
 

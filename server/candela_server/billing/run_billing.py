@@ -29,6 +29,7 @@ async def run_billing(
     *,
     now: datetime,
     test_clock_id: TestClockId | None = None,
+    chunk: int = CHUNK,
 ) -> Billed:
     """Bills everything of a merchant that is due at `now`, in real time or on one test clock.
 
@@ -44,7 +45,7 @@ async def run_billing(
         moved_now = await move_due(db, merchant_id, now=now, test_clock_id=test_clock_id)
         moved += moved_now
         async with db.writing(merchant_id) as tx:
-            done = await _bill_chunk(tx, events, now=now, test_clock_id=test_clock_id)
+            done = await _bill_chunk(tx, events, now=now, test_clock_id=test_clock_id, limit=chunk)
         if not done.subscriptions and not moved_now and not changed_now:
             return Billed(subscriptions, invoices, parked, moved, changed)
         subscriptions += done.subscriptions
@@ -53,9 +54,9 @@ async def run_billing(
 
 
 async def _bill_chunk(
-    tx: Tx, events: EventStore, *, now: datetime, test_clock_id: TestClockId | None
+    tx: Tx, events: EventStore, *, now: datetime, test_clock_id: TestClockId | None, limit: int
 ) -> Billed:
-    due = await claim_due(tx, until=now, test_clock_id=test_clock_id, limit=CHUNK)
+    due = await claim_due(tx, until=now, test_clock_id=test_clock_id, limit=limit)
     if not due:
         return Billed(0, 0, 0)
     return await bill(tx, events, due, now=now, test_clock_id=test_clock_id)

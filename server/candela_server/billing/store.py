@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -48,6 +49,24 @@ LINE_COLUMNS = (
     "parts",
     "discounts",
 )
+_LINE_TYPES = {
+    "position": "int",
+    "period_number": "int",
+    "quantity": "numeric",
+    "unit_amount": "numeric",
+    "rated_amount": "numeric",
+    "amount": "numeric",
+    "event_count": "numeric",
+    "period_start": "timestamptz",
+    "period_end": "timestamptz",
+    "usage_seen_at": "timestamptz",
+    "used_start": "timestamptz",
+    "used_end": "timestamptz",
+    "credit_applications": "jsonb",
+    "parts": "jsonb",
+    "discounts": "jsonb",
+}
+"""Of the columns that are no text."""
 
 
 async def insert_invoices(tx: Tx, invoices: Sequence[Invoice]) -> None:
@@ -273,15 +292,28 @@ async def count_invoices_since(
 
 
 async def _insert_lines(tx: Tx, invoices: Sequence[Invoice]) -> None:
+    """All lines in one statement: the walls around finalized invoices are looked at once for all of them."""
+    values = [
+        _line_values(invoice, position, line)
+        for invoice in invoices
+        for position, line in enumerate(invoice.lines)
+    ]
+    if not values:
+        return
+    # JSON goes as text: the driver takes lists in a list for an array of two dimensions.
+    arrays = ", ".join(
+        f"${number}::{_LINE_TYPES.get(column, 'text').replace('jsonb', 'text')}[]"
+        for number, column in enumerate(LINE_COLUMNS, 2)
+    )
     columns = ", ".join(LINE_COLUMNS)
-    places = ", ".join(f"${number}" for number in range(2, len(LINE_COLUMNS) + 2))
-    await tx.executemany(
-        f"INSERT INTO invoice_line (merchant_id, {columns}) VALUES ($1, {places})",
-        [
-            (tx.merchant_id, *_line_values(invoice, position, line))
-            for invoice in invoices
-            for position, line in enumerate(invoice.lines)
-        ],
+    chosen = ", ".join(f"u.{column}::{_LINE_TYPES.get(column, 'text')}" for column in LINE_COLUMNS)
+    await tx.execute(
+        f"""
+        INSERT INTO invoice_line (merchant_id, {columns})
+        SELECT $1, {chosen} FROM unnest({arrays}) AS u ({columns})
+        """,
+        tx.merchant_id,
+        *(list(column) for column in zip(*values, strict=True)),
     )
 
 
@@ -306,16 +338,18 @@ def _line_values(invoice: Invoice, position: int, line: InvoiceLine) -> tuple[ob
         line.period.start_at,
         line.period.end_at,
         line.source_line_id,
-        [
-            {"grant_id": draw.grant_id, "quantity": format_decimal(draw.amount)}
-            for draw in line.draws
-        ],
+        json.dumps(
+            [
+                {"grant_id": draw.grant_id, "quantity": format_decimal(draw.amount)}
+                for draw in line.draws
+            ]
+        ),
         line.usage_seen_at,
         line.used_during.start_at if line.used_during else None,
         line.used_during.end_at if line.used_during else None,
         line.event_count,
-        parts_to_json(line.parts),
-        discounts_to_json(line.discounts),
+        json.dumps(parts_to_json(line.parts)),
+        json.dumps(discounts_to_json(line.discounts)),
     )
 
 

@@ -295,8 +295,17 @@ class _Script:
 _Call: TypeAlias = tuple[_Script, list[str], list[str | int]]
 
 
+AskKey: TypeAlias = tuple[str, str, str]
+"""What makes two asks equal: merchant, customer, and the counter's name, which other customers' have as well."""
+
+
+def key_of(merchant_id: str, ask: UsageAsk) -> AskKey:
+    """Equal for equal asks, and for no others."""
+    return merchant_id, ask.who.customer_id, counter_id(ask)
+
+
 def counter_id(ask: UsageAsk) -> str:
-    """A short name of the counter inside its customer's hash."""
+    """A short name of the counter inside its customer's hash; in another customer's it names another counter."""
     name = f"{ask.metric.id}|{ask.who.user_id or ''}|{ask.window.start_at}|{ask.window.end_at}"
     return blake2b(name.encode(), digest_size=8).hexdigest()
 

@@ -20,7 +20,7 @@ from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage
 from .audit_counters import Drift, audit_counters
-from .cache import CounterCache, CounterError, Expectation, counter_id
+from .cache import AskKey, CounterCache, CounterError, Expectation, key_of
 from .model import UsageAsk
 from .read_sql_now import SqlReads
 from .rules.bucket import to_microseconds
@@ -55,7 +55,7 @@ class Counters(TrustedCounters):
     def __init__(self, cache: CounterCache | None, events: EventStore, clock: Clock) -> None:
         super().__init__(cache, events, clock)
         self._waiting: list[_Waiting] = []
-        self._missing: dict[tuple[str, str], list[_Waiting]] = {}
+        self._missing: dict[AskKey, list[_Waiting]] = {}
         self._sql = SqlReads(events)
         self._readers = 0
         self._reading = False
@@ -169,7 +169,7 @@ class Counters(TrustedCounters):
         """Queues what the rollups must answer. Equal asks are read once; none joins a reading that has begun,
         because that may lack what was acknowledged since."""
         for one in waiting:
-            self._missing.setdefault((one[0], counter_id(one[1])), []).append(one)
+            self._missing.setdefault(key_of(one[0], one[1]), []).append(one)
         if self._missing and self._readers < _DATABASE_READERS:
             self._readers += 1
             self._spawn(self._read_database())

@@ -9,15 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeAlias
 
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage
-from .cache import counter_id
+from .cache import AskKey, key_of
 from .model import UsageAsk
-
-_Key: TypeAlias = tuple[str, str]
 
 
 class SqlReads:
@@ -25,8 +22,8 @@ class SqlReads:
 
     def __init__(self, events: EventStore) -> None:
         self._events = events
-        self._next: dict[_Key, asyncio.Future[Decimal]] = {}
-        self._running: dict[_Key, asyncio.Task[None]] = {}
+        self._next: dict[AskKey, asyncio.Future[Decimal]] = {}
+        self._running: dict[AskKey, asyncio.Task[None]] = {}
 
     async def read(self, merchant_id: str, asks: Sequence[UsageAsk]) -> list[Decimal]:
         """The usage of each ask, with all events that were acknowledged before the call.
@@ -45,7 +42,7 @@ class SqlReads:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read_one(self, merchant_id: str, ask: UsageAsk) -> Decimal:
-        key = (merchant_id, counter_id(ask))
+        key = key_of(merchant_id, ask)
         awaited = self._next.get(key)
         if awaited is None:
             awaited = self._next[key] = asyncio.get_running_loop().create_future()
@@ -53,7 +50,7 @@ class SqlReads:
                 self._running[key] = asyncio.create_task(self._keep_reading(key, ask))
         return await asyncio.shield(awaited)
 
-    async def _keep_reading(self, key: _Key, ask: UsageAsk) -> None:
+    async def _keep_reading(self, key: AskKey, ask: UsageAsk) -> None:
         awaited: asyncio.Future[Decimal] | None = None
         try:
             while (awaited := self._next.pop(key, None)) is not None:

@@ -35,6 +35,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.candela_close_invoice_lines() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    closed text;
+BEGIN
+    -- An invoice that is made and finalized in one transaction gets its lines in it, and never again.
+    EXECUTE 'SELECT min(i.id) FROM written JOIN invoice i
+             ON i.merchant_id = written.merchant_id AND i.id = written.invoice_id
+             WHERE i.status <> ''draft'' AND i.xmin <> pg_current_xact_id()::xid' INTO closed;
+    IF closed IS NOT NULL THEN
+        RAISE EXCEPTION 'invoice % is finalized and gets no more lines', closed;
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.candela_compress_events(older_than interval) RETURNS boolean
     LANGUAGE sql
     AS $$ SELECT false $$;
@@ -225,6 +241,21 @@ CREATE FUNCTION public.candela_keep_credit_history() RETURNS trigger
     AS $$
 BEGIN
     RAISE EXCEPTION '% is history and never changes; post a transaction that corrects it', TG_TABLE_NAME;
+END $$;
+
+CREATE FUNCTION public.candela_keep_invoice_lines() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    closed text;
+BEGIN
+    EXECUTE 'SELECT min(i.id) FROM deleted JOIN invoice i
+             ON i.merchant_id = deleted.merchant_id AND i.id = deleted.invoice_id
+             WHERE i.status <> ''draft''' INTO closed;
+    IF closed IS NOT NULL THEN
+        RAISE EXCEPTION 'invoice % is finalized and its lines never change', closed;
+    END IF;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) RETURNS TABLE(bucket_at timestamp with time zone, value numeric, members text[])
@@ -1901,9 +1932,11 @@ CREATE TRIGGER credit_transaction_kept BEFORE DELETE OR UPDATE ON public.credit_
 
 CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice();
 
-CREATE TRIGGER invoice_line_closed BEFORE INSERT ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
+CREATE TRIGGER invoice_line_closed AFTER INSERT ON public.invoice_line REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.candela_close_invoice_lines();
 
-CREATE TRIGGER invoice_line_frozen BEFORE DELETE OR UPDATE ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
+CREATE TRIGGER invoice_line_frozen BEFORE UPDATE ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
+
+CREATE TRIGGER invoice_line_kept AFTER DELETE ON public.invoice_line REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION public.candela_keep_invoice_lines();
 
 CREATE TRIGGER metric_counts_version AFTER INSERT OR UPDATE ON public.metric FOR EACH ROW EXECUTE FUNCTION public.candela_count_metric_version();
 

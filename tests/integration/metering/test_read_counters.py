@@ -44,6 +44,25 @@ async def test_a_filled_counter__follows_every_event_without_the_database(
     assert await metering.usage(tokens, acme) == want
 
 
+@pytest.mark.spec("ENT-4", "KEY-2")
+async def test_many_customers_asked_about_at_once_for_one_window__each_gets_their_own_usage(
+    metering: Metering,
+) -> None:
+    tokens = await metering.add_metric("tokens", Aggregation.SUM)
+    customers = [await metering.add_customer() for _ in range(8)]
+    for number, customer in enumerate(customers):
+        await metering.record(event(f"k{number}", customer, str(number)))
+
+    async def at_once() -> list[Decimal]:
+        asked = [metering.counter(tokens, customer) for customer in customers]
+        return list(await asyncio.gather(*asked))
+
+    await metering.redis.client.flushall()
+    read, counted = await at_once(), await at_once()
+
+    assert read == counted == [Decimal(number) for number in range(8)]
+
+
 @pytest.mark.spec("ENT-4")
 async def test_events_outside_the_window__leave_its_counter_alone(metering: Metering) -> None:
     acme = await metering.add_customer()

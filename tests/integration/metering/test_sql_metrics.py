@@ -251,3 +251,17 @@ async def test_window_of_a_month__reads_its_partitions_by_the_index(
     assert "event_202512" not in plan
     assert "Index Cond: ((merchant_id = 'mer_" in plan.replace("(event.", "(")
     assert "happened_at >= '2026-01-21" in plan
+
+
+@pytest.mark.spec("EVT-6", "KEY-2")
+async def test_many_customers_asked_about_at_once__each_gets_their_own_number(
+    metering: Metering,
+) -> None:
+    metric = await metering.add_sql_metric("SELECT sum(value) FROM events")
+    customers = [await metering.add_customer() for _ in range(6)]
+    for number, customer in enumerate(customers):
+        await metering.record(event(f"k{number}", customer, str(number)))
+
+    got = await asyncio.gather(*[metering.counter(metric, customer) for customer in customers])
+
+    assert list(got) == [Decimal(number) for number in range(6)]

@@ -78,6 +78,17 @@ def test_tiered_usage_with_credits__costs_what_the_rest_costs() -> None:
     assert usage.amount + credit.amount == D("90.00")  # 900 × 0.10
 
 
+@pytest.mark.spec("CRD-7", "INV-8")
+def test_credits_that_leave_part_of_a_cent__cost_with_their_usage_what_the_rest_costs() -> None:
+    fine = component(ComponentKind.USAGE, "0.0123")
+    usage, credit = lines_of(billed(fine, used="401", grants=(grant("g", balance="333"),)))
+
+    assert usage.amount == D("4.93")  # 401 × 0.0123 = 4.9323
+    # 68 × 0.0123 = 0.8364 is left. −333 × 0.0123 = −4.0959 rounded by itself would leave 0.83.
+    assert credit.amount == D("-4.09")
+    assert usage.amount + credit.amount == D("0.84")
+
+
 @pytest.mark.spec("CRD-7", "DSL-3")
 def test_package_with_credits__rounds_up_what_the_credits_leave() -> None:
     blocks = component(ComponentKind.USAGE, PackageCharge(package_size=D(100), package_price=D(7)))

@@ -201,7 +201,9 @@ def _usage_lines(billed: BilledPeriod, charge: Charge) -> tuple[InvoiceLine, Inv
         saved,
         draws=shown,
     )
-    return usage, credit
+    # Rounded apart, the two could show a cent more or less than what is left costs.
+    cost_of_rest = Money(currency=billed.offer.price.currency, amount=net.amount).rounded().amount
+    return usage, replace(credit, amount=cost_of_rest - usage.amount)
 
 
 def _rated(billed: BilledPeriod, charge: Charge, covered: Decimal) -> Rated:

@@ -1,0 +1,169 @@
+"""What is sold in the simulated year, as plain data: what the model computes from and what Candela is told to sell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One component of a price.
+
+    `kind` is fixed, seats or usage; `model` flat, graduated, volume, package or percent, with its `terms`: the unit
+    price; (up to, unit price, flat fee) of each tier; (size, price) of a package; or the percentage.
+    """
+
+    name: str
+    kind: str
+    every: str
+    arrears: bool
+    model: str
+    terms: tuple[object, ...]
+    free_units: str = "0"
+    minimum: str | None = None
+    maximum: str | None = None
+    percent_off: str | None = None
+    off_periods: int | None = None
+    minimum_seats: int = 0
+    included_seats: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """A plan with one price; `credits` is what each period of usage includes, per seat or per customer."""
+
+    slug: str
+    currency: str
+    minor_digits: int
+    parts: tuple[Part, ...]
+    credits: str | None = None
+    credits_per_seat: bool = False
+    commitment: str | None = None
+
+    @property
+    def usage(self) -> Part | None:
+        """Its usage component; a plan has one at most."""
+        return next((part for part in self.parts if part.kind == "usage"), None)
+
+    @property
+    def has_seats(self) -> bool:
+        """Whether somebody buys a number of something."""
+        return any(part.kind == "seats" for part in self.parts)
+
+
+def _fee(amount: str, *, every: str = "month", arrears: bool = False, **terms: object) -> Part:
+    return Part(
+        name="Fee",
+        kind="fixed",
+        every=every,
+        arrears=arrears,
+        model="flat",
+        terms=(amount,),
+        **terms,  # type: ignore[arg-type]
+    )
+
+
+def _seats(amount: str, **terms: object) -> Part:
+    return Part(
+        name="Seat",
+        kind="seats",
+        every="month",
+        arrears=False,
+        model="flat",
+        terms=(amount,),
+        **terms,  # type: ignore[arg-type]
+    )
+
+
+def _usage(model: str, *terms: object, every: str = "month", **more: object) -> Part:
+    return Part(
+        name="Usage",
+        kind="usage",
+        every=every,
+        arrears=True,
+        model=model,
+        terms=terms,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+PLANS: tuple[Sold, ...] = (
+    Sold(slug="free", currency="USD", minor_digits=2, parts=(_fee("0"),)),
+    Sold(
+        slug="team",
+        currency="USD",
+        minor_digits=2,
+        parts=(_seats("30", minimum_seats=2), _usage("flat", "0.2")),
+        credits="100",
+        credits_per_seat=True,
+    ),
+    Sold(
+        slug="graduated",
+        currency="USD",
+        minor_digits=2,
+        parts=(
+            _fee("49.90", percent_off="50", off_periods=3),
+            _usage(
+                "graduated",
+                ("500", "0.0123", "0"),
+                ("2000", "0.01", "5"),
+                (None, "0.004567", "0"),
+                free_units="100",
+            ),
+        ),
+    ),
+    Sold(
+        slug="volume",
+        currency="EUR",
+        minor_digits=2,
+        parts=(
+            _fee("1200", every="year"),
+            _usage("volume", ("300", "0.5", "0"), ("1500", "0.35", "0"), (None, "0.21", "10")),
+        ),
+    ),
+    Sold(
+        slug="package",
+        currency="USD",
+        minor_digits=2,
+        parts=(
+            _fee("7.77", every="week", arrears=True),
+            _usage("package", "250", "1.49", minimum="2.50", maximum="12"),
+        ),
+    ),
+    Sold(
+        slug="yen",
+        currency="JPY",
+        minor_digits=0,
+        parts=(_seats("999", included_seats=3), _usage("flat", "0.37", every="week")),
+    ),
+    Sold(
+        slug="dinar",
+        currency="KWD",
+        minor_digits=3,
+        parts=(_fee("3.125"), _usage("percent", "2.9")),
+        credits="150",
+    ),
+    Sold(
+        slug="tiers-and-credits",
+        currency="USD",
+        minor_digits=2,
+        parts=(
+            _fee("15", arrears=True),
+            _usage("graduated", ("400", "0.03", "0"), (None, "0.0171", "2")),
+        ),
+        credits="333",
+    ),
+    Sold(
+        slug="committed",
+        currency="USD",
+        minor_digits=2,
+        parts=(_fee("20"), _usage("flat", "0.031")),
+        commitment="60",
+    ),
+)
+
+
+def decimal(text: object) -> Decimal:
+    """An amount as it is written above."""
+    return Decimal(str(text))

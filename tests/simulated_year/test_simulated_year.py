@@ -1,0 +1,83 @@
+"""A year of random customers, day by day, against a model that was written from the specification: to the cent.
+
+CANDELA_YEAR_CUSTOMERS   how many customers live the year; 25 unless told
+CANDELA_YEAR_SEED        which ones
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+import pytest_asyncio
+
+from candela_server.kernel.caller import Mode
+from candela_server.kernel.clock import FixedClock
+from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres
+from candela_server.storage.redis import Redis
+
+from tests.integration.metering.builders import start_metering
+from tests.simulated_year.lifecycle import BEGIN, Life, lives, ticks
+from tests.simulated_year.model import GRACE, invoices_of
+from tests.simulated_year.stage import Stage
+
+_CUSTOMERS = int(os.environ.get("CANDELA_YEAR_CUSTOMERS", "25"))
+_SEED = int(os.environ.get("CANDELA_YEAR_SEED", "5"))
+_ON_A_CLOCK = 250
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(db: Postgres, events: EventStore, redis: Redis) -> AsyncIterator[Stage]:
+    clock = FixedClock(BEGIN)
+    made = await create_merchant(db, clock, CreateMerchant(name="Year", mode=Mode.TEST))
+    metering = await start_metering(db, events, clock, redis, made.merchant.id)
+    stage = Stage(
+        db=db, events=events, clock=clock, metering=metering, merchant_id=made.merchant.id
+    )
+    await stage.open()
+    await metering.fill()
+    yield stage
+    await metering.ingestor.stop()
+    await metering.counters.stop()
+
+
+async def _live(stage: Stage, some: list[Life]) -> None:
+    await stage.gather(some)
+    for now in ticks():
+        await stage.tick(now, some)
+
+
+@pytest.mark.spec("INV-1", "INV-2", "INV-8", "DSL-3", "DSL-5", "DSL-7", "CRD-5", "EVT-9", "OPS-2")
+async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
+    stage: Stage,
+) -> None:
+    everybody = lives(_SEED, _CUSTOMERS)
+    for first in range(0, len(everybody), _ON_A_CLOCK):
+        await _live(stage, everybody[first : first + _ON_A_CLOCK])
+
+    made = await stage.invoices()
+    end = ticks()[-1]
+    differences = []
+    compared = 0
+    total = Decimal(0)
+    for life in everybody:
+        for name, expected in invoices_of(life, end).items():
+            # One that is still in its grace has not seen all of its usage.
+            want = [(one.made_at, one.total) for one in expected if one.made_at + GRACE <= end]
+            got = [(one.created_at, one.total) for one in made[name]]
+            got = [one for one in got if one[0] + GRACE <= end]
+            compared += len(want)
+            total += sum((amount for _, amount in want), Decimal(0))
+            for number, (a, b) in enumerate(zip(want, got, strict=False)):
+                if a != b:
+                    differences.append((name, life.time_zone, number, a, b))
+                    break
+            if len(want) != len(got):
+                differences.append((name, life.time_zone, "count", len(want), len(got)))
+    print(f"{compared} invoices of {len(everybody)} customers, {total} in all")
+    assert differences == [], "\n".join(map(str, differences))
+    assert compared > 5 * len(everybody)

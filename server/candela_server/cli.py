@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from candela_server import app
+from candela_server import app, operate
 from candela_server.config import Settings
 from candela_server.importing.arguments import add_import_command, import_options
 from candela_server.kernel.errors import CandelaError
@@ -46,13 +46,13 @@ def _worker(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, options: argparse.Namespace) -> int:
-    for line in app.migrate(settings, phase=options.phase):
+    for line in operate.migrate(settings, phase=options.phase):
         print(line)
     return 0
 
 
 def _create_merchant(settings: Settings, options: argparse.Namespace) -> int:
-    created = app.create_merchant(
+    created = operate.create_merchant(
         settings,
         name=options.name,
         mode=options.mode,
@@ -69,7 +69,7 @@ def _create_merchant(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _list_parked(settings: Settings, options: argparse.Namespace) -> int:
-    found = app.list_parked(settings)
+    found = operate.list_parked(settings)
     if options.json:
         print(json.dumps(found))
         return 0
@@ -84,7 +84,7 @@ def _list_parked(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _release(settings: Settings, options: argparse.Namespace) -> int:
-    released = app.release(
+    released = operate.release(
         settings,
         merchant_id=options.merchant_id,
         customer_id=options.customer_id,
@@ -99,7 +99,7 @@ def _release(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _health(settings: Settings, options: argparse.Namespace) -> int:
-    return app.health(settings.grpc_address)
+    return operate.health(settings.grpc_address)
 
 
 def _import_events(settings: Settings, options: argparse.Namespace) -> int:
@@ -107,7 +107,7 @@ def _import_events(settings: Settings, options: argparse.Namespace) -> int:
     if not api_key:
         print("candela: no API key; set CANDELA_API_KEY, or give --api-key", file=sys.stderr)
         return 2
-    return app.import_events(
+    return operate.import_events(
         server=options.server or os.environ.get("CANDELA_SERVER") or settings.grpc_address,
         api_key=api_key,
         tls=options.tls,

@@ -157,12 +157,14 @@ def _over_without_invoice(
     but has no price, or none in this period because a time rule says so (DSL-4).
 
     Whether the version in force still renews them does not matter: a subscriber may have moved from the one that
-    granted them (CAT-9). What an invoice can draw from expires as that invoice is finalized.
+    granted them (CAT-9). What an invoice can draw from expires as that invoice is finalized: also where only the part
+    of the period before a change had a price (SUB-6).
     """
     reached: dict[SubscriptionId, datetime] = {}
     for one in due:
         reached[one.subscription_id] = max(one.due_at, reached.get(one.subscription_id, one.due_at))
     billed = {(one.subscription_id, line.component_id) for one in drafts for line in one.lines}
+    drawn_later = {(one.subscription_id, line.metric_id) for one in drafts for line in one.lines}
     unpriced: defaultdict[SubscriptionId, list[tuple[Interval, str | None]]] = defaultdict(list)
     for one in due:
         if one.last_terms is not None:
@@ -180,7 +182,10 @@ def _over_without_invoice(
         and grant.expires_at is not None
         and grant.expires_at <= at
         and (
-            context.offers[subscription_id].component_for_metric(grant.metric_id) is None
+            (
+                context.offers[subscription_id].component_for_metric(grant.metric_id) is None
+                and (subscription_id, grant.metric_id) not in drawn_later
+            )
             or any(
                 grant.expires_at == period.end_at and grant.metric_id == metric_id
                 for period, metric_id in unpriced.get(subscription_id, ())

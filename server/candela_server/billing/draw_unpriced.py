@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import CreditApplicationType, CreditScope, MetricId, Offer
+from candela_server.catalog.model import CreditApplicationType, MetricId, Offer
 from candela_server.catalog.price import BillingTiming
 from candela_server.credit.draw_credits import draw_without_line
 from candela_server.credit.model import CreditGrant, GrantId
@@ -24,6 +25,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.model import ScheduledPeriod, Subscription
+from candela_server.subscription.rules.credits_held import counts_for
 from candela_server.subscription.rules.lifecycle import RUNNING
 
 from .bill_periods import Context
@@ -46,10 +48,12 @@ async def draw_unpriced(
     tx: Tx, events: EventStore, context: Context, due: Sequence[ScheduledPeriod], *, now: datetime
 ) -> Context:
     """Posts the draws of what ends as these periods fall due; the context comes back with what the grants have left."""
+    held_in = [found for one in due for found in _held_in(context, one)]
+    offers = await catalog.get_offers(tx, sorted({_key(held) for held, _ in held_in}))
     ended = [
         found
-        for one in due
-        for found in _ended(context, one)
+        for held, period in held_in
+        for found in _ended(context, held, offers[_key(held)], period)
         if await _is_the_only_one(tx, found.held, found.metric_id)
     ]
     if not ended:
@@ -93,7 +97,8 @@ def _reason(period: Interval) -> str:
     return f"used from {period.start_at:%Y-%m-%dT%H:%M:%SZ} to {period.end_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _ended(context: Context, one: ScheduledPeriod) -> list[_Ended]:
+def _held_in(context: Context, one: ScheduledPeriod) -> list[tuple[Subscription, Interval]]:
+    """The versions of a subscription in the period that ends, each with its part: another may have priced the usage."""
     held, offer = context.subscriptions[one.subscription_id], context.offers[one.subscription_id]
     first = offer.price.components[0]
     if one.component_id != first.id:
@@ -104,6 +109,23 @@ def _ended(context: Context, one: ScheduledPeriod) -> list[_Ended]:
             return []
         rule = first.recurrence_in(held.time_zone)
         period = rule.period(held.anchor_at, one.period_number - 1)
+    history = context.histories[held.id]
+    # Each price once: what a metric comes to in a period is not always the sum of what it comes to in parts.
+    changes = [
+        later
+        for earlier, later in pairwise(history)
+        if _key(earlier) != _key(later) and later.version.valid_from < period.end_at
+    ]
+    starts = [period.start_at, *(one.version.valid_from for one in changes)]
+    ends = [*starts[1:], period.end_at]
+    return [
+        (version, Interval(max(start_at, period.start_at), end_at))
+        for version, start_at, end_at in zip((history[0], *changes), starts, ends, strict=True)
+        if max(start_at, period.start_at) < end_at
+    ]
+
+
+def _ended(context: Context, held: Subscription, offer: Offer, period: Interval) -> list[_Ended]:
     found = []
     for metric_id in _unpriced(offer):
         grants = [
@@ -111,7 +133,7 @@ def _ended(context: Context, one: ScheduledPeriod) -> list[_Ended]:
             for grant in context.grants.get(held.customer_id, ())
             if grant.application_type is CreditApplicationType.USAGE
             and grant.metric_id == metric_id
-            and (grant.scope is CreditScope.MERCHANT or grant.subscription_id in (None, held.id))
+            and counts_for(grant, held, offer)
             and grant.overlaps(period)
         ]
         if any(
@@ -120,6 +142,10 @@ def _ended(context: Context, one: ScheduledPeriod) -> list[_Ended]:
         ):
             found.append(_Ended(held, metric_id, period, grants))
     return found
+
+
+def _key(held: Subscription) -> catalog.OfferKey:
+    return held.version.plan_version_id, held.version.price_id
 
 
 def _unpriced(offer: Offer) -> list[MetricId]:
@@ -140,7 +166,7 @@ async def _is_the_only_one(tx: Tx, held: Subscription, metric_id: MetricId) -> b
         for one in await subscription.list_of_customer(tx, held.customer_id)
         if one.id != held.id and one.version.status in RUNNING
     ]
-    keys = [(one.version.plan_version_id, one.version.price_id) for one in others]
+    keys = [_key(one) for one in others]
     offers = await catalog.get_offers(tx, keys) if keys else {}
     for one, key in zip(others, keys, strict=True):
         offer = offers[key]

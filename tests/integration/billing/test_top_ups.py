@@ -24,6 +24,7 @@ from candela_server.billing.model import (
 )
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.billing.render_pdf import render_pdf
+from candela_server.billing.run_changes import settle
 from candela_server.billing.top_up import TopUpPendingError
 from candela_server.billing.write_off_invoice import write_off_invoice
 from candela_server.catalog.create_plan import create_plan
@@ -35,6 +36,8 @@ from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.money import Money
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
+from candela_server.subscription.change import ChangeSubscription, PlanChange
+from candela_server.subscription.change_subscription import change_subscription
 
 from demo.team_plan import team_plan
 from tests.conftest import TestMerchant
@@ -292,4 +295,41 @@ async def test_pack_for_usage_that_costs_nothing__is_used_up_by_what_exceeds_the
     # 150 of the pack
     assert (await grant_now(shop, grant.id)).balance == 350
     assert sum(one.balance for one in await grants_of(shop, holder) if one.amount == 100) == 200
+    assert await reconcile_credits(db, merchant.id) == []
+
+
+@pytest.mark.spec("CRD-9", "CRD-8", "SUB-6")
+async def test_pack_of_a_subscriber_whose_new_plan_prices_no_usage__pays_for_each_part_once(
+    db: Postgres, events: EventStore, clock: FixedClock, merchant: TestMerchant
+) -> None:
+    shop = Shop(db, clock, merchant.id)
+    books = Books(shop, events)
+    await shop.sell_team_plan()
+    priceless = team_plan("priceless")
+    del priceless.metrics[:], priceless.credit_definitions[:], priceless.prices[0].components[1:]
+    for granted in priceless.features:
+        granted.existing.slug = granted.new_feature.slug
+    async with db.writing(merchant.id) as tx:
+        await create_plan(tx, clock, create_plan_from_proto(priceless))
+    holder = await shop.sign_up("acme")
+    held = await shop.subscribe(holder, 1)
+    await books.bill()
+    grant, invoice = await order(books, holder, "500", "75")
+    await books.pay(invoice)
+    await books.use(holder, "130")
+    clock.advance(datetime(2026, 2, 14, 15, tzinfo=UTC))
+
+    change = PlanChange(plan=BySlug("priceless"), price_id=None, quantities={})
+    command = ChangeSubscription(subscription_id=held.id, change=change, reason="tests")
+    async with db.writing(merchant.id) as tx:
+        await settle(tx, events, await change_subscription(tx, clock, command))
+    clock.advance(datetime(2026, 2, 20, 15, tzinfo=UTC))
+    await books.use(holder, "50")
+    await books.bill_at(FEBRUARY_28)
+    await books.pass_grace()
+    await books.bill()
+
+    # 130 while usage had a price, of which 100 came with the plan: 30 of the pack. Then 50 that cost nothing, all of
+    # the pack: 500 − 30 − 50.
+    assert (await grant_now(shop, grant.id)).balance == 420
     assert await reconcile_credits(db, merchant.id) == []

@@ -34,6 +34,7 @@ from candela_server.config import Settings
 from candela_server.customer.servicer import CustomerServicer, UserServicer
 from candela_server.edge.door import Door
 from candela_server.edge.grpc_server import GrpcServer
+from candela_server.edge.http.alerts import alerts
 from candela_server.edge.http.app import RenderPdf, http_app
 from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
@@ -327,6 +328,7 @@ def _http(
                 authenticator,
                 documents,
                 is_ready,
+                partial(alerts, storage.db),
                 pricing_table_routes(authenticator, tables.show) if tables else (),
             ),
             log_config=None,

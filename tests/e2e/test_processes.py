@@ -70,6 +70,7 @@ def test_health_and_metrics__are_served_over_http(live_server: LiveServer) -> No
         b'candela_calls_total{code="OK",method="candela.merchant.v1.MerchantService/GetMerchant"}'
         in text
     )
+    assert b"candela_billing_parked_subscriptions 0.0" in text
 
 
 @pytest.mark.spec("INV-1", "KEY-1")

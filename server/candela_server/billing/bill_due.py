@@ -6,8 +6,8 @@ For the regular run, a chunk at a time, and for a change that is billed at once 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -39,7 +39,7 @@ log = structlog.get_logger("candela.billing")
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """What a run did."""
+    """What a run did; `failures` are those that were passed by, each with its reason."""
 
     subscriptions: int
     invoices: int
@@ -47,6 +47,7 @@ class Billed:
     moved: int = 0
     changed: int = 0
     made: Sequence[Invoice] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 async def bill(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import structlog
@@ -26,6 +27,8 @@ async def carry_out_billing_run(
 ) -> None:
     """Finalizes and bills what was due when the run was started; harmless for one that has ended.
 
+    What failed before is tried again at once. What fails now stops nothing else, but the run says so.
+
     A run whose worker was killed is carried out again from the beginning: what it did is not due any more (INV-2), and
     its counts are those of what was left.
     """
@@ -34,16 +37,18 @@ async def carry_out_billing_run(
     if run is None or run.status is not BillingRunStatus.RUNNING:
         return
     try:
-        await finalize_due(db, events, merchant_id, now=run.until_at)
-        billed = await run_billing(db, events, merchant_id, now=run.until_at)
+        finalized = await finalize_due(db, events, merchant_id, now=run.until_at, again=True)
+        billed = await run_billing(db, events, merchant_id, now=run.until_at, again=True)
     except Exception as error:  # whatever it is, whoever started the run is told
         log.error("billing_run_failed", merchant_id=merchant_id, run_id=run_id, exc_info=error)
         failure = f"{type(error).__name__}: {error}"[:_MAX_FAILURE_LENGTH]
         ended = replace(run, status=BillingRunStatus.FAILED, failure=failure)
     else:
+        failures = {**finalized.failures, **billed.failures}
         ended = replace(
             run,
-            status=BillingRunStatus.DONE,
+            status=BillingRunStatus.FAILED if failures else BillingRunStatus.DONE,
+            failure=_told(failures),
             subscription_count=billed.subscriptions,
             invoice_count=billed.invoices,
         )
@@ -52,3 +57,11 @@ async def carry_out_billing_run(
         await billing_run_store.end_run(
             tx, replace(ended, parked_count=parked, ended_at=clock.now())
         )
+
+
+def _told(failures: Mapping[str, str]) -> str:
+    """What failed while everything else was done; empty when nothing did."""
+    if not failures:
+        return ""
+    some = "; ".join(f"{one}: {why}" for one, why in sorted(failures.items()))
+    return f"{len(failures)} failed and everything else was done: {some}"[:_MAX_FAILURE_LENGTH]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,6 +24,7 @@ from . import store
 from .account import pay_from_accounts
 from .bill_periods import Context, rate_invoices, read_context
 from .draw_money import Charges, with_monetary_credits
+from .failure_store import Work
 from .model import (
     Invoice,
     InvoiceFinalizedError,
@@ -32,6 +33,7 @@ from .model import (
     InvoiceStatus,
     LineKind,
 )
+from .pass_by_failures import Attempt, Passing
 from .read import get_invoice
 from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
@@ -43,6 +45,14 @@ PAYMENT_TERMS = timedelta(days=30)
 """How long after finalization an invoice is to be paid."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """How many drafts a run finalized, and those that were left, each with its reason."""
+
+    count: int
+    failures: Mapping[str, str]
+
+
 async def finalize_due(
     db: Postgres,
     events: EventStore,
@@ -51,18 +61,38 @@ async def finalize_due(
     now: datetime,
     test_clock_id: TestClockId | None = None,
     chunk: int = CHUNK,
-) -> int:
-    """Finalizes a merchant's drafts whose grace is over at `now`; returns how many."""
+    again: bool = False,
+) -> Finalized:
+    """Finalizes a merchant's drafts whose grace is over at `now`; one that fails is left for later.
+
+    `again` tries at once what failed before and waits to be tried again.
+    """
+    passing = Passing(
+        db,
+        merchant_id,
+        Work.DRAFT,
+        now=now,
+        chunk=chunk,
+        passes_by=test_clock_id is None,
+        again=again,
+    )
+
+    async def finalize_chunk(tx: Tx, attempt: Attempt) -> int:
+        drafts = await store.lock_drafts_to_finalize(
+            tx,
+            until=now,
+            test_clock_id=test_clock_id,
+            limit=attempt.limit,
+            passing_by=attempt.passing_by,
+        )
+        attempt.took = [draft.id for draft in drafts]
+        await _finalize(tx, events, drafts, now)
+        return len(drafts)
+
     count = 0
-    while True:
-        async with db.writing(merchant_id) as tx:
-            drafts = await store.lock_drafts_to_finalize(
-                tx, until=now, test_clock_id=test_clock_id, limit=chunk
-            )
-            await _finalize(tx, events, drafts, now)
-        count += len(drafts)
-        if len(drafts) < chunk:
-            return count
+    while done := await passing.do(finalize_chunk):
+        count += done
+    return Finalized(count, passing.failures)
 
 
 async def finalize_invoice(

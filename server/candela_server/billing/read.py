@@ -7,7 +7,8 @@ from datetime import datetime
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import lapse_store, store, top_up_store
+from . import failure_store, lapse_store, store, top_up_store
+from .failure_store import Work
 from .model import Invoice, InvoiceId, InvoiceNotFoundError
 
 
@@ -37,3 +38,8 @@ async def list_merchants_buying(tx: Tx) -> list[str]:
 async def list_merchants_with_drafts(tx: Tx, until: datetime) -> list[str]:
     """The merchants who have drafts to finalize in real time; in a system transaction."""
     return await store.list_merchants_with_drafts(tx, until)
+
+
+async def count_failures(tx: Tx) -> dict[Work, int]:
+    """How much the pipeline could not do and tries again later, by kind; in a system transaction."""
+    return await failure_store.count_failures(tx)

@@ -11,31 +11,31 @@ from datetime import datetime
 
 import structlog
 
-from candela_server.kernel.errors import CandelaError
+from candela_server.kernel.errors import CandelaError, Unavailable
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.storage.postgres import Tx
 from candela_server.subscription.change import Changed, ScheduledChange
 from candela_server.subscription.change_subscription import carry_out_scheduled
 from candela_server.subscription.claim_changes import claim_change, note_failure
 
 from .model import Invoice
+from .pass_by_failures import Attempt, Passing
 from .settle_change import settle_change
 
 log = structlog.get_logger("candela.billing")
 
 
 async def run_changes(
-    db: Postgres,
-    events: EventStore,
-    merchant_id: str,
-    *,
-    now: datetime,
-    test_clock_id: TestClockId | None,
+    events: EventStore, passing: Passing, *, now: datetime, test_clock_id: TestClockId | None
 ) -> int:
-    """Makes the changes that are due at `now`; returns how many were decided."""
+    """Makes the changes that are due at `now`; returns how many were decided.
+
+    What breaks is passed by; what is refused for a reason has failed for good.
+    """
+
     count = 0
-    while await _run_one(db, events, merchant_id, now, test_clock_id):
+    while await _run_one(events, passing, now, test_clock_id):
         count += 1
     return count
 
@@ -67,24 +67,44 @@ def amounts_of(invoices: Sequence[Invoice]) -> list[str]:
     ]
 
 
+class _RefusedError(Exception):
+    """A change that cannot be done any more, so that nothing of it is kept."""
+
+    def __init__(self, planned: ScheduledChange, error: CandelaError) -> None:
+        super().__init__(error.message)
+        self.planned = planned
+        self.outcome = f"{error.reason}: {error.message}"[:500]
+
+
 async def _run_one(
-    db: Postgres,
-    events: EventStore,
-    merchant_id: str,
-    now: datetime,
-    test_clock_id: TestClockId | None,
+    events: EventStore, passing: Passing, now: datetime, test_clock_id: TestClockId | None
 ) -> bool:
-    planned: ScheduledChange | None = None
-    try:
-        async with db.writing(merchant_id) as tx:
-            planned = await claim_change(tx, until=now, test_clock_id=test_clock_id)
-            if planned is None:
-                return False
-            await settle(tx, events, await carry_out_scheduled(tx, planned, now=now))
-    except CandelaError as error:
+    async def make(tx: Tx, attempt: Attempt) -> bool:
+        planned = await claim_change(
+            tx, until=now, test_clock_id=test_clock_id, passing_by=attempt.passing_by
+        )
         if planned is None:
+            return False
+        attempt.took = [planned.id]
+        try:
+            changed = await carry_out_scheduled(tx, planned, now=now)
+        except Unavailable:
             raise
-        log.warning("scheduled_change_failed", scheduled_change_id=planned.id, reason=error.reason)
-        async with db.writing(merchant_id) as tx:
-            await note_failure(tx, planned, f"{error.reason}: {error.message}"[:500])
-    return True
+        except CandelaError as error:
+            raise _RefusedError(planned, error) from error
+        # What fails here is no refusal of the change: its customer cannot be billed now.
+        await settle(tx, events, changed)
+        return True
+
+    async def note(tx: Tx, _attempt: Attempt) -> bool:
+        await note_failure(tx, refused.planned, refused.outcome)
+        return True
+
+    try:
+        return await passing.do(make, lets_out=_RefusedError)
+    except _RefusedError as error:
+        refused = error
+        log.warning(
+            "scheduled_change_failed", scheduled_change_id=error.planned.id, reason=error.outcome
+        )
+        return await passing.do(note)

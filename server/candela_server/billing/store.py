@@ -226,14 +226,20 @@ async def page_invoices(
 
 
 async def lock_drafts_to_finalize(
-    tx: Tx, *, until: datetime, test_clock_id: TestClockId | None, limit: int
+    tx: Tx,
+    *,
+    until: datetime,
+    test_clock_id: TestClockId | None,
+    limit: int,
+    passing_by: Sequence[str] = (),
 ) -> list[Invoice]:
-    """Locks drafts whose grace is over, oldest first, passing by those that another worker holds."""
+    """Locks drafts whose grace is over, oldest first, passing by those named and those that another worker holds."""
     rows = await tx.fetch(
         f"""
         SELECT {_INVOICE} FROM invoice
         WHERE merchant_id = $1 AND status = 'draft' AND finalizes_at <= $2
           AND test_clock_id IS NOT DISTINCT FROM $3
+          AND id <> ALL($5::text[])
         ORDER BY finalizes_at, id LIMIT $4
         FOR UPDATE SKIP LOCKED
         """,
@@ -241,6 +247,7 @@ async def lock_drafts_to_finalize(
         until,
         test_clock_id,
         limit,
+        list(passing_by),
     )
     return await _with_lines(tx, rows)
 

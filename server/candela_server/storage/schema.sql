@@ -482,6 +482,21 @@ CREATE TABLE public.backfill_kept_event (
 
 ALTER TABLE ONLY public.backfill_kept_event FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.billing_failure (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    subject_id text NOT NULL COLLATE pg_catalog."C",
+    failure text NOT NULL,
+    attempts integer NOT NULL,
+    failed_at timestamp with time zone NOT NULL,
+    retry_at timestamp with time zone NOT NULL,
+    CONSTRAINT billing_failure_attempts_check CHECK ((attempts > 0)),
+    CONSTRAINT billing_failure_check CHECK ((failed_at < retry_at)),
+    CONSTRAINT billing_failure_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'draft'::text, 'scheduled_change'::text])))
+);
+
+ALTER TABLE ONLY public.billing_failure FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.billing_release (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     customer_id text NOT NULL COLLATE pg_catalog."C",
@@ -1538,6 +1553,9 @@ ALTER TABLE ONLY public.backfill_kept_event
 ALTER TABLE ONLY public.backfill
     ADD CONSTRAINT backfill_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.billing_failure
+    ADD CONSTRAINT billing_failure_pkey PRIMARY KEY (merchant_id, kind, subject_id);
+
 ALTER TABLE ONLY public.billing_release
     ADD CONSTRAINT billing_release_pkey PRIMARY KEY (merchant_id, customer_id);
 
@@ -1796,6 +1814,8 @@ CREATE INDEX component_schedule_due_in_real_time ON public.component_schedule US
 
 CREATE UNIQUE INDEX component_schedule_one_next ON public.component_schedule USING btree (merchant_id, subscription_id, component_id) WHERE (price_id IS NULL);
 
+CREATE INDEX component_schedule_parked ON public.component_schedule USING btree (merchant_id, subscription_id) WHERE (parked_at IS NOT NULL);
+
 CREATE INDEX corrected_usage_by_customer ON public.corrected_usage USING btree (merchant_id, customer_id, metric_id, corrected_at);
 
 CREATE INDEX corrected_usage_by_time ON public.corrected_usage USING btree (merchant_id, corrected_at);
@@ -1971,6 +1991,9 @@ ALTER TABLE ONLY public.backfill
 
 ALTER TABLE ONLY public.backfill
     ADD CONSTRAINT backfill_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.billing_failure
+    ADD CONSTRAINT billing_failure_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE ONLY public.billing_release
     ADD CONSTRAINT billing_release_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
@@ -2227,6 +2250,12 @@ CREATE POLICY backfill_kept_event_wall ON public.backfill_kept_event TO candela_
 CREATE POLICY backfill_system ON public.backfill TO candela_system USING (true) WITH CHECK (true);
 
 CREATE POLICY backfill_wall ON public.backfill TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.billing_failure ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY billing_failure_system ON public.billing_failure TO candela_system USING (true) WITH CHECK (true);
+
+CREATE POLICY billing_failure_wall ON public.billing_failure TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.billing_release ENABLE ROW LEVEL SECURITY;
 
@@ -2540,6 +2569,9 @@ GRANT SELECT,UPDATE ON TABLE public.backfill TO candela_events;
 
 GRANT SELECT ON TABLE public.backfill_kept_event TO candela_app;
 GRANT SELECT,INSERT ON TABLE public.backfill_kept_event TO candela_events;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_failure TO candela_app;
+GRANT SELECT ON TABLE public.billing_failure TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.billing_release TO candela_app;
 

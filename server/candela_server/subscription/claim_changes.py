@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from candela_server.merchant.model import TestClockId
@@ -12,10 +13,19 @@ from .change import ScheduledChange, ScheduledStatus
 
 
 async def claim_change(
-    tx: Tx, *, until: datetime, test_clock_id: TestClockId | None
+    tx: Tx,
+    *,
+    until: datetime,
+    test_clock_id: TestClockId | None,
+    passing_by: Sequence[str] = (),
 ) -> ScheduledChange | None:
-    """The change that is due longest, its subscription locked until the transaction ends; None when none is."""
-    return await scheduled_store.lock_next_due(tx, until=until, test_clock_id=test_clock_id)
+    """The change that is due longest, its subscription locked until the transaction ends; None when none is.
+
+    `passing_by` are the ids of changes that are left for later.
+    """
+    return await scheduled_store.lock_next_due(
+        tx, until=until, test_clock_id=test_clock_id, passing_by=passing_by
+    )
 
 
 async def note_failure(tx: Tx, planned: ScheduledChange, outcome: str) -> None:

@@ -13,16 +13,22 @@ from .model import ScheduledPeriod, SubscriptionId
 
 
 async def claim_due(
-    tx: Tx, *, until: datetime, test_clock_id: TestClockId | None, limit: int
+    tx: Tx,
+    *,
+    until: datetime,
+    test_clock_id: TestClockId | None,
+    limit: int,
+    passing_by: Sequence[str] = (),
 ) -> list[ScheduledPeriod]:
     """Locks up to `limit` subscriptions with something due and returns, of each, the periods due first.
 
     Only the first instant of each is taken, so that a pipeline which slept through several periods bills them one
     after the other, each on its own invoice. Held until the transaction ends; subscriptions that another worker holds
-    are passed by. What is due is read again after locking: another worker may have billed it in between.
+    are passed by, and so are those that `passing_by` names. What is due is read again after locking: another worker
+    may have billed it in between.
     """
     while locked := await store.lock_due_subscriptions(
-        tx, until=until, test_clock_id=test_clock_id, limit=limit
+        tx, until=until, test_clock_id=test_clock_id, limit=limit, passing_by=passing_by
     ):
         due = await store.list_first_due(tx, locked, until)
         if due:

@@ -32,6 +32,11 @@ async def list_parked_everywhere(db: Postgres) -> list[ParkedSubscription]:
     return found
 
 
+async def count_parked_everywhere(tx: Tx) -> int:
+    """How many subscriptions of all merchants are parked; in a system transaction."""
+    return await schedule_store.count_parked_everywhere(tx)
+
+
 async def count_customers_parked_at(tx: Tx, at: datetime) -> int:
     """How many customers the run of this instant parked."""
     return await schedule_store.count_customers_parked_at(tx, at)

@@ -58,6 +58,15 @@ async def list_merchants_with_parked(tx: Tx) -> list[str]:
     return [row["merchant_id"] for row in rows]
 
 
+async def count_parked_everywhere(tx: Tx) -> int:
+    """How many subscriptions of all merchants are parked; in a system transaction."""
+    # tenant-scope: the operator of the machine is warned about all merchants
+    count: int = await tx.fetchval(
+        "SELECT count(DISTINCT subscription_id) FROM component_schedule WHERE parked_at IS NOT NULL"
+    )
+    return count
+
+
 async def list_parked(tx: Tx, customer_id: CustomerId | None = None) -> list[ParkedSubscription]:
     """The merchant's parked subscriptions, or those of one customer, parked first first."""
     rows = await tx.fetch(

@@ -114,7 +114,11 @@ async def call_off(tx: Tx, ids: Sequence[ScheduledChangeId], outcome: str) -> No
 
 
 async def lock_next_due(
-    tx: Tx, *, until: datetime, test_clock_id: TestClockId | None
+    tx: Tx,
+    *,
+    until: datetime,
+    test_clock_id: TestClockId | None,
+    passing_by: Sequence[str],
 ) -> ScheduledChange | None:
     """Locks the subscription of the change that is due longest, passing by those that others hold; returns the change.
 
@@ -132,6 +136,7 @@ async def lock_next_due(
         SELECT r.id FROM scheduled_change r
         JOIN subscription s ON s.merchant_id = r.merchant_id AND s.id = r.subscription_id
         WHERE r.merchant_id = $1 AND r.status = 'pending' AND r.due_at <= $2 AND {on_clock}
+          AND r.id <> ALL($4::text[])
           AND NOT EXISTS (
               SELECT FROM component_schedule c
               WHERE c.merchant_id = r.merchant_id AND c.subscription_id = r.subscription_id
@@ -143,6 +148,7 @@ async def lock_next_due(
         tx.merchant_id,
         until,
         test_clock_id,
+        list(passing_by),
     )
     if row is None:
         return None

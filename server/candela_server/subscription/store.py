@@ -237,7 +237,12 @@ async def park(tx: Tx, ids: Sequence[SubscriptionId], at: datetime) -> None:
 
 
 async def lock_due_subscriptions(
-    tx: Tx, *, until: datetime, test_clock_id: TestClockId | None, limit: int
+    tx: Tx,
+    *,
+    until: datetime,
+    test_clock_id: TestClockId | None,
+    limit: int,
+    passing_by: Sequence[str],
 ) -> list[SubscriptionId]:
     """Locks subscriptions that have something due, the longest due first, passing by those another worker holds.
 
@@ -254,6 +259,7 @@ async def lock_due_subscriptions(
         SELECT s.id FROM component_schedule c
         JOIN subscription s ON s.merchant_id = c.merchant_id AND s.id = c.subscription_id
         WHERE c.merchant_id = $1 AND c.due_at <= $2 AND c.parked_at IS NULL AND {on_clock}
+          AND c.subscription_id <> ALL($5::text[])
         ORDER BY c.due_at LIMIT $3
         FOR UPDATE OF s SKIP LOCKED
         """,
@@ -261,6 +267,7 @@ async def lock_due_subscriptions(
         until,
         limit,
         test_clock_id,
+        list(passing_by),
     )
     return list(dict.fromkeys(row["id"] for row in rows))
 

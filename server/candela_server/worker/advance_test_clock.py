@@ -86,7 +86,7 @@ async def _do_what_is_due(
     await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
     return (
         renewed > 0
-        or finalized > 0
+        or finalized.count > 0
         or billed.subscriptions > 0
         or billed.moved > 0
         or billed.changed > 0

@@ -16,6 +16,7 @@ from candela.billing.v1 import billing_run_service_pb2 as pb
 from candela_server.billing.billing_run import BillingRunId
 from candela_server.billing.billing_run_servicer import BillingRunServicer
 from candela_server.billing.carry_out_billing_run import carry_out_billing_run
+from candela_server.billing.pass_by_failures import RETRY_AFTER
 from candela_server.billing.release_parked import release_parked
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
@@ -157,6 +158,7 @@ async def test_merchant_who_fails__does_not_stop_the_others_and_is_tried_again(
     await worker.bill_everything_due()
     first = await counts()
     await set_bound(15)
+    clock.advance(clock.now() + RETRY_AFTER)
     await worker.bill_everything_due()
     second = await counts()
     await events.close()

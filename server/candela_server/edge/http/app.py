@@ -24,12 +24,13 @@ def http_app(
     authenticator: Authenticator,
     documents: Mapping[str, RenderPdf],
     is_ready: Callable[[], Awaitable[bool]],
+    alerts: Callable[[], Awaitable[bytes]],
     more_routes: Sequence[Route] = (),
 ) -> Starlette:
     """The HTTP application; gRPC is beside it, not inside it.
 
     `documents` says by the name in the path who draws them: GET /v1/invoices/{id}/pdf.
-    `more_routes` are what other files of this folder serve.
+    `alerts` are metrics that are read when they are asked for. `more_routes` are what other files of this folder serve.
     """
 
     async def health(_request: Request) -> Response:
@@ -37,7 +38,7 @@ def http_app(
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
     async def metrics(_request: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest() + await alerts(), media_type=CONTENT_TYPE_LATEST)
 
     def document(render_pdf: RenderPdf) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:

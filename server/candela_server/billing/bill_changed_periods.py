@@ -18,6 +18,7 @@ from candela_server.catalog.model import Offer
 from candela_server.catalog.price import (
     BillingTiming,
     Component,
+    ComponentId,
     ComponentKind,
     PercentOff,
 )
@@ -86,7 +87,11 @@ async def with_changed_periods(
         known = [*before[one_id], *due]
         cuts = {
             (cut.component.id, cut.period.start_at): cut
-            for cut in sorted(_cuts(history, offers, since), key=lambda one: one.at, reverse=True)
+            for cut in sorted(
+                [*_cuts(history, offers, since), *_begun_after(history, offers, known, since)],
+                key=lambda one: one.at,
+                reverse=True,
+            )
         }
         made = []
         for cut in sorted(
@@ -133,6 +138,38 @@ def _cuts(
                         period=period,
                         at=at,
                     )
+
+
+def _begun_after(
+    history: Sequence[Subscription],
+    offers: Mapping[catalog.OfferKey, Offer],
+    known: Sequence[InvoiceLine],
+    since: datetime,
+) -> Iterator[_Cut]:
+    """The billed periods that began when their component was not held any more: a change from before was made late."""
+    for line in known:
+        at = line.period.start_at
+        if line.kind is not LineKind.RECURRING or at <= since:
+            continue
+        so_far = [one for one in history if one.version.valid_from <= at]
+        holders = [
+            one
+            for one in so_far
+            if one.version.status in BILLED and one.version.price_id == line.price_id
+        ]
+        if not holders or holders[-1] is so_far[-1]:
+            continue
+        offer = offers[_key(holders[-1])]
+        component = offer.price.component(ComponentId(line.component_id or ""))
+        if component.timing is BillingTiming.IN_ADVANCE:
+            yield _Cut(
+                component=component,
+                offer=offer,
+                anchor_at=holders[-1].anchor_at,
+                number=line.period_number,
+                period=line.period,
+                at=at,
+            )
 
 
 def _difference(

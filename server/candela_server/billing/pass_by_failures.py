@@ -159,4 +159,5 @@ def _passes(error: Exception) -> bool:
 
 def _wait(attempts: int) -> timedelta:
     # No power of a large number: after some attempts it is the longest wait anyway.
-    return min(RETRY_AFTER * 2 ** min(attempts - 1, 10), RETRY_AFTER_AT_MOST)
+    doublings: int = min(attempts - 1, 10)
+    return min(RETRY_AFTER * (1 << doublings), RETRY_AFTER_AT_MOST)

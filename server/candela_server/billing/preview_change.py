@@ -52,7 +52,7 @@ async def preview_change(
         shown=Previewed(
             at=changed.at or changed.now,
             version=before.version.number,
-            digest=digest_of(amounts_of(invoices)),
+            digest=digest_of(changed, amounts_of(invoices)),
         ),
     )
 

@@ -136,7 +136,7 @@ class ScheduledChange:
 class Changed:
     """The subscription as it is now; `at` is when it changed, None when that waits or nothing had to.
 
-    `now` is the present of its customer.
+    `now` is the present of its customer. `terms` are those that it changed to, or that what waits would lead to today.
     """
 
     subscription: Subscription
@@ -145,6 +145,7 @@ class Changed:
     proration: Proration
     test_clock_id: TestClockId | None
     scheduled: ScheduledChange | None = None
+    terms: SubscriptionVersion | None = None
 
     @property
     def settles_now(self) -> bool:

@@ -30,6 +30,7 @@ from .change import (
     ChangeSubscription,
     Pause,
     PlanChange,
+    PreviewStaleError,
     PriceOverride,
     QuantityChange,
     Reactivation,
@@ -49,7 +50,7 @@ from .model import Proration, Status, Subscription, SubscriptionId, Subscription
 from .next_version import next_version, usual_proration_of, usual_timing_of
 from .rules.lifecycle import check_running
 from .rules.reschedule import Held, reschedule
-from .rules.schedule import current_period
+from .rules.schedule import began_between, current_period
 
 _NAMES: dict[type, str] = {
     PlanChange: "plan_changed",
@@ -67,7 +68,7 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
     """The subscription after the change, or with the change planned where its time lies ahead.
 
     What would change nothing makes no version. Raises SubscriptionNotFoundError, SubscriptionVersionMismatchError,
-    TransitionRefusedError, and what the change's own file says.
+    TransitionRefusedError, PreviewStaleError, and what the change's own file says.
     """
     held, test_clock_id, now = await take(tx, clock, command.subscription_id)
     if command.expected_version not in (None, held.version.number):
@@ -75,6 +76,8 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
     change = command.change
     price = await catalog.get_price(tx, held.version.price_id)
     at = command.pinned_at or now
+    if at < now and began_between(held, price, at, now):
+        raise PreviewStaleError("a period has begun since")
     match command.timing or usual_timing_of(held, change):
         case MoveTiming.NOW:
             pass
@@ -87,8 +90,8 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
     proration = command.proration or usual_proration_of(price, change)
     actor = tx.caller.actor if tx.caller else "system"
     if at > now:
-        await _check_possible(tx, held, change, at)
-        return await _plan(
+        terms = await _check_possible(tx, held, change, at)
+        planned = await _plan(
             tx,
             held,
             ScheduledChange(
@@ -105,6 +108,7 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
                 created_at=now,
             ),
         )
+        return replace(planned, terms=terms)
     return await _carry_out(
         tx,
         held,
@@ -178,13 +182,18 @@ async def _end_of_period(tx: Tx, held: Subscription, price: Price, at: datetime)
     return period.end_at if period else held.anchor_at
 
 
-async def _check_possible(tx: Tx, held: Subscription, change: Change, at: datetime) -> None:
-    """Raises now what would be raised then, as far as that can be known; a resumption follows a pause that may come."""
-    if not isinstance(change, Resume):
-        version = await next_version(tx, held, change, at=at)
-        prices = await catalog.get_prices(tx, [held.version.price_id, version.price_id])
-        old, new = prices[held.version.price_id], prices[version.price_id]
-        await check_seats(tx, held, old, replace(held, version=version), new, at=at)
+async def _check_possible(
+    tx: Tx, held: Subscription, change: Change, at: datetime
+) -> SubscriptionVersion:
+    """What it would lead to today. Raises now what would be raised then, as far as that can be known; a resumption
+    follows a pause that may come."""
+    if isinstance(change, Resume):
+        return held.version
+    version = await next_version(tx, held, change, at=at)
+    prices = await catalog.get_prices(tx, [held.version.price_id, version.price_id])
+    old, new = prices[held.version.price_id], prices[version.price_id]
+    await check_seats(tx, held, old, replace(held, version=version), new, at=at)
+    return version
 
 
 async def _plan(tx: Tx, held: Subscription, planned: ScheduledChange) -> Changed:
@@ -243,7 +252,12 @@ async def _carry_out(
         same = _trace(version)
         await tx.audit(action, held.id, before=same, after=same, reason=reason or None)
         return Changed(
-            subscription=held, at=None, now=now, proration=proration, test_clock_id=test_clock_id
+            subscription=held,
+            at=None,
+            now=now,
+            proration=proration,
+            test_clock_id=test_clock_id,
+            terms=version,
         )
     if version.plan_id != held.version.plan_id:
         version = replace(version, terms_since=await terms_since(tx, held, at))
@@ -286,7 +300,12 @@ async def _carry_out(
     await tx.entitlements_changed(held.customer_id)
     await tx.announce(BILLING_DUE, held.id, {"test_clock_id": test_clock_id})
     return Changed(
-        subscription=after, at=at, now=now, proration=proration, test_clock_id=test_clock_id
+        subscription=after,
+        at=at,
+        now=now,
+        proration=proration,
+        test_clock_id=test_clock_id,
+        terms=after.version,
     )
 
 

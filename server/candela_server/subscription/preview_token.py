@@ -1,4 +1,4 @@
-"""The token by which a change does exactly what its preview showed: instant, version and amounts (SUB-6)."""
+"""The token by which a change does exactly what its preview showed: instant, version, terms and amounts (SUB-6)."""
 
 from __future__ import annotations
 
@@ -31,9 +31,18 @@ class Previewed:
     digest: str
 
 
-def digest_of(amounts: Sequence[str]) -> str:
-    """Tells apart what invoices come to."""
-    return hashlib.sha256("\n".join(amounts).encode()).hexdigest()[:32]
+def digest_of(changed: Changed, amounts: Sequence[str]) -> str:
+    """Tells apart what a change leads to, and what the invoices that it causes at once come to.
+
+    The terms are in it because most changes are billed later, by them: a price that was published since is another.
+    """
+    terms = changed.terms
+    shown = [
+        *((terms.plan_version_id, terms.price_id) if terms else ()),
+        *(f"{one} {count:f}" for one, count in sorted(terms.quantities.items() if terms else ())),
+        *amounts,
+    ]
+    return hashlib.sha256("\n".join(shown).encode()).hexdigest()[:32]
 
 
 def token_of(secret: bytes, merchant_id: str, command: ChangeSubscription, shown: Previewed) -> str:
@@ -59,11 +68,11 @@ def pinned(command: ChangeSubscription, shown: Previewed) -> ChangeSubscription:
 
 
 def check_amounts(shown: Previewed, changed: Changed, amounts: Sequence[str]) -> None:
-    """Raises PreviewStaleError when it is too late, or when the invoices would not be those that were shown."""
+    """Raises PreviewStaleError when it is too late, or when terms or invoices would not be those that were shown."""
     if changed.now > shown.at + HOLDS_FOR:
         raise PreviewStaleError("it is too old")
-    if digest_of(amounts) != shown.digest:
-        raise PreviewStaleError("the amounts have changed")
+    if digest_of(changed, amounts) != shown.digest:
+        raise PreviewStaleError("the price or the amounts have changed")
 
 
 def _scope(secret: bytes, merchant_id: str, command: ChangeSubscription) -> TokenScope:

@@ -32,6 +32,13 @@ _JOIN = """subscription s JOIN subscription_version v
            ON v.merchant_id = s.merchant_id AND v.subscription_id = s.id"""
 
 
+# What a change that waits changes from then on is billed after it, by the new terms, however late the change is made.
+_CHANGE_BEFORE = """
+              SELECT FROM scheduled_change r
+              WHERE r.merchant_id = $1 AND r.subscription_id = c.subscription_id
+                AND r.status = 'pending' AND r.due_at <= c.due_at"""
+
+
 async def insert_subscription(tx: Tx, subscription: Subscription) -> None:
     """Stores a new subscription with its first version."""
     await tx.execute(
@@ -260,6 +267,7 @@ async def lock_due_subscriptions(
         JOIN subscription s ON s.merchant_id = c.merchant_id AND s.id = c.subscription_id
         WHERE c.merchant_id = $1 AND c.due_at <= $2 AND c.parked_at IS NULL AND {on_clock}
           AND c.subscription_id <> ALL($5::text[])
+          AND NOT EXISTS ({_CHANGE_BEFORE})
         ORDER BY c.due_at LIMIT $3
         FOR UPDATE OF s SKIP LOCKED
         """,
@@ -275,9 +283,9 @@ async def lock_due_subscriptions(
 async def list_first_due(
     tx: Tx, ids: Sequence[SubscriptionId], until: datetime
 ) -> list[ScheduledPeriod]:
-    """Of each subscription, the periods that are due first, if they are due by `until`."""
+    """Of each subscription, the periods that are due first, if they are due by `until` and no change comes first."""
     rows = await tx.fetch(
-        """
+        f"""
         SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
                due_at, price_id, plan_version_id, held
         FROM (
@@ -285,8 +293,9 @@ async def list_first_due(
             FROM component_schedule c
             WHERE c.merchant_id = $1 AND c.subscription_id = ANY($2::text[])
               AND c.parked_at IS NULL
-        ) AS due
+        ) AS c
         WHERE merchant_id = $1 AND due_at = first_due_at AND due_at <= $3
+          AND NOT EXISTS ({_CHANGE_BEFORE})
         ORDER BY subscription_id, component_id
         """,
         tx.merchant_id,

@@ -52,6 +52,22 @@ def credit_period(
     return component.recurrence_in(time_zone).period(anchor_at, number)
 
 
+def began_between(held: Subscription, price: Price, since: datetime, until: datetime) -> bool:
+    """Whether a period of any component began after the one instant and not after the other.
+
+    A change from before such a beginning would be one of terms that were billed again already.
+    """
+    if until < held.anchor_at:
+        return False
+    if since < held.anchor_at:
+        return True
+    rules = [one.recurrence_in(held.time_zone) for one in price.components]
+    return any(
+        rule.period_number_at(held.anchor_at, since) != rule.period_number_at(held.anchor_at, until)
+        for rule in rules
+    )
+
+
 def current_period(held: Subscription, price: Price, now: datetime) -> Interval | None:
     """The shortest of its components' periods that contain the present; None before it begins and once it has ended."""
     if now < held.anchor_at or held.version.status in (Status.CANCELED, Status.EXPIRED):

@@ -32,11 +32,13 @@ from candela_server.subscription.model import Subscription, SubscriptionId
 
 from . import billed_store
 from .bill_periods import (
+    LOOKS_BACK,
     Context,
     PeriodToBill,
     billed_period,
     counts_events,
     paying,
+    reach_of,
     read_billed_lines,
 )
 from .billed_store import BilledLine, ClosedPeriod
@@ -45,9 +47,6 @@ from .model import InvoiceLine, LineId, LineKind
 from .rules.late_true_up import true_up_adjustments
 from .rules.late_usage import LatePeriod, adjustment_of, within_total
 from .rules.rate_invoice import InvoiceToRate
-
-LOOKS_BACK: Final = timedelta(days=400)
-"""How long ago a period may have ended to be looked at: a yearly one, and some weeks."""
 
 HASTY_LOOKS_BACK: Final = timedelta(days=100)
 """The same for periods billed within minutes of their end; longer than events may be late."""
@@ -92,7 +91,12 @@ async def with_late_usage(
     if not closed:
         return WithLateUsage(lines)
     known = await _read(tx, events, context, closed, seen_at)
-    billed = await read_billed_lines(tx, sorted({one.subscription_id for one in closed}), seen_at)
+    billed = await read_billed_lines(
+        tx,
+        sorted({one.subscription_id for one in closed}),
+        seen_at,
+        reach_of(offer.price for offer in known.offers.values()),
+    )
     drawn = await billed_store.sum_draws(tx, {one.customer_id for one in closed})
     for due in lines.values():
         # What they draw is not free for a closed period.

@@ -6,7 +6,7 @@ Used when a draft is made and again when it is finalized, so that both come from
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,13 @@ from candela_server.catalog.model import (
     Offer,
     PlanVersionId,
 )
-from candela_server.catalog.price import BillingTiming, Component, ComponentId, ComponentKind
+from candela_server.catalog.price import (
+    BillingTiming,
+    Component,
+    ComponentId,
+    ComponentKind,
+    Price,
+)
 from candela_server.credit import read as credit
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.customer import read as customer
@@ -37,15 +43,21 @@ from . import billed_store, tax_store
 from .billed_store import BilledLine
 from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId
-from .rules.commitment import periods_ending
+from .rules.commitment import commitment_length, periods_ending
 from .rules.invoice_lines import BilledPeriod, has_event_fee
 from .rules.rate_invoice import InvoiceToRate, TrueUp, depends_on_earlier, draws_of, rate
 from .rules.time_rules import charge_in_period
 from .tax_settings import TaxSettings
 
 _ZERO = Decimal(0)
+LOOKS_BACK: Final = timedelta(days=400)
+"""How long ago a period may have ended that late usage changes: a yearly one, and some weeks."""
+
 REMEMBERED: Final = timedelta(days=800)
-"""How far back lines are read that others depend on: two yearly periods of a commitment or a discount, and more."""
+"""How far back lines are read that others depend on: two yearly periods of a commitment or a discount, and more.
+
+Of commitments with longer periods it is further: see `reach_of`.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,15 +299,25 @@ async def _earlier(
     ids = sorted(
         {one.subscription_id for one in wanted if depends_on_earlier(one.offer_in(context).price)}
     )
-    return await read_billed_lines(tx, ids, seen_at) if ids else {}
+    if not ids:
+        return {}
+    reach = reach_of(one.offer_in(context).price for one in wanted)
+    return await read_billed_lines(tx, ids, seen_at, reach)
+
+
+def reach_of(prices: Iterable[Price]) -> timedelta:
+    """How far back the lines of these prices lie that others depend on: at least all of a commitment's period that
+    ended as long ago as late usage is looked for.
+    """
+    return max((REMEMBERED, *(commitment_length(one) + LOOKS_BACK for one in prices)))
 
 
 async def read_billed_lines(
-    tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime
+    tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime, reach: timedelta = REMEMBERED
 ) -> dict[SubscriptionId, list[BilledLine]]:
     """What is billed of these subscriptions, drafts included, as far back as anything depends on it."""
     found: defaultdict[SubscriptionId, list[BilledLine]] = defaultdict(list)
-    for one in await billed_store.list_billed_lines(tx, ids, since=seen_at - REMEMBERED):
+    for one in await billed_store.list_billed_lines(tx, ids, since=seen_at - reach):
         found[one.subscription_id].append(one)
     return found
 

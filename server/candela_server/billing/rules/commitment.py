@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from candela_server.billing.model import InvoiceLine, LineKind
@@ -13,6 +13,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money
 from candela_server.kernel.time_zone import civil_days
 
+_SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ZERO = Decimal(0)
 
@@ -55,6 +56,14 @@ def periods_ending(
             )
         )
     return found[::-1]
+
+
+def commitment_length(price: Price) -> timedelta:
+    """How long a whole period of the price's commitment is, to a day; nothing for a price without one."""
+    if price.minimum_commitment is None:
+        return timedelta(0)
+    second = price.minimum_commitment.recurrence_in("UTC").period(_SOME_TIME, 1)
+    return second.end_at - second.start_at
 
 
 def committed_amount(price: Price, committed: CommittedPeriod, time_zone: str) -> Decimal:

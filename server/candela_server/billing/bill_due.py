@@ -79,22 +79,21 @@ async def bill(
 async def bill_rest(
     tx: Tx,
     events: EventStore,
-    subscription_id: SubscriptionId,
+    ids: Sequence[SubscriptionId],
     *,
     now: datetime,
     test_clock_id: TestClockId | None,
 ) -> list[Invoice]:
-    """Bills what a subscription owes though nothing is due: differences of cut and of closed periods. It is locked."""
+    """Bills what subscriptions owe though nothing is due: differences of cut and of closed periods. They are locked."""
     seller = await merchant.get_merchant(tx)
-    context = await read_context(tx, [subscription_id], until=now)
-    if await _park_runaways(tx, seller, context, now):
-        return []
+    context = await read_context(tx, ids, until=now)
+    parked = await _park_runaways(tx, seller, context, now)
     drafts = await draft_wanted(
         tx,
         events,
         context,
         seller,
-        [WantedInvoice(subscription_id=subscription_id, periods=[])],
+        [WantedInvoice(subscription_id=one, periods=[]) for one in ids if one not in parked],
         now=now,
         seen_at=now,
         test_clock_id=test_clock_id,

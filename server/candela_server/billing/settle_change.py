@@ -33,4 +33,6 @@ async def settle_change(
         made += billed.made
         if billed.parked:
             return made
-    return made + await bill_rest(tx, events, subscription_id, now=now, test_clock_id=test_clock_id)
+    return made + await bill_rest(
+        tx, events, [subscription_id], now=now, test_clock_id=test_clock_id
+    )

@@ -1930,6 +1930,8 @@ CREATE INDEX subscription_by_age ON public.subscription USING btree (merchant_id
 
 CREATE INDEX subscription_by_customer ON public.subscription USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX subscription_version_ended ON public.subscription_version USING btree (merchant_id, valid_from) WHERE ((valid_to IS NULL) AND (status = ANY (ARRAY['canceled'::text, 'expired'::text])));
+
 CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscription_version USING btree (merchant_id, plan_version_id, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);

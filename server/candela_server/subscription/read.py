@@ -36,6 +36,13 @@ async def list_of_customer(tx: Tx, customer_id: CustomerId) -> list[Subscription
     return await store.list_subscriptions_of_customer(tx, customer_id)
 
 
+async def list_ended(
+    tx: Tx, *, since: datetime, test_clock_id: TestClockId | None
+) -> list[Subscription]:
+    """The subscriptions that ended after an instant and have not begun again, in real time or on one test clock."""
+    return await version_store.list_ended(tx, since=since, test_clock_id=test_clock_id)
+
+
 async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
     """When something next falls due on a test clock; None when nothing ever does."""
     found = [

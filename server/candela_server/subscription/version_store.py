@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from candela_server.kernel.money import format_decimal
+from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from . import store
@@ -74,6 +76,26 @@ async def list_histories(
     for one in await store.list_versions_of(tx, ids):
         found[one.id].append(one)
     return found
+
+
+async def list_ended(
+    tx: Tx, *, since: datetime, test_clock_id: TestClockId | None
+) -> list[Subscription]:
+    """The subscriptions whose version in force is an end after an instant, of customers on one clock, by id."""
+    rows = await tx.fetch(
+        """
+        SELECT v.subscription_id FROM subscription_version v
+        JOIN subscription s ON s.merchant_id = v.merchant_id AND s.id = v.subscription_id
+        JOIN customer c ON c.merchant_id = s.merchant_id AND c.id = s.customer_id
+        WHERE v.merchant_id = $1 AND v.valid_to IS NULL AND v.status IN ('canceled', 'expired')
+          AND v.valid_from > $2 AND c.test_clock_id IS NOT DISTINCT FROM $3
+        """,
+        tx.merchant_id,
+        since,
+        test_clock_id,
+    )
+    found = await store.list_subscriptions_by_id(tx, [row["subscription_id"] for row in rows])
+    return sorted(found, key=lambda one: one.id)
 
 
 async def status_before_pause(tx: Tx, subscription_id: SubscriptionId) -> Status | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from candela_server.billing import read as billing
+from candela_server.billing.bill_ended import bill_ended
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
@@ -66,8 +67,9 @@ async def _advance(
             now = clock.target_at if due_at is None or arrives else max(due_at, clock.now_at)
             await move_test_clock(tx, clock_id, now)
         if arrives:
-            # Before it rests, so that whoever waits for that finds the ledger of its present.
+            # Before it rests, so that whoever waits for that finds the ledger and the invoices of its present.
             await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
+            await bill_ended(db, events, merchant_id, now=now, test_clock_id=clock_id)
             async with db.writing(merchant_id) as tx:
                 await rest_test_clock(tx, clock_id)
             return

@@ -1,4 +1,4 @@
-"""What is done about credits while nobody waits, merchant by merchant.
+"""What is done about credits and ended subscriptions while nobody waits, merchant by merchant.
 
 One merchant's failure is logged and does not stop the others; the next run tries it again.
 """
@@ -11,6 +11,7 @@ import structlog
 
 from candela_server.billing import read as billing
 from candela_server.billing.auto_top_up import buy_below_thresholds
+from candela_server.billing.bill_ended import bill_ended
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.kernel.clock import Clock
@@ -48,6 +49,20 @@ async def look_after_credits(db: Postgres, clock: Clock) -> None:
             await expire_lapsed(db, merchant_id, now=now)
 
     await _for_each(merchants, "credits_not_looked_after", look)
+
+
+async def bill_late_usage(db: Postgres, events: EventStore, clock: Clock) -> None:
+    """Each hour: bills what came late for subscriptions that have ended (EVT-9)."""
+    now = clock.now()
+    async with db.system() as tx:
+        merchants = [one.id for one in await merchant.list_merchants(tx)]
+
+    async def bill(merchant_id: str) -> None:
+        count = await bill_ended(db, events, merchant_id, now=now)
+        if count:
+            log.info("late_usage_billed", merchant_id=merchant_id, invoices=count)
+
+    await _for_each(merchants, "late_usage_not_billed", bill)
 
 
 async def reconcile_everyone(db: Postgres) -> None:

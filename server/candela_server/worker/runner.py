@@ -43,7 +43,7 @@ from candela_server.subscription.migration import MigrationId, PendingWork
 from candela_server.subscription.renew_by_rule import renew_due
 
 from .advance_test_clock import advance_test_clock, bill_test_clock
-from .credit_jobs import buy_top_ups, look_after_credits, reconcile_everyone
+from .credit_jobs import bill_late_usage, buy_top_ups, look_after_credits, reconcile_everyone
 from .revive_jobs import revive_jobs
 
 log = structlog.get_logger("candela.worker")
@@ -162,6 +162,11 @@ class Worker:
         @app.task(name="look_after_credits", queueing_lock="credits", lock="credits")
         async def credits(timestamp: int) -> None:
             await look_after_credits(self.db, self.clock)
+
+        @app.periodic(cron="23 * * * *")
+        @app.task(name="bill_late_usage", queueing_lock="late_usage", lock="late_usage")
+        async def late_usage(timestamp: int) -> None:
+            await bill_late_usage(self.db, self.events, self.clock)
 
         @app.periodic(cron="41 2 * * *")
         @app.task(name="reconcile_credits", queueing_lock="reconcile", lock="reconcile")

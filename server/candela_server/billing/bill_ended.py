@@ -1,0 +1,95 @@
+"""Bills late usage of subscriptions that have ended, for which no invoice comes that would find it (EVT-9).
+
+Looked at are those that ended so recently that events of their time are still taken in: in real time those of whose
+customers something is noted, and those that ended within a day, which may have been billed before anything could be
+noted; on a test clock all. What they owe goes on an invoice of its own. One that a look finds nothing for costs a few
+queries, and is not billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from candela_server.merchant import read as merchant
+from candela_server.merchant.model import TestClockId
+from candela_server.metering.note_late_usage import customers_to_look_at
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres, Tx
+from candela_server.subscription import read as subscription
+from candela_server.subscription.claim_due import hold
+from candela_server.subscription.model import Subscription, SubscriptionId
+from candela_server.subscription.rules.reschedule import ENDED
+
+from .bill_due import bill_rest
+
+log = structlog.get_logger("candela.billing")
+
+CHUNK: Final = 100
+"""How many are looked at together on a test clock, where there may be many and nobody waits for their locks."""
+HASTY_FOR: Final = timedelta(days=1)
+"""How long after its end a subscription is looked at though nothing is noted."""
+AFTER_THE_LAST_EVENT: Final = timedelta(days=2)
+"""How much longer than events may be late it is looked at: for looks that were missed."""
+
+
+async def bill_ended(
+    db: Postgres,
+    events: EventStore,
+    merchant_id: str,
+    *,
+    now: datetime,
+    test_clock_id: TestClockId | None = None,
+) -> int:
+    """Looks at a merchant's ended subscriptions, in real time or on one test clock; returns how many invoices it made.
+
+    In real time one's failure is logged and stops no other; the next look tries it again.
+    """
+    async with db.reading(merchant_id) as tx:
+        found = await _to_look_at(tx, now, test_clock_id)
+    count = 0
+    size = 1 if test_clock_id is None else CHUNK
+    for first in range(0, len(found), size):
+        some = [one.id for one in found[first : first + size]]
+        try:
+            async with db.writing(merchant_id) as tx:
+                count += await _bill(tx, events, some, now, test_clock_id)
+        except Exception as error:
+            if test_clock_id is not None:
+                raise
+            log.error("late_usage_not_billed", subscription_ids=some, exc_info=error)
+    return count
+
+
+async def _to_look_at(
+    tx: Tx, now: datetime, test_clock_id: TestClockId | None
+) -> list[Subscription]:
+    settings = (await merchant.get_merchant(tx)).settings
+    since = now - settings.event_lateness - AFTER_THE_LAST_EVENT
+    ended = await subscription.list_ended(tx, since=since, test_clock_id=test_clock_id)
+    if test_clock_id is not None:
+        return ended
+    noted = await customers_to_look_at(tx, sorted({one.customer_id for one in ended}))
+    return [
+        one for one in ended if one.customer_id in noted or one.version.valid_from > now - HASTY_FOR
+    ]
+
+
+async def _bill(
+    tx: Tx,
+    events: EventStore,
+    ids: Sequence[SubscriptionId],
+    now: datetime,
+    test_clock_id: TestClockId | None,
+) -> int:
+    for one_id in ids:
+        await hold(tx, one_id)
+    held = await subscription.get_subscriptions(tx, ids)
+    # One that was taken up again while we came: its next invoice finds it.
+    ended = [one.id for one in held.values() if one.version.status in ENDED]
+    if not ended:
+        return 0
+    return len(await bill_rest(tx, events, ended, now=now, test_clock_id=test_clock_id))

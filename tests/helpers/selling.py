@@ -12,6 +12,7 @@ from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.create_customer import CreateCustomer, create_customer
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.kernel.clock import FixedClock
+from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Postgres
 from candela_server.subscription.create_subscription import (
     CreateSubscription,
@@ -35,8 +36,8 @@ class Shop:
         async with self.db.writing(self.merchant_id) as tx:
             return await create_plan(tx, self.clock, create_plan_from_proto(team_plan("team")))
 
-    async def sign_up(self, name: str) -> Customer:
-        """A customer in New York on real time, which is this shop's clock."""
+    async def sign_up(self, name: str, *, test_clock_id: TestClockId | None = None) -> Customer:
+        """A customer in New York, on real time, which is this shop's clock, unless a test clock is named."""
         async with self.db.writing(self.merchant_id) as tx:
             return await create_customer(
                 tx,
@@ -50,7 +51,7 @@ class Shop:
                     address=None,
                     time_zone="America/New_York",
                     metadata={},
-                    test_clock_id=None,
+                    test_clock_id=test_clock_id,
                 ),
             )
 

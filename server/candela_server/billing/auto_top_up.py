@@ -23,9 +23,11 @@ from candela_server.kernel.clock import Clock
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money
 from candela_server.kernel.time_zone import local_date, start_of_day
+from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import read as subscription
+from candela_server.subscription.rules.credits_held import window_of
 from candela_server.subscription.rules.lifecycle import RUNNING
 
 from . import top_up_store
@@ -110,14 +112,19 @@ async def get_auto_top_up(tx: Tx, ref: CustomerRef, feature_ref: Ref | None) -> 
 
 
 async def buy_below_thresholds(
-    db: Postgres, events: EventStore, clock: Clock, merchant_id: str
+    db: Postgres,
+    events: EventStore,
+    clock: Clock,
+    merchant_id: str,
+    *,
+    test_clock_id: TestClockId | None = None,
 ) -> int:
     """Buys a pack for each customer of a merchant who has less left than it set; returns how many.
 
-    One customer's failure is logged, and does not stop the others.
+    For all customers, whatever time they live in, or for those on one test clock. One customer's failure is logged, and does not stop the others.
     """
     async with db.reading(merchant_id) as tx:
-        running = await top_up_store.list_running(tx)
+        running = await top_up_store.list_running(tx, test_clock_id)
     count = 0
     for row in running:
         try:
@@ -167,7 +174,11 @@ async def _left(
     currency: str,
     now: datetime,
 ) -> Decimal:
-    """What a customer has left: of money as posted, of usage credit less what the running period used."""
+    """What a customer has left: of money as posted, of usage credit less what drafts draw and what was used since.
+
+    Usage is counted in the window that a check counts it in (ENT-4): what came before was paid for by credits that are
+    over, or is on a draft, which takes its credits only as it is finalized.
+    """
     grants = [
         grant
         for grant in await credit.list_grants(tx, holder.id, now)
@@ -181,10 +192,12 @@ async def _left(
     balance = sum((grant.balance for grant in grants), Decimal(0))
     if feature is None or feature.metric_id is None:
         return balance
+    balance -= await top_up_store.sum_draws_of_drafts(tx, holder.id, [one.id for one in grants])
     metric = await catalog.get_metric(tx, ById(feature.metric_id))
-    window = await _running_period(tx, holder, feature, now)
-    if window is None:
+    period = await _running_period(tx, holder, feature, now)
+    if period is None:
         return balance
+    window = window_of(grants, period)
     ask = Ask(customer_id=holder.id, metric=metric, period=window, counts_events=False, grants=())
     [measured] = await measure(events, tx.merchant_id, [ask])
     return balance - measured.value
@@ -193,14 +206,16 @@ async def _left(
 async def _running_period(
     tx: Tx, holder: Customer, feature: Feature, now: datetime
 ) -> Interval | None:
-    """The period that a check looks at: of the component that bills the metric, or of the first one."""
+    """The running period of the component that bills the metric; where none does, of the first one that runs."""
+    fallback = None
     for held in await subscription.list_of_customer(tx, holder.id):
         if held.version.status not in RUNNING or now < held.anchor_at:
             continue
         price = (await catalog.get_prices(tx, [held.version.price_id]))[held.version.price_id]
-        component = next(
-            (one for one in price.components if one.metric_id == feature.metric_id),
-            price.components[0],
-        )
-        return component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
-    return None
+        billing = [one for one in price.components if one.metric_id == feature.metric_id]
+        component = (billing or price.components)[0]
+        period = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+        if billing:
+            return period
+        fallback = fallback or period
+    return fallback

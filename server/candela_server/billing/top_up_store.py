@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from candela_server.catalog.model import FeatureId
+from candela_server.credit.model import GrantId
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.money import Money
+from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from .model import InvoiceId
@@ -106,6 +108,26 @@ async def count_automatic_since(
     return count
 
 
+async def sum_draws_of_drafts(
+    tx: Tx, customer_id: CustomerId, grant_ids: Sequence[GrantId]
+) -> Decimal:
+    """What a customer's drafts will draw from these grants; adjustments have drawn theirs already."""
+    found: Decimal = await tx.fetchval(
+        """
+        SELECT COALESCE(sum((drawn.part ->> 'quantity')::numeric), 0)
+        FROM invoice i
+        JOIN invoice_line l ON l.merchant_id = i.merchant_id AND l.invoice_id = i.id
+        CROSS JOIN LATERAL jsonb_array_elements(l.credit_applications) AS drawn (part)
+        WHERE i.merchant_id = $1 AND i.customer_id = $2 AND i.status = 'draft'
+          AND l.kind <> 'adjustment' AND drawn.part ->> 'grant_id' = ANY($3::text[])
+        """,
+        tx.merchant_id,
+        customer_id,
+        list(grant_ids),
+    )
+    return found
+
+
 async def put_auto_top_up(tx: Tx, one: AutoTopUp, at: datetime) -> None:
     """Stores a setting in place of the one before."""
     await tx.execute(
@@ -168,8 +190,11 @@ async def find_auto_top_up(
     return _auto_from_row(row) if row else None
 
 
-async def list_running(tx: Tx) -> list[AutoTopUpRow]:
-    """The merchant's settings that may buy now: on, not stopped, and with no pack that waits for its payment."""
+async def list_running(tx: Tx, test_clock_id: TestClockId | None) -> list[AutoTopUpRow]:
+    """The merchant's settings that may buy now: on, not stopped, and with no pack that waits for its payment.
+
+    Those of all customers, or only of those who live on one test clock.
+    """
     rows = await tx.fetch(
         """
         SELECT customer_id, feature_id, enabled, threshold, amount, price_amount, currency,
@@ -179,9 +204,14 @@ async def list_running(tx: Tx) -> list[AutoTopUpRow]:
           AND NOT EXISTS (SELECT FROM top_up t
                           WHERE t.merchant_id = a.merchant_id AND t.customer_id = a.customer_id
                             AND t.status = 'pending')
+          AND ($2::text IS NULL
+               OR EXISTS (SELECT FROM customer c
+                          WHERE c.merchant_id = a.merchant_id AND c.id = a.customer_id
+                            AND c.test_clock_id = $2))
         ORDER BY customer_id, feature_id
         """,
         tx.merchant_id,
+        test_clock_id,
     )
     return [_auto_from_row(row) for row in rows]
 

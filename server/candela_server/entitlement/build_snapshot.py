@@ -20,9 +20,8 @@ from candela_server.credit.model import CreditGrant
 from candela_server.customer import read as customer
 from candela_server.customer.model import Customer, CustomerById, CustomerRef, User, UserRef
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
-from candela_server.subscription.rules.credits_held import counts_for
+from candela_server.subscription.rules.credits_held import counts_for, window_of
 
 from . import reservation_store, store
 from .holdings import Holding, read_holdings
@@ -173,7 +172,7 @@ def _metered(
         # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
         of_plan = by_definition or any(grant.definition_id is not None for grant in paying)
         limit = allowance if of_plan else _on_top(allowance, in_force)
-        window = _window_of(paying, window)
+        window = window_of(paying, window)
     elif isinstance(in_force.value, Decimal):
         limit = in_force.value
     explicit = granted.limit_behavior if granted else None
@@ -193,23 +192,6 @@ def _on_top(allowance: Decimal, in_force: InForce) -> Decimal | None:
     if in_force.denial is not None:
         return allowance
     return in_force.value + allowance if isinstance(in_force.value, Decimal) else None
-
-
-def _window_of(paying: Sequence[CreditGrant], fallback: Interval) -> Interval:
-    """The window of the grant that renews soonest: usage before it was covered by grants that are over.
-
-    What was given by hand or bought lasts as long as it lasts, and has no window of its own.
-    """
-    renewing = [
-        grant
-        for grant in paying
-        if grant.subscription_id is not None and grant.expires_at is not None
-    ]
-    if not renewing:
-        return fallback
-    latest = max(renewing, key=lambda grant: grant.effective_at)
-    assert latest.expires_at is not None, "selected above"
-    return Interval(latest.effective_at, latest.expires_at)
 
 
 def _of_nobody(features: Sequence[Feature], revision: int) -> Snapshot:

@@ -7,10 +7,12 @@ from datetime import datetime
 import structlog
 
 from candela_server.billing import read as billing
+from candela_server.billing.auto_top_up import buy_below_thresholds
 from candela_server.billing.bill_ended import bill_ended
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.run_billing import run_billing
+from candela_server.kernel.clock import FixedClock
 from candela_server.merchant import read as merchant
 from candela_server.merchant.advance_test_clock import move_test_clock, rest_test_clock
 from candela_server.merchant.model import TestClockId, TestClockStatus
@@ -70,6 +72,7 @@ async def _advance(
             # Before it rests, so that whoever waits for that finds the ledger and the invoices of its present.
             await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
             await bill_ended(db, events, merchant_id, now=now, test_clock_id=clock_id)
+            await _buy_packs(db, events, merchant_id, clock_id, now)
             async with db.writing(merchant_id) as tx:
                 await rest_test_clock(tx, clock_id)
             return
@@ -86,6 +89,7 @@ async def _do_what_is_due(
     finalized = await finalize_due(db, events, merchant_id, now=now, test_clock_id=clock_id)
     billed = await run_billing(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
+    await _buy_packs(db, events, merchant_id, clock_id, now)
     return (
         renewed > 0
         or finalized.count > 0
@@ -93,6 +97,13 @@ async def _do_what_is_due(
         or billed.moved > 0
         or billed.changed > 0
     )
+
+
+async def _buy_packs(
+    db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId, now: datetime
+) -> None:
+    """What each minute does in real time: at the instants at which something is due, and where the clock rests."""
+    await buy_below_thresholds(db, events, FixedClock(now), merchant_id, test_clock_id=clock_id)
 
 
 def _earliest(*instants: datetime | None) -> datetime | None:

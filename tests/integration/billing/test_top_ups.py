@@ -192,6 +192,22 @@ async def test_less_left_than_the_threshold__buys_one_pack_and_no_other_until_it
     assert (invoice.status, invoice.total) == (InvoiceStatus.FINALIZED, 15)
 
 
+@pytest.mark.spec("CRD-9", "ENT-4")
+async def test_what_a_draft_will_draw__is_left_no_more(books: Books) -> None:
+    holder = await books.shop.sign_up("acme")
+    await books.shop.subscribe(holder, 1)
+    _, invoice = await order(books, holder, "100", "15.00")
+    await books.pay(invoice)
+    await books.use(holder, "150")
+    await books.bill_at(FEBRUARY_28)
+    # 100 of the plan for March, and 50 of the pack: the draft takes the other 50 only when it is final.
+    await buy_by_itself(books, holder, threshold="150", cap=2)
+    enough = await look(books)
+    await buy_by_itself(books, holder, threshold="151", cap=2)
+
+    assert (enough, await look(books)) == (0, 1)
+
+
 @pytest.mark.spec("CRD-9")
 async def test_monthly_cap__ends_buying_until_the_next_month(books: Books) -> None:
     holder = await books.shop.sign_up("acme")

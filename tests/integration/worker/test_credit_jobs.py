@@ -113,3 +113,29 @@ async def test_test_clock_advanced__renews_and_expires_credits_on_its_way(
     # Five weeks have begun; the period that ended on 28 February is final since an hour after, so four have expired
     assert [one.effective_at for one in grants] == [JANUARY_31 + week * n for n in range(5)]
     assert [one.balance for one in grants] == [Decimal(0)] * 4 + [Decimal(100)]
+
+
+@pytest.mark.spec("OPS-2", "CRD-9")
+async def test_test_clock_advanced__buys_packs_where_they_are_needed(books: Books) -> None:
+    shop = books.shop
+    with acting_as(shop.merchant_id):
+        async with shop.db.writing(shop.merchant_id) as tx:
+            created = await create_test_clock(
+                tx, shop.clock, CreateTestClock(now_at=JANUARY_31, name="t")
+            )
+    clock_id = TestClockId(created.id)
+    real, holder = await shop.sign_up("real"), await shop.sign_up("acme", test_clock_id=clock_id)
+    for one in (real, holder):
+        await shop.subscribe(one, 1)
+        await buy_by_itself(books, one, threshold="101")
+    for days in (1, 31):
+        with acting_as(shop.merchant_id):
+            async with shop.db.writing(shop.merchant_id) as tx:
+                target = JANUARY_31 + timedelta(days=days)
+                command = AdvanceTestClock(test_clock_id=clock_id, target_at=target)
+                await send_off(tx, shop.clock, command)
+        await advance_test_clock(shop.db, books.events, shop.merchant_id, clock_id)
+
+    # One waits for its payment, so that no other is bought; whose time is the system's waits for the minute's job.
+    [bought] = await packs(books)
+    assert (bought.customer_id, bought.finalized_at) == (holder.id, JANUARY_31 + timedelta(0))

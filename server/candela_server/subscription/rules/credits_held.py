@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from candela_server.catalog.model import CreditScope, Offer
 from candela_server.credit.model import FURTHER_GRANTS, CreditGrant
+from candela_server.kernel.interval import Interval
 from candela_server.subscription.model import Subscription
 
 
@@ -28,3 +31,20 @@ def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
         or began_at >= since
         or any(one.id == grant.definition_id for one in offer.credit_definitions)
     )
+
+
+def window_of(paying: Sequence[CreditGrant], fallback: Interval) -> Interval:
+    """The window of the grant that renews soonest: usage before it was covered by grants that are over.
+
+    What was given by hand or bought lasts as long as it lasts, and has no window of its own.
+    """
+    renewing = [
+        grant
+        for grant in paying
+        if grant.subscription_id is not None and grant.expires_at is not None
+    ]
+    if not renewing:
+        return fallback
+    latest = max(renewing, key=lambda grant: grant.effective_at)
+    assert latest.expires_at is not None, "selected above"
+    return Interval(latest.effective_at, latest.expires_at)

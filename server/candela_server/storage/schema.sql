@@ -35,6 +35,21 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.candela_check_lines_add_up() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    shown numeric;
+BEGIN
+    SELECT COALESCE(sum(amount), 0) INTO shown FROM invoice_line
+    WHERE merchant_id = NEW.merchant_id AND invoice_id = NEW.id;
+    IF shown <> NEW.subtotal THEN
+        RAISE EXCEPTION 'the lines of invoice % come to %, not %', NEW.id, shown, NEW.subtotal
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'invoice_lines_add_up';
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.candela_close_invoice_lines() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1952,6 +1967,8 @@ CREATE CONSTRAINT TRIGGER credit_notes_within_invoice AFTER INSERT ON public.cre
 
 CREATE TRIGGER credit_transaction_kept BEFORE DELETE OR UPDATE ON public.credit_transaction FOR EACH ROW EXECUTE FUNCTION public.candela_keep_credit_history();
 
+CREATE CONSTRAINT TRIGGER finalized_lines_add_up AFTER UPDATE OF status ON public.invoice DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status = 'draft'::text) AND (new.status <> 'draft'::text))) EXECUTE FUNCTION public.candela_check_lines_add_up();
+
 CREATE TRIGGER invoice_frozen BEFORE UPDATE ON public.invoice FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice();
 
 CREATE TRIGGER invoice_line_closed AFTER INSERT ON public.invoice_line REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.candela_close_invoice_lines();
@@ -1959,6 +1976,8 @@ CREATE TRIGGER invoice_line_closed AFTER INSERT ON public.invoice_line REFERENCI
 CREATE TRIGGER invoice_line_frozen BEFORE UPDATE ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION public.candela_freeze_invoice_line();
 
 CREATE TRIGGER invoice_line_kept AFTER DELETE ON public.invoice_line REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION public.candela_keep_invoice_lines();
+
+CREATE CONSTRAINT TRIGGER invoice_lines_add_up AFTER INSERT ON public.invoice DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.status <> 'draft'::text)) EXECUTE FUNCTION public.candela_check_lines_add_up();
 
 CREATE TRIGGER metric_counts_version AFTER INSERT OR UPDATE ON public.metric FOR EACH ROW EXECUTE FUNCTION public.candela_count_metric_version();
 

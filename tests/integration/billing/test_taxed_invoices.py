@@ -205,6 +205,43 @@ async def test_total_that_is_not_the_sum_of_what_is_shown__is_refused_by_the_dat
             )
 
 
+@pytest.mark.spec("INV-8", "INV-3")
+async def test_invoice_that_is_not_the_sum_of_its_lines__is_refused_by_the_database(
+    books: Books,
+) -> None:
+    await sold(books)
+    await books.bill_at(datetime(2026, 3, 1, tzinfo=UTC))
+    shop = books.shop
+    *_, draft = await books.invoices(InvoiceStatus.DRAFT)
+    with pytest.raises(asyncpg.CheckViolationError, match="invoice inv_copy come to 0"):
+        async with shop.db.writing(shop.merchant_id) as tx:
+            # As one that is there, but none of the lines follows it.
+            await tx.execute(
+                """
+                INSERT INTO invoice
+                SELECT (jsonb_populate_record(i, '{"id": "inv_copy", "number": "INV-900000"}')).*
+                FROM invoice i WHERE merchant_id = $1 AND status = 'finalized' LIMIT 1
+                """,
+                shop.merchant_id,
+            )
+    with pytest.raises(asyncpg.CheckViolationError, match=f"invoice {draft.id} come to"):
+        async with shop.db.writing(shop.merchant_id) as tx:
+            await tx.execute(
+                "UPDATE invoice_line SET amount = amount + 1 WHERE merchant_id = $1 AND invoice_id = $2",
+                shop.merchant_id,
+                draft.id,
+            )
+            await tx.execute(
+                """
+                UPDATE invoice SET status = 'finalized', number = 'INV-900001', finalizes_at = NULL,
+                       finalized_at = created_at, due_at = created_at, seller = '{}', buyer = '{}'
+                WHERE merchant_id = $1 AND id = $2
+                """,
+                shop.merchant_id,
+                draft.id,
+            )
+
+
 @pytest.mark.spec("TAX-2", "AUD-1")
 async def test_settings__are_versioned_and_audited(books: Books) -> None:
     first = await set_taxes(books, GERMAN, expected=0)

@@ -66,17 +66,17 @@ async def holders(desk: Desk, held: Subscription) -> list[UserId]:
 
 
 @pytest.mark.spec("SEAT-4")
-async def test_thirty_users_at_once_for_five_seats__exactly_five_get_one(desk: Desk) -> None:
-    held = await desk.take("team", seats=5)
-    users = [await user_of(desk, held, f"user {index}") for index in range(30)]
+async def test_hundred_users_at_once_for_ten_seats__exactly_ten_get_one(desk: Desk) -> None:
+    held = await desk.take("team", seats=10)
+    users = [await user_of(desk, held, f"user {index}") for index in range(100)]
 
     outcomes = await asyncio.gather(
         *(assign(desk, held, user) for user in users), return_exceptions=True
     )
 
-    assert sum(isinstance(one, Seat) for one in outcomes) == 5
-    assert sum(isinstance(one, AllSeatsHeldError) for one in outcomes) == 25
-    assert len(await holders(desk, held)) == 5
+    assert sum(isinstance(one, Seat) for one in outcomes) == 10
+    assert sum(isinstance(one, AllSeatsHeldError) for one in outcomes) == 90
+    assert len(await holders(desk, held)) == 10
 
 
 @pytest.mark.spec("SEAT-4")

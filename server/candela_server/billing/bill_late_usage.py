@@ -210,6 +210,7 @@ def _adjustments(
                 )
             ],
             earlier=[*others, *due, *made],
+            same_tariff=known.context.same_tariff(held.id, offer.price),
         )
         adjustment = adjustment_of(
             LatePeriod(line_id=LineId(new_id("line")), invoice=invoice, billed=own)

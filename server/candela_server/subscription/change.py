@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
+from candela_server.catalog.create_price import NewComponent
 from candela_server.catalog.model import PlanId
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.refs import Ref
@@ -42,6 +43,15 @@ class QuantityChange:
     """Hold so much of these components; others stay."""
 
     quantities: Mapping[ComponentId, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentSwap:
+    """Have another component in the place of one; `currency` is that of its amounts, None when it has none (SUB-6)."""
+
+    component_id: ComponentId
+    component: NewComponent
+    currency: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +89,7 @@ Change = (
     PlanChange
     | PriceOverride
     | QuantityChange
+    | ComponentSwap
     | Pause
     | Resume
     | Cancellation

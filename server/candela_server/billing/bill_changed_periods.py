@@ -100,9 +100,7 @@ async def with_changed_periods(
     return found
 
 
-def _cuts(
-    history: Sequence[Subscription], context: Context, since: datetime
-) -> Iterator[_Cut]:
+def _cuts(history: Sequence[Subscription], context: Context, since: datetime) -> Iterator[_Cut]:
     """The periods of what is not usage within which a version began, of what was held before it or after."""
     for before, after in pairwise(history):
         at = after.version.valid_from

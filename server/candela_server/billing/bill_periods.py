@@ -36,15 +36,17 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.model import Subscription, SubscriptionId
+from candela_server.subscription.model import Proration, Subscription, SubscriptionId
 from candela_server.subscription.rules.credits_held import counts_for
 from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
+from candela_server.subscription.rules.reschedule import BILLED
 
 from . import billed_store, tax_store
 from .billed_store import BilledLine
 from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import periods_ending
+from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
 from .rules.invoice_lines import BilledPeriod, has_event_fee
 from .rules.rate_invoice import InvoiceToRate, TrueUp, depends_on_earlier, draws_of, rate
 from .rules.time_rules import charge_in_period
@@ -117,12 +119,35 @@ class Context:
     def same_tariff(self, subscription_id: SubscriptionId, price: Price) -> frozenset[PriceId]:
         """The price, and those that the subscription held as variations of the same one: what counts for one counts
         for all of them (SUB-6)."""
+        if len(self.histories[subscription_id]) == 1:
+            return frozenset()
         held = {
             self.offer_of(one).price.id
             for one in self.histories[subscription_id]
             if self.offer_of(one).price.sold_as == price.sold_as
         }
         return frozenset({price.id, price.sold_as, *held})
+
+    def terms_of(self, subscription_id: SubscriptionId) -> list[Terms]:
+        """What was held of what is billed, since when, oldest first."""
+        return [
+            Terms(
+                since=one.version.valid_from,
+                offer=self.offer_of(one) if one.version.status in BILLED else None,
+                anchor_at=one.anchor_at,
+                prorated=one.version.proration is not Proration.NONE,
+            )
+            for one in self.histories[subscription_id]
+        ]
+
+    def cut_commitments(
+        self, subscription_id: SubscriptionId, since: datetime | None = None
+    ) -> list[CutCommitment]:
+        """The periods of commitments that its changes cut or ended; none of one that never changed."""
+        if len(self.histories[subscription_id]) == 1:
+            return []
+        time_zone = self.subscriptions[subscription_id].time_zone
+        return cut_commitments(self.terms_of(subscription_id), time_zone, since=since)
 
     def plan_versions(self, subscription_id: SubscriptionId) -> PlanVersionSteps:
         """Since when it has been on which plan version, oldest first."""
@@ -204,7 +229,7 @@ async def rate_invoices(
                     for other in earlier.get(one.subscription_id, ())
                     if other.invoice_id != one.id
                 ],
-                true_ups=_true_ups(held, offer, one, periods),
+                true_ups=_true_ups(context, held, offer, one, periods),
                 same_tariff=context.same_tariff(held.id, offer.price),
             )
         )
@@ -332,8 +357,13 @@ async def read_billed_lines(
 
 
 def _true_ups(
-    held: Subscription, offer: Offer, one: WantedInvoice, periods: Sequence[PeriodToBill]
+    context: Context,
+    held: Subscription,
+    offer: Offer,
+    one: WantedInvoice,
+    periods: Sequence[PeriodToBill],
 ) -> list[TrueUp]:
+    """The whole periods of the commitment that end; what changes cut is settled with them (`settle_commitments`)."""
     due_at = one.true_up_at
     if periods:
         component, period = offer.price.component(periods[0].component_id), periods[0].period
@@ -341,9 +371,11 @@ def _true_ups(
         due_at = period.start_at if in_advance else period.end_at
     if offer.price.minimum_commitment is None or due_at is None:
         return []
+    cut = {each.key for each in context.cut_commitments(held.id)}
     return [
         TrueUp(line_id=LineId(new_id("line")), committed=committed)
         for committed in periods_ending(offer.price, held.anchor_at, held.time_zone, due_at)
+        if (offer.price.sold_as, held.anchor_at, committed.number) not in cut
     ]
 
 

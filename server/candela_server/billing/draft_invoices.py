@@ -27,6 +27,7 @@ from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
+from .settle_commitments import Making, with_cut_commitments
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,20 @@ async def draft_wanted(
         seen_at=seen_at,
         on_test_clock=test_clock_id is not None,
     )
-    charged = [Charges(context.subscriptions[one_id], some) for one_id, some in late.lines.items()]
+    replaced = {one.subscription_id: one.id for one in wanted}
+    settled = await with_cut_commitments(
+        tx,
+        context,
+        [
+            Making(subscription_id=one_id, id=replaced.get(one_id), lines=some)
+            for one_id, some in late.lines.items()
+        ],
+        now=now,
+    )
+    charged = [
+        Charges(context.subscriptions[one_id], some)
+        for one_id, some in zip(late.lines, settled, strict=True)
+    ]
     found = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)
     return Drafts(
         {

@@ -36,6 +36,7 @@ from .read import get_invoice
 from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
 from .rules.tax_amount import taxed
+from .settle_commitments import Making, with_cut_commitments
 from .wanted_drafts import FOLLOWING, wanted_of
 
 CHUNK = 1000
@@ -162,12 +163,22 @@ async def _rated_again(
         )
     )
     rated = [[line for _ in some for line in next(lines)] for some in wanted]
+    settled = await with_cut_commitments(
+        tx,
+        context,
+        [
+            Making(
+                subscription_id=draft.of_subscription,
+                id=draft.id,
+                lines=[*made, *within_total(made, _adjustments(draft))],
+            )
+            for draft, made in zip(drafts, rated, strict=True)
+        ],
+        now=now,
+    )
     charged = [
-        Charges(
-            context.subscriptions[draft.of_subscription],
-            [*made, *within_total(made, _adjustments(draft))],
-        )
-        for draft, made in zip(drafts, rated, strict=True)
+        Charges(context.subscriptions[draft.of_subscription], made)
+        for draft, made in zip(drafts, settled, strict=True)
     ]
     found = await with_monetary_credits(tx, charged, made_at=now)
     return [

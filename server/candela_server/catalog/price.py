@@ -227,7 +227,7 @@ class Price:
 
     @property
     def sold_as(self) -> PriceId:
-        """The price that was sold: itself, or the one that it varies. What is promised of a price belongs to this one."""
+        """The price that was sold, to which all belongs that was promised of it: itself, or the one that it varies."""
         return self.varies or self.id
 
     def component(self, component_id: ComponentId) -> Component:

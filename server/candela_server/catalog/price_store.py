@@ -58,9 +58,7 @@ async def _insert_price(tx: Tx, price: Price, kept: Sequence[ComponentId] = ()) 
     )
 
 
-async def _insert_components(
-    tx: Tx, price_id: PriceId, components: Sequence[Component]
-) -> None:
+async def _insert_components(tx: Tx, price_id: PriceId, components: Sequence[Component]) -> None:
     await tx.executemany(
         """
         INSERT INTO price_component (merchant_id, id, price_id, position, name, kind,

@@ -99,7 +99,7 @@ def swapped_in_from_proto(
 
 
 def component_to_proto(new: NewComponent, currency: str) -> price_pb2.PriceComponent:
-    """A component that does not exist yet, as the contract shows it; its metric is shown by the slug it was named by."""
+    """A component that does not exist yet, as the contract shows it; its metric is shown by its slug."""
     metric = {new.metric_slug: MetricId(new.metric_slug)} if new.metric_slug else {}
     shown = _component_to_proto(component_of(new, 0, metric), amount_shower(currency))
     shown.id = ""

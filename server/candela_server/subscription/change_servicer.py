@@ -1,4 +1,4 @@
-"""Answers gRPC for changes of subscriptions: plan, price, quantity, component, pause, end, and taking up again (SUB-4, SUB-6)."""
+"""Answers gRPC for changes of subscriptions: plan, price, quantity, component, pause and end (SUB-4, SUB-6)."""
 
 from __future__ import annotations
 

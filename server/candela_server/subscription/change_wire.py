@@ -98,9 +98,7 @@ def swap_component_from_proto(request: pb.SwapComponentRequest) -> ChangeSubscri
         return _command(
             fields,
             request,
-            ComponentSwap(
-                component_id=ComponentId(going), component=component, currency=currency
-            ),
+            ComponentSwap(component_id=ComponentId(going), component=component, currency=currency),
         )
 
 

@@ -166,8 +166,7 @@ def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> D
             if one.version.number < held.version.number
             # The same price, or one that a component of was swapped since.
             and any(
-                component.id in one.version.quantities
-                for component in after.offer.price.components
+                component.id in one.version.quantities for component in after.offer.price.components
             )
             and (
                 one.version.valid_from >= begun_at

@@ -161,7 +161,7 @@ def _true_up(
     price, committed = invoice.offer.price, true_up.committed
     with exact():
         least = committed_amount(price, committed, invoice.time_zone)
-        charges = counted_charges(price, committed.period, [*invoice.earlier, *lines])
+        charges = counted_charges([price], committed.period, [*invoice.earlier, *lines])
         amount = missing(least, charges)
     if not amount:
         return []

@@ -24,11 +24,15 @@ ScheduledChangeId = NewType("ScheduledChangeId", str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChange:
-    """Move to another plan or price. `quantities` that are not named are carried over."""
+    """Move to another plan or price. `quantities` that are not named are carried over.
+
+    `allow_duplicate` says that a second subscription to the plan's family is meant (SUB-9).
+    """
 
     plan: Ref
     price_id: PriceId | None
     quantities: Mapping[ComponentId, Decimal]
+    allow_duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

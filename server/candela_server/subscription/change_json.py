@@ -39,6 +39,7 @@ def change_to_json(change: Change) -> dict[str, Any]:
                 "plan": _ref_to_json(change.plan),
                 "price_id": change.price_id,
                 "quantities": _quantities_to_json(change.quantities),
+                "allow_duplicate": change.allow_duplicate,
             }
         case PriceOverride():
             return {"kind": "override_price", "price_id": change.price_id}
@@ -77,6 +78,8 @@ def change_from_json(stored: Mapping[str, Any]) -> Change:
                 plan=_ref_from_json(stored["plan"]),
                 price_id=stored["price_id"],
                 quantities=_quantities_from_json(stored["quantities"]),
+                # Older ones do not say it.
+                allow_duplicate=stored.get("allow_duplicate", False),
             )
         case "override_price":
             return PriceOverride(price_id=PriceId(stored["price_id"]))

@@ -14,6 +14,7 @@ from candela_server.kernel.errors import InvalidInput, Reason, Unserved
 from candela_server.storage.postgres import Tx
 
 from .change import PlanChange, PriceOverride
+from .check_duplicate import check_duplicate
 from .model import Status, Subscription, SubscriptionVersion
 from .rules.lifecycle import check_running
 from .rules.quantities import carried_over
@@ -40,7 +41,8 @@ async def change_plan(
 
     A trial that moves is one no more, and its periods are counted from then on (TRL-2).
 
-    Raises TransitionRefusedError, OtherCurrencyError, InvalidInput for quantities, and what the catalog raises.
+    Raises TransitionRefusedError, DuplicateSubscriptionError, OtherCurrencyError, InvalidInput for quantities, and
+    what the catalog raises.
     """
     check_running(held.version.status)
     plan, version, price = await catalog.resolve_price(
@@ -52,6 +54,8 @@ async def change_plan(
     )
     if plan.trial is not None:
         raise Unserved("a change to a trial plan", "TRL-2", field="plan")
+    if not change.allow_duplicate and plan.id != held.version.plan_id:
+        await check_duplicate(tx, held.customer_id, plan, by=held.id)
     _check_currency(held, price)
     offer = await catalog.get_offer(tx, version.id, price.id)
     check_billable(offer)

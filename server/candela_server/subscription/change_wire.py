@@ -67,6 +67,7 @@ def change_plan_from_proto(request: pb.ChangePlanRequest) -> ChangeSubscription:
             plan=fields.read("plan", ref_from_proto, "plan", request.plan),
             price_id=_price_id(fields, request.price_id) if request.HasField("price_id") else None,
             quantities=_quantities(fields, request.quantities),
+            allow_duplicate=request.allow_duplicate,
         )
         return _command(fields, request, change)
 

@@ -129,13 +129,14 @@ def _change_to_proto(scheduled: ScheduledChange) -> dict[str, Any]:
     }
     shown = common | {"proration": _SHOWN_PRORATIONS[scheduled.proration]}
     match scheduled.change:
-        case PlanChange(plan=plan, price_id=price_id, quantities=quantities):
+        case PlanChange(plan=plan, price_id=price_id, quantities=quantities) as change:
             ref = plan_pb2.PlanRef(slug=plan.slug) if isinstance(plan, BySlug) else None
             return {
                 "change_plan": requests.ChangePlanRequest(
                     plan=ref or plan_pb2.PlanRef(id=str(plan)),
                     price_id=price_id,
                     quantities=_quantities_to_proto(quantities),
+                    allow_duplicate=change.allow_duplicate,
                     **shown,
                 )
             }

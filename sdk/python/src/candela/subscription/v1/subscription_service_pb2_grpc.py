@@ -175,7 +175,7 @@ class SubscriptionServiceServicer:
 
     def ChangePlan(self, request, context):
         """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-        SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+        SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,7 +53,7 @@ class SubscriptionServiceStub:
     """ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND."""
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]
     """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-    SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]
     """OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
@@ -131,7 +131,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND."""
     ChangePlan: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-    SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]  # type: ignore[assignment]
     """OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
@@ -231,7 +231,7 @@ class SubscriptionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ChangePlanResponse, _abc.Awaitable[_subscription_change_pb2.ChangePlanResponse]]:
         """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-        SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+        SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
     def OverridePrice(

@@ -58,10 +58,11 @@ async def with_changed_periods(
     lines: Mapping[SubscriptionId, list[InvoiceLine]],
     *,
     now: datetime,
+    to_come: Mapping[SubscriptionId, Decimal],
 ) -> dict[SubscriptionId, list[InvoiceLine]]:
     """The lines of each subscription's new invoice with the differences of its cut periods behind them.
 
-    What the invoice cannot give back, the next one does.
+    What the invoice cannot give back, the next one does; `to_come` is what will be on it besides.
     """
     since = now - REMEMBERED
     changed = [
@@ -92,10 +93,11 @@ async def with_changed_periods(
             line = _difference(context, history, cut, known, credited)
             if line is not None:
                 made.append(line)
-        if not due and sum(line.amount for line in made) <= 0:
+        more = to_come.get(one_id, Decimal(0))
+        if not due and not more and sum(line.amount for line in made) <= 0:
             # No invoice that only gives back; the next one does.
             continue
-        kept = [line for line in within_total(due, made) if line.amount]
+        kept = [line for line in within_total(due, made, to_come=more) if line.amount]
         found[one_id] = [*due, *kept]
     return found
 

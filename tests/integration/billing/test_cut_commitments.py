@@ -47,7 +47,7 @@ async def sell(
         )
     )
     async with desk.market.db.writing(desk.market.merchant_id) as tx:
-        await create_plan(tx, desk.market.clock, create_plan_from_proto(request))
+        desk.plans[slug] = await create_plan(tx, desk.market.clock, create_plan_from_proto(request))
 
 
 @pytest.fixture
@@ -156,10 +156,9 @@ async def test_end_at_once__settles_the_open_commitment(desk: Desk) -> None:
     preview = await desk.preview(held, Cancellation(), NOW)
     await desk.change(held, Cancellation(), NOW)
 
-    # 10 of 30 days: 300.00 ÷ 3 = 100.00 in all. Of the fee's 40.00 for other days the calls' 25.00 bear 25.00 back;
-    # so 60.00 + 25.00 − 25.00 = 60.00 are charged, and 40.00 missing
+    # 10 of 30 days: 300.00 ÷ 3 = 100.00; the fee costs 20.00 of its 60.00, calls 25.00; 55.00 are missing
     _, last = await desk.invoices()
-    assert kinds(last) == [("proration", "-25.00"), ("true_up", "40.00"), ("usage", "25.00")]
+    assert kinds(last) == [("proration", "-40.00"), ("true_up", "55.00"), ("usage", "25.00")]
     assert [kinds(one) for one in preview.invoices] == [kinds(last)]
     await run(desk, day(4, 11))
     await run(desk, day(6, 1))

@@ -142,6 +142,7 @@ async def _serve(settings: Settings) -> int:
         server = GrpcServer(settings, Door(authenticator), services_of(rooms))
         http, http_task = _http(settings, storage, authenticator, rooms)
         await server.start()
+        # What the start made stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         log.info("serving", grpc=settings.grpc_address, http=settings.http_address)

@@ -13,7 +13,6 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
-from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import (
     BillingTiming,
@@ -60,10 +59,11 @@ async def with_changed_periods(
     lines: Mapping[SubscriptionId, list[InvoiceLine]],
     *,
     now: datetime,
+    to_come: Mapping[SubscriptionId, Decimal],
 ) -> dict[SubscriptionId, list[InvoiceLine]]:
     """The lines of each subscription's new invoice with the differences of its cut periods behind them.
 
-    What the invoice cannot give back, the next one does.
+    What the invoice cannot give back, the next one does; `to_come` is what will be on it besides.
     """
     since = now - REMEMBERED
     changed = [
@@ -74,9 +74,6 @@ async def with_changed_periods(
     found = dict(lines)
     if not changed:
         return found
-    offers = await catalog.get_offers(
-        tx, sorted({_key(one) for one_id in changed for one in context.histories[one_id]})
-    )
     billed = await read_billed_lines(tx, changed, now)
     before = {one_id: [one.line for one in billed.get(one_id, ())] for one_id in changed}
     credited = await credit_note_store.sum_credited_of_lines(
@@ -88,7 +85,7 @@ async def with_changed_periods(
         cuts = {
             (cut.component.id, cut.period.start_at): cut
             for cut in sorted(
-                [*_cuts(history, offers, since), *_begun_after(history, offers, known, since)],
+                [*_cuts(history, context, since), *_begun_after(history, context, known, since)],
                 key=lambda one: one.at,
                 reverse=True,
             )
@@ -98,22 +95,19 @@ async def with_changed_periods(
             cuts.values(),
             key=lambda one: (one.period.start_at, one.offer.price.id, one.component.position),
         ):
-            line = _difference(history, cut, known, credited)
+            line = _difference(context, history, cut, known, credited)
             if line is not None:
                 made.append(line)
-        if not due and sum(line.amount for line in made) <= 0:
+        more = to_come.get(one_id, Decimal(0))
+        if not due and not more and sum(line.amount for line in made) <= 0:
             # No invoice that only gives back; the next one does.
             continue
-        kept = [line for line in within_total(due, made) if line.amount]
+        kept = [line for line in within_total(due, made, to_come=more) if line.amount]
         found[one_id] = [*due, *kept]
     return found
 
 
-def _cuts(
-    history: Sequence[Subscription],
-    offers: Mapping[catalog.OfferKey, Offer],
-    since: datetime,
-) -> Iterator[_Cut]:
+def _cuts(history: Sequence[Subscription], context: Context, since: datetime) -> Iterator[_Cut]:
     """The periods of what is not usage within which a version began, of what was held before it or after."""
     for before, after in pairwise(history):
         at = after.version.valid_from
@@ -122,7 +116,7 @@ def _cuts(
         for one in (before, after):
             if one.version.status not in BILLED or at < one.anchor_at:
                 continue
-            offer = offers[_key(one)]
+            offer = context.offer_of(one)
             for component in offer.price.components:
                 if component.kind is ComponentKind.USAGE:
                     continue
@@ -142,7 +136,7 @@ def _cuts(
 
 def _begun_after(
     history: Sequence[Subscription],
-    offers: Mapping[catalog.OfferKey, Offer],
+    context: Context,
     known: Sequence[InvoiceLine],
     since: datetime,
 ) -> Iterator[_Cut]:
@@ -155,11 +149,12 @@ def _begun_after(
         holders = [
             one
             for one in so_far
-            if one.version.status in BILLED and one.version.price_id == line.price_id
+            if one.version.status in BILLED
+            and any(each.id == line.component_id for each in context.offer_of(one).price.components)
         ]
         if not holders or holders[-1] is so_far[-1]:
             continue
-        offer = offers[_key(holders[-1])]
+        offer = context.offer_of(holders[-1])
         component = offer.price.component(ComponentId(line.component_id or ""))
         if component.timing is BillingTiming.IN_ADVANCE:
             yield _Cut(
@@ -173,6 +168,7 @@ def _begun_after(
 
 
 def _difference(
+    context: Context,
     history: Sequence[Subscription],
     cut: _Cut,
     known: Sequence[InvoiceLine],
@@ -187,7 +183,7 @@ def _difference(
         and line.kind in _OF_PERIOD
     ]
     base = next((line for line in own if line.kind is LineKind.RECURRING), None)
-    states = _states(history, cut, base)
+    states = _states(context, history, cut, base)
     if all(one.held == states[0].held for one in states):
         return None
     days = days_of(states, cut.period, history[-1].time_zone)
@@ -228,7 +224,7 @@ def _difference(
         id=LineId(new_id("line")),
         kind=LineKind.PRORATION,
         description=text,
-        quantity=_held_last(history, cut),
+        quantity=_held_last(context, history, cut),
         unit_name="seats" if component.seats else "",
         unit_amount=None,
         rated_amount=due.amount,
@@ -246,12 +242,14 @@ def _difference(
     )
 
 
-def _states(history: Sequence[Subscription], cut: _Cut, base: InvoiceLine | None) -> list[State]:
+def _states(
+    context: Context, history: Sequence[Subscription], cut: _Cut, base: InvoiceLine | None
+) -> list[State]:
     """What was held of the component under each version, and what a whole period of that costs."""
     costs: dict[Decimal, Money] = {}
     states = []
     for one in history:
-        quantity = _held(one, cut)
+        quantity = _held(context, one, cut)
         if quantity is not None and quantity not in costs:
             costs[quantity] = _cost(one, cut, quantity, base)
         states.append(
@@ -265,11 +263,11 @@ def _states(history: Sequence[Subscription], cut: _Cut, base: InvoiceLine | None
     return states
 
 
-def _held(one: Subscription, cut: _Cut) -> Decimal | None:
+def _held(context: Context, one: Subscription, cut: _Cut) -> Decimal | None:
     """How much was held of the component under a version; 1 of a fixed one, None of what was not held."""
     held = (
         one.version.status in BILLED
-        and one.version.price_id == cut.offer.price.id
+        and any(each.id == cut.component.id for each in context.offer_of(one).price.components)
         and one.anchor_at == cut.anchor_at
     )
     if not held:
@@ -279,10 +277,10 @@ def _held(one: Subscription, cut: _Cut) -> Decimal | None:
     return one.version.quantities.get(cut.component.id, Decimal(0))
 
 
-def _held_last(history: Sequence[Subscription], cut: _Cut) -> Decimal:
+def _held_last(context: Context, history: Sequence[Subscription], cut: _Cut) -> Decimal:
     return next(
         (
-            _held(one, cut) or Decimal(0)
+            _held(context, one, cut) or Decimal(0)
             for one in reversed(history)
             if one.version.valid_from < cut.period.end_at
         ),
@@ -330,7 +328,3 @@ def _cost(one: Subscription, cut: _Cut, quantity: Decimal, base: InvoiceLine | N
     )
     amount = sum((line.amount for line in lines), Decimal(0)) - shared
     return Money(currency=price.currency, amount=max(amount, Decimal(0)))
-
-
-def _key(one: Subscription) -> catalog.OfferKey:
-    return one.version.plan_version_id, one.version.price_id

@@ -28,6 +28,7 @@ from .change import (
     Change,
     Changed,
     ChangeSubscription,
+    ComponentSwap,
     Pause,
     PlanChange,
     PreviewStaleError,
@@ -51,11 +52,13 @@ from .next_version import next_version, usual_proration_of, usual_timing_of
 from .rules.lifecycle import check_running
 from .rules.reschedule import Held, reschedule
 from .rules.schedule import began_between, current_period
+from .swap_component import swapped, with_price
 
 _NAMES: dict[type, str] = {
     PlanChange: "plan_changed",
     PriceOverride: "price_overridden",
     QuantityChange: "quantity_changed",
+    ComponentSwap: "component_swapped",
     Pause: "paused",
     Resume: "resumed",
     Cancellation: "canceled",
@@ -184,11 +187,17 @@ async def _end_of_period(tx: Tx, held: Subscription, price: Price, at: datetime)
 
 async def _check_possible(
     tx: Tx, held: Subscription, change: Change, at: datetime
-) -> SubscriptionVersion:
-    """What it would lead to today. Raises now what would be raised then, as far as that can be known; a resumption
-    follows a pause that may come."""
+) -> SubscriptionVersion | None:
+    """What it would lead to today, as far as that has a name. Raises now what would be raised then, as far as that can
+    be known; a resumption follows a pause that may come."""
     if isinstance(change, Resume):
-        return held.version
+        return None
+    if isinstance(change, ComponentSwap):
+        # A price of its own is made only once it is held.
+        old, new = await swapped(tx, held, change)
+        after = replace(held, version=with_price(held, old, new))
+        await check_seats(tx, held, old, after, new, at=at)
+        return None
     version = await next_version(tx, held, change, at=at)
     prices = await catalog.get_prices(tx, [held.version.price_id, version.price_id])
     old, new = prices[held.version.price_id], prices[version.price_id]
@@ -305,7 +314,8 @@ async def _carry_out(
         now=now,
         proration=proration,
         test_clock_id=test_clock_id,
-        terms=after.version,
+        # The price of a swap is made with it, and is another one each time it is shown.
+        terms=None if isinstance(change, ComponentSwap) else after.version,
     )
 
 

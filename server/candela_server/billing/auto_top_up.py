@@ -121,7 +121,8 @@ async def buy_below_thresholds(
 ) -> int:
     """Buys a pack for each customer of a merchant who has less left than it set; returns how many.
 
-    For all customers, whatever time they live in, or for those on one test clock. One customer's failure is logged, and does not stop the others.
+    For all customers, whatever time they live in, or for those on one test clock. One customer's failure is logged,
+    and does not stop the others.
     """
     async with db.reading(merchant_id) as tx:
         running = await top_up_store.list_running(tx, test_clock_id)

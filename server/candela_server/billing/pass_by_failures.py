@@ -37,7 +37,7 @@ _MAX_LENGTH: Final = 500
 
 @dataclass(slots=True)
 class Attempt:
-    """One transaction's part of the work: how much it may take and what it must leave. Who works says what it `took`."""
+    """One transaction's part of the work: how much it may take, what it must leave. Who works says what it `took`."""
 
     limit: int
     passing_by: list[str]

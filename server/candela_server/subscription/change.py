@@ -17,7 +17,7 @@ from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
 from candela_server.merchant.model import TestClockId
 
 from .migration import MoveTiming
-from .model import Proration, Status, Subscription, SubscriptionId
+from .model import Proration, Status, Subscription, SubscriptionId, SubscriptionVersion
 
 ScheduledChangeId = NewType("ScheduledChangeId", str)
 

@@ -224,13 +224,14 @@ async def test_invoice_that_is_not_the_sum_of_its_lines__is_refused_by_the_datab
                 """,
                 shop.merchant_id,
             )
+    async with shop.db.writing(shop.merchant_id) as tx:
+        await tx.execute(
+            "UPDATE invoice_line SET amount = amount + 1 WHERE merchant_id = $1 AND invoice_id = $2",
+            shop.merchant_id,
+            draft.id,
+        )
     with pytest.raises(asyncpg.CheckViolationError, match=f"invoice {draft.id} come to"):
         async with shop.db.writing(shop.merchant_id) as tx:
-            await tx.execute(
-                "UPDATE invoice_line SET amount = amount + 1 WHERE merchant_id = $1 AND invoice_id = $2",
-                shop.merchant_id,
-                draft.id,
-            )
             await tx.execute(
                 """
                 UPDATE invoice SET status = 'finalized', number = 'INV-900001', finalizes_at = NULL,

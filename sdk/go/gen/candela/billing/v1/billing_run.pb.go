@@ -32,7 +32,8 @@ const (
 	BillingRunStatus_BILLING_RUN_STATUS_RUNNING BillingRunStatus = 1
 	// Nothing due is left.
 	BillingRunStatus_BILLING_RUN_STATUS_DONE BillingRunStatus = 2
-	// Stopped; start another.
+	// It stopped, or some could not be billed while everybody else was: `failure` says which and why. These are tried
+	// again by themselves, after a time that doubles with each attempt, and at once by the next run that is started.
 	BillingRunStatus_BILLING_RUN_STATUS_FAILED BillingRunStatus = 3
 )
 
@@ -98,7 +99,7 @@ type BillingRun struct {
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it ended; absent while it runs.
 	EndedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
-	// Why it stopped; empty otherwise.
+	// What could not be done, or why it stopped; empty otherwise.
 	Failure       string `protobuf:"bytes,9,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

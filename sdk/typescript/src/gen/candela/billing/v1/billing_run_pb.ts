@@ -77,7 +77,7 @@ export type BillingRun = Message<"candela.billing.v1.BillingRun"> & {
   endedAt?: Timestamp | undefined;
 
   /**
-   * Why it stopped; empty otherwise.
+   * What could not be done, or why it stopped; empty otherwise.
    *
    * @generated from field: string failure = 9;
    */
@@ -119,7 +119,8 @@ export enum BillingRunStatus {
   DONE = 2,
 
   /**
-   * Stopped; start another.
+   * It stopped, or some could not be billed while everybody else was: `failure` says which and why. These are tried
+   * again by themselves, after a time that doubles with each attempt, and at once by the next run that is started.
    *
    * @generated from enum value: BILLING_RUN_STATUS_FAILED = 3;
    */

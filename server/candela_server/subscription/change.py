@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
-from candela_server.catalog.model import PlanId
+from candela_server.catalog.model import PlanId, TrialEnding
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.refs import Ref
 from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
@@ -70,9 +70,10 @@ class Reactivation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialEnd:
-    """Move a trial to the plan it leads to (TRL-2)."""
+    """Move a trial to the plan it leads to, or to what it ends in without a payment method (TRL-2)."""
 
     parent_plan_id: PlanId
+    ending: TrialEnding = TrialEnding()
 
 
 Change = (

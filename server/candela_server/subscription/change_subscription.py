@@ -47,6 +47,7 @@ from .grant_after_change import Sold, grant_after_change, terms_since
 from .migration import MoveTiming
 from .model import Proration, Status, Subscription, SubscriptionId, SubscriptionVersion
 from .next_version import next_version, usual_proration_of, usual_timing_of
+from .payable import check_payable
 from .rules.lifecycle import check_running
 from .rules.reschedule import Held, reschedule
 from .rules.schedule import current_period
@@ -184,6 +185,7 @@ async def _check_possible(tx: Tx, held: Subscription, change: Change, at: dateti
         version = await next_version(tx, held, change, at=at)
         prices = await catalog.get_prices(tx, [held.version.price_id, version.price_id])
         old, new = prices[held.version.price_id], prices[version.price_id]
+        check_payable(replace(held, version=version), new)
         await check_seats(tx, held, old, replace(held, version=version), new, at=at)
 
 
@@ -262,6 +264,7 @@ async def _carry_out(
     )
     offers = await catalog.get_offers(tx, [_key(held), _key(after)])
     before_offer, after_offer = offers[_key(held)], offers[_key(after)]
+    check_payable(after, after_offer.price)
     await check_seats(tx, held, before_offer.price, after, after_offer.price, at=at)
     appended = await version_store.append_versions(tx, {held.id: after.version})
     assert appended == {held.id}, "the subscription is locked"

@@ -1,4 +1,4 @@
-"""What remains of a trial on a test clock when nothing is there to pay with, and what checks say then (TRL-2, ENT-6)."""
+"""What remains of a trial when nothing is there to pay with, on a test clock, and what checks say (TRL-2, ENT-6)."""
 
 from __future__ import annotations
 
@@ -84,11 +84,8 @@ class Trial:
         return self.candela.subscriptions.GetSubscription(request).subscription
 
     def check(self, slug: str) -> entitlement_pb2.Entitlement:
-        request = entitlement_service_pb2.CheckEntitlementRequest(
-            subject=entitlement_service_pb2.CheckSubject(customer_id=self.customer.id),
-            feature_slug=slug,
-        )
-        return self.candela.entitlements.CheckEntitlement(request).entitlement
+        request = entitlement_service_pb2.CheckRequest(customer_id=self.customer.id, feature=slug)
+        return self.candela.entitlements.Check(request).entitlement
 
 
 def begin(candela: Client, **fields: object) -> Trial:
@@ -181,5 +178,5 @@ def test_downgrade_without_a_free_plan__is_refused_with_field_and_reason(candela
 
     for caught in (unnamed, paid):
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert [one.field for one in failure_of(caught.value).violations] == ["trial_end_plan"]
-    assert "is not free" in failure_of(paid.value).violations[0].description
+        assert [one.field for one in failure_of(caught.value).fields] == ["trial_end_plan"]
+    assert "is not free" in failure_of(paid.value).fields[0].description

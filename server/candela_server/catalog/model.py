@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from candela_server.kernel.recurrence import Recurrence
 
@@ -207,13 +207,17 @@ class TrialEnding:
         assert downgrades == (self.free_plan_id is not None), "a downgrade names what remains"
 
 
+CANCELED: Final = TrialEnding()
+"""What a trial ends in that says nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialTerms:
     """What a trial plan leads to, after how many days, and what it ends in without a payment method (TRL-1, TRL-2)."""
 
     parent_plan_id: PlanId
     days: int
-    ending: TrialEnding = TrialEnding()
+    ending: TrialEnding = CANCELED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

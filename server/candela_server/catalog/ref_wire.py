@@ -15,7 +15,9 @@ class WireRef(Protocol):
     id: str
     slug: str
 
-    def WhichOneof(self, oneof_group: Any) -> Any: ...
+    def WhichOneof(self, oneof_group: Any) -> Any:
+        """Which of the two is set."""
+        ...
 
 
 def ref_from_proto(prefix: str, ref: WireRef) -> Ref:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
-from candela_server.catalog.model import PlanId, TrialEnding
+from candela_server.catalog.model import CANCELED, PlanId, TrialEnding
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.refs import Ref
 from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
 from candela_server.merchant.model import TestClockId
 
 from .migration import MoveTiming
-from .model import Proration, Status, Subscription, SubscriptionId
+from .model import Proration, ScheduledPeriod, Status, Subscription, SubscriptionId
 
 ScheduledChangeId = NewType("ScheduledChangeId", str)
 
@@ -73,7 +73,7 @@ class TrialEnd:
     """Move a trial to the plan it leads to, or to what it ends in without a payment method (TRL-2)."""
 
     parent_plan_id: PlanId
-    ending: TrialEnding = TrialEnding()
+    ending: TrialEnding = CANCELED
 
 
 Change = (
@@ -137,7 +137,7 @@ class ScheduledChange:
 class Changed:
     """The subscription as it is now; `at` is when it changed, None when that waits or nothing had to.
 
-    `now` is the present of its customer.
+    `now` is the present of its customer. `gone` would have been billed next of what is not held any more.
     """
 
     subscription: Subscription
@@ -146,6 +146,7 @@ class Changed:
     proration: Proration
     test_clock_id: TestClockId | None
     scheduled: ScheduledChange | None = None
+    gone: Sequence[ScheduledPeriod] = ()
 
     @property
     def settles_now(self) -> bool:

@@ -7,6 +7,7 @@ transaction where one is wanted at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -45,7 +46,14 @@ from .follow_seats import check_seats, follow_seats
 from .follow_up import follow_up
 from .grant_after_change import Sold, grant_after_change, terms_since
 from .migration import MoveTiming
-from .model import Proration, Status, Subscription, SubscriptionId, SubscriptionVersion
+from .model import (
+    Proration,
+    ScheduledPeriod,
+    Status,
+    Subscription,
+    SubscriptionId,
+    SubscriptionVersion,
+)
 from .next_version import next_version, usual_proration_of, usual_timing_of
 from .payable import check_payable
 from .rules.lifecycle import check_running
@@ -269,7 +277,7 @@ async def _carry_out(
     appended = await version_store.append_versions(tx, {held.id: after.version})
     assert appended == {held.id}, "the subscription is locked"
     await follow_seats(tx, held, before_offer.price, after, after_offer.price, at=at)
-    await _reschedule(tx, held, before_offer, after, after_offer, at, test_clock_id)
+    gone = await _reschedule(tx, held, before_offer, after, after_offer, at, test_clock_id)
     await grant_after_change(
         tx,
         Sold(held=held, offer=before_offer),
@@ -289,7 +297,12 @@ async def _carry_out(
     await tx.entitlements_changed(held.customer_id)
     await tx.announce(BILLING_DUE, held.id, {"test_clock_id": test_clock_id})
     return Changed(
-        subscription=after, at=at, now=now, proration=proration, test_clock_id=test_clock_id
+        subscription=after,
+        at=at,
+        now=now,
+        proration=proration,
+        test_clock_id=test_clock_id,
+        gone=gone,
     )
 
 
@@ -301,7 +314,7 @@ async def _reschedule(
     after_offer: Offer,
     at: datetime,
     test_clock_id: TestClockId | None,
-) -> None:
+) -> Sequence[ScheduledPeriod]:
     made = reschedule(
         Held(subscription=before, price=before_offer.price),
         Held(subscription=after, price=after_offer.price),
@@ -312,6 +325,7 @@ async def _reschedule(
     )
     await store.delete_schedule(tx, made.gone)
     await store.insert_schedule(tx, made.fresh)
+    return made.gone
 
 
 def _key(held: Subscription) -> catalog.OfferKey:

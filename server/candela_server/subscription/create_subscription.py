@@ -81,7 +81,7 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         customer_id=holder.id,
     )
     if not command.allow_duplicate:
-        for held in await store.list_subscriptions_of_customer(tx, holder.id):
+        for held in await store.list_subscriptions_of_customers(tx, [holder.id]):
             if held.version.plan_id == plan.id and held.version.status in RUNNING:
                 raise DuplicateSubscriptionError(held.id)
     start_at = _checked_start(command.start_at, now)

@@ -52,7 +52,7 @@ async def plan_trial_end(
     ending: TrialEnding,
     test_clock_id: TestClockId | None,
 ) -> None:
-    """Plans the move at the same time of day, so many days after it began, and what it ends in without a payment method.
+    """Plans the move at the same time of day, after so many days, or what it ends in without a payment method.
 
     Raises PlanNotSoldError when a plan that it may end in could not be taken even now.
     """

@@ -18,7 +18,6 @@ from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
 from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import FURTHER_GRANTS, CreditGrant, PeriodGrant
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.interval import Interval
@@ -28,9 +27,9 @@ from candela_server.storage.postgres import Tx
 from . import version_store
 from .model import Subscription
 from .renew_by_rule import schedule_renewals
-from .rules.credits_held import counts_for
+from .rules.credits_held import counts_for, is_over
 from .rules.first_grants import end_of_own
-from .rules.reschedule import BILLED, ENDED
+from .rules.reschedule import BILLED
 from .rules.schedule import credit_component
 from .rules.seats import seats_held
 
@@ -69,8 +68,7 @@ async def grant_after_change(
 ) -> None:
     """Grants what the new terms bring from `at` on, and ends what came with terms that are over.
 
-    What no invoice will draw from any more lapses at once; the rest once the last period that it can pay for is
-    invoiced.
+    What is left lapses once the last period that it can pay for is invoiced, or drawn where its usage has no price.
     """
     held = after.held
     grants = [
@@ -78,10 +76,8 @@ async def grant_after_change(
         for one in await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
         if one.subscription_id == held.id
     ]
-    over = [one for one in grants if _is_over(one, after)]
-    unpriced = [one for one in over if _is_unpriced(one, before) and one.counts_at(at)]
-    await lapse_grants(tx, unpriced, at=now)
-    await end_credits(tx, [one.id for one in over if one not in unpriced], at=at)
+    over = [one for one in grants if is_over(one, held, after.offer)]
+    await end_credits(tx, [one.id for one in over], at=at)
     if after.held.version.status not in BILLED:
         return
     histories = await version_store.list_histories(tx, [held.id])
@@ -112,19 +108,6 @@ async def grant_after_change(
         )
     await grant_for_periods(tx, wanted, at=now)
     await schedule_renewals(tx, held, after.offer, test_clock_id, after=at)
-
-
-def _is_over(grant: CreditGrant, after: Sold) -> bool:
-    """Whether a grant came with terms that are not in force after the change."""
-    ended = after.held.version.status in ENDED or not counts_for(grant, after.held, after.offer)
-    return ended and grant.definition_id is not None
-
-
-def _is_unpriced(grant: CreditGrant, before: Sold) -> bool:
-    """Whether the usage that it pays for has no price, so that no invoice has to come first."""
-    return (
-        grant.metric_id is not None and before.offer.component_for_metric(grant.metric_id) is None
-    )
 
 
 def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> PeriodGrant:

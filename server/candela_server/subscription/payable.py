@@ -1,7 +1,7 @@
 """Whether there is something to pay for a subscription with (CAT-6, TRL-2, PAY-1).
 
-Who pays what is sent can always be billed, and what is free needs nothing. What is charged automatically needs a payment
-method, which no customer has before payments are served: then it is this file that asks for it.
+Who pays what is sent can always be billed, and what is free needs nothing. What is charged automatically needs a
+payment method, which no customer has before payments are served: then it is this file that asks for it.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ async def reactivate(
         check_change_of_status(held.version.status, held.version.status)
     check_change_of_status(held.version.status, Status.ACTIVE)
     held = replace(held, version=await after_the_trial(tx, held, at=at))
-    for other in await store.list_subscriptions_of_customer(tx, held.customer_id):
+    for other in await store.list_subscriptions_of_customers(tx, [held.customer_id]):
         same = other.version.plan_id == held.version.plan_id
         if same and other.id != held.id and other.version.status in RUNNING:
             raise DuplicateSubscriptionError(other.id)

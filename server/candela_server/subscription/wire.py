@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from candela.subscription.v1 import subscription_pb2, subscription_service_pb2
 
-from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.members import member_named
+from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.trial_wire import trial_ending_from_proto
 from candela_server.catalog.wire import ref_from_proto
 from candela_server.contract.values import (

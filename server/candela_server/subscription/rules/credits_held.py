@@ -6,6 +6,8 @@ from candela_server.catalog.model import CreditScope, Offer
 from candela_server.credit.model import FURTHER_GRANTS, CreditGrant
 from candela_server.subscription.model import Subscription
 
+from .reschedule import ENDED
+
 
 def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
     """Whether a grant can pay for what is used under this version of the subscription, which `offer` is of.
@@ -28,3 +30,9 @@ def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
         or began_at >= since
         or any(one.id == grant.definition_id for one in offer.credit_definitions)
     )
+
+
+def is_over(grant: CreditGrant, after: Subscription, offer: Offer) -> bool:
+    """Whether a grant came with terms that are not in force any more under this version, which `offer` is of."""
+    ended = after.version.status in ENDED or not counts_for(grant, after, offer)
+    return ended and grant.definition_id is not None

@@ -19,7 +19,7 @@ from candela_server.catalog.model import CreditApplicationType, MetricId, Offer
 from candela_server.catalog.price import BillingTiming
 from candela_server.credit.draw_credits import draw_without_line
 from candela_server.credit.lapse_grants import lapse_grants
-from candela_server.credit.model import CreditGrant, GrantId
+from candela_server.credit.model import CreditGrant, Draw, GrantId
 from candela_server.credit.rules.waterfall import UsedSpan, draw_in_spans
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
@@ -127,13 +127,15 @@ async def _draw(
         ],
     )
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
+    posted: defaultdict[str, list[Draw]] = defaultdict(list)
     for one, used in zip(ended, measured, strict=True):
         grants = [replace(grant, balance=grant.balance - drawn[grant.id]) for grant in one.grants]
         spans = used.spans or (UsedSpan(one.period, used.value),)
         draws, _ = draw_in_spans(grants, spans, used.value)
         for draw in draws.draws:
             drawn[draw.grant_id] += draw.amount
-        await draw_without_line(tx, draws.draws, reason=_reason(one.period), at=now)
+        posted[_reason(one.period)] += draws.draws
+    await draw_without_line(tx, posted, at=now)
     return replace(
         context,
         grants={

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
@@ -33,7 +33,6 @@ from .rules.reschedule import BILLED
 from .rules.schedule import credit_component
 from .rules.seats import seats_held
 
-_EVER = datetime.max.replace(tzinfo=UTC)
 _STEP = timedelta(microseconds=1)
 
 
@@ -52,8 +51,8 @@ class Sold:
 
 async def terms_since(tx: Tx, held: Subscription, at: datetime) -> datetime:
     """When the terms of another plan begin that takes this one's place: just after what this one granted last."""
-    found = await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
-    begun = any(one.subscription_id == held.id and one.effective_at >= at for one in found)
+    found = await credit.list_grants_of_subscription(tx, held.id)
+    begun = any(one.effective_at >= at for one in found)
     return at + 2 * FURTHER_GRANTS if begun else at
 
 
@@ -71,11 +70,7 @@ async def grant_after_change(
     What is left lapses once the last period that it can pay for is invoiced, or drawn where its usage has no price.
     """
     held = after.held
-    grants = [
-        one
-        for one in await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
-        if one.subscription_id == held.id
-    ]
+    grants = await credit.list_grants_of_subscription(tx, held.id)
     over = [one for one in grants if is_over(one, held, after.offer)]
     await end_credits(tx, [one.id for one in over], at=at)
     if after.held.version.status not in BILLED:

@@ -230,6 +230,46 @@ async def put_ends(tx: Tx, grant_ids: Sequence[GrantId], at: datetime) -> None:
     )
 
 
+async def put_own_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> None:
+    """Notes that grants end when they were made to, where an earlier end is noted."""
+    await tx.execute(
+        """
+        UPDATE credit_expiry e SET expires_at = g.expires_at FROM credit_grant g
+        WHERE e.merchant_id = $1 AND e.grant_id = ANY($2::text[])
+          AND g.merchant_id = $1 AND g.id = e.grant_id AND g.expires_at IS NOT NULL
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+    await tx.execute(
+        """
+        DELETE FROM credit_expiry e USING credit_grant g
+        WHERE e.merchant_id = $1 AND e.grant_id = ANY($2::text[])
+          AND g.merchant_id = $1 AND g.id = e.grant_id AND g.expires_at IS NULL
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+
+
+async def sum_expired(
+    tx: Tx, grant_ids: Sequence[GrantId], *, restored_by: str
+) -> dict[GrantId, Decimal]:
+    """What expired of each of these grants, less what was restored for this reason; those with none are absent."""
+    rows = await tx.fetch(
+        """
+        SELECT grant_id, -sum(amount) AS amount FROM credit_transaction
+        WHERE merchant_id = $1 AND grant_id = ANY($2::text[])
+          AND (kind = 'expire' OR (kind = 'restore' AND invoice_line_id IS NULL AND reason = $3))
+        GROUP BY grant_id HAVING sum(amount) < 0
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+        restored_by,
+    )
+    return {row["grant_id"]: row["amount"] for row in rows}
+
+
 async def list_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, datetime]:
     """When grants with something left end, those that do: their own end, or an earlier one."""
     rows = await tx.fetch(

@@ -1812,6 +1812,8 @@ CREATE INDEX credit_expiry_by_time ON public.credit_expiry USING btree (expires_
 
 CREATE INDEX credit_grant_by_customer ON public.credit_grant USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX credit_grant_by_end ON public.credit_grant USING btree (merchant_id, customer_id, expires_at, id);
+
 CREATE INDEX credit_grant_by_subscription ON public.credit_grant USING btree (merchant_id, subscription_id, effective_at);
 
 CREATE INDEX credit_grant_monetary ON public.credit_grant USING btree (merchant_id, customer_id) WHERE (application_type = 'monetary'::text);

@@ -1,7 +1,8 @@
 """What credits become when the terms of a subscription change in the middle of a period (CRD-5, SUB-6).
 
-A definition that comes with the old and the new terms goes on: nothing is granted twice. What comes with the new terms
-only is granted whole from the change on. What came with the old terms only pays for what was used before, and counts
+A definition that comes with the old and the new terms goes on: nothing is granted twice. Nor is it when terms come
+back within a period: what they had left counts again, also where it had expired meanwhile. What comes with the new
+terms only is granted whole from the change on. What came with the old terms only pays for what was used before, and counts
 no more (`counts_for`): so the credits of a trial end with it (CRD-6). Seats that are added bring their own credits at
 once, seats that were held before in the period none. Credits that do not renew with
 billing begin once; a rule of their own goes on by itself.
@@ -19,6 +20,7 @@ from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import FURTHER_GRANTS, CreditGrant, PeriodGrant
+from candela_server.credit.reopen_credits import reopen_credits
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
@@ -75,6 +77,17 @@ async def grant_after_change(
     await end_credits(tx, [one.id for one in over], at=at)
     if after.held.version.status not in BILLED:
         return
+    await reopen_credits(
+        tx,
+        [
+            one
+            for one in grants
+            if one.counts_at(at)
+            and counts_for(one, held, after.offer)
+            and not counts_for(one, before.held, before.offer)
+        ],
+        at=now,
+    )
     histories = await version_store.list_histories(tx, [held.id])
     most_seats = _most_seats(histories[held.id], before, after)
     wanted = []

@@ -2,10 +2,10 @@
 
 A definition that comes with the old and the new terms goes on: nothing is granted twice. Nor is it when terms come
 back within a period: what they had left counts again, also where it had expired meanwhile. What comes with the new
-terms only is granted whole from the change on. What came with the old terms only pays for what was used before, and counts
-no more (`counts_for`): so the credits of a trial end with it (CRD-6). Seats that are added bring their own credits at
-once, seats that were held before in the period none. Credits that do not renew with
-billing begin once; a rule of their own goes on by itself.
+terms only is granted whole from the change on. What came with the old terms only pays for what was used before, and
+counts no more (`counts_for`): so the credits of a trial end with it (CRD-6). Seats that are added bring their own
+credits at once, seats that were held before in the period none. Credits that do not renew with billing begin once; a
+rule of their own goes on by itself.
 """
 
 from __future__ import annotations

@@ -131,7 +131,8 @@ async def test_calls_without_a_price_there_and_back__are_paid_by_what_was_left_o
     await market.bill(day(5, 1))
     await expire_lapsed(market.db, market.merchant_id, now=day(5, 1))
 
-    # 100 came with April. When the plan is left 70 are drawn and 30 expire; these are back with it: 30, and 15 of the gift.
+    # 100 came with April. When the plan is left, 70 are drawn and 30 expire; with the plan these are back, and pay for
+    # 30 of the 45 calls. 15 are the gift's.
     assert gone == {"100 from 04-01": D(0), "500 from 04-01": D(500)}
     assert back == {"100 from 04-01": D(30), "500 from 04-01": D(500)}
     assert (await left(desk, held))["500 from 04-01"] == D(485)

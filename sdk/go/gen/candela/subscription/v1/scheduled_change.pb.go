@@ -7,6 +7,7 @@
 package subscriptionv1
 
 import (
+	v1 "github.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -165,9 +166,14 @@ type ScheduledChange struct {
 	// Why it failed or was called off; empty otherwise.
 	Outcome string `protobuf:"bytes,11,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// When it was planned.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// For the end of a trial, which shows as the move to the plan it leads to: what it ends in instead when nothing is
+	// there to pay that plan with (TRL-2). Fixed when the trial began; unspecified for other changes.
+	TrialEndBehavior v1.TrialEndBehavior `protobuf:"varint,13,opt,name=trial_end_behavior,json=trialEndBehavior,proto3,enum=candela.catalog.v1.TrialEndBehavior" json:"trial_end_behavior,omitempty"`
+	// The free plan that remains then; absent unless trial_end_behavior is DOWNGRADE_TO_FREE.
+	TrialEndPlanId *string `protobuf:"bytes,14,opt,name=trial_end_plan_id,json=trialEndPlanId,proto3,oneof" json:"trial_end_plan_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ScheduledChange) Reset() {
@@ -301,6 +307,20 @@ func (x *ScheduledChange) GetCreatedAt() *timestamppb.Timestamp {
 		return x.CreatedAt
 	}
 	return nil
+}
+
+func (x *ScheduledChange) GetTrialEndBehavior() v1.TrialEndBehavior {
+	if x != nil {
+		return x.TrialEndBehavior
+	}
+	return v1.TrialEndBehavior(0)
+}
+
+func (x *ScheduledChange) GetTrialEndPlanId() string {
+	if x != nil && x.TrialEndPlanId != nil {
+		return *x.TrialEndPlanId
+	}
+	return ""
 }
 
 type isScheduledChange_Change interface {
@@ -828,7 +848,7 @@ var File_candela_subscription_v1_scheduled_change_proto protoreflect.FileDescrip
 
 const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\n" +
-	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x06\n" +
+	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\a\n" +
 	"\x0fScheduledChange\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12F\n" +
@@ -844,8 +864,11 @@ const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12\x18\n" +
 	"\aoutcome\x18\v \x01(\tR\aoutcome\x129\n" +
 	"\n" +
-	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAtB\b\n" +
-	"\x06change\"\xe6\x05\n" +
+	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12R\n" +
+	"\x12trial_end_behavior\x18\r \x01(\x0e2$.candela.catalog.v1.TrialEndBehaviorR\x10trialEndBehavior\x12.\n" +
+	"\x11trial_end_plan_id\x18\x0e \x01(\tH\x01R\x0etrialEndPlanId\x88\x01\x01B\b\n" +
+	"\x06changeB\x14\n" +
+	"\x12_trial_end_plan_id\"\xe6\x05\n" +
 	"\x15ScheduleChangeRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12=\n" +
@@ -920,6 +943,7 @@ var file_candela_subscription_v1_scheduled_change_proto_goTypes = []any{
 	(*PauseSubscriptionRequest)(nil),      // 13: candela.subscription.v1.PauseSubscriptionRequest
 	(*ResumeSubscriptionRequest)(nil),     // 14: candela.subscription.v1.ResumeSubscriptionRequest
 	(*CancelSubscriptionRequest)(nil),     // 15: candela.subscription.v1.CancelSubscriptionRequest
+	(v1.TrialEndBehavior)(0),              // 16: candela.catalog.v1.TrialEndBehavior
 }
 var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	0,  // 0: candela.subscription.v1.ScheduledChange.status:type_name -> candela.subscription.v1.ScheduledChangeStatus
@@ -931,22 +955,23 @@ var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	14, // 6: candela.subscription.v1.ScheduledChange.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
 	15, // 7: candela.subscription.v1.ScheduledChange.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
 	9,  // 8: candela.subscription.v1.ScheduledChange.created_at:type_name -> google.protobuf.Timestamp
-	1,  // 9: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
-	9,  // 10: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
-	10, // 11: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
-	11, // 12: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
-	12, // 13: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
-	13, // 14: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
-	14, // 15: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
-	15, // 16: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	2,  // 17: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 18: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 19: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	16, // 9: candela.subscription.v1.ScheduledChange.trial_end_behavior:type_name -> candela.catalog.v1.TrialEndBehavior
+	1,  // 10: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
+	9,  // 11: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
+	10, // 12: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
+	11, // 13: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
+	12, // 14: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
+	13, // 15: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
+	14, // 16: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
+	15, // 17: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
+	2,  // 18: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 19: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 20: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_candela_subscription_v1_scheduled_change_proto_init() }

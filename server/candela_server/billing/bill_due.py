@@ -31,8 +31,9 @@ from .bill_periods import Context, WantedInvoice, read_context
 from .draft_invoices import Drafts, draft_invoices, draft_wanted
 from .draw_unpriced import draw_unpriced
 from .finalize_invoices import finalized
-from .model import Invoice
+from .model import Invoice, LineKind
 from .renew_credits import renewals
+from .rules.free_usage import costs_nothing
 
 log = structlog.get_logger("candela.billing")
 
@@ -107,9 +108,9 @@ async def _store(
     """Keeps the drafts that bill something; those that no late usage can change are finalized at once."""
     await draw_late(tx, made.late_draws, at=now)
     drafts = made.billing_something
-    ready = [draft for draft in drafts if not draft.has_usage]
+    ready = [draft for draft in drafts if not _waits(context, draft)]
     numbered = iter(await finalized(tx, seller, context, ready, now))
-    invoices = [draft if draft.has_usage else next(numbered) for draft in drafts]
+    invoices = [draft if _waits(context, draft) else next(numbered) for draft in drafts]
     await store.insert_invoices(tx, invoices)
     await tx.audit_many(
         "invoice.created",
@@ -124,6 +125,22 @@ async def _store(
     )
     await tx.entitlements_changed_of(one.customer_id for one in context.subscriptions.values())
     return invoices
+
+
+def _waits(context: Context, draft: Invoice) -> bool:
+    """Whether late events can still change it, or what it takes from credits."""
+    if draft.total:
+        return draft.has_usage
+    components = {one.id: one for one in context.offers[draft.of_subscription].price.components}
+    paying = {grant.metric_id for grant in context.grants.get(draft.customer_id, ())}
+    return any(
+        line.component_id is None
+        or line.component_id not in components
+        or not costs_nothing(components[line.component_id])
+        or line.metric_id in paying
+        for line in draft.lines
+        if line.kind is LineKind.USAGE
+    )
 
 
 async def _park_runaways(

@@ -12,6 +12,7 @@ wall; so every statement carries merchant_id in its data.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -59,10 +60,11 @@ MAX_FLUSH_EVENTS: Final = 8_000
 MAX_WAITING_EVENTS: Final = 60_000
 """Events that may wait in memory, some 60 MB; then callers wait, and streams stop being read."""
 
-_LINGER_S: Final = 0.002
+_LINGER_S: Final = float(__import__("os").environ.get("LING", "0.01"))
+_LOOK_EVERY_S: Final = 0.002
 """How long a small flush waits for company while another one is on its way."""
 
-_SMALL_FLUSH: Final = 1_000
+_SMALL_FLUSH: Final = int(__import__("os").environ.get("SMALL", "4000"))
 _ATTEMPTS: Final = 4
 _RETRY_S: Final = 0.05
 
@@ -163,8 +165,7 @@ class Ingestor:
                     return
                 self._work.clear()
                 continue
-            if self._waiting_events < _SMALL_FLUSH and any(one.busy for one in self._writers):
-                await asyncio.sleep(_LINGER_S)
+            await self._gather_company()
             batches = self._take()
             if not batches:
                 continue
@@ -176,6 +177,16 @@ class Ingestor:
                 async with self._room:
                     self._waiting_events -= sum(len(batch.events) for batch in batches)
                     self._room.notify_all()
+
+    async def _gather_company(self) -> None:
+        """Lets what is queued grow while another flush is on its way anyway: a large one costs less per event."""
+        until_s = time.monotonic() + _LINGER_S
+        while (
+            any(one.busy for one in self._writers)
+            and sum(len(batch.events) for batch in self._queue) < _SMALL_FLUSH
+            and time.monotonic() < until_s
+        ):
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     def _take(self) -> list[Batch]:
         batches: list[Batch] = []

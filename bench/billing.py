@@ -20,6 +20,7 @@ import psycopg
 from candela import Client
 from candela.customer.v1 import customer_service_pb2
 from candela.merchant.v1 import test_clock_pb2, test_clock_service_pb2
+from psycopg import sql
 
 from candela_server.billing import store
 from candela_server.billing.finalize_invoices import CHUNK, finalize_due
@@ -157,7 +158,9 @@ class Till:
         counts = []
         for table in WRITTEN:
             found = self.database.execute(
-                f"SELECT count(*) FROM {table} WHERE merchant_id = %s",  # type: ignore[arg-type]
+                sql.SQL("SELECT count(*) FROM {} WHERE merchant_id = %s").format(
+                    sql.Identifier(table)
+                ),
                 [crowd.merchant_id],
             ).fetchone()
             assert found is not None

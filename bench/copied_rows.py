@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
+from .sent_events import SPREAD
 from .stage import Stage
 
 _TABLE = "bench_event"
-_SPREAD = timedelta(minutes=5)
 
 
 class CopiedRows:
@@ -79,7 +79,7 @@ def _cell(name: str, kind: str, run: int, number: int, part: float) -> str:
     if name == "backfill_id":
         return "\\N"
     if kind.startswith("timestamp"):
-        ago = _SPREAD * (1 - part) if name == "happened_at" else timedelta(0)
+        ago = SPREAD * (1 - part) if name == "happened_at" else timedelta(0)
         return (datetime.now(UTC) - ago).isoformat()
     if kind == "numeric":
         return "1.25"

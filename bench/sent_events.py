@@ -17,12 +17,12 @@ from .harness import cpu_seconds
 from .stage import Stage
 
 CHUNK = 1000
-_SPREAD = timedelta(minutes=5)
+SPREAD = timedelta(minutes=5)
 """What comes as it happens: a flush holds the events of a quarter-hour or two, and none is late."""
 
 
 def made_events(
-    user_ids: Sequence[str], run: str, count: int, *, spread: timedelta = _SPREAD
+    user_ids: Sequence[str], run: str, count: int, *, spread: timedelta = SPREAD
 ) -> list[event_pb2.Event]:
     """So many events of these users, alternately of two kinds, with keys of this run, in the order they happened."""
     began_at = datetime.now(UTC) - spread

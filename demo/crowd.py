@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import psycopg
+from psycopg import sql
 
 _COPIED_ID = "split_part({0}, '_', 1) || '_0' || left(md5({0} || ':' || n), 25)"
 
@@ -57,7 +58,7 @@ def copy_customer(
                 {"merchant_id": merchant_id, "customer_id": customer_id, "copies": copies},
             )
     # As autovacuum does within a minute of such a change.
-    database.execute(f"ANALYZE {', '.join(_TABLES)}")  # type: ignore[arg-type]
+    database.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, _TABLES))))
 
 
 def put_usage(

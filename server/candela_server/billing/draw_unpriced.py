@@ -49,7 +49,9 @@ async def draw_unpriced(
 ) -> Context:
     """Posts the draws of what ends as these periods fall due; the context comes back with what the grants have left."""
     held_in = [found for one in due for found in _held_in(context, one)]
-    offers = await catalog.get_offers(tx, sorted({_key(held) for held, _ in held_in}))
+    offers = {_key(held): context.offers[one_id] for one_id, held in context.subscriptions.items()}
+    if before := {_key(held) for held, _ in held_in} - offers.keys():
+        offers |= await catalog.get_offers(tx, sorted(before))
     ended = [
         found
         for held, period in held_in
@@ -121,7 +123,8 @@ def _held_in(context: Context, one: ScheduledPeriod) -> list[tuple[Subscription,
     return [
         (version, Interval(max(start_at, period.start_at), end_at))
         for version, start_at, end_at in zip((history[0], *changes), starts, ends, strict=True)
-        if max(start_at, period.start_at) < end_at
+        # What was held before the period has no part in it.
+        if end_at > period.start_at and start_at < end_at
     ]
 
 

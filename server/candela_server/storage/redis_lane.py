@@ -12,7 +12,6 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -29,7 +28,9 @@ _GATHER_S: Final = 0.002
 """How long a saturated server lets commands come together: a write costs it as much as ten commands."""
 
 _SATURATED: Final = 0.85
-_LOOK_AT_LOAD_EVERY_S: Final = 0.05
+"""Of a processor, by all threads of the process: those of gRPC take turns with the loop's."""
+
+_LOOK_AT_LOAD_EVERY_S: Final = 0.25
 _CONNECT_TIMEOUT_S: Final = 1.0
 _PAUSE_S: Final = 0.5
 _NOTHING: Final = object()
@@ -151,22 +152,11 @@ class RedisLane(asyncio.Protocol):
         """Whether the processor was the limit lately: calls queue then anyway; together they go through it faster."""
         now_s = time.monotonic()
         if now_s >= self._look_at_load_s:
-            used_s = self._busy_s()
+            used_s = time.process_time()
             self._saturated = used_s - self._used_s > _SATURATED * (now_s - self._looked_s)
             self._used_s, self._looked_s = used_s, now_s
             self._look_at_load_s = now_s + _LOOK_AT_LOAD_EVERY_S
         return self._saturated
-
-    @staticmethod
-    def _busy_s() -> float:
-        """How long this process has run, and this thread has waited to be let run where the kernel tells.
-
-        All threads count: those of gRPC take turns with this one.
-        """
-        waited_ns = 0
-        with suppress(OSError), open("/proc/thread-self/schedstat", "rb") as told:
-            waited_ns = int(told.read().split()[1])
-        return time.process_time() + waited_ns / 1e9
 
     def _flush(self) -> None:
         if self._transport is None or not self._out:

@@ -1137,11 +1137,17 @@ CREATE TABLE public.plan (
     archived_at timestamp with time zone,
     trial_parent_plan_id text COLLATE pg_catalog."C",
     trial_days integer,
+    trial_end_behavior text,
+    trial_end_plan_id text COLLATE pg_catalog."C",
     CONSTRAINT plan_check CHECK (((trial_parent_plan_id IS NULL) = (trial_days IS NULL))),
     CONSTRAINT plan_check1 CHECK ((trial_parent_plan_id <> id)),
     CONSTRAINT plan_check2 CHECK (((trial_parent_plan_id IS NULL) OR (NOT is_enterprise_plan))),
+    CONSTRAINT plan_check3 CHECK (((trial_end_behavior IS NULL) OR (trial_days IS NOT NULL))),
+    CONSTRAINT plan_check4 CHECK (((trial_end_plan_id IS NOT NULL) = (COALESCE(trial_end_behavior, ''::text) = 'downgrade_to_free'::text))),
+    CONSTRAINT plan_check5 CHECK ((trial_end_plan_id <> id)),
     CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
-    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365)))
+    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365))),
+    CONSTRAINT plan_trial_end_behavior_check CHECK ((trial_end_behavior = ANY (ARRAY['cancel'::text, 'pause'::text, 'downgrade_to_free'::text])))
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
@@ -1211,6 +1217,10 @@ CREATE TABLE public.price (
     archived_at timestamp with time zone,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     minimum_commitment jsonb,
+    varies_price_id text COLLATE pg_catalog."C",
+    kept_component_ids text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT price_check CHECK (((varies_price_id IS NULL) OR ((private_customer_id IS NOT NULL) AND (archived_at IS NOT NULL)))),
+    CONSTRAINT price_check1 CHECK (((varies_price_id IS NOT NULL) OR (kept_component_ids = '{}'::text[]))),
     CONSTRAINT price_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
 );
 
@@ -1231,6 +1241,7 @@ CREATE TABLE public.price_component (
     seats jsonb,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     time_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
+    varies_component_id text COLLATE pg_catalog."C",
     CONSTRAINT price_component_check CHECK (((kind = 'usage'::text) = (metric_id IS NOT NULL))),
     CONSTRAINT price_component_check1 CHECK (((kind <> 'usage'::text) OR (timing = 'in_arrears'::text))),
     CONSTRAINT price_component_kind_check CHECK ((kind = ANY (ARRAY['fixed'::text, 'per_unit'::text, 'usage'::text]))),
@@ -1806,6 +1817,8 @@ CREATE INDEX credit_expiry_by_time ON public.credit_expiry USING btree (expires_
 
 CREATE INDEX credit_grant_by_customer ON public.credit_grant USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX credit_grant_by_end ON public.credit_grant USING btree (merchant_id, customer_id, expires_at, id);
+
 CREATE INDEX credit_grant_by_subscription ON public.credit_grant USING btree (merchant_id, subscription_id, effective_at);
 
 CREATE INDEX credit_grant_monetary ON public.credit_grant USING btree (merchant_id, customer_id) WHERE (application_type = 'monetary'::text);
@@ -2105,6 +2118,9 @@ ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_merchant_id_trial_end_plan_id_fkey FOREIGN KEY (merchant_id, trial_end_plan_id) REFERENCES public.plan(merchant_id, id);
+
+ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_trial_parent_plan_id_fkey FOREIGN KEY (merchant_id, trial_parent_plan_id) REFERENCES public.plan(merchant_id, id);
 
 ALTER TABLE ONLY public.plan_migration
@@ -2131,11 +2147,17 @@ ALTER TABLE ONLY public.price_component
 ALTER TABLE ONLY public.price_component
     ADD CONSTRAINT price_component_merchant_id_price_id_fkey FOREIGN KEY (merchant_id, price_id) REFERENCES public.price(merchant_id, id);
 
+ALTER TABLE ONLY public.price_component
+    ADD CONSTRAINT price_component_merchant_id_varies_component_id_fkey FOREIGN KEY (merchant_id, varies_component_id) REFERENCES public.price_component(merchant_id, id);
+
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_merchant_id_plan_id_fkey FOREIGN KEY (merchant_id, plan_id) REFERENCES public.plan(merchant_id, id);
 
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_merchant_id_private_customer_id_fkey FOREIGN KEY (merchant_id, private_customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_merchant_id_varies_price_id_fkey FOREIGN KEY (merchant_id, varies_price_id) REFERENCES public.price(merchant_id, id);
 
 ALTER TABLE ONLY public.pricing_table
     ADD CONSTRAINT pricing_table_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);

@@ -60,11 +60,11 @@ MAX_FLUSH_EVENTS: Final = 8_000
 MAX_WAITING_EVENTS: Final = 60_000
 """Events that may wait in memory, some 60 MB; then callers wait, and streams stop being read."""
 
-_LINGER_S: Final = float(__import__("os").environ.get("LING", "0.01"))
-_LOOK_EVERY_S: Final = 0.002
+_LINGER_S: Final = 0.02
 """How long a small flush waits for company while another one is on its way."""
 
-_SMALL_FLUSH: Final = int(__import__("os").environ.get("SMALL", "4000"))
+_LOOK_EVERY_S: Final = 0.002
+_SMALL_FLUSH: Final = 4_000
 _ATTEMPTS: Final = 4
 _RETRY_S: Final = 0.05
 

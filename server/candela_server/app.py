@@ -271,7 +271,7 @@ def _desk(
         mutations=mutations,
         counters=storage.counters,
         preparer=preparer,
-        recorder=BackfillRecorder(storage.events, preparer, clock),
+        recorder=BackfillRecorder(storage.events, directory, preparer, clock),
         clock=clock,
     )
 

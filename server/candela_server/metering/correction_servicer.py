@@ -82,6 +82,7 @@ class CorrectionMethods(ingestion_service_pb2_grpc.IngestionServiceServicer):
         command = wire.replace_event_from_proto(request)
         desk = self._desk
         replacement = await prepare_replacement(
+            desk.db,
             desk.events,
             desk.preparer,
             desk.clock,

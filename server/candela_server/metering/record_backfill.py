@@ -18,6 +18,7 @@ from candela_server.storage.events import EventStore
 from . import backfill_store, key_store, store
 from .claim_events import First, claim_keys
 from .correction import Backfill, BackfillNotFoundError, BackfillStateError, BackfillStatus
+from .directory import Directory
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
@@ -41,9 +42,12 @@ _FIELDS_LENGTH: Final = len(_FIELDS)
 class BackfillRecorder:
     """Takes events into backfills. One per process."""
 
-    def __init__(self, events: EventStore, preparer: Preparer, clock: Clock) -> None:
-        """Takes where events are kept, and who checks them."""
+    def __init__(
+        self, events: EventStore, directory: Directory, preparer: Preparer, clock: Clock
+    ) -> None:
+        """Takes where events are kept, who knows the merchant's settings, and who checks events."""
         self._events = events
+        self._directory = directory
         self._preparer = preparer
         self._clock = clock
 
@@ -128,7 +132,8 @@ class BackfillRecorder:
         if not first:
             return recorded
         now = self._clock.now()
-        months = claim_months(now)
+        # The merchant's own window: what it remembers longer than others must not count twice here either (EVT-2).
+        months = claim_months(now, (await self._directory.book(merchant_id)).dedupe_window)
         instants = {_month(event): event.happened_us for _, event in kept}
         async with self._events.writer() as connection:
             await key_store.prepare_event_keys(connection, months.claimed)

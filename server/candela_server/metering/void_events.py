@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -31,7 +32,7 @@ from .correction import (
     UsageChange,
 )
 from .event_statements import ReadingStatements, Statements, as_events
-from .find_events import find_events
+from .find_events import find_events, remembered_since
 from .model import UsageAsk, UsageOf
 from .rules.aggregation import EMPTY, carries_in, measured, merge
 from .rules.correction import gaps, runs, span_of, touched_buckets
@@ -85,8 +86,9 @@ async def void_events(tx: Tx, clock: Clock, command: VoidEvents) -> Voided:
     """
     selection = await _resolve(tx, command.target)
     await correction_store.hold_flushes(tx)
+    oldest = await remembered_since(tx, clock.now())
     async with as_events(tx) as statements:
-        chosen = await choose(statements, tx.merchant_id, selection, clock)
+        chosen = await choose(statements, tx.merchant_id, selection, oldest)
     correction = new_correction(
         tx, clock, CorrectionKind.VOID, event_count=len(chosen), reason=command.reason
     )
@@ -112,9 +114,10 @@ async def preview_void(
     async with db.reading(merchant_id) as tx:
         selection = await _resolve(tx, target)
         metrics = [metric for metric in await catalog.list_metrics(tx) if is_rolled_up(metric)]
+        oldest = await remembered_since(tx, clock.now())
     changes: list[UsageChange] = []
     async with events.reader() as connection:
-        chosen = await choose(ReadingStatements(connection), merchant_id, selection, clock)
+        chosen = await choose(ReadingStatements(connection), merchant_id, selection, oldest)
         for metric in metrics:
             changes += await _changes(
                 connection, merchant_id, metric, chosen, MAX_CHANGES - len(changes)
@@ -124,12 +127,12 @@ async def preview_void(
 
 
 async def choose(
-    statements: Statements, merchant_id: str, selection: Selection, clock: Clock
+    statements: Statements, merchant_id: str, selection: Selection, oldest: date
 ) -> list[ChosenEvent]:
     """The events that a selection means and that count: the one way to choose, for a void and its preview."""
     match selection:
         case ByKeys(keys):
-            found = await find_events(statements, merchant_id, keys, clock.now(), field=_KEYS_FIELD)
+            found = await find_events(statements, merchant_id, keys, oldest, field=_KEYS_FIELD)
             for event in found:
                 if not event.counts and event.voided_at is None:
                     raise EventNotCountedError(event, _KEYS_FIELD)

@@ -37,7 +37,9 @@ def ingestion(metering: Metering) -> IngestionServicer:
             mutations=Mutations(metering.db, metering.clock),
             counters=metering.counters,
             preparer=preparer,
-            recorder=BackfillRecorder(metering.events, preparer, metering.clock),
+            recorder=BackfillRecorder(
+                metering.events, metering.directory, preparer, metering.clock
+            ),
             clock=metering.clock,
         ),
         b"secret",

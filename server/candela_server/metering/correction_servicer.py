@@ -17,7 +17,7 @@ from candela_server.storage.postgres import Postgres, Tx
 
 from . import correction_wire as wire
 from .backfills import close_backfill, create_backfill, get_backfill, revert_backfill
-from .correct_usage import Corrected, tell_counters
+from .correct_usage import Corrected, tell_counters, tell_counters_again
 from .prepare_events import Preparer
 from .read_counters import Counters
 from .record_backfill import BackfillRecorder
@@ -169,6 +169,6 @@ class CorrectionMethods(ingestion_service_pb2_grpc.IngestionServiceServicer):
         for one in corrected:
             await tell_counters(self._desk.events, self._desk.counters, one)
         if was_replayed.get():
-            # Whoever did it may have died before the counters heard of it.
-            await self._desk.counters.forget(current_caller.get().merchant_id, None)
+            async with self._desk.db.reading(current_caller.get().merchant_id) as tx:
+                await tell_counters_again(tx, self._desk.counters, self._desk.clock)
         return response

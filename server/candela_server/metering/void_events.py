@@ -34,7 +34,7 @@ from .correction import (
 from .event_statements import ReadingStatements, Statements, as_events
 from .find_events import find_events, remembered_since
 from .model import UsageAsk, UsageOf
-from .rules.aggregation import EMPTY, carries_in, measured, merge
+from .rules.aggregation import EMPTY, measured, merge, weighs_time
 from .rules.correction import gaps, runs, span_of, touched_buckets
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import EventSql, event_sql, is_rolled_up
@@ -207,7 +207,11 @@ async def _measure(
 ) -> list[Decimal]:
     """What the metric measures per customer and window: some spans of it from the rollups, some from the events."""
     windows = [window for _, window, _, _ in asked]
-    whole = [[_part(one, metric, span) for span in spans] for one, _, spans, _ in asked]
+    earlier = [[before(window)] if metric.gauge else [] for window in windows]
+    whole = [
+        [_part(one, metric, span) for span in (*some, *spans)]
+        for some, (one, _, spans, _) in zip(earlier, asked, strict=True)
+    ]
     raw = [[_part(one, metric, span) for span in spans] for one, _, _, spans in asked]
     if metric.aggregation is Aggregation.UNIQUE:
         counts = await usage_store.count_distinct(
@@ -217,7 +221,7 @@ async def _measure(
             measured(metric, replace(EMPTY, distinct_count=count), window)
             for count, window in zip(counts, windows, strict=True)
         ]
-    if carries_in(metric):
+    if weighs_time(metric):
         asks = [
             UsageAsk(metric=metric, who=UsageOf(customer_id=CustomerId(one)), window=window)
             for one, window, _, _ in asked

@@ -25,6 +25,7 @@ from .price import (
     TimeRule,
 )
 from .price_terms_json import commitment_to_json, discounts_to_json, time_rules_to_json
+from .rules.charged_twice import charged_twice
 from .rules.falling_bill import warnings
 from .terms_json import charge_to_json, seats_to_json
 
@@ -120,4 +121,4 @@ async def create_price(
             ],
         },
     )
-    return price, warnings(price)
+    return price, [*warnings(price), *charged_twice(price)]

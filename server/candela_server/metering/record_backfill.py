@@ -16,6 +16,7 @@ from candela_server.storage import copy_binary
 from candela_server.storage.events import EventStore
 
 from . import backfill_store, key_store, store
+from .admit_events import Admission
 from .claim_events import First, claim_keys
 from .correction import Backfill, BackfillNotFoundError, BackfillStateError, BackfillStatus
 from .directory import Directory
@@ -43,9 +44,16 @@ class BackfillRecorder:
     """Takes events into backfills. One per process."""
 
     def __init__(
-        self, events: EventStore, directory: Directory, preparer: Preparer, clock: Clock
+        self,
+        events: EventStore,
+        directory: Directory,
+        preparer: Preparer,
+        clock: Clock,
+        admission: Admission,
     ) -> None:
-        """Takes where events are kept, who knows the merchant's settings, and who checks events."""
+        """Takes where events are kept, who knows the merchant's settings, who checks events, and the door that they
+        share with all others."""
+        self._admission = admission
         self._events = events
         self._directory = directory
         self._preparer = preparer
@@ -55,18 +63,25 @@ class BackfillRecorder:
         self, merchant_id: str, backfill_id: str, events: Sequence[Any]
     ) -> asyncio.Future[Recorded]:
         """The same as `record`, as streams wait for it; it is done already."""
-        done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
-        done.set_result(await self.record(merchant_id, backfill_id, events))
-        return done
+
+        async def take_in() -> asyncio.Future[Recorded]:
+            done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+            done.set_result(await self._record(merchant_id, backfill_id, events))
+            return done
+
+        if len(events) > MAX_BATCH_EVENTS:
+            raise BatchTooLargeError(len(events))
+        return await self._admission.admit(events, take_in)
 
     async def record(self, merchant_id: str, backfill_id: str, events: Sequence[Any]) -> Recorded:
         """What became of each event, once that is durable.
 
-        Raises BatchTooLargeError, BackfillNotFoundError, BackfillStateError for one that is not open, and
-        IngestionUnavailableError.
+        Raises BatchTooLargeError, IngestionBusyError, BackfillNotFoundError, BackfillStateError for one that is not
+        open, and IngestionUnavailableError.
         """
-        if len(events) > MAX_BATCH_EVENTS:
-            raise BatchTooLargeError(len(events))
+        return await (await self.submit(merchant_id, backfill_id, events))
+
+    async def _record(self, merchant_id: str, backfill_id: str, events: Sequence[Any]) -> Recorded:
         async with self._events.reader() as connection:
             backfill = _open(
                 await backfill_store.read_backfill(connection, merchant_id, backfill_id),

@@ -38,7 +38,11 @@ def ingestion(metering: Metering) -> IngestionServicer:
             counters=metering.counters,
             preparer=preparer,
             recorder=BackfillRecorder(
-                metering.events, metering.directory, preparer, metering.clock
+                metering.events,
+                metering.directory,
+                preparer,
+                metering.clock,
+                metering.ingestor.admission,
             ),
             clock=metering.clock,
         ),

@@ -61,6 +61,7 @@ class CorrectionMethods(ingestion_service_pb2_grpc.IngestionServiceServicer):
         return pb.PreviewVoidEventsResponse(
             event_count=preview.event_count,
             changes=[wire.change_to_proto(change) for change in preview.changes],
+            unmeasured_metric_ids=preview.unmeasured,
         )
 
     async def VoidEvents(

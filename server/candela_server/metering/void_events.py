@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import Aggregation, Metric
+from candela_server.catalog.model import Aggregation, Metric, MetricId
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerId, CustomerRef
 from candela_server.kernel.clock import Clock
@@ -35,7 +35,7 @@ from .event_statements import ReadingStatements, Statements, as_events
 from .find_events import find_events, remembered_since
 from .model import UsageAsk, UsageOf
 from .rules.aggregation import EMPTY, measured, merge, weighs_time
-from .rules.correction import gaps, runs, span_of, touched_buckets
+from .rules.correction import gaps, runs, span_of, touched_buckets, touched_scopes
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import EventSql, event_sql, is_rolled_up
 from .usage_store import Part
@@ -64,10 +64,11 @@ class VoidEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a void would change."""
+    """What a void would change; `unmeasured` are the metrics in SQL that may change besides."""
 
     event_count: int
     changes: list[UsageChange]
+    unmeasured: list[MetricId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,8 @@ async def preview_void(
     """What `void_events` would change now, chosen in the same way. Raises the same errors."""
     async with db.reading(merchant_id) as tx:
         selection = await _resolve(tx, target)
-        metrics = [metric for metric in await catalog.list_metrics(tx) if is_rolled_up(metric)]
+        known = await catalog.list_metrics(tx)
+        metrics = [metric for metric in known if is_rolled_up(metric)]
         oldest = await remembered_since(tx, clock.now())
     changes: list[UsageChange] = []
     async with events.reader() as connection:
@@ -123,7 +125,10 @@ async def preview_void(
                 connection, merchant_id, metric, chosen, MAX_CHANGES - len(changes)
             )
     changes.sort(key=lambda change: (change.customer_id, change.metric_id))
-    return Preview(event_count=len(chosen), changes=changes)
+    unmeasured = [
+        metric.id for metric in known if metric.sql is not None and touched_scopes(metric, chosen)
+    ]
+    return Preview(event_count=len(chosen), changes=changes, unmeasured=sorted(unmeasured))
 
 
 async def choose(

@@ -1,4 +1,4 @@
-"""Gauges: what stands counts in every window, however old it is; checks, charts and corrections agree (EVT-5, EVT-7)."""
+"""Gauges: what stands counts in every window, however old it is; checks and charts agree (EVT-5, EVT-7)."""
 
 from __future__ import annotations
 

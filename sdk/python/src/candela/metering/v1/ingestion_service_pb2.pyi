@@ -101,12 +101,14 @@ class PreviewVoidEventsRequest(_message.Message):
     def __init__(self, idempotency_keys: _Optional[_Union[IdempotencyKeys, _Mapping]] = ..., filter: _Optional[_Union[EventFilter, _Mapping]] = ...) -> None: ...
 
 class PreviewVoidEventsResponse(_message.Message):
-    __slots__ = ("event_count", "changes")
+    __slots__ = ("event_count", "changes", "unmeasured_metric_ids")
     EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
+    UNMEASURED_METRIC_IDS_FIELD_NUMBER: _ClassVar[int]
     event_count: int
     changes: _containers.RepeatedCompositeFieldContainer[UsageChange]
-    def __init__(self, event_count: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[UsageChange, _Mapping]]] = ...) -> None: ...
+    unmeasured_metric_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, event_count: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[UsageChange, _Mapping]]] = ..., unmeasured_metric_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UsageChange(_message.Message):
     __slots__ = ("customer_id", "metric_id", "window", "value_before", "value_after")

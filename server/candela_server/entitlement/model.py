@@ -166,7 +166,7 @@ class UsageNow:
     limit: Decimal | None
     remaining: Decimal | None
     overage: Decimal
-    resets_at: datetime
+    resets_at: datetime | None
     behavior: LimitBehavior
     per_user: bool
     reserved: Decimal = Decimal(0)

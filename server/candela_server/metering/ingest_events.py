@@ -26,6 +26,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
 from . import store
+from .admit_events import Admission
 from .directory import Directory
 from .flush_events import (
     Batch,
@@ -80,6 +81,7 @@ class Ingestor:
         counters: Counters,
         clock: Clock,
     ) -> None:
+        self.admission = Admission()
         self._directory = directory
         self._counters = counters
         self._preparer = Preparer(directory, clock)
@@ -101,6 +103,7 @@ class Ingestor:
     async def stop(self) -> None:
         """Flushes what waits, then ends the writers."""
         self._stopping = True
+        self.admission.close()
         self._work.set()
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
@@ -114,12 +117,16 @@ class Ingestor:
     async def submit(self, merchant_id: str, events: Sequence[Any]) -> asyncio.Future[Recorded]:
         """Queues a batch; the future tells what became of it once that is durable.
 
-        Waits while too many events wait already: that is the back-pressure. Raises BatchTooLargeError.
+        Waits while too many events are in work already: that is the back-pressure; see admit_events.py. Raises
+        BatchTooLargeError, IngestionBusyError and IngestionUnavailableError.
         """
         if len(events) > MAX_BATCH_EVENTS:
             raise BatchTooLargeError(len(events))
         if self._stopping:
             raise IngestionUnavailableError
+        return await self.admission.admit(events, lambda: self._take_in(merchant_id, events))
+
+    async def _take_in(self, merchant_id: str, events: Sequence[Any]) -> asyncio.Future[Recorded]:
         prepared = await self._preparer.prepare(merchant_id, events)
         outcomes = await self._strangers.set_apart(merchant_id, events, prepared)
         return await self._queue_up(merchant_id, prepared, outcomes)

@@ -67,5 +67,5 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric, *, at: str = "metr
             "indexed": metric.sql.indexed if metric.sql else False,
         },
     )
-    await tx.entitlements_changed(None)
+    await tx.catalog_grew()
     return metric

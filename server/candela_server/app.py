@@ -283,7 +283,7 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         snapshots.forget(merchant_id, customer_id)
         if customer_id is None:
             catalog.forget(merchant_id)
-        directory.forget(merchant_id)
+        directory.forget(merchant_id, customer_id)
         hub.changed(merchant_id, customer_id)
 
     def missed() -> None:

@@ -12,9 +12,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Final
-
-from candela.catalog.v1 import pricing_table_pb2
+from typing import Any, Final, Generic, TypeVar
 
 from candela_server.kernel.errors import OverLimit
 
@@ -25,7 +23,8 @@ READINGS_PER_S: Final = 10
 MAX_COPIES: Final = 1_000
 _MAX_BUDGETS: Final = 10_000
 
-Shown = pricing_table_pb2.PublicPricingTable
+Shown = TypeVar("Shown")
+"""A table as the public is shown it."""
 Key = tuple[str, str]
 """Merchant and slug."""
 
@@ -41,7 +40,7 @@ class TooManyPublicReadsError(OverLimit):
         )
 
 
-class ShownTables:
+class ShownTables(Generic[Shown]):
     """The copies of one process."""
 
     def __init__(self, read: Callable[[str, str], Awaitable[Shown]]) -> None:
@@ -110,7 +109,7 @@ class _Budget:
         return True
 
 
-def _look_at(task: asyncio.Task[Shown]) -> None:
+def _look_at(task: asyncio.Task[Any]) -> None:
     """So that a failure of which nobody waits to hear any more is no unhandled one."""
     if not task.cancelled():
         task.exception()

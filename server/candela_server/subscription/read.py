@@ -41,11 +41,6 @@ async def list_of_customers(tx: Tx, ids: Sequence[CustomerId]) -> list[Subscript
     return await store.list_subscriptions_of_customers(tx, ids)
 
 
-async def list_of_customers(tx: Tx, customer_ids: Sequence[CustomerId]) -> list[Subscription]:
-    """All of these customers' subscriptions in force, ended ones too, oldest first."""
-    return await store.list_subscriptions_of_customers(tx, customer_ids)
-
-
 async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
     """When something next falls due on a test clock; None when nothing ever does."""
     found = [

@@ -120,20 +120,6 @@ async def list_subscriptions_of_customers(
     return [_subscription_from_row(row) for row in rows]
 
 
-async def list_subscriptions_of_customers(tx: Tx, ids: Sequence[str]) -> list[Subscription]:
-    """All of these customers' subscriptions in the version in force, oldest first."""
-    rows = await tx.fetch(
-        f"""
-        SELECT {_SUBSCRIPTION} FROM {_JOIN}
-        WHERE s.merchant_id = $1 AND s.customer_id = ANY($2::text[]) AND v.valid_to IS NULL
-        ORDER BY s.created_at, s.id
-        """,
-        tx.merchant_id,
-        list(ids),
-    )
-    return [_subscription_from_row(row) for row in rows]
-
-
 async def page_subscriptions(
     tx: Tx,
     *,

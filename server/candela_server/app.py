@@ -294,7 +294,7 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         snapshots.forget(merchant_id, customer_id)
         if customer_id is None:
             catalog.forget(merchant_id)
-        directory.forget(merchant_id)
+        directory.forget(merchant_id, customer_id)
         hub.changed(merchant_id, customer_id)
 
     def missed() -> None:
@@ -304,7 +304,13 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         directory.forget_all()
         storage.counters.doubt()
 
-    changes = Changes(storage.db, changed, missed, storage.counters.distrust)
+    def grown(merchant_id: str) -> None:
+        snapshots.grow(merchant_id)
+        catalog.forget(merchant_id)
+        directory.forget(merchant_id)
+        hub.changed(merchant_id, None)
+
+    changes = Changes(storage.db, changed, missed, storage.counters.distrust, grown)
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)

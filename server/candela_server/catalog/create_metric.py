@@ -70,5 +70,5 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric, *, at: str = "metr
             "gauge": metric.gauge,
         },
     )
-    await tx.entitlements_changed(None)
+    await tx.catalog_grew()
     return metric

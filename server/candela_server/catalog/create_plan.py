@@ -155,7 +155,7 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
         },
         reason=command.message or None,
     )
-    await tx.entitlements_changed(None)
+    await tx.catalog_grew()
     return CreatedPlan(
         plan=plan,
         version=version,

@@ -265,7 +265,7 @@ async def open_desk(shop: Shop, events: EventStore, redis_url: str) -> AsyncIter
 
     def hear(merchant_id: str, customer_id: str | None) -> None:
         snapshots.forget(merchant_id, customer_id)
-        directory.forget(merchant_id)
+        directory.forget(merchant_id, customer_id)
 
     await changes.start()
     await counters.start()

@@ -8,6 +8,7 @@ change asks for at once, or the next regular one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
@@ -21,6 +22,8 @@ from candela_server.subscription.rules.reschedule import BILLED
 
 from . import credit_note_store
 from .bill_periods import REMEMBERED, Context, read_billed_lines
+from .billed_store import BilledLine
+from .credit_note import CreditedOfLine
 from .model import InvoiceLine, LineId
 from .rules.cut_period import OF_PERIOD, cut_difference
 from .rules.cut_period import Cut as _Cut
@@ -38,43 +41,76 @@ async def with_changed_periods(
 
     What the invoice cannot give back, the next one does.
     """
+    found = dict(lines)
+    for one_id, seen in (await look_at_cuts(tx, context, list(lines), now=now)).items():
+        due = lines[one_id]
+        made = [line for _, line in seen.differences(due)]
+        if not due and sum(line.amount for line in made) <= 0:
+            # No invoice that only gives back: the next one does, and after an end give_back_days.
+            continue
+        kept = [line for line in within_total(due, made) if line.amount]
+        found[one_id] = [*due, *kept]
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCuts:
+    """A changed subscription's cut periods, and all that is billed of it."""
+
+    history: Sequence[Subscription]
+    cuts: Sequence[_Cut]
+    billed: Sequence[BilledLine]
+    credited: Mapping[LineId, CreditedOfLine]
+
+    def differences(self, due: Sequence[InvoiceLine] = ()) -> list[tuple[_Cut, InvoiceLine]]:
+        """What each cut period still costs or gives back, besides what `due` bills of it."""
+        known = [*(one.line for one in self.billed), *due]
+        return [
+            (cut, line)
+            for cut in self.cuts
+            if (
+                line := cut_difference(
+                    LineId(new_id("line")), self.history, cut, known, self.credited
+                )
+            )
+        ]
+
+
+async def look_at_cuts(
+    tx: Tx, context: Context, ids: Sequence[SubscriptionId], *, now: datetime
+) -> dict[SubscriptionId, SeenCuts]:
+    """What is to be known of those of these subscriptions that were ever changed."""
     since = now - REMEMBERED
     changed = [
         one_id
-        for one_id in lines
+        for one_id in ids
         if any(one.version.valid_from > since for one in context.histories[one_id][1:])
     ]
-    found = dict(lines)
     if not changed:
-        return found
+        return {}
     offers = await catalog.get_offers(
         tx, sorted({_key(one) for one_id in changed for one in context.histories[one_id]})
     )
     billed = await read_billed_lines(tx, changed, now)
-    before = {one_id: [one.line for one in billed.get(one_id, ())] for one_id in changed}
     credited = await credit_note_store.sum_credited_of_lines(
-        tx, [line.id for some in before.values() for line in some if line.kind in OF_PERIOD]
+        tx, [one.line.id for some in billed.values() for one in some if one.line.kind in OF_PERIOD]
     )
+    found = {}
     for one_id in changed:
-        history, due = context.histories[one_id], lines[one_id]
-        known = [*before[one_id], *due]
+        history = context.histories[one_id]
         cuts = {
             (cut.component.id, cut.period.start_at): cut
             for cut in sorted(_cuts(history, offers, since), key=lambda one: one.at, reverse=True)
         }
-        made = []
-        for cut in sorted(
-            cuts.values(),
-            key=lambda one: (one.period.start_at, one.offer.price.id, one.component.position),
-        ):
-            line = cut_difference(LineId(new_id("line")), history, cut, known, credited)
-            if line is not None:
-                made.append(line)
-        if not due and sum(line.amount for line in made) <= 0:
-            # No invoice that only gives back; the next one does.
-            continue
-        kept = [line for line in within_total(due, made) if line.amount]
-        found[one_id] = [*due, *kept]
+        found[one_id] = SeenCuts(
+            history=history,
+            cuts=sorted(
+                cuts.values(),
+                key=lambda one: (one.period.start_at, one.offer.price.id, one.component.position),
+            ),
+            billed=billed.get(one_id, ()),
+            credited=credited,
+        )
     return found
 
 

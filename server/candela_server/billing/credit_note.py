@@ -48,9 +48,20 @@ class CreditNoteLine:
     tax_amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class CreditedOfLine:
+    """What notes took back of a line: for days that were not held any more, and for whatever reason else."""
+
+    for_days: Decimal = Decimal(0)
+    otherwise: Decimal = Decimal(0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
-    """A correction of a finalized invoice; a document that never changes. One that is only shown has no id."""
+    """A correction of a finalized invoice; a document that never changes. One that is only shown has no id.
+
+    `for_unused_days` is one that the end of a subscription makes by itself.
+    """
 
     id: CreditNoteId
     number: str
@@ -64,6 +75,7 @@ class CreditNote:
     memo: str
     grant_id: GrantId | None
     created_at: datetime
+    for_unused_days: bool = False
 
     @property
     def subtotal(self) -> Decimal:

@@ -681,6 +681,7 @@ CREATE TABLE public.credit_note (
     memo text DEFAULT ''::text NOT NULL,
     grant_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone NOT NULL,
+    for_unused_days boolean DEFAULT false NOT NULL,
     CONSTRAINT credit_note_check CHECK (((purpose = 'credit_balance'::text) = (grant_id IS NOT NULL))),
     CONSTRAINT credit_note_purpose_check CHECK ((purpose = ANY (ARRAY['reduce_due'::text, 'credit_balance'::text, 'refund'::text]))),
     CONSTRAINT credit_note_reason_check CHECK ((reason = ANY (ARRAY['duplicate'::text, 'unsatisfactory'::text, 'order_change'::text, 'order_cancellation'::text, 'fraud'::text, 'other'::text]))),

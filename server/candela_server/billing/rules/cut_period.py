@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from candela_server.billing.credit_note import CreditedOfLine
 from candela_server.billing.model import InvoiceLine, LineId, LineKind
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import (
@@ -48,26 +49,24 @@ class Cut:
     at: datetime
 
 
+NOT_CREDITED = CreditedOfLine()
+
+
 def cut_difference(
     line_id: LineId,
     history: Sequence[Subscription],
     cut: Cut,
     known: Sequence[InvoiceLine],
-    credited: Mapping[LineId, Decimal],
+    credited: Mapping[LineId, CreditedOfLine],
 ) -> InvoiceLine | None:
     """The line that brings what is billed of the period to what its days cost; None when it does already.
 
     `known` are the subscription's lines, those of the invoice that is being made too; `credited` is what credit notes
-    took back of them.
+    took back of them. What they took back for days is billed no more; the rest only bounds what can be given back.
     """
     component, currency = cut.component, cut.offer.price.currency
-    own = [
-        line
-        for line in known
-        if line.component_id == component.id
-        and line.period == cut.period
-        and line.kind in OF_PERIOD
-    ]
+    own = lines_of_cut(cut, known)
+    notes = [credited.get(line.id, NOT_CREDITED) for line in own]
     base = next((line for line in own if line.kind is LineKind.RECURRING), None)
     states = _states(history, cut, base)
     if all(one.held == states[0].held for one in states):
@@ -81,7 +80,11 @@ def cut_difference(
     if base is None and (whole_first or component.timing is BillingTiming.IN_ARREARS):
         return None
     time_zone = history[-1].time_zone
-    billed = Money(currency=currency, amount=sum((line.amount for line in own), Decimal(0)))
+    billed = Money(
+        currency=currency,
+        amount=sum((line.amount for line in own), Decimal(0))
+        - sum((one.for_days for one in notes), Decimal(0)),
+    )
     due = difference(
         states,
         period=cut.period,
@@ -89,7 +92,7 @@ def cut_difference(
         billed=billed,
         credited=Money(
             currency=currency,
-            amount=sum((credited.get(line.id, Decimal(0)) for line in own), Decimal(0)),
+            amount=sum((one.otherwise for one in notes), Decimal(0)),
         ),
     )
     if due.is_zero:
@@ -121,6 +124,17 @@ def cut_difference(
         usage_seen_at=None,
         used_during=Interval(cut.at, cut.period.end_at),
     )
+
+
+def lines_of_cut(cut: Cut, known: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+    """The lines that bill the cut period."""
+    return [
+        line
+        for line in known
+        if line.component_id == cut.component.id
+        and line.period == cut.period
+        and line.kind in OF_PERIOD
+    ]
 
 
 def _states(history: Sequence[Subscription], cut: Cut, base: InvoiceLine | None) -> list[State]:

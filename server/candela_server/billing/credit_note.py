@@ -50,7 +50,7 @@ class CreditNoteLine:
 
 @dataclass(frozen=True, slots=True)
 class CreditedOfLine:
-    """What notes took back of a line: for days that were not held any more, and for whatever reason else."""
+    """What notes gave back for days of a line that were not used, and what others took off it for whatever reason."""
 
     for_days: Decimal = Decimal(0)
     otherwise: Decimal = Decimal(0)
@@ -60,7 +60,8 @@ class CreditedOfLine:
 class CreditNote:
     """A correction of a finalized invoice; a document that never changes. One that is only shown has no id.
 
-    `for_unused_days` is one that the end of a subscription makes by itself.
+    `unused_days_of` is the line whose days it gives back, where the end of a subscription made it by itself; the lines
+    that it takes them off may be others.
     """
 
     id: CreditNoteId
@@ -75,7 +76,7 @@ class CreditNote:
     memo: str
     grant_id: GrantId | None
     created_at: datetime
-    for_unused_days: bool = False
+    unused_days_of: LineId | None = None
 
     @property
     def subtotal(self) -> Decimal:

@@ -44,7 +44,7 @@ class CreateCreditNote:
     purpose: Purpose
     reason: CreditNoteReason
     memo: str
-    for_unused_days: bool = False
+    unused_days_of: LineId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def draw_up(tx: Tx, invoice: Invoice, command: CreateCreditNote, *, at: da
         memo=command.memo,
         grant_id=None,
         created_at=at,
-        for_unused_days=command.for_unused_days,
+        unused_days_of=command.unused_days_of,
     )
     if command.purpose is Purpose.REFUND:
         await _check_refund(tx, note)

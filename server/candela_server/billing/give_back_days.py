@@ -8,7 +8,8 @@ customer's account. What is on a draft waits until that is finalized.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -25,10 +26,10 @@ from .bill_periods import Context, read_context
 from .create_credit_note import make_credit_note
 from .credit_note import CreditNote, CreditNoteReason, Purpose
 from .draw_up_credit_note import CreateCreditNote, draw_up
-from .model import Invoice, InvoiceId, InvoiceStatus, LineId
+from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineId, LineKind
 from .read import get_invoice
 from .rules.credited import creditable
-from .rules.cut_period import Cut, lines_of_cut
+from .rules.cut_period import lines_of_cut
 
 _PURPOSES: Final = {
     InvoiceStatus.FINALIZED: Purpose.REDUCE_DUE,
@@ -56,26 +57,42 @@ async def give_back_days(
         for one_id in sorted(set(ids))
         if context.subscriptions[one_id].version.status in ENDED
     ]
-    seen = await look_at_cuts(tx, context, ended, now=now) if ended else {}
-    invoices = sorted({found for one in seen.values() for found in _invoices(one)})
-    if not invoices:
+    invoices: dict[InvoiceId, Invoice] = {}
+    while True:
+        seen = await look_at_cuts(tx, context, ended, now=now) if ended else {}
+        final = {
+            one.invoice_id
+            for some in seen.values()
+            if _left(some)
+            for one in some.billed
+            if not one.is_draft
+        }
+        if final <= invoices.keys():
+            break
+        # Two drafts of one subscription may be finalized at once: whoever is second looks again and sees the first
+        # one's notes. Drafts are never waited for, because their finalization waits here.
+        for invoice_id in sorted(final - invoices.keys()):
+            invoices[invoice_id] = await get_invoice(tx, invoice_id, lock=True)
+    if not final:
         return []
-    # Two drafts of one subscription may be finalized at once: whoever is second sees the first one's notes.
-    locked = [await get_invoice(tx, invoice_id, lock=True) for invoice_id in invoices]
-    seen = await look_at_cuts(tx, context, ended, now=now)
+    credited = {one_id: await credit_note_store.sum_credited(tx, one_id) for one_id in invoices}
     notes = []
     for one in seen.values():
-        for invoice, amounts, memo in await _shares(tx, one, locked):
+        for back in _shares(
+            one, invoices, {one_id: some for one_id, (some, _) in credited.items()}
+        ):
+            # As it is after the notes before this one.
+            invoice = await get_invoice(tx, back.invoice_id)
             drawn_up = await draw_up(
                 tx,
                 invoice,
                 CreateCreditNote(
                     invoice_id=invoice.id,
-                    lines=amounts,
+                    lines=back.amounts,
                     purpose=_PURPOSES[invoice.status],
                     reason=CreditNoteReason.ORDER_CANCELLATION,
-                    memo=memo,
-                    for_unused_days=True,
+                    memo=back.memo[:_MEMO],
+                    unused_days_of=back.days_of,
                 ),
                 at=now,
             )
@@ -92,58 +109,89 @@ def amounts_of_notes(notes: Sequence[CreditNote]) -> list[str]:
     ]
 
 
-def _left(seen: SeenCuts) -> list[tuple[Cut, Decimal, str]]:
-    """What of each cut period is to be given back, and how that comes about.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Back:
+    """What is given back of an invoice for days of one line."""
 
-    What other cut periods still cost is taken off: no invoice was made that only gives back.
+    invoice_id: InvoiceId
+    amounts: dict[LineId, Money]
+    days_of: LineId
+    memo: str
+
+
+def _gives_back(line: InvoiceLine) -> bool:
+    return line.kind is LineKind.PRORATION and line.amount < 0
+
+
+def _take(
+    left: dict[InvoiceId, Decimal], invoices: Collection[InvoiceId], wanted: Decimal
+) -> Decimal:
+    """As much of what is wanted as is left on these invoices."""
+    taken = _ZERO
+    for one_id in sorted(invoices):
+        part = min(wanted - taken, left[one_id])
+        left[one_id] -= part
+        taken += part
+    return taken
+
+
+def _left(seen: SeenCuts) -> list[tuple[LineId, set[LineId], Decimal, str]]:
+    """What of each cut period is to be given back: the line that says so, all its lines, how much, and why.
+
+    What other cut periods still cost is taken off: no invoice was made that only gives back. A period that is on drafts
+    alone has to wait for them.
     """
     differences = seen.differences()
     left = -sum((line.amount for _, line in differences), _ZERO)
     found = []
     for cut, line in differences:
         amount = min(-line.amount, left)
-        if amount > 0:
+        lines = [
+            one.line.id for one in seen.billed if not one.is_draft and lines_of_cut(cut, [one.line])
+        ]
+        if amount > 0 and lines:
             left -= amount
-            found.append((cut, amount, line.description))
+            found.append((lines[0], set(lines), amount, line.description))
     return found
 
 
-def _invoices(seen: SeenCuts) -> set[InvoiceId]:
-    """The final invoices that charged for what is to be given back."""
-    cuts = [cut for cut, *_ in _left(seen)]
-    return {
-        one.invoice_id
-        for one in seen.billed
-        if not one.is_draft
-        and one.line.amount > 0
-        and any(lines_of_cut(cut, [one.line]) for cut in cuts)
+def _shares(
+    seen: SeenCuts,
+    invoices: Mapping[InvoiceId, Invoice],
+    credited: Mapping[InvoiceId, Mapping[LineId, Decimal]],
+) -> list[_Back]:
+    """What is taken off which invoice, the latest first, which is paid last.
+
+    What charged for the days bears it; and, as far as an earlier change gave back on the very invoice that charged for
+    them, what had been charged for what it gave back, because that paid for these days. What promotional credit paid
+    for, or nobody, does not come back.
+    """
+    by_id = {one_id: one for one_id, one in invoices.items() if one.status in _PURPOSES}
+    left_of = {
+        line_id: amount - credited[one.id].get(line_id, _ZERO)
+        for one in by_id.values()
+        for line_id, amount in creditable(one).items()
     }
-
-
-async def _shares(
-    tx: Tx, seen: SeenCuts, invoices: Sequence[Invoice]
-) -> list[tuple[Invoice, dict[LineId, Money], str]]:
-    """How much of which lines of which invoices; the latest first, which is paid last."""
-    amounts: defaultdict[InvoiceId, dict[LineId, Money]] = defaultdict(dict)
-    memos: defaultdict[InvoiceId, list[str]] = defaultdict(list)
-    by_id = {one.id: one for one in invoices if one.status in _PURPOSES}
-    left_of: dict[LineId, Decimal] = {}
-    for invoice in by_id.values():
-        credited, _ = await credit_note_store.sum_credited(tx, invoice.id)
-        for line_id, amount in creditable(invoice).items():
-            left_of[line_id] = amount - credited.get(line_id, _ZERO)
-    for cut, wanted, memo in _left(seen):
-        for one in reversed(seen.billed):
-            if one.invoice_id not in by_id or not lines_of_cut(cut, [one.line]):
-                continue
-            given = min(wanted, left_of.get(one.line.id, _ZERO))
-            if given <= 0:
-                continue
-            wanted -= given
-            left_of[one.line.id] -= given
-            currency = by_id[one.invoice_id].currency
-            amounts[one.invoice_id][one.line.id] = Money(currency=currency, amount=given)
-            memos[one.invoice_id].append(memo)
-    return [
-        (by_id[one_id], some, "; ".join(memos[one_id])[:_MEMO]) for one_id, some in amounts.items()
-    ]
+    given_there = {
+        one.id: -sum((line.amount for line in one.lines if _gives_back(line)), _ZERO)
+        for one in by_id.values()
+    }
+    billed = [one for one in reversed(seen.billed) if left_of.get(one.line.id, _ZERO) > 0]
+    found: list[_Back] = []
+    for days_of, own, wanted, memo in _left(seen):
+        amounts: defaultdict[InvoiceId, dict[LineId, Money]] = defaultdict(dict)
+        charged_on = {one.invoice_id for one in seen.billed if one.line.id in own} & by_id.keys()
+        for one in sorted(billed, key=lambda one: one.line.id not in own):
+            given = min(wanted, left_of[one.line.id])
+            if one.line.id not in own:
+                given = _take(given_there, charged_on, given)
+            if given > 0:
+                wanted -= given
+                left_of[one.line.id] -= given
+                currency = by_id[one.invoice_id].currency
+                amounts[one.invoice_id][one.line.id] = Money(currency=currency, amount=given)
+        found += [
+            _Back(invoice_id=one_id, amounts=some, days_of=days_of, memo=memo)
+            for one_id, some in amounts.items()
+        ]
+    return found

@@ -14,6 +14,7 @@ from candela_server.billing.credit_note import CreditNote, CreditNoteReason, Pur
 from candela_server.billing.finalize_invoices import finalize_invoice
 from candela_server.billing.mark_invoice_paid import MarkInvoicePaid, mark_invoice_paid
 from candela_server.billing.model import Invoice, InvoiceStatus
+from candela_server.billing.write_off_invoice import write_off_invoice
 from candela_server.subscription.change import Cancellation, Reactivation
 from candela_server.subscription.model import Proration
 
@@ -253,3 +254,41 @@ async def test_line_that_was_credited_before__gives_back_no_more_than_is_left(de
 
     # half of what was paid, not of the list price
     assert [one.total for one in await notes(desk)] == [D("7.00")]
+
+
+@pytest.mark.spec("SUB-6", "INV-6", "INV-7")
+async def test_days_that_nobody_paid_for__do_not_come_back_from_what_was_paid(desk: Desk) -> None:
+    held = await desk.take("basic")
+    await desk.market.bill(day(4, 1))
+    await pay(desk)
+    await desk.market.bill(day(5, 1))
+    [_, second] = await desk.invoices()
+    async with desk.market.db.writing(desk.market.merchant_id) as tx:
+        await write_off_invoice(tx, desk.market.clock, second.id, reason="gone")
+    desk.market.clock.advance(day(5, 16))
+    await desk.change(held, Cancellation(), NOW)
+
+    assert await notes(desk) == []
+
+
+@pytest.mark.spec("SUB-6", "INV-6")
+async def test_days_that_an_earlier_plan_paid_for__come_back_from_that_plans_invoice(
+    desk: Desk,
+) -> None:
+    held = await desk.take("year")
+    await desk.market.bill(day(4, 1))
+    await pay(desk)
+    desk.market.clock.advance(day(4, 11))
+    await desk.change(held, to_plan("basic"), NOW)
+    await desk.market.bill(day(5, 1))
+    [_, second] = await desk.invoices()
+    # 13.33 for April and 20.00 for May, all of it out of what the year gives back
+    assert (second.total, second.amount_due) == (D(0), D(0))
+    desk.market.clock.advance(day(5, 11))
+    await desk.change(held, Cancellation(), NOW)
+
+    # 10 of 365 days of 1,200.00, 20 of 30 and 10 of 31 days of 20.00
+    assert await kept(desk) == D("32.88") + D("13.33") + D("6.45")
+    year = (await desk.invoices())[0]
+    assert {one.invoice_id for one in await notes(desk)} == {year.id}
+    assert sum(await desk.market.balances()) == D(1200) - await kept(desk)

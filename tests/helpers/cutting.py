@@ -99,6 +99,7 @@ class CutPeriod:
         line = cut_difference(
             LineId(f"line_{next(self.ids)}"),
             self.history,
+            lambda _: offer(self.price),
             Cut(
                 component=self.component,
                 offer=offer(self.price),

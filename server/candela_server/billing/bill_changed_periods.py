@@ -7,12 +7,12 @@ change asks for at once, or the next regular one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 
-from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import ComponentKind
 from candela_server.kernel.ids import new_id
@@ -36,19 +36,21 @@ async def with_changed_periods(
     lines: Mapping[SubscriptionId, list[InvoiceLine]],
     *,
     now: datetime,
+    to_come: Mapping[SubscriptionId, Decimal],
 ) -> dict[SubscriptionId, list[InvoiceLine]]:
     """The lines of each subscription's new invoice with the differences of its cut periods behind them.
 
-    What the invoice cannot give back, the next one does.
+    What the invoice cannot give back, the next one does; `to_come` is what will be on it besides.
     """
     found = dict(lines)
     for one_id, seen in (await look_at_cuts(tx, context, list(lines), now=now)).items():
         due = lines[one_id]
         made = [line for _, line in seen.differences(due)]
-        if not due and sum(line.amount for line in made) <= 0:
+        more = to_come.get(one_id, Decimal(0))
+        if not due and not more and sum(line.amount for line in made) <= 0:
             # No invoice that only gives back: the next one does, and after an end give_back_days.
             continue
-        kept = [line for line in within_total(due, made) if line.amount]
+        kept = [line for line in within_total(due, made, to_come=more) if line.amount]
         found[one_id] = [*due, *kept]
     return found
 
@@ -61,6 +63,7 @@ class SeenCuts:
     cuts: Sequence[_Cut]
     billed: Sequence[BilledLine]
     credited: Mapping[LineId, CreditedOfLine]
+    offer_of: Callable[[Subscription], Offer]
 
     def differences(self, due: Sequence[InvoiceLine] = ()) -> list[tuple[_Cut, InvoiceLine]]:
         """What each cut period still costs or gives back, besides what `due` bills of it."""
@@ -70,7 +73,7 @@ class SeenCuts:
             for cut in self.cuts
             if (
                 line := cut_difference(
-                    LineId(new_id("line")), self.history, cut, known, self.credited
+                    LineId(new_id("line")), self.history, self.offer_of, cut, known, self.credited
                 )
             )
         ]
@@ -88,9 +91,6 @@ async def look_at_cuts(
     ]
     if not changed:
         return {}
-    offers = await catalog.get_offers(
-        tx, sorted({_key(one) for one_id in changed for one in context.histories[one_id]})
-    )
     billed = await read_billed_lines(tx, changed, now)
     credited = await credit_note_store.sum_credited_of_lines(
         tx, [one.line.id for some in billed.values() for one in some if one.line.kind in OF_PERIOD]
@@ -100,7 +100,7 @@ async def look_at_cuts(
         history = context.histories[one_id]
         cuts = {
             (cut.component.id, cut.period.start_at): cut
-            for cut in sorted(_cuts(history, offers, since), key=lambda one: one.at, reverse=True)
+            for cut in sorted(_cuts(history, context, since), key=lambda one: one.at, reverse=True)
         }
         found[one_id] = SeenCuts(
             history=history,
@@ -110,15 +110,12 @@ async def look_at_cuts(
             ),
             billed=billed.get(one_id, ()),
             credited=credited,
+            offer_of=context.offer_of,
         )
     return found
 
 
-def _cuts(
-    history: Sequence[Subscription],
-    offers: Mapping[catalog.OfferKey, Offer],
-    since: datetime,
-) -> Iterator[_Cut]:
+def _cuts(history: Sequence[Subscription], context: Context, since: datetime) -> Iterator[_Cut]:
     """The periods of what is not usage within which a version began, of what was held before it or after."""
     for before, after in pairwise(history):
         at = after.version.valid_from
@@ -127,7 +124,7 @@ def _cuts(
         for one in (before, after):
             if one.version.status not in BILLED or at < one.anchor_at:
                 continue
-            offer = offers[_key(one)]
+            offer = context.offer_of(one)
             for component in offer.price.components:
                 if component.kind is ComponentKind.USAGE:
                     continue
@@ -143,7 +140,3 @@ def _cuts(
                         period=period,
                         at=at,
                     )
-
-
-def _key(one: Subscription) -> catalog.OfferKey:
-    return one.version.plan_version_id, one.version.price_id

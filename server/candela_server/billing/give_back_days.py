@@ -22,14 +22,17 @@ from candela_server.subscription.rules.reschedule import ENDED
 
 from . import credit_note_store
 from .bill_changed_periods import SeenCuts, look_at_cuts
-from .bill_periods import Context, read_context
+from .bill_periods import REMEMBERED, Context, read_context
 from .create_credit_note import make_credit_note
 from .credit_note import CreditNote, CreditNoteReason, Purpose
 from .draw_up_credit_note import CreateCreditNote, draw_up
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineId, LineKind
 from .read import get_invoice
+from .rules.commitment import counted_charges
 from .rules.credited import creditable
+from .rules.cut_commitment import CutCommitment, is_true_up_of, least_of
 from .rules.cut_period import lines_of_cut
+from .settle_commitments import counts
 
 _PURPOSES: Final = {
     InvoiceStatus.FINALIZED: Purpose.REDUCE_DUE,
@@ -62,8 +65,8 @@ async def give_back_days(
         seen = await look_at_cuts(tx, context, ended, now=now) if ended else {}
         final = {
             one.invoice_id
-            for some in seen.values()
-            if _left(some)
+            for one_id, some in seen.items()
+            if _left(some, _bounds(context, one_id, some, now))
             for one in some.billed
             if not one.is_draft
         }
@@ -75,12 +78,13 @@ async def give_back_days(
             invoices[invoice_id] = await get_invoice(tx, invoice_id, lock=True)
     if not final:
         return []
-    credited = {one_id: await credit_note_store.sum_credited(tx, one_id) for one_id in invoices}
+    credited = {
+        one_id: (await credit_note_store.sum_credited(tx, one_id))[0] for one_id in invoices
+    }
     notes = []
-    for one in seen.values():
-        for back in _shares(
-            one, invoices, {one_id: some for one_id, (some, _) in credited.items()}
-        ):
+    for subscription_id, one in seen.items():
+        left = _left(one, _bounds(context, subscription_id, one, now))
+        for back in _shares(one, left, invoices, credited):
             # As it is after the notes before this one.
             invoice = await get_invoice(tx, back.invoice_id)
             drawn_up = await draw_up(
@@ -135,8 +139,48 @@ def _take(
     return taken
 
 
-def _left(seen: SeenCuts) -> list[tuple[LineId, set[LineId], Decimal, str]]:
-    """What of each cut period is to be given back: the line that says so, all its lines, how much, and why.
+@dataclass(slots=True)
+class _Bound:
+    """How much more can be given back of what counts for a commitment: what its days cost at least is kept."""
+
+    commitment: CutCommitment
+    left: Decimal
+
+
+def _bounds(
+    context: Context, subscription_id: SubscriptionId, seen: SeenCuts, now: datetime
+) -> list[_Bound]:
+    lines = [one.line for one in seen.billed]
+    found = []
+    for one in context.cut_commitments(subscription_id, now - REMEMBERED):
+        history = context.terms_of(subscription_id)
+        least, _ = least_of(one, history, seen.history[-1].time_zone)
+        made_up = sum((line.amount for line in lines if is_true_up_of(line, one)), _ZERO)
+        given = sum(
+            (
+                seen.credited[line.id].for_days
+                for line in lines
+                if line.id in seen.credited and counts(one, line)
+            ),
+            _ZERO,
+        )
+        charges = counted_charges(one.prices, one.committed.period, lines)
+        found.append(_Bound(one, max(charges + made_up - given - least.amount, _ZERO)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What of a cut period is to be given back: for days of which line, which lines billed it, how much, and why."""
+
+    days_of: LineId
+    own: frozenset[LineId]
+    amount: Decimal
+    memo: str
+
+
+def _left(seen: SeenCuts, bounds: Sequence[_Bound]) -> list[_Left]:
+    """What of each cut period is to be given back.
 
     What other cut periods still cost is taken off: no invoice was made that only gives back. A period that is on drafts
     alone has to wait for them.
@@ -145,18 +189,25 @@ def _left(seen: SeenCuts) -> list[tuple[LineId, set[LineId], Decimal, str]]:
     left = -sum((line.amount for _, line in differences), _ZERO)
     found = []
     for cut, line in differences:
-        amount = min(-line.amount, left)
-        lines = [
-            one.line.id for one in seen.billed if not one.is_draft and lines_of_cut(cut, [one.line])
+        own = [
+            one.line for one in seen.billed if not one.is_draft and lines_of_cut(cut, [one.line])
         ]
-        if amount > 0 and lines:
-            left -= amount
-            found.append((lines[0], set(lines), amount, line.description))
+        if not own:
+            continue
+        bounding = [one for one in bounds if counts(one.commitment, own[0])]
+        amount = min(-line.amount, left, *(one.left for one in bounding))
+        if amount <= 0:
+            continue
+        left -= amount
+        for one in bounding:
+            one.left -= amount
+        found.append(_Left(own[0].id, frozenset(each.id for each in own), amount, line.description))
     return found
 
 
 def _shares(
     seen: SeenCuts,
+    left: Sequence[_Left],
     invoices: Mapping[InvoiceId, Invoice],
     credited: Mapping[InvoiceId, Mapping[LineId, Decimal]],
 ) -> list[_Back]:
@@ -176,9 +227,14 @@ def _shares(
         one.id: -sum((line.amount for line in one.lines if _gives_back(line)), _ZERO)
         for one in by_id.values()
     }
-    billed = [one for one in reversed(seen.billed) if left_of.get(one.line.id, _ZERO) > 0]
+    billed = [
+        one
+        for one in reversed(seen.billed)
+        if one.line.component_id is not None and left_of.get(one.line.id, _ZERO) > 0
+    ]
     found: list[_Back] = []
-    for days_of, own, wanted, memo in _left(seen):
+    for back in left:
+        own, wanted = back.own, back.amount
         amounts: defaultdict[InvoiceId, dict[LineId, Money]] = defaultdict(dict)
         charged_on = {one.invoice_id for one in seen.billed if one.line.id in own} & by_id.keys()
         for one in sorted(billed, key=lambda one: one.line.id not in own):
@@ -191,7 +247,7 @@ def _shares(
                 currency = by_id[one.invoice_id].currency
                 amounts[one.invoice_id][one.line.id] = Money(currency=currency, amount=given)
         found += [
-            _Back(invoice_id=one_id, amounts=some, days_of=days_of, memo=memo)
+            _Back(invoice_id=one_id, amounts=some, days_of=back.days_of, memo=back.memo)
             for one_id, some in amounts.items()
         ]
     return found

@@ -7,7 +7,7 @@ off it included.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -55,12 +55,14 @@ NOT_CREDITED = CreditedOfLine()
 def cut_difference(
     line_id: LineId,
     history: Sequence[Subscription],
+    offer_of: Callable[[Subscription], Offer],
     cut: Cut,
     known: Sequence[InvoiceLine],
     credited: Mapping[LineId, CreditedOfLine],
 ) -> InvoiceLine | None:
     """The line that brings what is billed of the period to what its days cost; None when it does already.
 
+    `offer_of` says what each version of the subscription was sold by: a component may belong to several prices.
     `known` are the subscription's lines, those of the invoice that is being made too; `credited` is what credit notes
     took back of them. What they took back for days is billed no more; the rest only bounds what can be given back.
     """
@@ -68,7 +70,7 @@ def cut_difference(
     own = lines_of_cut(cut, known)
     notes = [credited.get(line.id, NOT_CREDITED) for line in own]
     base = next((line for line in own if line.kind is LineKind.RECURRING), None)
-    states = _states(history, cut, base)
+    states = _states(history, offer_of, cut, base)
     if all(one.held == states[0].held for one in states):
         return None
     days = days_of(states, cut.period, history[-1].time_zone)
@@ -108,7 +110,7 @@ def cut_difference(
         id=line_id,
         kind=LineKind.PRORATION,
         description=text,
-        quantity=_held_last(history, cut),
+        quantity=_held_last(states, cut),
         unit_name="seats" if component.seats else "",
         unit_amount=None,
         rated_amount=due.amount,
@@ -137,12 +139,17 @@ def lines_of_cut(cut: Cut, known: Sequence[InvoiceLine]) -> list[InvoiceLine]:
     ]
 
 
-def _states(history: Sequence[Subscription], cut: Cut, base: InvoiceLine | None) -> list[State]:
+def _states(
+    history: Sequence[Subscription],
+    offer_of: Callable[[Subscription], Offer],
+    cut: Cut,
+    base: InvoiceLine | None,
+) -> list[State]:
     """What was held of the component under each version, and what a whole period of that costs."""
     costs: dict[Decimal, Money] = {}
     states = []
     for one in history:
-        quantity = _held(one, cut)
+        quantity = _held(one, offer_of(one), cut)
         if quantity is not None and quantity not in costs:
             costs[quantity] = _cost(one, cut, quantity, base)
         states.append(
@@ -156,11 +163,11 @@ def _states(history: Sequence[Subscription], cut: Cut, base: InvoiceLine | None)
     return states
 
 
-def _held(one: Subscription, cut: Cut) -> Decimal | None:
+def _held(one: Subscription, offer: Offer, cut: Cut) -> Decimal | None:
     """How much was held of the component under a version; 1 of a fixed one, None of what was not held."""
     held = (
         one.version.status in BILLED
-        and one.version.price_id == cut.offer.price.id
+        and any(each.id == cut.component.id for each in offer.price.components)
         and one.anchor_at == cut.anchor_at
     )
     if not held:
@@ -170,15 +177,11 @@ def _held(one: Subscription, cut: Cut) -> Decimal | None:
     return one.version.quantities.get(cut.component.id, Decimal(0))
 
 
-def _held_last(history: Sequence[Subscription], cut: Cut) -> Decimal:
-    return next(
-        (
-            _held(one, cut) or Decimal(0)
-            for one in reversed(history)
-            if one.version.valid_from < cut.period.end_at
-        ),
-        Decimal(0),
-    )
+def _held_last(states: Sequence[State], cut: Cut) -> Decimal:
+    for one in reversed(states):
+        if one.since < cut.period.end_at:
+            return one.held if isinstance(one.held, Decimal) else Decimal(0)
+    return Decimal(0)
 
 
 def _cost(one: Subscription, cut: Cut, quantity: Decimal, base: InvoiceLine | None) -> Money:

@@ -292,3 +292,32 @@ async def test_days_that_an_earlier_plan_paid_for__come_back_from_that_plans_inv
     year = (await desk.invoices())[0]
     assert {one.invoice_id for one in await notes(desk)} == {year.id}
     assert sum(await desk.market.balances()) == D(1200) - await kept(desk)
+
+
+@pytest.mark.spec("SUB-6", "DSL-10", "INV-6")
+@pytest.mark.parametrize(
+    ("fixed", "want"),
+    [
+        # 15 of 30 days: the fee comes to 30.00, the commitment to 50.00
+        ("60", "50.00"),
+        # 100.00 is more than its half of the commitment
+        ("200", "100.00"),
+    ],
+)
+async def test_end_within_a_commitment__keeps_its_part_for_the_days(
+    desk: Desk, fixed: str, want: str
+) -> None:
+    await desk.market.sell(
+        fee(fixed),
+        commitment=price_terms_pb2.MinimumCommitment(
+            amount=money("100"), recurrence_rule="FREQ=MONTHLY"
+        ),
+    )
+    held = await desk.take("plan")
+    await desk.market.bill(day(4, 1))
+    await pay(desk)
+    desk.market.clock.advance(day(4, 16))
+    await desk.change(held, Cancellation(), NOW)
+    await desk.market.bill(day(5, 2))
+
+    assert await kept(desk) == D(want)

@@ -105,9 +105,9 @@ async def give_back_days(
 
 
 def amounts_of_notes(notes: Sequence[CreditNote]) -> list[str]:
-    """What each line of the notes comes to, so that two lots of them can be compared."""
+    """What each line of the notes comes to, so that two lots of them can be compared; by what they say."""
     return [
-        f"{note.purpose} {line.invoice_line_id} {line.amount} {line.tax_amount} {note.currency}"
+        f"{note.purpose} {note.memo} {line.amount} {line.tax_amount} {note.currency}"
         for note in notes
         for line in note.lines
     ]

@@ -34,7 +34,6 @@ from .bill_periods import REMEMBERED, Context, read_billed_lines
 from .model import InvoiceLine, LineId, LineKind
 from .rules.changed_periods import State, cost_at_start, days_of, difference, held_at_start
 from .rules.invoice_lines import BilledPeriod
-from .rules.late_usage import within_total
 from .rules.rate_invoice import InvoiceToRate, rate
 from .rules.words import dates_of
 
@@ -62,7 +61,7 @@ async def with_changed_periods(
 ) -> dict[SubscriptionId, list[InvoiceLine]]:
     """The lines of each subscription's new invoice with the differences of its cut periods behind them.
 
-    What the invoice cannot give back, the next one does.
+    They may give back more than the invoice can bear: only who knows all its lines can tell (`borne`).
     """
     since = now - REMEMBERED
     changed = [
@@ -96,11 +95,7 @@ async def with_changed_periods(
             line = _difference(history, cut, known, credited)
             if line is not None:
                 made.append(line)
-        if not due and sum(line.amount for line in made) <= 0:
-            # No invoice that only gives back; the next one does.
-            continue
-        kept = [line for line in within_total(due, made) if line.amount]
-        found[one_id] = [*due, *kept]
+        found[one_id] = [*due, *made]
     return found
 
 

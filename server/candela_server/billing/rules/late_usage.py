@@ -22,6 +22,7 @@ from .rate_invoice import InvoiceToRate, rate
 from .words import dates_of, number_of
 
 _ZERO = Decimal(0)
+_FOLLOWING = frozenset({LineKind.ADJUSTMENT, LineKind.PRORATION})
 _OF_USAGE = frozenset({LineKind.USAGE, LineKind.ADJUSTMENT})
 
 
@@ -107,6 +108,23 @@ def within_total(
                     line = replace(line, amount=given, rated_amount=given, discounts=())
             kept.append(line)
     return [line for line in kept if line.quantity or line.amount or line.draws]
+
+
+def borne(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+    """The lines of a new invoice with what it cannot give back left out: of late usage and of changed periods together.
+
+    None at all where it would only give back, or ask for nothing: the next one does.
+    """
+    billed = [line for line in lines if line.kind not in _FOLLOWING]
+    kept = [
+        line
+        for line in within_total(billed, [line for line in lines if line.kind in _FOLLOWING])
+        if line.amount or line.kind is LineKind.ADJUSTMENT
+    ]
+    changed = any(line.kind is LineKind.PRORATION for line in lines)
+    if not billed and changed and _amount(kept) <= 0:
+        return []
+    return [*billed, *kept]
 
 
 def _amount(lines: Sequence[InvoiceLine]) -> Decimal:

@@ -1,208 +1,328 @@
 """What the year must cost, computed slowly from the specification; nothing of the server is imported here.
 
-A subscription's invoices are found by walking over the instants at which anything falls due. At each: fixed amounts and
-seats of the periods that begin or end there, usage of the period that ends there, and the difference that later reports
-make to periods that were closed before (EVT-9). Amounts are fractions; each charge is rounded once, half up (INV-8).
+A subscription is walked through, instant by instant: drafts are finalized, planned changes made, what is due is billed,
+and then its customer acts. An invoice brings what was billed to what is owed for everything that is due by then, as far
+as it can: its total is never negative, and what it cannot give back a later one does (EVT-9, SEAT-1). Amounts are
+fractions; each charge is rounded once, half up (INV-8).
 """
 
 from __future__ import annotations
 
-import calendar
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
-from zoneinfo import ZoneInfo
 
-from .lifecycle import Life, Subscribe, Use
-from .sold import Part, decimal
+from .charges import Charge, charges, owed_for_held, pool_of, usage_cost, used
+from .happening import (
+    Cancel,
+    Change,
+    ChangePlan,
+    ChangeSeats,
+    Life,
+    Operation,
+    Pause,
+    Reactivate,
+    Resume,
+    Subscribe,
+    UndoCancel,
+    Use,
+)
+from .periods import boundary, days_later, number_at
+from .sold import Sold, decimal
+from .terms import RUNNING, History, Terms
 
 GRACE = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Expected:
     """An invoice: when it is made, and its total."""
 
     made_at: datetime
     total: Decimal
+    finalized_at: datetime
 
 
-def invoices_of(life: Life, until: datetime) -> dict[str, list[Expected]]:
-    """The invoices of each of a customer's subscriptions that are made by an instant."""
-    found = {}
-    for begun in life.operations:
-        if isinstance(begun, Subscribe):
-            uses = [
-                one
-                for one in life.operations
-                if isinstance(one, Use) and one.subscription == begun.subscription
-            ]
-            found[begun.subscription] = _Account(begun, life.time_zone, uses, until).invoices()
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A change that waits for its time."""
+
+    due: datetime
+    number: int
+    change: Change | None
+    """None for the end of a trial."""
+    plan: Sold
+    """What was held when it was planned: seats are those of a plan."""
 
 
-class _Account:
-    """One subscription."""
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """One subscription and its invoices; `refused` are the operations that could not be done."""
 
-    def __init__(self, begun: Subscribe, zone: str, uses: list[Use], until: datetime) -> None:
-        self.begun, self.plan, self.uses, self.until = begun, begun.plan, uses, until
-        self.zone = ZoneInfo(zone)
+    zone: str
+    uses: list[Use]
+    history: History
+    invoices: list[Expected] = field(default_factory=list)
+    refused: list[Operation] = field(default_factory=list)
+    planned: list[Planned] = field(default_factory=list)
+    count: int = 0
+    billed: Decimal = Decimal(0)
+    closed: dict[Charge, datetime] = field(default_factory=dict)
+    """What is on invoices, and when these are finalized."""
+    drawn: dict[Charge, Decimal] = field(default_factory=dict)
+    """What each span of usage takes from its plan's credits."""
 
-    def invoices(self) -> list[Expected]:
-        due: dict[datetime, list[tuple[Part, int]]] = {}
-        for part in self.plan.parts:
-            number = 0
-            while (at := self.due_at(part, number)) <= self.until:
-                due.setdefault(at, []).append((part, number))
-                number += 1
-        made: list[Expected] = []
-        # Closed usage periods: number → when its invoice was finalized; and what was billed of all of them.
-        closed: dict[int, datetime] = {}
-        billed = Decimal(0)
-        for at in sorted(due):
-            # What is due before the subscription was known is billed when it became known.
-            now = max(at, self.begun.at)
-            total = Decimal(0)
-            closing: list[int] = []
-            for part, number in due[at]:
-                if part.kind == "usage":
-                    closing.append(number)
-                    total += self.closed_cost(part, number, known_at=now + GRACE)
-                else:
-                    total += self.held_cost(part, number)
-            usage = self.plan.usage
-            before = [n for n, finalized_at in closed.items() if finalized_at <= now]
-            if usage is not None and before:
-                owed = sum((self.closed_cost(usage, n, known_at=now) for n in before), Decimal(0))
-                difference = owed - billed
-                # What an invoice cannot give back, a later one does.
-                difference = max(difference, -total)
-                total += difference
-                billed += difference
-            for number in closing:
-                assert usage is not None
-                closed[number] = now + GRACE
-                billed += self.closed_cost(usage, number, known_at=now + GRACE)
-            made.append(Expected(made_at=now, total=total))
-        return made
+    # Walking
 
-    # Time
+    def next_instant(self, after: datetime) -> datetime | None:
+        """When something is to be done next without anybody's doing."""
+        waiting = [one.due for one in self.planned]
+        ahead = self.history.next_due(after)
+        if ahead is not None:
+            waiting.append(ahead)
+        far = after + timedelta(days=500)
+        waiting += [one.due for one in charges(self.history, far) if one not in self.closed]
+        return min((at for at in waiting if at > after), default=None)
 
-    def boundary(self, every: str, number: int) -> datetime:
-        """Where period `number` begins: the anchor's wall time, on the anchor's day or the month's last."""
-        local = self.begun.start_at.astimezone(self.zone)
-        day = local.date()
-        if every == "week":
-            day += timedelta(days=7 * number)
-        else:
-            months = day.month - 1 + number * {"month": 1, "year": 12}[every]
-            year, month = day.year + months // 12, months % 12 + 1
-            day = date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
-        wall = datetime.combine(day, local.time().replace(fold=0))
-        # In a gap, the offset before it moves the instant forward by the gap; of two, the first counts.
-        return wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
+    def pass_time(self, now: datetime) -> None:
+        """Everything that happens at an instant by itself."""
+        while due := sorted(
+            (one for one in self.planned if one.due <= now),
+            # The end goes first: then the others are not done at all.
+            key=lambda one: (one.due, not isinstance(one.change, Cancel), one.number),
+        ):
+            self.planned.remove(due[0])
+            moved = self.history.now.plan is not due[0].plan
+            if not (moved and isinstance(due[0].change, ChangeSeats)):
+                self._carry_out(due[0].change, due[0].due, now)
+        self.bill(now)
 
-    def due_at(self, part: Part, number: int) -> datetime:
-        return self.boundary(part.every, number + 1 if part.arrears else number)
+    def act(self, one: Operation) -> None:
+        """What the customer does."""
+        match one:
+            case UndoCancel():
+                if self.history.now.ends_at is None or self.history.now.status == "canceled":
+                    self.refused.append(one)
+                    return
+                self.planned = [each for each in self.planned if not _ends(each)]
+                self.history.append(one.at, ends_at=None)
+            case Change():
+                self._change(one)
 
-    # Money
+    def _change(self, one: Change) -> None:
+        if not self._possible(one):
+            self.refused.append(one)
+            return
+        held = self.history.now
+        when = one.when
+        if when is None:
+            removes = isinstance(one, ChangeSeats) and one.seats < held.seats
+            when = "period end" if removes or isinstance(one, Cancel) else "now"
+        at = one.at
+        if when == "at":
+            assert one.effective_at is not None
+            at = max(at, one.effective_at)
+        elif when == "period end":
+            at = self._end_of_period(at)
+        if at <= one.at:
+            self._carry_out(one, one.at, one.at)
+            return
+        if isinstance(one, Cancel):
+            self.planned = [each for each in self.planned if not _ends(each)]
+            self.history.append(one.at, ends_at=at)
+        self.plan(at, one)
 
-    def held_cost(self, part: Part, number: int) -> Decimal:
-        quantity = Decimal(1)
-        if part.kind == "seats":
-            held = max(self.begun.seats, part.minimum_seats)
-            quantity = Decimal(max(0, held - part.included_seats))
-        cost = _rated(part, quantity)
-        if part.percent_off is not None and number < (part.off_periods or 0):
-            cost -= cost * Fraction(decimal(part.percent_off)) / 100
-        return self.rounded(cost)
+    def plan(self, due: datetime, change: Change | None) -> None:
+        """Keeps a change for its time."""
+        self.planned.append(Planned(due=due, number=self.count, change=change, plan=self.history.now.plan))
+        self.count += 1
 
-    def usage_cost(self, part: Part, number: int, *, known_at: datetime) -> Decimal:
-        # What is reported at the very instant comes after what falls due then.
-        start, end = self.boundary(part.every, number), self.boundary(part.every, number + 1)
-        used = sum(
-            (
-                one.amount
-                for one in self.uses
-                if start <= one.happened_at < end and one.at < known_at
-            ),
-            Decimal(0),
-        )
-        return self.rounded(_rated(part, max(Decimal(0), used - self.included())))
+    def _possible(self, one: Change) -> bool:
+        """Which state may follow which (SUB-7)."""
+        status = self.history.now.status
+        match one:
+            case Pause():
+                return status in ("trialing", "active")
+            case Resume():
+                return status == "paused"
+            case Reactivate():
+                return status == "canceled"
+            case ChangeSeats():
+                return status in RUNNING and self.history.now.plan.has_seats
+            case _:
+                return status in RUNNING
 
-    def included(self) -> Decimal:
-        """What credits cover of each period; the rest of them does not live on."""
-        amount = decimal(self.plan.credits or 0)
-        return amount * self.begun.seats if self.plan.credits_per_seat else amount
+    def _end_of_period(self, at: datetime) -> datetime:
+        """When the shortest of the current periods ends; of a trial, when that does."""
+        held = self.history.now
+        if held.status == "trialing":
+            return next(one.due for one in self.planned if one.change is None)
+        ends = []
+        for part in held.plan.parts:
+            number = number_at(held.anchor, self.zone, part.every, at)
+            start = boundary(held.anchor, self.zone, part.every, number)
+            end = boundary(held.anchor, self.zone, part.every, number + 1)
+            ends.append((end - start, end))
+        return min(ends)[1]
 
-    def closed_cost(self, part: Part, number: int, *, known_at: datetime) -> Decimal:
-        """What usage of a period costs, with what is missing to the commitment then (DSL-10): less of the one for more
-        of the other. Commitments here have the usage's periods."""
-        used = self.usage_cost(part, number, known_at=known_at)
-        if self.plan.commitment is None:
-            return used
-        held = sum(
-            (self.held_cost(one, number) for one in self.plan.parts if one.kind != "usage"),
-            Decimal(0),
-        )
-        return used + max(Decimal(0), decimal(self.plan.commitment) - held - used)
+    def _carry_out(self, one: Change | None, at: datetime, now: datetime) -> None:
+        if one is not None and not self._possible(one):
+            return
+        before = self.history.now
+        at = max(at, before.since)
+        flags = {
+            "at_once": one is not None and self._at_once(one),
+            "cuts": one is None or one.proration != "none",
+        }
+        match one:
+            case None:
+                trial = before.plan.trial
+                if trial is None or before.status == "canceled":
+                    return
+                status = "paused" if before.status == "paused" else "active"
+                parent = trial.parent
+                seats = _carried(before, parent)
+                self.history.append(
+                    at, plan=parent, seats=seats, anchor=at, status=status, **flags
+                )
+            case ChangePlan():
+                if one.plan is before.plan:
+                    return
+                new: dict[str, object] = {"plan": one.plan, "seats": _carried(before, one.plan)}
+                if before.status == "trialing":
+                    new |= {"anchor": at, "status": "active"}
+                self.planned = [each for each in self.planned if each.change is not None]
+                self.history.append(at, **new, **flags)
+            case ChangeSeats():
+                if one.seats == before.seats:
+                    return
+                self.history.append(at, seats=one.seats, **flags)
+            case Pause():
+                self.history.append(at, status="paused", **flags)
+                if one.resume_at is not None:
+                    self.plan(max(one.resume_at, at), Resume(at=at, subscription=one.subscription))
+            case Resume():
+                self.planned = [each for each in self.planned if not isinstance(each.change, Resume)]
+                tried = next(
+                    each.status for each in reversed(self.history.versions) if each.status != "paused"
+                )
+                self.history.append(at, status=tried, **flags)
+            case Cancel():
+                self.planned.clear()
+                self.history.append(at, status="canceled", ends_at=None, **flags)
+            case Reactivate():
+                self.history.append(at, status="active", anchor=at, ends_at=None, **flags)
+        if self.history.now.at_once or self.history.now.status == "canceled":
+            self.bill(now, asked=True)
 
-    def rounded(self, cost: Fraction) -> Decimal:
-        scaled = cost * 10**self.plan.minor_digits
-        # Half up; nothing here is negative.
-        whole = int(scaled + Fraction(1, 2))
-        return Decimal(whole).scaleb(-self.plan.minor_digits)
+    def _at_once(self, one: Change) -> bool:
+        if one.proration is None and isinstance(one, ChangeSeats):
+            return any(part.bill_immediately for part in self.history.now.plan.parts)
+        return one.proration == "invoice now"
+
+    # Billing
+
+    def bill(self, now: datetime, *, asked: bool = False) -> None:
+        """An invoice, if something is due; or, where one is asked for, if something is to be paid."""
+        due = charges(self.history, now)
+        fresh = [one for one in due if one not in self.closed and not one.rides]
+        if not fresh and not asked:
+            return
+        # What was used is looked at again as the draft is finalized; adjustments are not.
+        early = self._cost(fresh, known_at=now)
+        rest = [one for one in due if one not in fresh]
+        difference = self._cost_of_rest(rest, now) - self.billed
+        difference = max(difference, -early)
+        if not fresh and difference <= 0:
+            return
+        has_usage = any(one.is_usage for one in fresh)
+        finalized_at = now + GRACE if has_usage else now
+        total = self._cost(fresh, known_at=finalized_at) + difference
+        for one in fresh:
+            self.closed[one] = finalized_at
+        self.billed += total
+        self.invoices.append(Expected(made_at=now, total=total, finalized_at=finalized_at))
+
+    def _cost_of_rest(self, rest: list[Charge], now: datetime) -> Decimal:
+        """What is owed for what is on invoices already, and for what rides on this one."""
+        total = Decimal(0)
+        for one in rest:
+            finalized_at = self.closed.get(one, now)
+            total += self._cost([one], known_at=max(now, finalized_at))
+        return total
+
+    def _cost(self, some: list[Charge], *, known_at: datetime) -> Decimal:
+        total = Decimal(0)
+        for one in sorted(some, key=lambda one: one.start):
+            if not one.is_usage:
+                total += owed_for_held(self.history, one)
+                continue
+            amount = used(self.uses, one, known_at)
+            pool, granted = pool_of(self.history, one)
+            others = sum(
+                (
+                    taken
+                    for other, taken in self.drawn.items()
+                    if other != one and pool_of(self.history, other)[0] == pool
+                ),
+                Decimal(0),
+            )
+            self.drawn[one] = min(amount, max(granted - others, Decimal(0)))
+            total += usage_cost(self.history, one, amount - self.drawn[one])
+        return total
 
 
-def _rated(part: Part, quantity: Decimal) -> Fraction:
-    """Free units off, then the model, then the minimum and the maximum (DSL-3)."""
-    charged = max(Decimal(0), quantity - decimal(part.free_units))
-    cost = _MODELS[part.model](Fraction(charged), part)
-    if part.minimum is not None:
-        cost = max(cost, Fraction(decimal(part.minimum)))
-    if part.maximum is not None:
-        cost = min(cost, Fraction(decimal(part.maximum)))
-    return cost
+def _ends(one: Planned) -> bool:
+    return isinstance(one.change, Cancel)
 
 
-def _flat(quantity: Fraction, part: Part) -> Fraction:
-    return quantity * Fraction(decimal(part.terms[0]))
+def _carried(before: Terms, plan: Sold) -> int:
+    """As many seats as before, of who had some; and what must be held at least."""
+    least = max((part.minimum_seats for part in plan.parts if part.kind == "seats"), default=0)
+    return max(before.seats, least) if before.plan.has_seats else max(1, least)
 
 
-def _graduated(quantity: Fraction, part: Part) -> Fraction:
-    cost, floor = Fraction(0), Fraction(0)
-    for up_to, unit_price, flat_fee in part.terms:  # type: ignore[misc]
-        if quantity <= floor:
-            break
-        ceiling = quantity if up_to is None else min(quantity, Fraction(decimal(up_to)))
-        cost += (ceiling - floor) * Fraction(decimal(unit_price)) + Fraction(decimal(flat_fee))
-        floor = ceiling
-    return cost
+def live(life: Life, until: datetime) -> dict[str, Account]:
+    """The accounts of a customer's subscriptions at the end."""
+    return {
+        one.subscription: _live(life, one, until)
+        for one in life.operations
+        if isinstance(one, Subscribe)
+    }
 
 
-def _volume(quantity: Fraction, part: Part) -> Fraction:
-    if not quantity:
-        return Fraction(0)
-    for up_to, unit_price, flat_fee in part.terms:  # type: ignore[misc]
-        if up_to is None or quantity <= Fraction(decimal(up_to)):
-            return quantity * Fraction(decimal(unit_price)) + Fraction(decimal(flat_fee))
-    raise AssertionError("the last tier is open")
-
-
-def _package(quantity: Fraction, part: Part) -> Fraction:
-    size, price = (Fraction(decimal(term)) for term in part.terms)
-    return -(-quantity // size) * price
-
-
-def _percent(quantity: Fraction, part: Part) -> Fraction:
-    return quantity * Fraction(decimal(part.terms[0])) / 100
-
-
-_MODELS = {
-    "flat": _flat,
-    "graduated": _graduated,
-    "volume": _volume,
-    "package": _package,
-    "percent": _percent,
-}
+def _live(life: Life, begun: Subscribe, until: datetime) -> Account:
+    own = life.of(begun.subscription)
+    trial = begun.plan.trial
+    history = History(
+        life.time_zone,
+        [
+            Terms(
+                since=begun.start_at,
+                status="trialing" if trial else "active",
+                plan=begun.plan,
+                seats=begun.seats,
+                anchor=begun.start_at,
+            )
+        ],
+    )
+    account = Account(
+        zone=life.time_zone, uses=[one for one in own if isinstance(one, Use)], history=history
+    )
+    if trial is not None:
+        account.plan(days_later(begun.start_at, life.time_zone, trial.days), None)
+    now = begun.at
+    actions = [one for one in own if not isinstance(one, Use | Subscribe)]
+    account.pass_time(now)
+    while True:
+        at = account.next_instant(now)
+        if actions and (at is None or actions[0].at < at):
+            # Whatever is due by itself at that instant is done before.
+            account.act(one := actions.pop(0))
+            account.bill(one.at)
+            now = one.at
+            continue
+        if at is None or at > until:
+            return account
+        account.pass_time(at)
+        now = at

@@ -9,20 +9,12 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import count
 
-from candela.catalog.v1 import (
-    credit_definition_pb2,
-    feature_pb2,
-    metric_pb2,
-    plan_pb2,
-    plan_service_pb2,
-    price_pb2,
-    price_terms_pb2,
-)
 from candela.metering.v1 import event_pb2
-from candela.type.v1 import money_pb2
 
 from candela_server.billing import store
 from candela_server.billing.model import Invoice
+from candela_server.billing.run_changes import settle
+from candela_server.catalog import read as catalog
 from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
@@ -35,24 +27,56 @@ from candela_server.merchant.create_test_clock import CreateTestClock, create_te
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.model import Outcome
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
+from candela_server.storage.postgres import Postgres, Tx
+from candela_server.subscription import change
+from candela_server.subscription.change import ChangeSubscription
+from candela_server.subscription.change_subscription import change_subscription
 from candela_server.subscription.create_subscription import (
     CreateSubscription,
     create_subscription,
 )
-from candela_server.subscription.model import CollectionMethod
-from candela_server.worker.advance_test_clock import advance_test_clock
+from candela_server.subscription.migration import MoveTiming
+from candela_server.subscription.model import (
+    CollectionMethod,
+    Proration,
+    Subscription,
+    SubscriptionId,
+    TransitionRefusedError,
+)
+from candela_server.subscription.read import get_subscription
+from candela_server.subscription.undo_cancellation import UndoCancellation, undo_cancellation
+from candela_server.worker.advance_test_clock import advance_test_clock, bill_test_clock
 
-from .lifecycle import BEGIN, Life, Subscribe, Use
-from .sold import PLANS, Part, Sold
+from .happening import (
+    Cancel,
+    Change,
+    ChangePlan,
+    ChangeSeats,
+    Life,
+    Operation,
+    Pause,
+    Reactivate,
+    Resume,
+    Subscribe,
+    UndoCancel,
+    Use,
+)
+from .lifecycle import BEGIN
+from .selling import plan_request
+from .sold import PLANS
 from tests.integration.metering.builders import Metering, event
 
-_KINDS = {
-    "fixed": price_pb2.COMPONENT_KIND_FIXED,
-    "seats": price_pb2.COMPONENT_KIND_PER_UNIT,
-    "usage": price_pb2.COMPONENT_KIND_USAGE,
+
+_TIMINGS = {
+    "now": MoveTiming.NOW,
+    "period end": MoveTiming.PERIOD_END,
+    "at": MoveTiming.AT,
 }
-_RULES = {"week": "FREQ=WEEKLY", "month": "FREQ=MONTHLY", "year": "FREQ=YEARLY"}
+_PRORATIONS = {
+    "next invoice": Proration.NEXT_INVOICE,
+    "invoice now": Proration.INVOICE_NOW,
+    "none": Proration.NONE,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,13 +91,14 @@ class Stage:
     clock_id: TestClockId | None = None
     customers: dict[str, Customer] = field(default_factory=dict)
     subscriptions: dict[str, str] = field(default_factory=dict)
+    refused: defaultdict[str, list[Operation]] = field(default_factory=lambda: defaultdict(list))
     keys: count[int] = field(default_factory=count)
 
     async def open(self) -> None:
         """Sells all plans."""
         for plan in PLANS:
             async with self.db.writing(self.merchant_id) as tx:
-                await create_plan(tx, self.clock, create_plan_from_proto(_request(plan)))
+                await create_plan(tx, self.clock, create_plan_from_proto(plan_request(plan)))
 
     async def gather(self, lives: Sequence[Life]) -> None:
         """Puts customers on a clock of their own."""
@@ -111,14 +136,22 @@ class Stage:
                 )
             await advance_test_clock(self.db, self.events, self.merchant_id, self.clock_id)
         sent: list[event_pb2.Event] = []
+        acted = False
         for life in lives:
             for one in life.operations:
-                if one.at == now:
-                    match one:
-                        case Subscribe():
-                            await self._subscribe(life, one)
-                        case Use():
-                            sent.append(self._event(life, one))
+                if one.at != now:
+                    continue
+                if isinstance(one, Use):
+                    sent.append(self._event(life, one))
+                    continue
+                acted = True
+                try:
+                    await self._act(life, one)
+                except TransitionRefusedError:
+                    self.refused[one.subscription].append(one)
+        if acted:
+            # What the worker does as soon as it is told; events come after.
+            await bill_test_clock(self.db, self.events, self.merchant_id, self.clock_id)
         if sent:
             recorded = await self.metering.ingestor.record(self.merchant_id, sent)
             assert set(recorded.outcomes) == {Outcome.ACCEPTED}, recorded.rejections
@@ -139,6 +172,65 @@ class Stage:
             if len(page) < 1000:
                 return found
             after = (page[-1].created_at, page[-1].id)
+
+    async def _act(self, life: Life, one: Operation) -> None:
+        match one:
+            case Subscribe():
+                await self._subscribe(life, one)
+            case UndoCancel():
+                async with self.db.writing(self.merchant_id) as tx:
+                    await undo_cancellation(
+                        tx,
+                        self.clock,
+                        UndoCancellation(
+                            subscription_id=SubscriptionId(self.subscriptions[one.subscription]),
+                            expected_version=None,
+                            reason="",
+                        ),
+                    )
+            case Change():
+                await self._change(one)
+
+    async def _change(self, one: Change) -> None:
+        async with self.db.writing(self.merchant_id) as tx:
+            held = await get_subscription(tx, SubscriptionId(self.subscriptions[one.subscription]))
+            wanted = await self._wanted(tx, held, one)
+            if wanted is None:
+                self.refused[one.subscription].append(one)
+                return
+            changed = await change_subscription(
+                tx,
+                self.clock,
+                ChangeSubscription(
+                    subscription_id=held.id,
+                    change=wanted,
+                    timing=None if one.when is None else _TIMINGS[one.when],
+                    effective_at=one.effective_at,
+                    proration=None if one.proration is None else _PRORATIONS[one.proration],
+                    reason="a simulated year",
+                ),
+            )
+            await settle(tx, self.events, changed)
+
+    async def _wanted(self, tx: Tx, held: Subscription, one: Change) -> change.Change | None:
+        match one:
+            case ChangePlan():
+                return change.PlanChange(plan=BySlug(one.plan.slug), price_id=None, quantities={})
+            case ChangeSeats():
+                price = await catalog.get_price(tx, held.version.price_id)
+                seats = [each.id for each in price.components if each.seats is not None]
+                if not seats:
+                    return None
+                return change.QuantityChange(quantities={seats[0]: Decimal(one.seats)})
+            case Pause():
+                return change.Pause(resume_at=one.resume_at)
+            case Resume():
+                return change.Resume()
+            case Cancel():
+                return change.Cancellation()
+            case Reactivate():
+                return change.Reactivation(price_id=None)
+        raise AssertionError(f"nobody can do {one}")
 
     async def _subscribe(self, life: Life, one: Subscribe) -> None:
         async with self.db.writing(self.merchant_id) as tx:
@@ -163,115 +255,10 @@ class Stage:
         self.subscriptions[one.subscription] = made.id
 
     def _event(self, life: Life, one: Use) -> event_pb2.Event:
-        slug = one.subscription.partition(":")[2]
         return event(
             f"{life.name}-{next(self.keys)}",
             self.customers[life.name],
             str(one.amount),
-            name=f"used-{slug}",
+            name=f"used-{one.plan.slug}",
             at=one.happened_at,
         )
-
-
-def _request(plan: Sold) -> plan_service_pb2.CreatePlanRequest:
-    def money(amount: object) -> money_pb2.Money:
-        return money_pb2.Money(currency=plan.currency, amount=str(amount))
-
-    price = plan_pb2.NewPrice(
-        currency=plan.currency, components=[_component(plan, part) for part in plan.parts]
-    )
-    if plan.commitment is not None:
-        price.minimum_commitment.amount.CopyFrom(money(plan.commitment))
-        price.minimum_commitment.recurrence_rule = _RULES["month"]
-    request = plan_service_pb2.CreatePlanRequest(slug=plan.slug, name=plan.slug, prices=[price])
-    if plan.usage is not None:
-        metric = f"used-{plan.slug}"
-        request.metrics.append(
-            metric_pb2.NewMetric(
-                slug=metric,
-                name=metric,
-                aggregation=metric_pb2.AGGREGATION_SUM,
-                event_names=[metric],
-            )
-        )
-        request.features.append(
-            plan_pb2.PlanFeatureInput(
-                new_feature=feature_pb2.NewFeature(
-                    slug=metric,
-                    name=metric,
-                    type=feature_pb2.FEATURE_TYPE_NUMBER,
-                    metric=metric_pb2.MetricRef(slug=metric),
-                )
-            )
-        )
-        if plan.credits is not None:
-            request.credit_definitions.append(
-                credit_definition_pb2.NewCreditDefinition(
-                    name="Included",
-                    scope=credit_definition_pb2.CREDIT_SCOPE_PLAN,
-                    application_type=credit_definition_pb2.CREDIT_APPLICATION_TYPE_USAGE,
-                    feature=metric,
-                    default_amount=plan.credits,
-                    renew_on_billing=True,
-                    billing_visible=True,
-                    basis=credit_definition_pb2.CREDIT_BASIS_SEAT
-                    if plan.credits_per_seat
-                    else credit_definition_pb2.CREDIT_BASIS_CUSTOMER,
-                )
-            )
-    return request
-
-
-def _component(plan: Sold, part: Part) -> price_pb2.PriceComponent:
-    def money(amount: object) -> money_pb2.Money:
-        return money_pb2.Money(currency=plan.currency, amount=str(amount))
-
-    def tiers() -> list[price_terms_pb2.Tier]:
-        made = []
-        for up_to, unit_price, flat_fee in part.terms:  # type: ignore[misc]
-            tier = price_terms_pb2.Tier(unit_price=money(unit_price), flat_fee=money(flat_fee))
-            if up_to is not None:
-                tier.up_to = up_to
-            made.append(tier)
-        return made
-
-    charge = price_terms_pb2.ChargeModel(free_units=part.free_units)
-    match part.model:
-        case "flat":
-            charge.flat.unit_price.CopyFrom(money(part.terms[0]))
-        case "graduated":
-            charge.graduated.tiers.extend(tiers())
-        case "volume":
-            charge.volume.tiers.extend(tiers())
-        case "package":
-            charge.package.package_size = str(part.terms[0])
-            charge.package.package_price.CopyFrom(money(part.terms[1]))
-        case "percent":
-            charge.percentage.percent = str(part.terms[0])
-    if part.minimum is not None:
-        charge.minimum.CopyFrom(money(part.minimum))
-    if part.maximum is not None:
-        charge.maximum.CopyFrom(money(part.maximum))
-    made = price_pb2.PriceComponent(
-        name=part.name,
-        kind=_KINDS[part.kind],
-        recurrence_rule=_RULES[part.every],
-        timing=price_pb2.BILLING_TIMING_IN_ARREARS
-        if part.arrears
-        else price_pb2.BILLING_TIMING_IN_ADVANCE,
-        charge=charge,
-    )
-    if part.kind == "usage":
-        made.metric = f"used-{plan.slug}"
-    if part.kind == "seats":
-        made.seats.minimum_seats = part.minimum_seats
-        made.seats.included_seats = part.included_seats
-    if part.percent_off is not None:
-        made.discounts.append(
-            price_terms_pb2.Discount(
-                percent=part.percent_off,
-                duration=price_terms_pb2.DISCOUNT_DURATION_REPEATING,
-                period_count=part.off_periods,
-            )
-        )
-    return made

@@ -59,6 +59,9 @@ def _periods(
 ) -> Iterator[Charge]:
     zone, anchor = history.zone, stretch.anchor
     number = number_at(anchor, zone, part.every, max(stretch.start, anchor))
+    # What was taken and left at one instant costs nothing, but in arrears it is on an invoice.
+    if stretch.start == stretch.end and not part.arrears:
+        return
     while True:
         start = boundary(anchor, zone, part.every, number)
         end = boundary(anchor, zone, part.every, number + 1)
@@ -116,7 +119,7 @@ def _spans(history: History, stretch: Stretch, part: Part, until: datetime) -> I
 
 def owed_for_held(history: History, one: Charge) -> Decimal:
     """What a period costs by its days: each costs its share of what a whole period of that would cost."""
-    held = list(history.held_days(one.plan, one.anchor, one.start, one.end))
+    held = list(history.held_days(one.plan, one.part, one.anchor, one.start, one.end))
     if not held:
         return Decimal(0)
     total = Fraction(0)

@@ -99,7 +99,7 @@ def _changes(
 ) -> list[Operation]:
     """Now and then something else, on days of its own; an end and a pause are mostly followed by a way back."""
     days = list(range(joined + 1, DAYS))
-    chosen = sorted(chance.sample(days, min(len(days), chance.choice((0, 1, 3, 5, 9)))))
+    chosen = sorted(chance.sample(days, min(len(days), chance.choice((0, 2, 5, 9, 14)))))
     made: list[Operation] = []
     for day in chosen:
         at = BEGIN + timedelta(days=day)

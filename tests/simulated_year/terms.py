@@ -86,31 +86,35 @@ class History:
                 begun = one
         if begun is not None:
             found.append(_stretch(begun, None))
-        return [one for one in found if one.end is None or one.start < one.end]
+        return found
 
     def held_days(
-        self, plan: Sold, anchor: datetime, start: datetime, end: datetime
+        self, plan: Sold, part: Part, anchor: datetime, start: datetime, end: datetime
     ) -> Iterator[int | None]:
-        """For each calendar day of a period how many seats of a plan were held, or None when it was not.
+        """For each calendar day of a period how much of a component was held, or None when its plan was not.
 
         A day belongs to the state at its end. A change without proration counts when the next period begins; until
         then, and until another change, what was held before goes on.
         """
-        seats = [one.seats if one.holds(plan, anchor) else None for one in self.versions]
+        counts = part.kind == "seats"
+        held = [
+            (one.seats if counts else 1) if one.holds(plan, anchor) else None
+            for one in self.versions
+        ]
         at_start = None
         steps = []
         for index, one in enumerate(self.versions):
             if one.since <= start:
-                at_start = seats[index]
-            elif one.since < end and seats[index] != seats[index - 1] and one.cuts:
-                steps.append((day_of(one.since, self.zone), seats[index]))
+                at_start = held[index]
+            elif one.since < end and held[index] != held[index - 1] and one.cuts:
+                steps.append((day_of(one.since, self.zone), held[index]))
         day = day_of(start, self.zone)
         while day < day_of(end, self.zone):
-            held = at_start
+            on_day = at_start
             for since, count in steps:
                 if since <= day:
-                    held = count
-            yield held
+                    on_day = count
+            yield on_day
             day = day.fromordinal(day.toordinal() + 1)
 
     def next_due(self, after: datetime) -> datetime | None:

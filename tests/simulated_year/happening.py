@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Literal
 
 from .sold import Sold
+from .taxes import Buyer
 
 When = Literal["now", "period end", "at"] | None
 Proration = Literal["next invoice", "invoice now", "none"] | None
@@ -101,6 +102,12 @@ class Life:
     name: str
     time_zone: str
     operations: Sequence[Operation]
+    buyers: Sequence[tuple[datetime, Buyer]]
+    """Who it says that it is, and since just after when."""
+
+    def buyer_at(self, instant: datetime) -> Buyer:
+        """Who it is when an invoice is finalized."""
+        return [buyer for since, buyer in self.buyers if since < instant][-1]
 
     def of(self, subscription: str) -> list[Operation]:
         """What is done with one subscription."""

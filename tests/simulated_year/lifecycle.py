@@ -27,10 +27,13 @@ from .happening import (
     When,
 )
 from .sold import FAMILIES, Sold
+from .taxes import BUYERS, Buyer
 
 BEGIN = datetime(2027, 12, 30, 12, 0, tzinfo=UTC)
 """The year holds a 29 February, and begins before two long months."""
 DAYS = 366
+PRICES_INCLUDE_TAX_SINCE = BEGIN + timedelta(days=190)
+"""Just after this tick the merchant changes its mind; drafts follow."""
 ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe")
 LONGEST_LAG = timedelta(days=20)
 _JOINING_DAYS = (0, 1, 2, 17, 31, 32, 60, 61, 62, 86, 93, 121, 152, 183, 229)
@@ -91,7 +94,17 @@ def _life(chance: random.Random, number: int) -> Life:
         name=name,
         time_zone=chance.choice(ZONES),
         operations=sorted(operations, key=lambda one: one.at),
+        buyers=_buyers(chance),
     )
+
+
+def _buyers(chance: random.Random) -> list[tuple[datetime, Buyer]]:
+    """Most stay where they are; some move, or become a business."""
+    found = [(BEGIN - timedelta(days=1), chance.choice(BUYERS))]
+    if chance.random() < 0.3:
+        moved = BEGIN + timedelta(days=chance.randrange(1, DAYS - 1))
+        found.append((moved, chance.choice([one for one in BUYERS if one.country])))
+    return found
 
 
 def _changes(

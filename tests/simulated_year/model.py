@@ -27,8 +27,10 @@ from .happening import (
     UndoCancel,
     Use,
 )
+from .lifecycle import PRICES_INCLUDE_TAX_SINCE
 from .periods import boundary, days_later, number_at
-from .sold import Sold, decimal
+from .sold import Sold
+from .taxes import Tax, tax_on
 from .terms import RUNNING, History, Terms
 
 GRACE = timedelta(hours=1)
@@ -36,11 +38,17 @@ GRACE = timedelta(hours=1)
 
 @dataclass(slots=True, kw_only=True)
 class Expected:
-    """An invoice: when it is made, and its total."""
+    """An invoice: when it is made and finalized, what its lines come to, and its tax."""
 
     made_at: datetime
-    total: Decimal
     finalized_at: datetime
+    subtotal: Decimal
+    tax: Tax
+
+    @property
+    def total(self) -> Decimal:
+        """What is asked for."""
+        return self.subtotal + (0 if self.tax.inclusive else self.tax.amount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,7 @@ class Planned:
 class Account:
     """One subscription and its invoices; `refused` are the operations that could not be done."""
 
-    zone: str
+    life: Life
     uses: list[Use]
     history: History
     invoices: list[Expected] = field(default_factory=list)
@@ -71,6 +79,11 @@ class Account:
     """What is on invoices, and when these are finalized."""
     drawn: dict[Charge, Decimal] = field(default_factory=dict)
     """What each span of usage takes from its plan's credits."""
+
+    @property
+    def zone(self) -> str:
+        """Whose calendar counts."""
+        return self.life.time_zone
 
     # Walking
 
@@ -241,7 +254,19 @@ class Account:
         for one in fresh:
             self.closed[one] = finalized_at
         self.billed += total
-        self.invoices.append(Expected(made_at=now, total=total, finalized_at=finalized_at))
+        self.invoices.append(
+            Expected(
+                made_at=now, finalized_at=finalized_at, subtotal=total, tax=self._tax(total, finalized_at)
+            )
+        )
+
+    def _tax(self, subtotal: Decimal, finalized_at: datetime) -> Tax:
+        return tax_on(
+            subtotal,
+            self.history.now.plan.minor_digits,
+            self.life.buyer_at(finalized_at),
+            inclusive=finalized_at > PRICES_INCLUDE_TAX_SINCE,
+        )
 
     def _cost_of_rest(self, rest: list[Charge], now: datetime) -> Decimal:
         """What is owed for what is on invoices already, and for what rides on this one."""
@@ -307,7 +332,7 @@ def _live(life: Life, begun: Subscribe, until: datetime) -> Account:
         ],
     )
     account = Account(
-        zone=life.time_zone, uses=[one for one in own if isinstance(one, Use)], history=history
+        life=life, uses=[one for one in own if isinstance(one, Use)], history=history
     )
     if trial is not None:
         account.plan(days_later(begun.start_at, life.time_zone, trial.days), None)

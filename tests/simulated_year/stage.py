@@ -14,12 +14,14 @@ from candela.metering.v1 import event_pb2
 from candela_server.billing import store
 from candela_server.billing.model import Invoice
 from candela_server.billing.run_changes import settle
+from candela_server.billing.update_tax_settings import UpdateTaxSettings, update_tax_settings
 from candela_server.catalog import read as catalog
 from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.create_customer import CreateCustomer, create_customer
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.model import Address, Customer, CustomerById
+from candela_server.customer.update_customer import UpdateCustomer, update_customer
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.advance_test_clock import AdvanceTestClock
 from candela_server.merchant.advance_test_clock import advance_test_clock as send_off
@@ -61,9 +63,11 @@ from .happening import (
     UndoCancel,
     Use,
 )
-from .lifecycle import BEGIN
+from .lifecycle import BEGIN, PRICES_INCLUDE_TAX_SINCE
 from .selling import plan_request
 from .sold import PLANS
+from .taxes import NEXUS, RATES, SELLER, Buyer
+from tests.helpers.taxes import settings
 from tests.integration.metering.builders import Metering, event
 
 
@@ -99,6 +103,7 @@ class Stage:
         for plan in PLANS:
             async with self.db.writing(self.merchant_id) as tx:
                 await create_plan(tx, self.clock, create_plan_from_proto(plan_request(plan)))
+        await self._tax(inclusive=False)
 
     async def gather(self, lives: Sequence[Life]) -> None:
         """Puts customers on a clock of their own."""
@@ -116,9 +121,9 @@ class Stage:
                         name=life.name,
                         external_id=life.name,
                         email=None,
-                        business_name=None,
-                        tax_id=None,
-                        address=None,
+                        business_name=life.buyers[0][1].business_name or None,
+                        tax_id=life.buyers[0][1].tax_id or None,
+                        address=_address(life.buyers[0][1]),
                         time_zone=life.time_zone,
                         metadata={},
                         test_clock_id=made.id,
@@ -152,9 +157,38 @@ class Stage:
         if acted:
             # What the worker does as soon as it is told; events come after.
             await bill_test_clock(self.db, self.events, self.merchant_id, self.clock_id)
+        for life in lives:
+            for since, buyer in life.buyers[1:]:
+                if since == now:
+                    await self._move(life, buyer)
+        if now == PRICES_INCLUDE_TAX_SINCE:
+            await self._tax(inclusive=True)
         if sent:
             recorded = await self.metering.ingestor.record(self.merchant_id, sent)
             assert set(recorded.outcomes) == {Outcome.ACCEPTED}, recorded.rejections
+
+    async def _tax(self, *, inclusive: bool) -> None:
+        made = settings(seller=SELLER, rates=RATES, nexus=NEXUS, inclusive=inclusive)
+        async with self.db.writing(self.merchant_id) as tx:
+            await update_tax_settings(tx, UpdateTaxSettings(settings=made, expected_version=None))
+
+    async def _move(self, life: Life, buyer: Buyer) -> None:
+        async with self.db.writing(self.merchant_id) as tx:
+            await update_customer(
+                tx,
+                self.clock,
+                UpdateCustomer(
+                    customer=CustomerById(self.customers[life.name].id),
+                    name=None,
+                    external_id=None,
+                    email=None,
+                    business_name=buyer.business_name,
+                    tax_id=buyer.tax_id,
+                    address=_address(buyer),
+                    time_zone=None,
+                    metadata={},
+                ),
+            )
 
     async def invoices(self) -> dict[str, list[Invoice]]:
         """All invoices by subscription's name, oldest first."""
@@ -262,3 +296,7 @@ class Stage:
             name=f"used-{one.plan.slug}",
             at=one.happened_at,
         )
+
+
+def _address(buyer: Buyer) -> Address | None:
+    return Address(country=buyer.country, region=buyer.region) if buyer.country else None

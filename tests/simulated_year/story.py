@@ -14,13 +14,17 @@ from .model import Account, Expected
 def difference_of(want: Sequence[Expected], got: Sequence[Invoice]) -> int | None:
     """The number of the first invoice that is not as expected; None when all are."""
     for number, (a, b) in enumerate(zip_longest(want, got)):
-        if a is None or b is None or _seen(a) != (b.created_at, b.total):
+        if a is None or b is None or _expected(a) != _made(b):
             return number
     return None
 
 
-def _seen(one: Expected) -> tuple[object, ...]:
-    return (one.made_at, one.total)
+def _expected(one: Expected) -> tuple[object, ...]:
+    return (one.made_at, one.subtotal, one.tax.amount, one.tax.reason, one.total)
+
+
+def _made(one: Invoice) -> tuple[object, ...]:
+    return (one.created_at, one.subtotal, one.tax_amount, one.tax.reason, one.total)
 
 
 def story(
@@ -42,10 +46,8 @@ def story(
     told += [
         f"  {one}" for one in life.of(name) if one.at <= until and not isinstance(one, Use)
     ]
-    told += [
-        f"  expected {one.made_at:%m-%d %H:%M:%S} {one.total}" for one in account.invoices[around]
-    ]
+    told += [f"  expected {' '.join(map(str, _expected(one)))}" for one in account.invoices[around]]
     for one in got[around]:
-        told.append(f"  made     {one.created_at:%m-%d %H:%M:%S} {one.total}")
+        told.append(f"  made     {' '.join(map(str, _made(one)))}")
         told += [f"      {line.kind}: {line.description} = {line.amount}" for line in one.lines]
     return "\n".join(told)

@@ -104,7 +104,7 @@ def _cuts(
     offers: Mapping[catalog.OfferKey, Offer],
     since: datetime,
 ) -> Iterator[_Cut]:
-    """The periods of what is not usage within which a version began, of what was held before it or after."""
+    """The periods of what is not usage that a version began in, of what was held before it or after."""
     for before, after in pairwise(history):
         at = after.version.valid_from
         if at <= since:
@@ -119,7 +119,7 @@ def _cuts(
                 rule = component.recurrence_in(one.time_zone)
                 number = rule.period_number_at(one.anchor_at, at)
                 period = rule.period(one.anchor_at, number)
-                if period.start_at < at:
+                if period.start_at <= at:
                     yield _Cut(
                         component=component,
                         offer=offer,
@@ -151,7 +151,10 @@ def _difference(
     days = days_of(states, cut.period, history[-1].time_zone)
     whole_first = held_at_start(states, cut.period)
     as_begun = len(days) == 1 and days[0].cost == cost_at_start(states, cut.period)
-    if as_begun and whole_first and not any(one.kind is LineKind.PRORATION for one in own):
+    # What changed at the very beginning may have been billed before it did.
+    unmoved = not any(one.since == cut.period.start_at for one in states[1:])
+    differs = any(one.kind is LineKind.PRORATION for one in own)
+    if as_begun and whole_first and unmoved and not differs:
         return None
     # What was not billed as a whole, or is not yet, has nothing to be compared with.
     if base is None and (whole_first or component.timing is BillingTiming.IN_ARREARS):

@@ -121,8 +121,7 @@ def borne(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
         for line in within_total(billed, [line for line in lines if line.kind in _FOLLOWING])
         if line.amount or line.kind is LineKind.ADJUSTMENT
     ]
-    changed = any(line.kind is LineKind.PRORATION for line in lines)
-    if not billed and changed and _amount(kept) <= 0:
+    if not billed and _amount(kept) <= 0:
         return []
     return [*billed, *kept]
 

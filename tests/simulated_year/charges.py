@@ -129,19 +129,14 @@ def owed_for_held(history: History, one: Charge) -> Decimal:
     return rounded(one.plan, total)
 
 
-def used(uses: list[Use], one: Charge, known_at: datetime) -> Decimal:
+def used(uses: list[Use], one: Charge, known_at: datetime) -> list[Use]:
     """The usage of a span that was reported before an instant."""
     # What is reported at the very instant comes after what falls due then.
-    return sum(
-        (
-            use.amount
-            for use in uses
-            if use.plan is one.plan
-            and one.start <= use.happened_at < one.end
-            and use.at < known_at
-        ),
-        Decimal(0),
-    )
+    return [
+        use
+        for use in uses
+        if use.plan is one.plan and one.start <= use.happened_at < one.end and use.at < known_at
+    ]
 
 
 def usage_cost(history: History, one: Charge, charged: Decimal) -> Decimal:

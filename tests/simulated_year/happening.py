@@ -96,6 +96,56 @@ class UndoCancel(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pay(Operation):
+    """Pays the subscription's last invoice, outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidInvoice(Operation):
+    """The merchant voids the subscription's last invoice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reissue(Operation):
+    """The merchant voids it, unless it is void, and makes another in its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNote(Operation):
+    """The merchant takes back two fifths of the dearest thing that it charges: of what is due, or to the account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveMoney(Operation):
+    """The merchant gives credit in money, of the subscription's currency."""
+
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUsage(Operation):
+    """The merchant gives units of a plan's usage."""
+
+    plan: Sold
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuyPack(Operation):
+    """Buys credit: money, or units of a plan's usage; one at most for each subscription."""
+
+    plan: Sold
+    money: bool
+    amount: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayPack(Operation):
+    """Pays for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
     """A customer and all that it does, in order of time."""
 

@@ -15,15 +15,19 @@ from .happening import (
     Cancel,
     ChangePlan,
     ChangeSeats,
+    CreditNote,
     Life,
     Operation,
     Pause,
+    Pay,
     Proration,
     Reactivate,
+    Reissue,
     Resume,
     Subscribe,
     UndoCancel,
     Use,
+    VoidInvoice,
     When,
 )
 from .sold import FAMILIES, Sold
@@ -75,7 +79,7 @@ def _life(chance: random.Random, number: int) -> Life:
                 at=at,
                 subscription=subscription,
                 plan=plan,
-                seats=chance.randint(2, 12),
+                seats=chance.randint(3, 12),
                 start_at=at - chance.choice(_TIMES_BACK),
             )
         )
@@ -85,8 +89,7 @@ def _life(chance: random.Random, number: int) -> Life:
                 operations.append(one)
                 if isinstance(one, ChangePlan):
                     taken.append(((one.at - BEGIN).days, one.plan))
-                if isinstance(one, Subscribe) and plan.trial:
-                    taken.append((joined + plan.trial.days, plan.trial.parent))
+            operations += _papers(chance, subscription, joined)
         if plan.trial:
             taken.append((joined + plan.trial.days, plan.trial.parent))
         operations += _usage(chance, subscription, sorted(taken, key=lambda one: one[0]), joined)
@@ -183,6 +186,18 @@ def _way_back(chance: random.Random, one: Operation) -> Operation | None:
             at = one.at + timedelta(days=chance.randrange(1, 20))
             return UndoCancel(at=at, subscription=one.subscription)
     return None
+
+
+_PAPERS: Sequence[type[Operation]] = (Pay, VoidInvoice, Reissue, CreditNote)
+
+
+def _papers(chance: random.Random, subscription: str, joined: int) -> list[Operation]:
+    """What is done with invoices; some is tried with ones that it cannot be done with."""
+    days = list(range(joined + 1, DAYS))
+    return [
+        chance.choice(_PAPERS)(at=BEGIN + timedelta(days=day), subscription=subscription)
+        for day in chance.sample(days, min(len(days), chance.choice((0, 2, 5))))
+    ]
 
 
 def _usage(

@@ -13,9 +13,9 @@ def rounded(plan: Sold, amount: Fraction) -> Decimal:
     return half_up(amount, plan.minor_digits)
 
 
-def half_up(amount: Fraction, digits: int) -> Decimal:
+def half_up(amount: Fraction | Decimal, digits: int) -> Decimal:
     """Half up, away from zero below it."""
-    scaled = abs(amount) * 10**digits
+    scaled = abs(Fraction(amount)) * 10**digits
     whole = Decimal(int(scaled + Fraction(1, 2))).scaleb(-digits)
     return whole if amount >= 0 else -whole
 

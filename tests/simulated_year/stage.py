@@ -64,6 +64,7 @@ from .happening import (
     Use,
 )
 from .lifecycle import BEGIN, PRICES_INCLUDE_TAX_SINCE
+from .office import Office
 from .selling import plan_request
 from .sold import PLANS
 from .taxes import NEXUS, RATES, SELLER, Buyer
@@ -92,6 +93,7 @@ class Stage:
     clock: FixedClock
     metering: Metering
     merchant_id: str
+    office: Office
     clock_id: TestClockId | None = None
     customers: dict[str, Customer] = field(default_factory=dict)
     subscriptions: dict[str, str] = field(default_factory=dict)
@@ -150,10 +152,8 @@ class Stage:
                     sent.append(self._event(life, one))
                     continue
                 acted = True
-                try:
-                    await self._act(life, one)
-                except TransitionRefusedError:
-                    self.refused[one.subscription].append(one)
+                if not await self._act(life, one):
+                    self.refused[life.name].append(one)
         if acted:
             # What the worker does as soon as it is told; events come after.
             await bill_test_clock(self.db, self.events, self.merchant_id, self.clock_id)
@@ -191,8 +191,9 @@ class Stage:
             )
 
     async def invoices(self) -> dict[str, list[Invoice]]:
-        """All invoices by subscription's name, oldest first."""
+        """All invoices by subscription's name, oldest first; those of packs by "pack:" and it."""
         names = {one_id: name for name, one_id in self.subscriptions.items()}
+        packs = {one_id: f"pack:{name}" for name, one_id in self.office.packs.items()}
         found: defaultdict[str, list[Invoice]] = defaultdict(list)
         after: tuple[datetime, str] | None = None
         while True:
@@ -203,35 +204,53 @@ class Stage:
             for one in page:
                 if one.subscription_id in names:
                     found[names[one.subscription_id]].append(one)
+                elif one.id in packs:
+                    found[packs[one.id]].append(one)
             if len(page) < 1000:
                 return found
             after = (page[-1].created_at, page[-1].id)
 
-    async def _act(self, life: Life, one: Operation) -> None:
-        match one:
-            case Subscribe():
-                await self._subscribe(life, one)
-            case UndoCancel():
-                async with self.db.writing(self.merchant_id) as tx:
-                    await undo_cancellation(
-                        tx,
-                        self.clock,
-                        UndoCancellation(
-                            subscription_id=SubscriptionId(self.subscriptions[one.subscription]),
-                            expected_version=None,
-                            reason="",
-                        ),
+    async def _act(self, life: Life, one: Operation) -> bool:
+        """Does it; answers whether it could be done."""
+        try:
+            match one:
+                case Subscribe():
+                    await self._subscribe(life, one)
+                case UndoCancel():
+                    await self._undo(one)
+                case Change():
+                    return await self._change(one)
+                case _:
+                    plan = next(
+                        each.plan
+                        for each in life.of(one.subscription)
+                        if isinstance(each, Subscribe)
                     )
-            case Change():
-                await self._change(one)
+                    customer = self.customers[life.name]
+                    held = self.subscriptions[one.subscription]
+                    return await self.office.act(one, customer, held, plan)
+        except TransitionRefusedError:
+            return False
+        return True
 
-    async def _change(self, one: Change) -> None:
+    async def _undo(self, one: UndoCancel) -> None:
+        async with self.db.writing(self.merchant_id) as tx:
+            await undo_cancellation(
+                tx,
+                self.clock,
+                UndoCancellation(
+                    subscription_id=SubscriptionId(self.subscriptions[one.subscription]),
+                    expected_version=None,
+                    reason="",
+                ),
+            )
+
+    async def _change(self, one: Change) -> bool:
         async with self.db.writing(self.merchant_id) as tx:
             held = await get_subscription(tx, SubscriptionId(self.subscriptions[one.subscription]))
             wanted = await self._wanted(tx, held, one)
             if wanted is None:
-                self.refused[one.subscription].append(one)
-                return
+                return False
             changed = await change_subscription(
                 tx,
                 self.clock,
@@ -245,6 +264,7 @@ class Stage:
                 ),
             )
             await settle(tx, self.events, changed)
+        return True
 
     async def _wanted(self, tx: Tx, held: Subscription, one: Change) -> change.Change | None:
         match one:

@@ -7,8 +7,8 @@ from itertools import zip_longest
 
 from candela_server.billing.model import Invoice
 
-from .happening import Life, Operation, Use
-from .model import Account, Expected
+from .expected import Expected
+from .happening import Life, Use
 
 
 def difference_of(want: Sequence[Expected], got: Sequence[Invoice]) -> int | None:
@@ -20,34 +20,36 @@ def difference_of(want: Sequence[Expected], got: Sequence[Invoice]) -> int | Non
 
 
 def _expected(one: Expected) -> tuple[object, ...]:
-    return (one.made_at, one.subtotal, one.tax.amount, one.tax.reason, one.total)
+    tax = one.tax
+    return (one.made_at, one.subtotal, tax.amount, tax.reason, one.total, one.due, one.status)
 
 
 def _made(one: Invoice) -> tuple[object, ...]:
-    return (one.created_at, one.subtotal, one.tax_amount, one.tax.reason, one.total)
+    return (
+        one.created_at,
+        one.subtotal,
+        one.tax_amount,
+        one.tax.reason,
+        one.total,
+        one.amount_due,
+        one.status.value,
+    )
 
 
 def story(
-    life: Life,
-    name: str,
-    account: Account,
-    got: Sequence[Invoice],
-    refused: Sequence[Operation],
-    number: int,
+    life: Life, name: str, want: Sequence[Expected], got: Sequence[Invoice], number: int
 ) -> str:
     """What was done until then, and the invoices of both sides around it."""
     told = [f"{name} in {life.time_zone}: invoice {number} differs"]
-    if refused != account.refused:
-        told.append(f"  refused {refused}, expected {account.refused}")
     around = slice(max(0, number - 2), number + 2)
-    until = max(
-        [one.made_at for one in account.invoices[around]] + [one.created_at for one in got[around]]
-    )
+    until = max([one.made_at for one in want[around]] + [one.created_at for one in got[around]])
     told += [
-        f"  {one}" for one in life.of(name) if one.at <= until and not isinstance(one, Use)
+        f"  {one}"
+        for one in life.operations
+        if one.at <= until and one.subscription in name and not isinstance(one, Use)
     ]
-    told += [f"  expected {' '.join(map(str, _expected(one)))}" for one in account.invoices[around]]
-    for one in got[around]:
-        told.append(f"  made     {' '.join(map(str, _made(one)))}")
-        told += [f"      {line.kind}: {line.description} = {line.amount}" for line in one.lines]
+    told += [f"  expected {' '.join(map(str, _expected(one)))}" for one in want[around]]
+    for made in got[around]:
+        told.append(f"  made     {' '.join(map(str, _made(made)))}")
+        told += [f"      {line.kind}: {line.description} = {line.amount}" for line in made.lines]
     return "\n".join(told)

@@ -12,14 +12,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from .happening import (
+    BuyPack,
     Cancel,
     ChangePlan,
     ChangeSeats,
     CreditNote,
+    GiveMoney,
+    GiveUsage,
     Life,
     Operation,
     Pause,
     Pay,
+    PayPack,
     Proration,
     Reactivate,
     Reissue,
@@ -68,6 +72,7 @@ def lives(seed: int, count: int, first: int = 0) -> list[Life]:
 def _life(chance: random.Random, number: int) -> Life:
     name = f"customer-{number}"
     operations: list[Operation] = []
+    bought: list[Operation] = []
     # The events of a plan are its own, so that no plan is held twice.
     for family in chance.sample(FAMILIES, chance.choice((1, 1, 2, 3))):
         plan = chance.choice(family)
@@ -90,6 +95,11 @@ def _life(chance: random.Random, number: int) -> Life:
                 if isinstance(one, ChangePlan):
                     taken.append(((one.at - BEGIN).days, one.plan))
             operations += _papers(chance, subscription, joined)
+            held = [one for _, one in taken]
+            operations += _credits(chance, subscription, held, joined)
+            if not bought:
+                bought = _pack(chance, subscription, chance.choice(held), joined)
+                operations += bought
         if plan.trial:
             taken.append((joined + plan.trial.days, plan.trial.parent))
         operations += _usage(chance, subscription, sorted(taken, key=lambda one: one[0]), joined)
@@ -198,6 +208,52 @@ def _papers(chance: random.Random, subscription: str, joined: int) -> list[Opera
         chance.choice(_PAPERS)(at=BEGIN + timedelta(days=day), subscription=subscription)
         for day in chance.sample(days, min(len(days), chance.choice((0, 2, 5))))
     ]
+
+
+def _credits(
+    chance: random.Random, subscription: str, held: Sequence[Sold], joined: int
+) -> list[Operation]:
+    """Now and then the merchant is generous."""
+    made: list[Operation] = []
+    for day in chance.sample(range(joined, DAYS), chance.choice((0, 0, 1, 2))):
+        at = BEGIN + timedelta(days=day)
+        plan = chance.choice(held)
+        units = Decimal(chance.randrange(1, 400_000)).scaleb(-3)
+        if plan.usage is None or chance.random() < 0.5:
+            amount = _money(plan, units)
+            made.append(GiveMoney(at=at, subscription=subscription, amount=amount))
+        else:
+            made.append(GiveUsage(at=at, subscription=subscription, plan=plan, amount=units))
+    return made
+
+
+def _pack(
+    chance: random.Random, subscription: str, plan: Sold, joined: int
+) -> list[Operation]:
+    """Some buy a pack; most of them pay for it, a while later."""
+    if chance.random() < 0.5:
+        return []
+    at = BEGIN + timedelta(days=chance.randrange(joined + 1, DAYS))
+    money = plan.usage is None or chance.random() < 0.5
+    units = Decimal(chance.randrange(10_000, 300_000)).scaleb(-3)
+    made: list[Operation] = [
+        BuyPack(
+            at=at,
+            subscription=subscription,
+            plan=plan,
+            money=money,
+            amount=_money(plan, units) if money else units,
+            price=_money(plan, units / 2),
+        )
+    ]
+    paid_at = at + timedelta(days=chance.choice((0, 1, 9, 40)))
+    if chance.random() < 0.8 and paid_at < BEGIN + timedelta(days=DAYS):
+        made.append(PayPack(at=paid_at, subscription=subscription))
+    return made
+
+
+def _money(plan: Sold, amount: Decimal) -> Decimal:
+    return round(amount, plan.minor_digits)
 
 
 def _usage(

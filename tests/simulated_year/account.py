@@ -73,6 +73,8 @@ class Account:
     """What was on invoices that are void."""
     at_draft: dict[Charge, Decimal] = field(default_factory=dict)
     """What is on drafts, as these say."""
+    costs: dict[Charge, Decimal] = field(default_factory=dict)
+    """What each charge cost when an invoice was last made."""
     credited: dict[Charge, Decimal] = field(default_factory=dict)
     """What credit notes gave back."""
     extras: list[Extra] = field(default_factory=list)
@@ -244,8 +246,11 @@ class Account:
         """An invoice of these charges, and of the difference that others make; adjustments stay as they are made."""
         early = self._cost(fresh, known_at=now)
         rest = [one for one in self._due(now) if one not in fresh]
-        difference = max(self._cost_of_rest(rest, now) - self.billed, -early)
+        costs = {one: self._cost_of_rest([one], now) for one in rest}
+        difference = max(sum(costs.values(), Decimal(0)) - self.billed, -early)
         self.billed += early + difference
+        changes = [cost - self.costs.get(one, Decimal(0)) for one, cost in costs.items()]
+        costs_before, self.costs = self.costs, costs
         for one in fresh:
             self.closed.add(one)
             self.at_draft[one] = self._cost([one], known_at=now)
@@ -256,29 +261,30 @@ class Account:
             fresh=fresh,
             difference=difference,
             early=early,
+            gives_back=min(changes, default=0) < 0 or difference != sum(changes),
+            costs_before=costs_before,
         )
         self.invoices.append(made)
         self.on_draft(made)
         return made
 
     def rate_again(self, made: Expected, now: datetime) -> Decimal:
-        """What a draft bills as it is finalized, with what was reported in its grace."""
-        cost = self._cost(made.fresh, known_at=now)
-        self.billed += cost - made.early
+        """What a draft bills as it is finalized: usage with what was reported in its grace, the rest as it was made."""
         for one in made.fresh:
-            self.at_draft.pop(one, None)
+            drafted = self.at_draft.pop(one)
+            made.costs[one] = self._cost([one], known_at=now) if one.is_usage else drafted
+        self.costs |= made.costs
+        cost = sum(made.costs.values(), Decimal(0))
+        self.billed += cost - made.early
         return cost + made.difference
 
     def take_back(self, made: Expected) -> None:
         """What a void invoice billed is billed no more; its charges wait for a reissue."""
         self.billed -= made.billed
+        self.costs = made.costs_before
         self.hidden.update(made.fresh)
         for one in made.fresh:
             self.drawn.pop(one, None)
-
-    def cost_of(self, one: Charge) -> Decimal:
-        """What something held costs as it is known now."""
-        return owed_for_held(self.history, one)
 
     def _due(self, now: datetime) -> list[Charge]:
         return [one for one in charges(self.history, now) if one not in self.hidden]

@@ -32,8 +32,11 @@ class Expected:
     tax: Tax = Tax(Decimal(0), "", False)
     from_account: Decimal = Decimal(0)
     due: Decimal = Decimal(0)
+    gives_back: bool = False
+    """Whether something on it is less than it was."""
+    costs: dict[Charge, Decimal] = field(default_factory=dict)
+    costs_before: dict[Charge, Decimal] = field(default_factory=dict)
     noted: bool = False
-    reissued: bool = False
 
     @property
     def subtotal(self) -> Decimal:

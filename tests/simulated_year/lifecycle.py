@@ -198,16 +198,25 @@ def _way_back(chance: random.Random, one: Operation) -> Operation | None:
     return None
 
 
-_PAPERS: Sequence[type[Operation]] = (Pay, VoidInvoice, Reissue, CreditNote)
+_PAPERS: Sequence[Sequence[type[Operation]]] = (
+    (Pay,),
+    (VoidInvoice,),
+    (VoidInvoice, Reissue),
+    (Reissue,),
+    (CreditNote,),
+    (Pay, CreditNote),
+)
 
 
 def _papers(chance: random.Random, subscription: str, joined: int) -> list[Operation]:
     """What is done with invoices; some is tried with ones that it cannot be done with."""
     days = list(range(joined + 1, DAYS))
-    return [
-        chance.choice(_PAPERS)(at=BEGIN + timedelta(days=day), subscription=subscription)
-        for day in chance.sample(days, min(len(days), chance.choice((0, 2, 5))))
-    ]
+    made: list[Operation] = []
+    for day in chance.sample(days, min(len(days), chance.choice((0, 2, 4)))):
+        kinds = chance.choice(_PAPERS)
+        at = BEGIN + timedelta(days=day)
+        made += [kind(at=at, subscription=subscription) for kind in kinds]
+    return made
 
 
 def _credits(

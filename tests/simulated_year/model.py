@@ -105,7 +105,7 @@ class Household:
         one.billed = account.rate_again(one, now)
         plan = account.history.now.plan
         for number, money in enumerate(self.money):
-            if money.currency == plan.currency and money.holds and one.subtotal > 0:
+            if money.currency == plan.currency and money.holds and min(money.left, one.subtotal) > 0:
                 one.off[number] = min(money.left, one.subtotal)
                 money.left -= one.off[number]
         self._ask(one, plan, now)
@@ -231,11 +231,11 @@ class Household:
     def _noted(self, last: Expected, account: Account, plan: Sold) -> bool:
         """Takes back two fifths of the dearest thing that an invoice charges, where nothing else makes it less."""
         held = [one for one in last.fresh if not one.is_usage]
-        if last.status not in ("finalized", "paid") or last.noted or last.difference or last.off:
+        if last.status not in ("finalized", "paid") or last.noted or last.gives_back or last.off:
             return False
         if not held or (last.status == "finalized" and last.from_account):
             return False
-        costs = [(account.cost_of(one), one) for one in held]
+        costs = [(last.costs[one], one) for one in held]
         most, charge = max(costs, key=lambda pair: (pair[0], -pair[1].start.timestamp()))
         amount = half_up(most * Decimal("0.4"), plan.minor_digits)
         if not amount:

@@ -193,9 +193,7 @@ def _dearest(last: Invoice) -> tuple[InvoiceLine, Decimal] | None:
         if line.kind in (LineKind.ADJUSTMENT, LineKind.MONETARY_CREDIT)
         or (line.kind is LineKind.PRORATION and line.source_line_id not in own)
     ]
-    if sum(elsewhere, Decimal(0)) or any(
-        line.kind is LineKind.MONETARY_CREDIT for line in last.lines
-    ):
+    if min(elsewhere, default=0) < 0:
         return None
     held = [
         (

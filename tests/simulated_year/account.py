@@ -271,6 +271,8 @@ class Account:
     def rate_again(self, made: Expected, now: datetime) -> Decimal:
         """What a draft bills as it is finalized: usage with what was reported in its grace, the rest as it was made."""
         for one in made.fresh:
+            self.drawn.pop(one, None)
+        for one in sorted(made.fresh, key=lambda one: one.start):
             drafted = self.at_draft.pop(one)
             made.costs[one] = self._cost([one], known_at=now) if one.is_usage else drafted
         self.costs |= made.costs

@@ -54,9 +54,7 @@ def charges(history: History, until: datetime) -> list[Charge]:
     return [one for one in found.values() if one.due <= until]
 
 
-def _periods(
-    history: History, stretch: Stretch, part: Part, until: datetime
-) -> Iterator[Charge]:
+def _periods(history: History, stretch: Stretch, part: Part, until: datetime) -> Iterator[Charge]:
     zone, anchor = history.zone, stretch.anchor
     number = number_at(anchor, zone, part.every, max(stretch.start, anchor))
     # What was taken and left at one instant costs nothing, but in arrears it is on an invoice.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .taxes import Tax
+from .taxes import NO_TAX, Tax
 
 if TYPE_CHECKING:
     from .account import Account
@@ -29,7 +29,7 @@ class Expected:
     status: str = "draft"
     billed: Decimal = Decimal(0)
     off: dict[int, Decimal] = field(default_factory=dict)
-    tax: Tax = Tax(Decimal(0), "", False)
+    tax: Tax = NO_TAX
     from_account: Decimal = Decimal(0)
     due: Decimal = Decimal(0)
     gives_back: bool = False

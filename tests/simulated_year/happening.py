@@ -1,7 +1,7 @@
-"""What customers do: each operation is a small record; what it means is said in the model, how it is asked for on stage.
+"""What customers do: each operation is a small record.
 
-An operation is an attempt: whether it can be done, the state of the subscription decides (SUB-7). What cannot be done is
-refused, by Candela and by the model alike.
+What it means is said in the model, how it is asked for on stage. An operation is an attempt: whether it can be done,
+the state of the subscription decides (SUB-7). What cannot be done is refused, by Candela and by the model alike.
 """
 
 from __future__ import annotations
@@ -143,6 +143,30 @@ class BuyPack(Operation):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayPack(Operation):
     """Pays for it."""
+
+
+KINDS: frozenset[type[Operation]] = frozenset(
+    {
+        Subscribe,
+        Use,
+        ChangePlan,
+        ChangeSeats,
+        Pause,
+        Resume,
+        Cancel,
+        UndoCancel,
+        Reactivate,
+        Pay,
+        VoidInvoice,
+        Reissue,
+        CreditNote,
+        GiveMoney,
+        GiveUsage,
+        BuyPack,
+        PayPack,
+    }
+)
+"""Everything that is done by somebody in the year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Random lives of customers, from a seed: who takes what when, uses how much of it, and changes what.
 
-To add an operation: the record in `happening.py` and when it happens here, what it means for money in `model.py`, and how
-Candela is asked for it in `stage.py`; each is one function.
+To add an operation: the record in `happening.py` and when it happens here or in `dealings.py`, what it means for money
+in `account.py` or `model.py`, and how Candela is asked for it in `desk.py` or `office.py`; each is one function.
 """
 
 from __future__ import annotations
@@ -11,27 +11,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from .dealings import credits_given, pack, papers
 from .happening import (
-    BuyPack,
     Cancel,
     ChangePlan,
     ChangeSeats,
-    CreditNote,
-    GiveMoney,
-    GiveUsage,
     Life,
     Operation,
     Pause,
-    Pay,
-    PayPack,
     Proration,
     Reactivate,
-    Reissue,
     Resume,
     Subscribe,
     UndoCancel,
     Use,
-    VoidInvoice,
     When,
 )
 from .sold import FAMILIES, Sold
@@ -94,11 +87,12 @@ def _life(chance: random.Random, number: int) -> Life:
                 operations.append(one)
                 if isinstance(one, ChangePlan):
                     taken.append(((one.at - BEGIN).days, one.plan))
-            operations += _papers(chance, subscription, joined)
+            days = [BEGIN + timedelta(days=day) for day in range(joined + 1, DAYS)]
+            operations += papers(chance, subscription, days)
             held = [one for _, one in taken]
-            operations += _credits(chance, subscription, held, joined)
+            operations += credits_given(chance, subscription, held, days)
             if not bought:
-                bought = _pack(chance, subscription, chance.choice(held), joined)
+                bought = pack(chance, subscription, chance.choice(held), days)
                 operations += bought
         if plan.trial:
             taken.append((joined + plan.trial.days, plan.trial.parent))
@@ -198,77 +192,10 @@ def _way_back(chance: random.Random, one: Operation) -> Operation | None:
     return None
 
 
-_PAPERS: Sequence[Sequence[type[Operation]]] = (
-    (Pay,),
-    (VoidInvoice,),
-    (VoidInvoice, Reissue),
-    (Reissue,),
-    (CreditNote,),
-    (Pay, CreditNote),
-)
-
-
-def _papers(chance: random.Random, subscription: str, joined: int) -> list[Operation]:
-    """What is done with invoices; some is tried with ones that it cannot be done with."""
-    days = list(range(joined + 1, DAYS))
-    made: list[Operation] = []
-    for day in chance.sample(days, min(len(days), chance.choice((0, 2, 4)))):
-        kinds = chance.choice(_PAPERS)
-        at = BEGIN + timedelta(days=day)
-        made += [kind(at=at, subscription=subscription) for kind in kinds]
-    return made
-
-
-def _credits(
-    chance: random.Random, subscription: str, held: Sequence[Sold], joined: int
-) -> list[Operation]:
-    """Now and then the merchant is generous."""
-    made: list[Operation] = []
-    for day in chance.sample(range(joined, DAYS), chance.choice((0, 0, 1, 2))):
-        at = BEGIN + timedelta(days=day)
-        plan = chance.choice(held)
-        units = Decimal(chance.randrange(1, 400_000)).scaleb(-3)
-        if plan.usage is None or chance.random() < 0.5:
-            amount = _money(plan, units)
-            made.append(GiveMoney(at=at, subscription=subscription, amount=amount))
-        else:
-            made.append(GiveUsage(at=at, subscription=subscription, plan=plan, amount=units))
-    return made
-
-
-def _pack(
-    chance: random.Random, subscription: str, plan: Sold, joined: int
-) -> list[Operation]:
-    """Some buy a pack; most of them pay for it, a while later."""
-    if chance.random() < 0.5:
-        return []
-    at = BEGIN + timedelta(days=chance.randrange(joined + 1, DAYS))
-    money = plan.usage is None or chance.random() < 0.5
-    units = Decimal(chance.randrange(10_000, 300_000)).scaleb(-3)
-    made: list[Operation] = [
-        BuyPack(
-            at=at,
-            subscription=subscription,
-            plan=plan,
-            money=money,
-            amount=_money(plan, units) if money else units,
-            price=_money(plan, units / 2),
-        )
-    ]
-    paid_at = at + timedelta(days=chance.choice((0, 1, 9, 40)))
-    if chance.random() < 0.8 and paid_at < BEGIN + timedelta(days=DAYS):
-        made.append(PayPack(at=paid_at, subscription=subscription))
-    return made
-
-
-def _money(plan: Sold, amount: Decimal) -> Decimal:
-    return round(amount, plan.minor_digits)
-
-
 def _usage(
     chance: random.Random, subscription: str, taken: list[tuple[int, Sold]], joined: int
 ) -> list[Use]:
-    """Some days nothing, most days a little, now and then much; some of it reported late, some of it of another plan."""
+    """Some days nothing, most days a little, now and then much; some of it reported late, some of another plan."""
     habit = chance.choice((5, 20, 60))
     used = []
     for day in range(joined + 1, DAYS):

@@ -11,7 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from .account import Account, Extra
+from .account import Account
+from .bills import Extra
 from .expected import GRACE, Expected
 from .happening import (
     BuyPack,
@@ -105,7 +106,11 @@ class Household:
         one.billed = account.rate_again(one, now)
         plan = account.history.now.plan
         for number, money in enumerate(self.money):
-            if money.currency == plan.currency and money.holds and min(money.left, one.subtotal) > 0:
+            if (
+                money.currency == plan.currency
+                and money.holds
+                and min(money.left, one.subtotal) > 0
+            ):
                 one.off[number] = min(money.left, one.subtotal)
                 money.left -= one.off[number]
         self._ask(one, plan, now)
@@ -231,9 +236,9 @@ class Household:
     def _noted(self, last: Expected, account: Account, plan: Sold) -> bool:
         """Takes back two fifths of the dearest thing that an invoice charges, where nothing else makes it less."""
         held = [one for one in last.fresh if not one.is_usage]
-        if last.status not in ("finalized", "paid") or last.noted or last.gives_back or last.off:
-            return False
-        if not held or (last.status == "finalized" and last.from_account):
+        spoilt = last.noted or last.gives_back or last.off
+        unpaid = last.status == "finalized" and not last.from_account
+        if spoilt or not held or not (unpaid or last.status == "paid"):
             return False
         costs = [(last.costs[one], one) for one in held]
         most, charge = max(costs, key=lambda pair: (pair[0], -pair[1].start.timestamp()))

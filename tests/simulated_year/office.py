@@ -59,7 +59,9 @@ class Office:
     packs: dict[str, InvoiceId] = field(default_factory=dict)
     noted: set[InvoiceId] = field(default_factory=set)
 
-    async def act(self, one: Operation, customer: Customer, subscription_id: str, plan: Sold) -> bool:
+    async def act(
+        self, one: Operation, customer: Customer, subscription_id: str, plan: Sold
+    ) -> bool:
         """Does it; answers whether it could be done."""
         async with self.db.writing(self.merchant_id) as tx:
             match one:

@@ -1,4 +1,4 @@
-"""What a quantity of a component costs: free units, model, minimum, maximum (DSL-3); exact, and rounded once (INV-8)."""
+"""What a quantity of a component costs: free units, model, minimum, maximum (DSL-3); rounded once (INV-8)."""
 
 from __future__ import annotations
 

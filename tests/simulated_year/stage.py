@@ -6,18 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from itertools import count
 
 from candela.metering.v1 import event_pb2
 
 from candela_server.billing import store
 from candela_server.billing.model import Invoice
-from candela_server.billing.run_changes import settle
 from candela_server.billing.update_tax_settings import UpdateTaxSettings, update_tax_settings
-from candela_server.catalog import read as catalog
 from candela_server.catalog.create_plan import create_plan
-from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.create_customer import CreateCustomer, create_customer
 from candela_server.customer.model import Address, Customer, CustomerById
@@ -29,36 +25,15 @@ from candela_server.merchant.create_test_clock import CreateTestClock, create_te
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.model import Outcome
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres, Tx
-from candela_server.subscription import change
-from candela_server.subscription.change import ChangeSubscription
-from candela_server.subscription.change_subscription import change_subscription
-from candela_server.subscription.create_subscription import (
-    CreateSubscription,
-    create_subscription,
-)
-from candela_server.subscription.migration import MoveTiming
-from candela_server.subscription.model import (
-    CollectionMethod,
-    Proration,
-    Subscription,
-    SubscriptionId,
-    TransitionRefusedError,
-)
-from candela_server.subscription.read import get_subscription
-from candela_server.subscription.undo_cancellation import UndoCancellation, undo_cancellation
+from candela_server.storage.postgres import Postgres
+from candela_server.subscription.model import TransitionRefusedError
 from candela_server.worker.advance_test_clock import advance_test_clock, bill_test_clock
 
+from .desk import Desk
 from .happening import (
-    Cancel,
     Change,
-    ChangePlan,
-    ChangeSeats,
     Life,
     Operation,
-    Pause,
-    Reactivate,
-    Resume,
     Subscribe,
     UndoCancel,
     Use,
@@ -72,18 +47,6 @@ from tests.helpers.taxes import settings
 from tests.integration.metering.builders import Metering, event
 
 
-_TIMINGS = {
-    "now": MoveTiming.NOW,
-    "period end": MoveTiming.PERIOD_END,
-    "at": MoveTiming.AT,
-}
-_PRORATIONS = {
-    "next invoice": Proration.NEXT_INVOICE,
-    "invoice now": Proration.INVOICE_NOW,
-    "none": Proration.NONE,
-}
-
-
 @dataclass(slots=True, kw_only=True)
 class Stage:
     """A merchant in test mode whose customers live on one clock."""
@@ -93,6 +56,7 @@ class Stage:
     clock: FixedClock
     metering: Metering
     merchant_id: str
+    desk: Desk
     office: Office
     clock_id: TestClockId | None = None
     customers: dict[str, Customer] = field(default_factory=dict)
@@ -212,14 +176,15 @@ class Stage:
 
     async def _act(self, life: Life, one: Operation) -> bool:
         """Does it; answers whether it could be done."""
+        held = self.subscriptions.get(one.subscription, "")
         try:
             match one:
                 case Subscribe():
                     await self._subscribe(life, one)
                 case UndoCancel():
-                    await self._undo(one)
+                    await self.desk.undo(held)
                 case Change():
-                    return await self._change(one)
+                    return await self.desk.change(one, held)
                 case _:
                     plan = next(
                         each.plan
@@ -227,86 +192,14 @@ class Stage:
                         if isinstance(each, Subscribe)
                     )
                     customer = self.customers[life.name]
-                    held = self.subscriptions[one.subscription]
                     return await self.office.act(one, customer, held, plan)
         except TransitionRefusedError:
             return False
         return True
 
-    async def _undo(self, one: UndoCancel) -> None:
-        async with self.db.writing(self.merchant_id) as tx:
-            await undo_cancellation(
-                tx,
-                self.clock,
-                UndoCancellation(
-                    subscription_id=SubscriptionId(self.subscriptions[one.subscription]),
-                    expected_version=None,
-                    reason="",
-                ),
-            )
-
-    async def _change(self, one: Change) -> bool:
-        async with self.db.writing(self.merchant_id) as tx:
-            held = await get_subscription(tx, SubscriptionId(self.subscriptions[one.subscription]))
-            wanted = await self._wanted(tx, held, one)
-            if wanted is None:
-                return False
-            changed = await change_subscription(
-                tx,
-                self.clock,
-                ChangeSubscription(
-                    subscription_id=held.id,
-                    change=wanted,
-                    timing=None if one.when is None else _TIMINGS[one.when],
-                    effective_at=one.effective_at,
-                    proration=None if one.proration is None else _PRORATIONS[one.proration],
-                    reason="a simulated year",
-                ),
-            )
-            await settle(tx, self.events, changed)
-        return True
-
-    async def _wanted(self, tx: Tx, held: Subscription, one: Change) -> change.Change | None:
-        match one:
-            case ChangePlan():
-                return change.PlanChange(plan=BySlug(one.plan.slug), price_id=None, quantities={})
-            case ChangeSeats():
-                price = await catalog.get_price(tx, held.version.price_id)
-                seats = [each.id for each in price.components if each.seats is not None]
-                if not seats:
-                    return None
-                return change.QuantityChange(quantities={seats[0]: Decimal(one.seats)})
-            case Pause():
-                return change.Pause(resume_at=one.resume_at)
-            case Resume():
-                return change.Resume()
-            case Cancel():
-                return change.Cancellation()
-            case Reactivate():
-                return change.Reactivation(price_id=None)
-        raise AssertionError(f"nobody can do {one}")
-
     async def _subscribe(self, life: Life, one: Subscribe) -> None:
-        async with self.db.writing(self.merchant_id) as tx:
-            made = await create_subscription(
-                tx,
-                self.clock,
-                CreateSubscription(
-                    customer=CustomerById(self.customers[life.name].id),
-                    plan=BySlug(one.plan.slug),
-                    price_id=None,
-                    currency=None,
-                    seats=Decimal(one.seats) if one.plan.has_seats else None,
-                    quantities={},
-                    start_at=one.start_at,
-                    time_zone=None,
-                    collection_method=CollectionMethod.SEND_INVOICE,
-                    allow_duplicate=False,
-                    metadata={},
-                    reason="",
-                ),
-            )
-        self.subscriptions[one.subscription] = made.id
+        customer = self.customers[life.name]
+        self.subscriptions[one.subscription] = await self.desk.subscribe(one, customer)
 
     def _event(self, life: Life, one: Use) -> event_pb2.Event:
         return event(

@@ -1,4 +1,4 @@
-"""Who sells to whom, and what tax an invoice has: one line, by the first row of the table in TaxSettings (TAX-1, TAX-2)."""
+"""Who sells to whom, and what tax an invoice has: by the first row of the table in TaxSettings (TAX-1, TAX-2)."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ class Tax:
     amount: Decimal
     reason: str
     inclusive: bool
+
+
+NO_TAX = Tax(Decimal(0), "", False)
 
 
 def tax_on(subtotal: Decimal, digits: int, buyer: Buyer, *, inclusive: bool) -> Tax:

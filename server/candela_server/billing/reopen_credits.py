@@ -1,8 +1,8 @@
 """Lets lapsed credits pay once more for periods that are billed anew (INV-6, CRD-5).
 
-What a period's credits had left expired when its invoice was finalized. Where that invoice is void and made again, usage
-that was reported since is in the period as any other, so that the rest must be there too. What is still left expires
-again when the new invoice is finalized.
+What a period's credits had left expired when its invoice was finalized. Where that invoice is void and made again,
+usage that was reported since is in the period as any other, so that the rest must be there too. What is still left
+expires again when the new invoice is finalized.
 """
 
 from __future__ import annotations

@@ -127,7 +127,11 @@ class Bills:
                 self.drawn[one] = self._draws(one, known_at)
                 amount = sum((use.amount for use in used(self.uses, one, known_at)), Decimal(0))
                 covered = sum(self.drawn[one].values(), Decimal(0))
-                total += usage_cost(self.history, one, amount - covered)
+                # Where more costs less, by a cheaper volume tier, credit makes nothing dearer (CRD-7).
+                total += min(
+                    usage_cost(self.history, one, amount),
+                    usage_cost(self.history, one, amount - covered),
+                )
             else:
                 # What a credit note gave back is not given back again.
                 total += max(owed_for_held(self.history, one), self.credited.get(one, Decimal(0)))

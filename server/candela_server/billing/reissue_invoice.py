@@ -50,9 +50,8 @@ async def reissue_invoice(
     voided = before
     if before.status is not InvoiceStatus.VOID:
         voided = await annul(tx, before, now, reason=reason)
+    await reopen_credits(tx, before, at=now)
     context = await read_context(tx, [before.of_subscription], until=now)
-    if await reopen_credits(tx, context, before, at=now):
-        context = await read_context(tx, [before.of_subscription], until=now)
     made = await draft_wanted(
         tx,
         events,

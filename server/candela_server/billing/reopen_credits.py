@@ -18,22 +18,16 @@ from candela_server.credit.restore_credits import restore_expired
 from candela_server.storage.postgres import Tx
 
 from . import billed_store
-from .bill_periods import Context
 from .model import Invoice, LineKind
 
 
-async def reopen_credits(tx: Tx, context: Context, voided: Invoice, *, at: datetime) -> bool:
-    """Gives the grants that can pay for a void invoice's usage what expired of them; answers whether any got some."""
-    lapsed = [
-        grant
-        for grant in context.grants.get(voided.customer_id, ())
-        if grant.expires_at is not None and grant.expires_at <= at and _could_pay(grant, voided)
-    ]
-    if not lapsed:
-        return False
-    expired = await _expired(tx, lapsed, voided)
-    await restore_expired(tx, expired, reason=f"invoice {voided.number} is made anew", at=at)
-    return bool(expired)
+async def reopen_credits(tx: Tx, voided: Invoice, *, at: datetime) -> None:
+    """Gives the grants that can pay for a void invoice's usage what expired of them."""
+    grants = await credit.list_grants_of_customers(tx, [voided.customer_id], until=at)
+    paying = [grant for grant in grants if _could_pay(grant, voided)]
+    if paying:
+        expired = await _expired(tx, paying, voided)
+        await restore_expired(tx, expired, reason=f"invoice {voided.number} is made anew", at=at)
 
 
 def _could_pay(grant: CreditGrant, voided: Invoice) -> bool:
@@ -46,13 +40,17 @@ def _could_pay(grant: CreditGrant, voided: Invoice) -> bool:
 
 
 async def _expired(tx: Tx, grants: Sequence[CreditGrant], voided: Invoice) -> list[Draw]:
-    """What each grant was ever good for, less what lines draw and what it holds."""
-    good_for = await credit.sum_granted(tx, [grant.id for grant in grants])
+    """What expired of each grant and is not drawn since: what it was good for, less what is drawn and held."""
+    ids = [grant.id for grant in grants]
+    expired = await credit.sum_expired(tx, ids)
+    good_for = await credit.sum_granted(tx, ids)
     drawn = await billed_store.sum_draws(tx, {voided.customer_id})
     found = []
     for grant in grants:
         spent = drawn.get(grant.id, Decimal(0))
         missing = good_for.get(grant.id, Decimal(0)) - spent - grant.balance
+        # What was drawn for usage without a price is on no line, and did not expire.
+        missing = min(missing, expired.get(grant.id, Decimal(0)))
         if missing > 0:
             found.append(Draw(grant.id, missing))
     return found

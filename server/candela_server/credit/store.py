@@ -230,6 +230,20 @@ async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Dec
     return {row["grant_id"]: row["amount"] for row in rows}
 
 
+async def sum_expired(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
+    """What expired of each grant, in all; those of which nothing did are absent."""
+    rows = await tx.fetch(
+        """
+        SELECT grant_id, -sum(amount) AS amount FROM credit_transaction
+        WHERE merchant_id = $1 AND grant_id = ANY($2::text[]) AND kind = 'expire'
+        GROUP BY grant_id
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+    return {row["grant_id"]: row["amount"] for row in rows}
+
+
 async def sum_moved_by_lines(
     tx: Tx, grant_ids: Sequence[GrantId], line_ids: Sequence[str]
 ) -> dict[GrantId, Decimal]:

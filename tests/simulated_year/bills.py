@@ -82,10 +82,15 @@ class Bills:
             early=early,
             gives_back=min(changes, default=0) < 0 or difference != sum(changes),
             costs_before=costs_before,
+            cut=any(not one.is_usage and self._is_cut(one) for one in fresh),
         )
         self.invoices.append(made)
         self.on_draft(made)
         return made
+
+    def _is_cut(self, one: Charge) -> bool:
+        held = self.history.held_days(one.plan, one.part, one.anchor, one.start, one.end)
+        return len(set(held)) > 1
 
     def rate_again(self, made: Expected, now: datetime) -> Decimal:
         """What a draft bills as it is finalized: usage with what was reported in its grace, the rest as it was made."""

@@ -36,6 +36,8 @@ class Expected:
     """Whether something on it is less than it was."""
     costs: dict[Charge, Decimal] = field(default_factory=dict)
     costs_before: dict[Charge, Decimal] = field(default_factory=dict)
+    cut: bool = False
+    """Whether a change cut a period that it bills."""
     noted: bool = False
 
     @property

@@ -236,7 +236,7 @@ class Household:
     def _noted(self, last: Expected, account: Account, plan: Sold) -> bool:
         """Takes back two fifths of the dearest thing that an invoice charges, where nothing else makes it less."""
         held = [one for one in last.fresh if not one.is_usage]
-        spoilt = last.noted or last.gives_back or last.off
+        spoilt = last.noted or last.gives_back or last.cut or last.off
         unpaid = last.status == "finalized" and not last.from_account
         if spoilt or not held or not (unpaid or last.status == "paid"):
             return False

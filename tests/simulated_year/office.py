@@ -188,14 +188,8 @@ def _dearest(last: Invoice) -> tuple[InvoiceLine, Decimal] | None:
         return None
     if last.amount_due != (last.total if last.status is InvoiceStatus.FINALIZED else 0):
         return None
-    own = {line.id for line in last.lines}
-    elsewhere = [
-        line.amount
-        for line in last.lines
-        if line.kind in (LineKind.ADJUSTMENT, LineKind.MONETARY_CREDIT)
-        or (line.kind is LineKind.PRORATION and line.source_line_id not in own)
-    ]
-    if min(elsewhere, default=0) < 0:
+    less = (LineKind.ADJUSTMENT, LineKind.PRORATION, LineKind.MONETARY_CREDIT)
+    if any(line.kind in less and line.amount < 0 for line in last.lines):
         return None
     held = [
         (

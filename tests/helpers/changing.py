@@ -15,7 +15,9 @@ from candela_server.billing.run_changes import settle
 from candela_server.catalog import read as catalog
 from candela_server.catalog.create_plan import CreatedPlan, create_plan
 from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.catalog.price_wire import swapped_in_from_proto
 from candela_server.catalog.refs import BySlug
+from candela_server.catalog.trial_ending import NewTrialEnding
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.merchant.model import TestClockId
@@ -25,6 +27,7 @@ from candela_server.subscription.change import (
     Change,
     Changed,
     ChangeSubscription,
+    ComponentSwap,
     PlanChange,
     PriceOverride,
     QuantityChange,
@@ -86,6 +89,8 @@ class Desk:
         customer: Customer | None = None,
         start_at: datetime | None = None,
         test_clock_id: TestClockId | None = None,
+        collection_method: CollectionMethod = CollectionMethod.SEND_INVOICE,
+        trial_ending: NewTrialEnding | None = None,
     ) -> Subscription:
         """A customer takes a plan now."""
         if customer is None:
@@ -103,10 +108,11 @@ class Desk:
                     quantities={},
                     start_at=start_at,
                     time_zone=None,
-                    collection_method=CollectionMethod.SEND_INVOICE,
+                    collection_method=collection_method,
                     allow_duplicate=True,
                     metadata={},
                     reason="",
+                    trial_ending=trial_ending,
                 ),
             )
 
@@ -216,3 +222,9 @@ def to_price(price_id: str) -> PriceOverride:
 def quantity(component_id: ComponentId, count: int) -> QuantityChange:
     """So many units of a component."""
     return QuantityChange(quantities={component_id: Decimal(count)})
+
+
+def swap(component_id: ComponentId, coming: price_pb2.PriceComponent) -> ComponentSwap:
+    """Another component in the place of one."""
+    component, currency = swapped_in_from_proto(coming)
+    return ComponentSwap(component_id=component_id, component=component, currency=currency)

@@ -38,6 +38,7 @@ from .bill_periods import (
     counts_events,
     paying,
     read_billed_lines,
+    with_ended_grants,
 )
 from .billed_store import BilledLine, ClosedPeriod
 from .measure_usage import Ask, Measured, measure
@@ -83,15 +84,29 @@ async def with_late_usage(
     *,
     seen_at: datetime,
     on_test_clock: bool,
+    to_come: Mapping[SubscriptionId, Decimal],
 ) -> WithLateUsage:
     """Adds adjustments to the lines of each subscription's new invoice; writes nothing.
 
     What is to be given back, for late usage or a change, is billed as far as the invoice bears it; the next invoice
-    finds the rest.
+    finds the rest. `to_come` is what will be on it besides.
     """
     closed = await _to_compare(tx, context, sorted(lines), seen_at, on_test_clock=on_test_clock)
     if not closed:
-        return WithLateUsage({one_id: borne(some) for one_id, some in lines.items()})
+        return WithLateUsage(
+            {
+                one_id: borne(some, to_come=to_come.get(one_id, Decimal(0)))
+                for one_id, some in lines.items()
+            }
+        )
+    # What paid for a closed period has most often ended with it.
+    context = await with_ended_grants(
+        tx,
+        context,
+        sorted({one.customer_id for one in closed}),
+        since=min(one.period.start_at for one in closed),
+        until=seen_at,
+    )
     known = await _read(tx, events, context, closed, seen_at)
     billed = await read_billed_lines(tx, sorted({one.subscription_id for one in closed}), seen_at)
     drawn = await billed_store.sum_draws(tx, {one.customer_id for one in closed})
@@ -108,7 +123,7 @@ async def with_late_usage(
         if one_id in by_subscription:
             held, periods = context.subscriptions[one_id], by_subscription[one_id]
             made = _adjustments(known, held, periods, billed[one_id], due, drawn)
-        found[one_id] = borne([*due, *made])
+        found[one_id] = borne([*due, *made], to_come=to_come.get(one_id, Decimal(0)))
         adjusted = [line for line in found[one_id] if line.kind is LineKind.ADJUSTMENT]
         draws += _draws(context, adjusted)
     return WithLateUsage(found, draws)
@@ -143,7 +158,14 @@ async def _to_compare(
             for one in found
         ],
     )
-    return [one for one, is_changed in zip(found, changed, strict=True) if one.anyway or is_changed]
+    wanted = [one.anyway or is_changed for one, is_changed in zip(found, changed, strict=True)]
+    touched = {
+        (one.subscription_id, one.component_id, one.number)
+        for one, is_wanted in zip(found, wanted, strict=True)
+        if is_wanted
+    }
+    # What a part of a period costs depends on the parts before it.
+    return [one for one in found if (one.subscription_id, one.component_id, one.number) in touched]
 
 
 async def _read(
@@ -213,6 +235,7 @@ def _adjustments(
                 )
             ],
             earlier=[*others, *due, *made],
+            same_tariff=known.context.same_tariff(held.id, offer.price),
         )
         adjustment = adjustment_of(
             LatePeriod(line_id=LineId(new_id("line")), invoice=invoice, billed=own)
@@ -231,6 +254,10 @@ def _adjustments(
             final={one.line.id for one in billed if not one.is_draft},
             made=made,
             line_id=lambda: LineId(new_id("line")),
+            cut={
+                (one.offer.price.sold_as, one.committed.period)
+                for one in known.context.cut_commitments(held.id)
+            },
         ),
     ]
 

@@ -19,7 +19,14 @@ from candela_server.catalog.model import (
     Offer,
     PlanVersionId,
 )
-from candela_server.catalog.price import BillingTiming, Component, ComponentId, ComponentKind
+from candela_server.catalog.price import (
+    BillingTiming,
+    Component,
+    ComponentId,
+    ComponentKind,
+    Price,
+    PriceId,
+)
 from candela_server.credit import read as credit
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.customer import read as customer
@@ -29,17 +36,26 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.model import Subscription, SubscriptionId
+from candela_server.subscription.model import Proration, Subscription, SubscriptionId
 from candela_server.subscription.rules.credits_held import counts_for
 from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
+from candela_server.subscription.rules.reschedule import BILLED
 
 from . import billed_store, tax_store
 from .billed_store import BilledLine
 from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import periods_ending
+from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
 from .rules.invoice_lines import BilledPeriod, has_event_fee
-from .rules.rate_invoice import InvoiceToRate, TrueUp, depends_on_earlier, draws_of, rate
+from .rules.rate_invoice import (
+    InvoiceToRate,
+    TrueUp,
+    depends_on_earlier,
+    draws_of,
+    may_follow_a_part,
+    rate,
+)
 from .rules.time_rules import charge_in_period
 from .tax_settings import TaxSettings
 
@@ -83,10 +99,14 @@ class WantedInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a chunk of subscriptions depends on, read once for all of them."""
+    """What a chunk of subscriptions depends on, read once for all of them.
+
+    `offers` are those in force, `ever_held` all that their histories know.
+    """
 
     subscriptions: Mapping[SubscriptionId, Subscription]
     offers: Mapping[SubscriptionId, Offer]
+    ever_held: Mapping[catalog.OfferKey, Offer]
     customers: Mapping[CustomerId, Customer]
     grants: Mapping[CustomerId, Sequence[CreditGrant]]
     histories: Mapping[SubscriptionId, Sequence[Subscription]]
@@ -99,6 +119,43 @@ class Context:
             (one for one in reversed(history) if one.version.valid_from <= instant), history[0]
         )
 
+    def offer_of(self, one: Subscription) -> Offer:
+        """What was bought in one version of a subscription."""
+        return self.ever_held[one.version.plan_version_id, one.version.price_id]
+
+    def same_tariff(self, subscription_id: SubscriptionId, price: Price) -> frozenset[PriceId]:
+        """The price, and those that the subscription held as variations of the same one: what counts for one counts
+        for all of them (SUB-6)."""
+        if len(self.histories[subscription_id]) == 1:
+            return frozenset()
+        held = {
+            self.offer_of(one).price.id
+            for one in self.histories[subscription_id]
+            if self.offer_of(one).price.sold_as == price.sold_as
+        }
+        return frozenset({price.id, price.sold_as, *held})
+
+    def terms_of(self, subscription_id: SubscriptionId) -> list[Terms]:
+        """What was held of what is billed, since when, oldest first."""
+        return [
+            Terms(
+                since=one.version.valid_from,
+                offer=self.offer_of(one) if one.version.status in BILLED else None,
+                anchor_at=one.anchor_at,
+                prorated=one.version.proration is not Proration.NONE,
+            )
+            for one in self.histories[subscription_id]
+        ]
+
+    def cut_commitments(
+        self, subscription_id: SubscriptionId, since: datetime | None = None
+    ) -> list[CutCommitment]:
+        """The periods of commitments that its changes cut or ended; none of one that never changed."""
+        if len(self.histories[subscription_id]) == 1:
+            return []
+        time_zone = self.subscriptions[subscription_id].time_zone
+        return cut_commitments(self.terms_of(subscription_id), time_zone, since=since)
+
     def plan_versions(self, subscription_id: SubscriptionId) -> PlanVersionSteps:
         """Since when it has been on which plan version, oldest first."""
         return [
@@ -108,25 +165,44 @@ class Context:
 
 
 async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime) -> Context:
-    """Reads the subscriptions, what they bought, who bought it, and their grants that began before `until`."""
+    """Reads the subscriptions, what they bought, who bought it, and their grants that began before `until`.
+
+    Of the grants that have ended, only those that may have something left: others pay for nothing any more. Who looks
+    back at what they paid reads them by `with_ended_grants`.
+    """
     subscriptions = await subscription.get_subscriptions(tx, ids)
-    keys = {
-        one.id: (one.version.plan_version_id, one.version.price_id)
-        for one in subscriptions.values()
-    }
-    offers = await catalog.get_offers(tx, list(keys.values()))
+    histories = await subscription.list_histories(tx, subscriptions.values())
+    offers = await catalog.get_offers(
+        tx, sorted({_key(one) for history in histories.values() for one in history})
+    )
     holders = sorted({one.customer_id for one in subscriptions.values()})
     grants: defaultdict[CustomerId, list[CreditGrant]] = defaultdict(list)
-    for grant in await credit.list_grants_of_customers(tx, holders, until=until):
+    for grant in await credit.list_grants_of_customers(tx, holders, since=until, until=until):
         grants[grant.customer_id].append(grant)
     return Context(
         subscriptions=subscriptions,
-        offers={one_id: offers[key] for one_id, key in keys.items()},
+        offers={one.id: offers[_key(one)] for one in subscriptions.values()},
+        ever_held=offers,
         customers=await customer.get_customers(tx, holders),
         grants=grants,
-        histories=await subscription.list_histories(tx, subscriptions.values()),
+        histories=histories,
         tax_settings=await tax_store.get_tax_settings(tx),
     )
+
+
+async def with_ended_grants(
+    tx: Tx, context: Context, holders: Sequence[CustomerId], *, since: datetime, until: datetime
+) -> Context:
+    """The context with those grants of these customers as well that ended after `since`, spent ones too.
+
+    What the context says of a grant stays: something may be set aside of it.
+    """
+    known = {grant.id for grants in context.grants.values() for grant in grants}
+    grants = {one: list(some) for one, some in context.grants.items()}
+    for grant in await credit.list_grants_of_customers(tx, holders, since=since, until=until):
+        if grant.id not in known:
+            grants.setdefault(grant.customer_id, []).append(grant)
+    return replace(context, grants=grants)
 
 
 async def rate_invoices(
@@ -144,6 +220,8 @@ async def rate_invoices(
     """
     used = await _usage(events, tx.merchant_id, context, wanted)
     earlier = await _earlier(tx, context, wanted, seen_at)
+    fresh: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
+    rated: defaultdict[SubscriptionId, set[InvoiceId]] = defaultdict(set)
     left: dict[GrantId, Decimal] = {
         grant.id: grant.balance for grants in context.grants.values() for grant in grants
     }
@@ -151,6 +229,9 @@ async def rate_invoices(
     for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
         one = wanted[index]
         offer, held = one.offer_in(context), _held_by(context, one)
+        # What is rated again here is what it comes to now, not what its draft says.
+        if one.id is not None:
+            rated[one.subscription_id].add(one.id)
         periods = sorted(
             one.periods,
             key=lambda each: (
@@ -175,15 +256,20 @@ async def rate_invoices(
                     for each in periods
                 ],
                 earlier=[
-                    other.line
-                    for other in earlier.get(one.subscription_id, ())
-                    if other.invoice_id != one.id
+                    *(
+                        other.line
+                        for other in earlier.get(one.subscription_id, ())
+                        if other.invoice_id not in rated[one.subscription_id]
+                    ),
+                    *fresh[one.subscription_id],
                 ],
-                true_ups=_true_ups(held, offer, one, periods),
+                true_ups=_true_ups(context, held, offer, one, periods),
+                same_tariff=context.same_tariff(held.id, offer.price),
             )
         )
         for grant_id, amount in draws_of(lines):
             left[grant_id] -= amount
+        fresh[one.subscription_id] += lines
         made[index] = [_of_version(line, _version_of(context, held, offer, line)) for line in lines]
     return [made[index] for index in range(len(wanted))]
 
@@ -198,9 +284,6 @@ def billed_period(
 ) -> BilledPeriod:
     """What the rules need to know of one period, by the version of the subscription that it began under."""
     component = offer.price.component(one.component_id)
-    # Only a first period can be shorter than its rule says, or one of usage that a change has cut.
-    may_be_cut = held.version.number > 1 or held.version.valid_to is not None
-    rule = component.recurrence_in(held.time_zone) if one.number == 0 or may_be_cut else None
     return BilledPeriod(
         offer=offer,
         component=component,
@@ -215,8 +298,20 @@ def billed_period(
         grants=grants,
         line_id=LineId(new_id("line")),
         credit_line_id=LineId(new_id("line")),
-        whole=rule.whole_period(held.anchor_at, one.number) if rule else None,
+        whole=_whole(held, component, one),
     )
+
+
+def _whole(held: Subscription, component: Component, one: PeriodToBill) -> Interval | None:
+    """The whole period, where it may be another: a first one may be shorter, and a change cuts one of usage."""
+    may_be_cut = held.version.number > 1 or held.version.valid_to is not None
+    if one.number and not may_be_cut:
+        return None
+    return component.recurrence_in(held.time_zone).whole_period(held.anchor_at, one.number)
+
+
+def _key(one: Subscription) -> catalog.OfferKey:
+    return one.version.plan_version_id, one.version.price_id
 
 
 def _holding(grant: CreditGrant, balance: Decimal) -> CreditGrant:
@@ -229,12 +324,13 @@ def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer, held: Subscrip
     Usage credits of a plan belong to the subscription they came with, while its terms last, unless they pay for
     everything (CRD-2).
     """
-    metric_id = offer.price.component(one.component_id).metric_id
+    component = offer.price.component(one.component_id)
+    metric_id = component.metric_id
     return (
         metric_id is not None
         and grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == metric_id
-        and grant.component_id in (None, one.component_id)
+        and grant.component_id in (None, component.id, component.sold_as)
         and counts_for(grant, held, offer)
         and grant.overlaps(one.period)
     )
@@ -283,11 +379,22 @@ def counts_events(component: Component, one: PeriodToBill) -> bool:
 async def _earlier(
     tx: Tx, context: Context, wanted: Sequence[WantedInvoice], seen_at: datetime
 ) -> dict[SubscriptionId, list[BilledLine]]:
-    """The other lines of those subscriptions whose prices depend on them; most do not."""
+    """The other lines of those subscriptions whose invoices depend on them; most do not."""
     ids = sorted(
-        {one.subscription_id for one in wanted if depends_on_earlier(one.offer_in(context).price)}
+        {
+            one.subscription_id
+            for one in wanted
+            if depends_on_earlier(one.offer_in(context).price)
+            or any(_may_follow_a_part(context, one, each) for each in one.periods)
+        }
     )
     return await read_billed_lines(tx, ids, seen_at) if ids else {}
+
+
+def _may_follow_a_part(context: Context, one: WantedInvoice, each: PeriodToBill) -> bool:
+    held = context.held_at(one.subscription_id, each.period.start_at)
+    component = one.offer_in(context).price.component(each.component_id)
+    return may_follow_a_part(component, each.period, _whole(held, component, each))
 
 
 async def read_billed_lines(
@@ -301,8 +408,13 @@ async def read_billed_lines(
 
 
 def _true_ups(
-    held: Subscription, offer: Offer, one: WantedInvoice, periods: Sequence[PeriodToBill]
+    context: Context,
+    held: Subscription,
+    offer: Offer,
+    one: WantedInvoice,
+    periods: Sequence[PeriodToBill],
 ) -> list[TrueUp]:
+    """The whole periods of the commitment that end; what changes cut is settled with them (`settle_commitments`)."""
     due_at = one.true_up_at
     if periods:
         component, period = offer.price.component(periods[0].component_id), periods[0].period
@@ -310,9 +422,11 @@ def _true_ups(
         due_at = period.start_at if in_advance else period.end_at
     if offer.price.minimum_commitment is None or due_at is None:
         return []
+    cut = {each.key for each in context.cut_commitments(held.id)}
     return [
         TrueUp(line_id=LineId(new_id("line")), committed=committed)
         for committed in periods_ending(offer.price, held.anchor_at, held.time_zone, due_at)
+        if (offer.price.sold_as, held.anchor_at, committed.number) not in cut
     ]
 
 

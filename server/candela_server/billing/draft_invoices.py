@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.read import OfferKey
@@ -18,7 +19,12 @@ from candela_server.kernel.ids import new_id
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
-from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.model import (
+    LastTerms,
+    ScheduledPeriod,
+    Subscription,
+    SubscriptionId,
+)
 
 from .bill_changed_periods import with_changed_periods
 from .bill_late_usage import with_late_usage
@@ -27,6 +33,7 @@ from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
+from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ async def draft_invoices(
         events,
         context,
         seller,
-        await _wanted(tx, due),
+        await _wanted(tx, context, due),
         now=now,
         seen_at=seen_at,
         test_clock_id=test_clock_id,
@@ -89,32 +96,62 @@ async def draft_wanted(
     lines: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
     for one, some in zip(wanted, made, strict=True):
         lines[one.subscription_id] += some
-    late = await with_late_usage(
-        tx,
-        events,
-        context,
-        await with_changed_periods(tx, context, lines, now=seen_at),
-        seen_at=seen_at,
-        on_test_clock=test_clock_id is not None,
-    )
-    charged = [Charges(context.subscriptions[one_id], some) for one_id, some in late.lines.items()]
-    found = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)
+    replaced = {one.subscription_id: one.id for one in wanted}
+    true_ups: dict[SubscriptionId, Decimal] = {}
+    for attempt in range(ATTEMPTS):
+        late = await with_late_usage(
+            tx,
+            events,
+            context,
+            await with_changed_periods(tx, context, lines, now=seen_at),
+            seen_at=seen_at,
+            on_test_clock=test_clock_id is not None,
+            to_come=true_ups,
+        )
+        settled = await with_cut_commitments(
+            tx,
+            context,
+            [
+                Making(subscription_id=one_id, id=replaced.get(one_id), lines=some)
+                for one_id, some in late.lines.items()
+            ],
+            now=now,
+        )
+        # What is missing to a commitment bears what is given back; giving back can only make more missing.
+        found = {
+            one_id: more
+            for one_id, some in zip(late.lines, settled, strict=True)
+            if (more := asked_for(some[len(late.lines[one_id]) :]))
+        }
+        if found == true_ups:
+            break
+        true_ups = found if attempt < ATTEMPTS - 2 else {}
+    charged = [
+        Charges(context.subscriptions[one_id], some)
+        for one_id, some in zip(late.lines, settled, strict=True)
+    ]
+    drawn = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)
     return Drafts(
         {
             one.held.id: _draft(context, one.held, lines, seller, now, test_clock_id)
-            for one, lines in zip(charged, found, strict=True)
+            for one, lines in zip(charged, drawn, strict=True)
         },
         late.draws,
     )
 
 
-async def _wanted(tx: Tx, due: Sequence[ScheduledPeriod]) -> list[WantedInvoice]:
-    """What is due of each subscription, by what it holds and, apart, by each price that it held before."""
+async def _wanted(tx: Tx, context: Context, due: Sequence[ScheduledPeriod]) -> list[WantedInvoice]:
+    """What is due of each subscription, by what it holds and, apart, by each price that it held before.
+
+    Parts of one period, of a price that was left and joined again, are wanted together.
+    """
     periods: defaultdict[tuple[SubscriptionId, OfferKey | None], list[PeriodToBill]]
     periods = defaultdict(list)
     for one in due:
         last = one.last_terms
         key = (last.plan_version_id, last.price_id) if last else None
+        if last is not None and _goes_on(context, one, last):
+            key = None
         periods[one.subscription_id, key].append(
             PeriodToBill(
                 subscription_id=one.subscription_id,
@@ -133,6 +170,13 @@ async def _wanted(tx: Tx, due: Sequence[ScheduledPeriod]) -> list[WantedInvoice]
             periods.items(), key=lambda item: (item[0][0], str(item[0][1]))
         )
     ]
+
+
+def _goes_on(context: Context, one: ScheduledPeriod, last: LastTerms) -> bool:
+    """Whether what was left is held again, in periods that are counted as they were."""
+    now = context.subscriptions[one.subscription_id]
+    then = context.held_at(one.subscription_id, one.period.start_at)
+    return last.price_id == now.version.price_id and then.anchor_at == now.anchor_at
 
 
 def _draft(

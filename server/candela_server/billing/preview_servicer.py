@@ -11,7 +11,7 @@ from candela.billing.v1 import preview_service_pb2_grpc
 from candela_server.contract.values import timestamp_to_proto
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.read_fields import typed_id
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
@@ -22,6 +22,7 @@ from candela_server.subscription.preview_token import HOLDS_FOR, token_of
 from candela_server.subscription.wire import create_subscription_from_proto
 
 from . import wire
+from .credit_note_wire import credit_note_to_proto
 from .preview_change import preview_change, preview_creation
 from .preview_next_invoice import preview_next_invoice
 
@@ -30,6 +31,7 @@ _READERS: dict[str, Callable[[Any], ChangeSubscription]] = {
     "change_plan": change_wire.change_plan_from_proto,
     "override_price": change_wire.override_price_from_proto,
     "change_quantity": change_wire.change_quantity_from_proto,
+    "swap_component": change_wire.swap_component_from_proto,
     "pause_subscription": change_wire.pause_from_proto,
     "resume_subscription": change_wire.resume_from_proto,
     "cancel_subscription": change_wire.cancel_from_proto,
@@ -72,8 +74,6 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
         chosen = request.WhichOneof("change")
         if chosen == "create_subscription":
             return await self._creation(request)
-        if chosen == "swap_component":
-            raise Unserved("SwapComponent", "SUB-6", field="swap_component")
         with FieldViolations() as fields:
             if chosen is None:
                 fields.add("change", "must say what would be done")
@@ -85,6 +85,7 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
             seen = await preview_change(tx, self._events, self._clock, command)
             return pb.PreviewSubscriptionChangeResponse(
                 invoices=[wire.preview_to_proto(one) for one in seen.invoices],
+                credit_notes=[credit_note_to_proto(one) for one in seen.credit_notes],
                 next_invoice=wire.preview_to_proto(seen.next_invoice)
                 if seen.next_invoice
                 else None,

@@ -19,6 +19,8 @@ from candela_server.subscription.change import Changed, ScheduledChange
 from candela_server.subscription.change_subscription import carry_out_scheduled
 from candela_server.subscription.claim_changes import claim_change, note_failure
 
+from .draw_unpriced import draw_cut_off
+from .give_back_days import amounts_of_notes, give_back_after
 from .model import Invoice
 from .settle_change import settle_change
 
@@ -41,7 +43,12 @@ async def run_changes(
 
 
 async def bill_change(tx: Tx, events: EventStore, changed: Changed) -> list[Invoice]:
-    """The invoices of a change that is billed at once; none of one that is not."""
+    """The invoices of a change that is billed at once; none of one that is not.
+
+    Usage that costs nothing is drawn for the part of the period that any change cuts off (CRD-8).
+    """
+    if changed.at is not None:
+        await draw_cut_off(tx, events, changed)
     if not changed.settles_now:
         return []
     return await settle_change(
@@ -54,14 +61,18 @@ async def bill_change(tx: Tx, events: EventStore, changed: Changed) -> list[Invo
 
 
 async def settle(tx: Tx, events: EventStore, changed: Changed) -> list[str]:
-    """As bill_change, for who only asks what it comes to."""
-    return amounts_of(await bill_change(tx, events, changed))
+    """Bills a change and gives back what it ends, for who only asks what it comes to."""
+    invoices = await bill_change(tx, events, changed)
+    return [*amounts_of(invoices), *amounts_of_notes(await give_back_after(tx, changed))]
 
 
 def amounts_of(invoices: Sequence[Invoice]) -> list[str]:
-    """What each line of the invoices comes to, so that two lots of them can be compared."""
+    """What each line of the invoices comes to, so that two lots of them can be compared.
+
+    By what the line says, because what a change makes anew has another id each time.
+    """
     return [
-        f"{line.kind} {line.component_id} {line.period} {line.amount} {invoice.total} {invoice.currency}"
+        f"{line.kind} {line.description} {line.period} {line.amount} {invoice.total} {invoice.currency}"
         for invoice in invoices
         for line in invoice.lines
     ]

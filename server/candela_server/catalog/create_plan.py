@@ -21,7 +21,6 @@ from .model import (
     CreditDefinition,
     Feature,
     Metric,
-    MetricId,
     Plan,
     PlanId,
     PlanVersion,
@@ -35,14 +34,16 @@ from .publish_plan_version import publish_draft
 from .refs import BySlug, Ref
 from .rules.credit_shape import check_credit_pays
 from .rules.plan_shape import check_public_prices, check_trial_parent
+from .trial_ending import NewTrialEnding, find_trial_ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTrial:
-    """What a trial plan leads to, and after how many days (TRL-1)."""
+    """What a trial plan leads to, after how many days, and in what it ends without a payment method (TRL-1, TRL-2)."""
 
     parent: Ref
     days: int
+    ending: NewTrialEnding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +89,10 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
             for index, new in enumerate(command.metrics)
         ]
     )
-    metric_ids = await read.metric_ids_in_use(tx)
+    in_use = await read.metrics_in_use(tx)
+    metric_ids = {slug: metric.id for slug, metric in in_use.items()}
     features = await find_or_create_features(tx, clock, command.features, metric_ids)
-    _check_references(command, metric_ids, await customers_named(tx, command.prices), features)
+    _check_references(command, in_use, await customers_named(tx, command.prices), features)
     trial = await _trial_terms(tx, command)
 
     now = clock.now()
@@ -148,10 +150,12 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
             "credit_definition_ids": [definition.id for definition in definitions],
             "trial_parent_plan_id": trial.parent_plan_id if trial else None,
             "trial_days": trial.days if trial else None,
+            "trial_end_behavior": trial.ending.behavior if trial else None,
+            "trial_end_plan_id": trial.ending.free_plan_id if trial else None,
         },
         reason=command.message or None,
     )
-    await tx.entitlements_changed(None)
+    await tx.catalog_grew()
     return CreatedPlan(
         plan=plan,
         version=version,
@@ -177,7 +181,8 @@ async def _trial_terms(tx: Tx, command: CreatePlan) -> TrialTerms | None:
             fields.add(field, error.message, error.reason)
         else:
             fields.read(field, check_trial_parent, parent)
-        return TrialTerms(parent_plan_id=parent.id, days=command.trial.days)
+    ending = await find_trial_ending(tx, command.trial.ending)
+    return TrialTerms(parent_plan_id=parent.id, days=command.trial.days, ending=ending)
 
 
 def _check_credits_pay(
@@ -199,7 +204,7 @@ def _check_credits_pay(
 
 def _check_references(
     command: CreatePlan,
-    metric_ids: Mapping[str, MetricId],
+    metrics: Mapping[str, Metric],
     customers: Mapping[CustomerId, Customer],
     features: list[Feature],
 ) -> None:
@@ -211,7 +216,7 @@ def _check_references(
                 f"prices[{index}]",
                 check_new_price,
                 price,
-                metric_ids=metric_ids,
+                metrics=metrics,
                 customers=customers,
                 is_enterprise_plan=command.is_enterprise_plan,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,9 +21,9 @@ async def get_grant(tx: Tx, grant_id: GrantId, *, lock: bool = False) -> CreditG
     return found[0]
 
 
-async def next_start_at(tx: Tx, customer_id: CustomerId, after: datetime) -> datetime | None:
-    """When a grant of the customer that does not count yet begins to; None when none is waiting."""
-    return await store.next_start_at(tx, customer_id, after)
+async def next_starts_at(tx: Tx, after: Mapping[CustomerId, datetime]) -> dict[str, datetime]:
+    """When a grant of each customer that does not count yet at its instant begins to, of those who wait for one."""
+    return await store.next_starts_at(tx, after)
 
 
 async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[CreditGrant]:
@@ -31,11 +31,29 @@ async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[Cre
     return await store.list_grants_counting_at(tx, [customer_id], at)
 
 
+async def list_grants_of(
+    tx: Tx, at: Mapping[CustomerId, datetime]
+) -> dict[CustomerId, list[CreditGrant]]:
+    """Of each customer the grants that can pay for usage of its instant, in no particular order."""
+    found: dict[CustomerId, list[CreditGrant]] = {one: [] for one in at}
+    for grant in await store.list_grants_counting_for(tx, at):
+        found[CustomerId(grant.customer_id)].append(grant)
+    return found
+
+
 async def list_grants_of_customers(
-    tx: Tx, customer_ids: Sequence[CustomerId], *, until: datetime
+    tx: Tx, customer_ids: Sequence[CustomerId], *, until: datetime, since: datetime | None = None
 ) -> list[CreditGrant]:
-    """The customers' grants that began before an instant, lapsed ones too, with their balances."""
-    return await store.list_grants_of_customers(tx, customer_ids, until)
+    """The customers' grants that began before `until`, with their balances.
+
+    All of them, or, with `since`, those that had not ended by then or may have something left.
+    """
+    return await store.list_grants_of_customers(tx, customer_ids, since=since, until=until)
+
+
+async def list_grants_of_subscription(tx: Tx, subscription_id: str) -> list[CreditGrant]:
+    """All grants that ever came with a subscription, also those that have not begun, with their balances."""
+    return await store.list_grants_of_subscription(tx, subscription_id)
 
 
 async def list_monetary_grants(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from candela_server.catalog.model import CreditApplicationType, CreditScope
+from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx, check_violation
 
 from .model import (
@@ -96,20 +97,6 @@ async def insert_transactions(tx: Tx, transactions: Sequence[CreditTransaction])
         raise
 
 
-async def next_start_at(tx: Tx, customer_id: str, after: datetime) -> datetime | None:
-    """When the first of a customer's grants begins that had not by an instant."""
-    found: datetime | None = await tx.fetchval(
-        """
-        SELECT min(effective_at) FROM credit_grant
-        WHERE merchant_id = $1 AND customer_id = $2 AND effective_at > $3
-        """,
-        tx.merchant_id,
-        customer_id,
-        after,
-    )
-    return found
-
-
 async def list_grants_counting_at(
     tx: Tx, customer_ids: Sequence[str], instant: datetime
 ) -> list[CreditGrant]:
@@ -133,18 +120,80 @@ async def list_grants_counting_at(
     return [_grant_from_row(row) for row in rows]
 
 
-async def list_grants_of_customers(
-    tx: Tx, customer_ids: Sequence[str], until: datetime
-) -> list[CreditGrant]:
-    """The customers' grants that began before an instant, in no particular order."""
+async def next_starts_at(tx: Tx, after: Mapping[CustomerId, datetime]) -> dict[str, datetime]:
+    """When the first grant of each customer begins that had not by the customer's instant."""
+    rows = await tx.fetch(
+        """
+        SELECT g.customer_id, min(g.effective_at) AS begins_at
+        FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
+        JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at > holder.now_at
+        WHERE g.merchant_id = $1 GROUP BY g.customer_id
+        """,
+        tx.merchant_id,
+        list(after),
+        list(after.values()),
+    )
+    return {row["customer_id"]: row["begins_at"] for row in rows}
+
+
+async def list_grants_counting_for(tx: Tx, at: Mapping[CustomerId, datetime]) -> list[CreditGrant]:
+    """As list_grants_counting_at, for each customer at an instant of its own."""
     rows = await tx.fetch(
         f"""
+        SELECT {_GRANT} FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
+        JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at <= holder.now_at
+                           AND (g.expires_at IS NULL OR holder.now_at < g.expires_at)
+        WHERE g.merchant_id = $1
+          AND (g.funding <> 'paid' OR EXISTS (
+              SELECT FROM credit_transaction t
+              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id))
+        """,
+        tx.merchant_id,
+        list(at),
+        list(at.values()),
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
+async def list_grants_of_customers(
+    tx: Tx, customer_ids: Sequence[str], *, since: datetime | None, until: datetime
+) -> list[CreditGrant]:
+    """The customers' grants that began before `until`, in no particular order.
+
+    With `since`, of those that had ended by then only such as may have something left: their ends are still noted. The
+    others, as many as a customer ever had, are looked up in an index, and what was drawn from them is not read.
+    """
+    rows = await tx.fetch(
+        f"""
+        WITH ended AS MATERIALIZED (
+            SELECT id FROM credit_grant
+            WHERE merchant_id = $1 AND customer_id = ANY($2::text[]) AND expires_at <= $4::timestamptz)
         SELECT {_GRANT} FROM credit_grant g
         WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[]) AND g.effective_at < $3
+          AND ($4::timestamptz IS NULL OR g.expires_at IS NULL OR g.expires_at > $4)
+        UNION ALL
+        SELECT {_GRANT} FROM ended
+        JOIN credit_expiry e ON e.merchant_id = $1 AND e.grant_id = ended.id
+        JOIN credit_grant g ON g.merchant_id = e.merchant_id AND g.id = e.grant_id
+        WHERE g.merchant_id = $1 AND g.effective_at < $3
         """,
         tx.merchant_id,
         list(customer_ids),
         until,
+        since,
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
+async def list_grants_of_subscription(tx: Tx, subscription_id: str) -> list[CreditGrant]:
+    """All grants that ever came with a subscription, also those that have not begun; in no particular order."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.subscription_id = $2
+        """,
+        tx.merchant_id,
+        subscription_id,
     )
     return [_grant_from_row(row) for row in rows]
 
@@ -201,6 +250,46 @@ async def put_ends(tx: Tx, grant_ids: Sequence[GrantId], at: datetime) -> None:
         list(grant_ids),
         at,
     )
+
+
+async def put_own_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> None:
+    """Notes that grants end when they were made to, where an earlier end is noted."""
+    await tx.execute(
+        """
+        UPDATE credit_expiry e SET expires_at = g.expires_at FROM credit_grant g
+        WHERE e.merchant_id = $1 AND e.grant_id = ANY($2::text[])
+          AND g.merchant_id = $1 AND g.id = e.grant_id AND g.expires_at IS NOT NULL
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+    await tx.execute(
+        """
+        DELETE FROM credit_expiry e USING credit_grant g
+        WHERE e.merchant_id = $1 AND e.grant_id = ANY($2::text[])
+          AND g.merchant_id = $1 AND g.id = e.grant_id AND g.expires_at IS NULL
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+
+
+async def sum_expired(
+    tx: Tx, grant_ids: Sequence[GrantId], *, restored_by: str
+) -> dict[GrantId, Decimal]:
+    """What expired of each of these grants, less what was restored for this reason; those with none are absent."""
+    rows = await tx.fetch(
+        """
+        SELECT grant_id, -sum(amount) AS amount FROM credit_transaction
+        WHERE merchant_id = $1 AND grant_id = ANY($2::text[])
+          AND (kind = 'expire' OR (kind = 'restore' AND invoice_line_id IS NULL AND reason = $3))
+        GROUP BY grant_id HAVING sum(amount) < 0
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+        restored_by,
+    )
+    return {row["grant_id"]: row["amount"] for row in rows}
 
 
 async def list_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, datetime]:

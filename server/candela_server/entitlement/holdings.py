@@ -9,7 +9,7 @@ from datetime import datetime
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import FeatureId, Offer
 from candela_server.catalog.refs import ById
-from candela_server.customer.model import Customer
+from candela_server.customer.model import CustomerId
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import PastDuePolicy
 from candela_server.storage.postgres import Tx
@@ -37,30 +37,35 @@ class Holding:
 
 
 async def read_holdings(
-    tx: Tx, holder: Customer, now: datetime, offers_of: Catalog
-) -> list[Holding]:
-    """The customer's subscriptions that say something about access at `now`, oldest first (ENT-3, ENT-10)."""
-    subscriptions = await subscription.list_of_customer(tx, holder.id)
+    tx: Tx, at: Mapping[CustomerId, datetime], offers_of: Catalog
+) -> dict[CustomerId, list[Holding]]:
+    """Each customer's subscriptions that say something about access at its instant, oldest first (ENT-3, ENT-10)."""
+    subscriptions = await subscription.list_of_customers(tx, list(at))
     policy = PastDuePolicy()
     if any(one.version.status is Status.PAST_DUE for one in subscriptions):
         policy = (await merchant.get_merchant(tx)).settings.past_due_policy
+    # The same for all of them; read when somebody needs it.
+    left: list[OfferKey | None] = []
     found: list[tuple[Subscription, OfferKey, Access, datetime | None]] = []
     for one in subscriptions:
+        now = at[one.customer_id]
         state = access_in(one.version.status, since=one.version.valid_from, policy=policy, now=now)
         if state is None:
             continue
         access, until = state
         key = (one.version.plan_version_id, one.version.price_id)
         if access is Access.REDUCED:
-            left = await _what_is_left(tx, policy)
-            access, key = (Access.PAST_DUE, key) if left is None else (access, left)
+            left = left or [await _what_is_left(tx, policy)]
+            access, key = (Access.PAST_DUE, key) if left[0] is None else (access, left[0])
         found.append((one, key, access, until))
     offers = await offers_of.offers(tx, [key for _, key, _, _ in found])
     overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
-    return [
-        Holding(one, offers[key], access, until, overrides[one.id])
-        for one, key, access, until in found
-    ]
+    holdings: dict[CustomerId, list[Holding]] = {one: [] for one in at}
+    for one, key, access, until in found:
+        holdings[one.customer_id].append(
+            Holding(one, offers[key], access, until, overrides[one.id])
+        )
+    return holdings
 
 
 async def _what_is_left(tx: Tx, policy: PastDuePolicy) -> OfferKey | None:

@@ -681,6 +681,7 @@ CREATE TABLE public.credit_note (
     memo text DEFAULT ''::text NOT NULL,
     grant_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone NOT NULL,
+    unused_days_of text COLLATE pg_catalog."C",
     CONSTRAINT credit_note_check CHECK (((purpose = 'credit_balance'::text) = (grant_id IS NOT NULL))),
     CONSTRAINT credit_note_purpose_check CHECK ((purpose = ANY (ARRAY['reduce_due'::text, 'credit_balance'::text, 'refund'::text]))),
     CONSTRAINT credit_note_reason_check CHECK ((reason = ANY (ARRAY['duplicate'::text, 'unsatisfactory'::text, 'order_change'::text, 'order_cancellation'::text, 'fraud'::text, 'other'::text]))),
@@ -1025,8 +1026,10 @@ CREATE TABLE public.metric (
     group_by text[] DEFAULT '{}'::text[] NOT NULL,
     sql_query text,
     sql_indexed boolean DEFAULT false NOT NULL,
+    gauge boolean DEFAULT false NOT NULL,
     CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text, 'weighted_sum'::text, 'sql'::text]))),
     CONSTRAINT metric_event_names_check CHECK ((cardinality(event_names) >= 1)),
+    CONSTRAINT metric_gauge_check CHECK (((NOT gauge) OR ((aggregation = ANY (ARRAY['sum'::text, 'last'::text])) AND (cardinality(group_by) = 0)))),
     CONSTRAINT metric_group_by_check CHECK ((cardinality(group_by) <= 3)),
     CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
     CONSTRAINT metric_sql_check CHECK ((((aggregation = 'sql'::text) = (sql_query IS NOT NULL)) AND ((NOT sql_indexed) OR (sql_query IS NOT NULL)))),
@@ -1137,11 +1140,17 @@ CREATE TABLE public.plan (
     archived_at timestamp with time zone,
     trial_parent_plan_id text COLLATE pg_catalog."C",
     trial_days integer,
+    trial_end_behavior text,
+    trial_end_plan_id text COLLATE pg_catalog."C",
     CONSTRAINT plan_check CHECK (((trial_parent_plan_id IS NULL) = (trial_days IS NULL))),
     CONSTRAINT plan_check1 CHECK ((trial_parent_plan_id <> id)),
     CONSTRAINT plan_check2 CHECK (((trial_parent_plan_id IS NULL) OR (NOT is_enterprise_plan))),
+    CONSTRAINT plan_check3 CHECK (((trial_end_behavior IS NULL) OR (trial_days IS NOT NULL))),
+    CONSTRAINT plan_check4 CHECK (((trial_end_plan_id IS NOT NULL) = (COALESCE(trial_end_behavior, ''::text) = 'downgrade_to_free'::text))),
+    CONSTRAINT plan_check5 CHECK ((trial_end_plan_id <> id)),
     CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
-    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365)))
+    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365))),
+    CONSTRAINT plan_trial_end_behavior_check CHECK ((trial_end_behavior = ANY (ARRAY['cancel'::text, 'pause'::text, 'downgrade_to_free'::text])))
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
@@ -1211,6 +1220,10 @@ CREATE TABLE public.price (
     archived_at timestamp with time zone,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     minimum_commitment jsonb,
+    varies_price_id text COLLATE pg_catalog."C",
+    kept_component_ids text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT price_check CHECK (((varies_price_id IS NULL) OR ((private_customer_id IS NOT NULL) AND (archived_at IS NOT NULL)))),
+    CONSTRAINT price_check1 CHECK (((varies_price_id IS NOT NULL) OR (kept_component_ids = '{}'::text[]))),
     CONSTRAINT price_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
 );
 
@@ -1231,6 +1244,7 @@ CREATE TABLE public.price_component (
     seats jsonb,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     time_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
+    varies_component_id text COLLATE pg_catalog."C",
     CONSTRAINT price_component_check CHECK (((kind = 'usage'::text) = (metric_id IS NOT NULL))),
     CONSTRAINT price_component_check1 CHECK (((kind <> 'usage'::text) OR (timing = 'in_arrears'::text))),
     CONSTRAINT price_component_kind_check CHECK ((kind = ANY (ARRAY['fixed'::text, 'per_unit'::text, 'usage'::text]))),
@@ -1806,6 +1820,8 @@ CREATE INDEX credit_expiry_by_time ON public.credit_expiry USING btree (expires_
 
 CREATE INDEX credit_grant_by_customer ON public.credit_grant USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX credit_grant_by_end ON public.credit_grant USING btree (merchant_id, customer_id, expires_at, id);
+
 CREATE INDEX credit_grant_by_subscription ON public.credit_grant USING btree (merchant_id, subscription_id, effective_at);
 
 CREATE INDEX credit_grant_monetary ON public.credit_grant USING btree (merchant_id, customer_id) WHERE (application_type = 'monetary'::text);
@@ -1817,6 +1833,8 @@ CREATE INDEX credit_note_by_invoice ON public.credit_note USING btree (merchant_
 CREATE INDEX credit_note_line_by_invoice_line ON public.credit_note_line USING btree (merchant_id, invoice_line_id);
 
 CREATE INDEX credit_note_on_account ON public.credit_note USING btree (merchant_id, customer_id) WHERE (grant_id IS NOT NULL);
+
+CREATE INDEX credit_note_unused_days ON public.credit_note USING btree (merchant_id, unused_days_of) WHERE (unused_days_of IS NOT NULL);
 
 CREATE INDEX credit_renewal_by_due ON public.credit_renewal USING btree (merchant_id, test_clock_id, due_at);
 
@@ -2032,6 +2050,9 @@ ALTER TABLE ONLY public.credit_note
 ALTER TABLE ONLY public.credit_note
     ADD CONSTRAINT credit_note_merchant_id_invoice_id_fkey FOREIGN KEY (merchant_id, invoice_id) REFERENCES public.invoice(merchant_id, id);
 
+ALTER TABLE ONLY public.credit_note
+    ADD CONSTRAINT credit_note_merchant_id_unused_days_of_fkey FOREIGN KEY (merchant_id, unused_days_of) REFERENCES public.invoice_line(merchant_id, id) NOT VALID;
+
 ALTER TABLE ONLY public.credit_renewal
     ADD CONSTRAINT credit_renewal_merchant_id_definition_id_fkey FOREIGN KEY (merchant_id, definition_id) REFERENCES public.credit_definition(merchant_id, id);
 
@@ -2105,6 +2126,9 @@ ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_merchant_id_trial_end_plan_id_fkey FOREIGN KEY (merchant_id, trial_end_plan_id) REFERENCES public.plan(merchant_id, id);
+
+ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_trial_parent_plan_id_fkey FOREIGN KEY (merchant_id, trial_parent_plan_id) REFERENCES public.plan(merchant_id, id);
 
 ALTER TABLE ONLY public.plan_migration
@@ -2131,11 +2155,17 @@ ALTER TABLE ONLY public.price_component
 ALTER TABLE ONLY public.price_component
     ADD CONSTRAINT price_component_merchant_id_price_id_fkey FOREIGN KEY (merchant_id, price_id) REFERENCES public.price(merchant_id, id);
 
+ALTER TABLE ONLY public.price_component
+    ADD CONSTRAINT price_component_merchant_id_varies_component_id_fkey FOREIGN KEY (merchant_id, varies_component_id) REFERENCES public.price_component(merchant_id, id);
+
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_merchant_id_plan_id_fkey FOREIGN KEY (merchant_id, plan_id) REFERENCES public.plan(merchant_id, id);
 
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_merchant_id_private_customer_id_fkey FOREIGN KEY (merchant_id, private_customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_merchant_id_varies_price_id_fkey FOREIGN KEY (merchant_id, varies_price_id) REFERENCES public.price(merchant_id, id);
 
 ALTER TABLE ONLY public.pricing_table
     ADD CONSTRAINT pricing_table_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);

@@ -7,7 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, assert_never
 
-from candela_server.catalog.model import PlanId
+from candela_server.catalog.model import PlanId, TrialEndBehavior, TrialEnding
+from candela_server.catalog.new_component_json import (
+    new_component_from_json,
+    new_component_to_json,
+)
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.refs import ById, BySlug, Ref
 from candela_server.kernel.money import format_decimal
@@ -15,6 +19,7 @@ from candela_server.kernel.money import format_decimal
 from .change import (
     Cancellation,
     Change,
+    ComponentSwap,
     Pause,
     PlanChange,
     PriceOverride,
@@ -34,6 +39,7 @@ def change_to_json(change: Change) -> dict[str, Any]:
                 "plan": _ref_to_json(change.plan),
                 "price_id": change.price_id,
                 "quantities": _quantities_to_json(change.quantities),
+                "allow_duplicate": change.allow_duplicate,
             }
         case PriceOverride():
             return {"kind": "override_price", "price_id": change.price_id}
@@ -41,6 +47,13 @@ def change_to_json(change: Change) -> dict[str, Any]:
             return {
                 "kind": "change_quantity",
                 "quantities": _quantities_to_json(change.quantities),
+            }
+        case ComponentSwap():
+            return {
+                "kind": "swap_component",
+                "component_id": change.component_id,
+                "component": new_component_to_json(change.component),
+                "currency": change.currency,
             }
         case Pause():
             until = change.resume_at
@@ -52,7 +65,12 @@ def change_to_json(change: Change) -> dict[str, Any]:
         case Reactivation():
             return {"kind": "reactivate", "price_id": change.price_id}
         case TrialEnd():
-            return {"kind": "end_trial", "parent_plan_id": change.parent_plan_id}
+            return {
+                "kind": "end_trial",
+                "parent_plan_id": change.parent_plan_id,
+                "behavior": change.ending.behavior,
+                "free_plan_id": change.ending.free_plan_id,
+            }
         case _:
             assert_never(change)
 
@@ -65,11 +83,19 @@ def change_from_json(stored: Mapping[str, Any]) -> Change:
                 plan=_ref_from_json(stored["plan"]),
                 price_id=stored["price_id"],
                 quantities=_quantities_from_json(stored["quantities"]),
+                # Older ones do not say it.
+                allow_duplicate=stored.get("allow_duplicate", False),
             )
         case "override_price":
             return PriceOverride(price_id=PriceId(stored["price_id"]))
         case "change_quantity":
             return QuantityChange(quantities=_quantities_from_json(stored["quantities"]))
+        case "swap_component":
+            return ComponentSwap(
+                component_id=ComponentId(stored["component_id"]),
+                component=new_component_from_json(stored["component"]),
+                currency=stored["currency"],
+            )
         case "pause":
             until = stored["resume_at"]
             return Pause(resume_at=datetime.fromisoformat(until) if until else None)
@@ -80,7 +106,14 @@ def change_from_json(stored: Mapping[str, Any]) -> Change:
         case "reactivate":
             return Reactivation(price_id=stored["price_id"])
         case "end_trial":
-            return TrialEnd(parent_plan_id=PlanId(stored["parent_plan_id"]))
+            return TrialEnd(
+                parent_plan_id=PlanId(stored["parent_plan_id"]),
+                ending=TrialEnding(
+                    # What was planned before it could be said is canceled.
+                    behavior=TrialEndBehavior(stored.get("behavior", TrialEndBehavior.CANCEL)),
+                    free_plan_id=stored.get("free_plan_id"),
+                ),
+            )
         case other:
             raise ValueError(f"{other!r} is no kind of change")
 

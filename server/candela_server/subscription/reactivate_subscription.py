@@ -7,13 +7,15 @@ from datetime import datetime
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.errors import PriceNotFoundError, PriceNotOfPlanError
+from candela_server.catalog.refs import ById
 from candela_server.storage.postgres import Tx
 
-from . import store
 from .change import Reactivation
 from .change_plan import OtherCurrencyError
-from .model import DuplicateSubscriptionError, Status, Subscription, SubscriptionVersion
-from .rules.lifecycle import RUNNING, check_change_of_status
+from .check_duplicate import check_duplicate
+from .end_trial import after_the_trial
+from .model import Status, Subscription, SubscriptionVersion
+from .rules.lifecycle import check_change_of_status
 from .rules.quantities import carried_over
 
 
@@ -22,16 +24,17 @@ async def reactivate(
 ) -> SubscriptionVersion:
     """The version that begins again; the plan's version and, unless another is named, the price are the former ones.
 
+    A trial is not had twice: it is taken up as the plan that it leads to.
+
     Raises TransitionRefusedError unless it is canceled, DuplicateSubscriptionError when the plan is held by another
-    subscription meanwhile, PriceNotFoundError, PriceNotOfPlanError and OtherCurrencyError.
+    subscription meanwhile, PlanNotSoldError, PriceNotFoundError, PriceNotOfPlanError and OtherCurrencyError.
     """
     if held.version.status is not Status.CANCELED:
         check_change_of_status(held.version.status, held.version.status)
     check_change_of_status(held.version.status, Status.ACTIVE)
-    for other in await store.list_subscriptions_of_customer(tx, held.customer_id):
-        same = other.version.plan_id == held.version.plan_id
-        if same and other.id != held.id and other.version.status in RUNNING:
-            raise DuplicateSubscriptionError(other.id)
+    held = replace(held, version=await after_the_trial(tx, held, at=at))
+    plan = await catalog.get_plan(tx, ById(held.version.plan_id))
+    await check_duplicate(tx, held.customer_id, plan, by=held.id)
     version = replace(
         held.version, status=Status.ACTIVE, cancel_at=None, anchor_at=at, terms_since=at
     )

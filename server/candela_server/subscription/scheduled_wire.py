@@ -8,7 +8,9 @@ from candela.catalog.v1 import plan_pb2
 from candela.subscription.v1 import scheduled_change_pb2 as pb
 from candela.subscription.v1 import subscription_change_pb2, subscription_pb2
 
+from candela_server.catalog.price_wire import component_to_proto
 from candela_server.catalog.refs import BySlug
+from candela_server.catalog.trial_wire import trial_ending_to_proto
 from candela_server.contract.values import timestamp_to_proto
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import format_decimal
@@ -18,6 +20,7 @@ from . import change_wire
 from .change import (
     Cancellation,
     ChangeSubscription,
+    ComponentSwap,
     Pause,
     PlanChange,
     PriceOverride,
@@ -55,6 +58,7 @@ _READERS: dict[str, Any] = {
     "change_plan": change_wire.change_plan_from_proto,
     "override_price": change_wire.override_price_from_proto,
     "change_quantity": change_wire.change_quantity_from_proto,
+    "swap_component": change_wire.swap_component_from_proto,
     "pause": change_wire.pause_from_proto,
     "resume": change_wire.resume_from_proto,
     "cancel": change_wire.cancel_from_proto,
@@ -126,25 +130,37 @@ def _change_to_proto(scheduled: ScheduledChange) -> dict[str, Any]:
     }
     shown = common | {"proration": _SHOWN_PRORATIONS[scheduled.proration]}
     match scheduled.change:
-        case PlanChange(plan=plan, price_id=price_id, quantities=quantities):
+        case PlanChange(plan=plan, price_id=price_id, quantities=quantities) as change:
             ref = plan_pb2.PlanRef(slug=plan.slug) if isinstance(plan, BySlug) else None
             return {
                 "change_plan": requests.ChangePlanRequest(
                     plan=ref or plan_pb2.PlanRef(id=str(plan)),
                     price_id=price_id,
                     quantities=_quantities_to_proto(quantities),
+                    allow_duplicate=change.allow_duplicate,
                     **shown,
                 )
             }
-        case TrialEnd(parent_plan_id=plan_id):
+        case TrialEnd(parent_plan_id=plan_id, ending=ending):
             ref = plan_pb2.PlanRef(id=plan_id)
-            return {"change_plan": requests.ChangePlanRequest(plan=ref, **shown)}
+            return {
+                "change_plan": requests.ChangePlanRequest(plan=ref, **shown),
+                **trial_ending_to_proto(ending),
+            }
         case PriceOverride(price_id=price_id):
             return {"override_price": requests.OverridePriceRequest(price_id=price_id, **shown)}
         case QuantityChange(quantities=quantities):
             return {
                 "change_quantity": requests.ChangeQuantityRequest(
                     quantities=_quantities_to_proto(quantities), **shown
+                )
+            }
+        case ComponentSwap(component_id=going, component=coming, currency=currency):
+            return {
+                "swap_component": requests.SwapComponentRequest(
+                    price_component_id=going,
+                    component=component_to_proto(coming, currency or ""),
+                    **shown,
                 )
             }
         case Pause(resume_at=resume_at):

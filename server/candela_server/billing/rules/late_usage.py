@@ -91,14 +91,21 @@ def adjustment_of(late: LatePeriod) -> InvoiceLine | None:
 
 
 def within_total(
-    lines: Sequence[InvoiceLine], adjustments: Sequence[InvoiceLine]
+    lines: Sequence[InvoiceLine],
+    adjustments: Sequence[InvoiceLine],
+    *,
+    to_come: Decimal = _ZERO,
 ) -> list[InvoiceLine]:
     """The adjustments as far as an invoice with these other lines can bear them: its total is never negative.
+
+    `to_come` is what will be on the invoice besides, at least.
 
     What an invoice cannot give back is owed still: it is not billed, so the next one finds it again.
     """
     with exact():
-        room = _amount(lines) + sum((max(one.amount, _ZERO) for one in adjustments), _ZERO)
+        room = (
+            to_come + _amount(lines) + sum((max(one.amount, _ZERO) for one in adjustments), _ZERO)
+        )
         kept = []
         for line in adjustments:
             if line.amount < 0:
@@ -110,18 +117,21 @@ def within_total(
     return [line for line in kept if line.quantity or line.amount or line.draws]
 
 
-def borne(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+def borne(lines: Sequence[InvoiceLine], *, to_come: Decimal = _ZERO) -> list[InvoiceLine]:
     """The lines of a new invoice with what it cannot give back left out: of late usage and of changed periods together.
 
-    None at all where it would only give back, or ask for nothing: the next one does.
+    None at all where it would only give back, or ask for nothing: the next one does, and after an end give_back_days.
+    `to_come` is what will be on the invoice besides, at least.
     """
     billed = [line for line in lines if line.kind not in _FOLLOWING]
     kept = [
         line
-        for line in within_total(billed, [line for line in lines if line.kind in _FOLLOWING])
+        for line in within_total(
+            billed, [line for line in lines if line.kind in _FOLLOWING], to_come=to_come
+        )
         if line.amount or line.kind is LineKind.ADJUSTMENT
     ]
-    if not billed and _amount(kept) <= 0:
+    if not billed and not to_come and _amount(kept) <= 0:
         return []
     return [*billed, *kept]
 

@@ -7,6 +7,7 @@
 package subscriptionv1
 
 import (
+	v1 "github.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -161,13 +162,19 @@ type ScheduledChange struct {
 	//	*ScheduledChange_Pause
 	//	*ScheduledChange_Resume
 	//	*ScheduledChange_Cancel
+	//	*ScheduledChange_SwapComponent
 	Change isScheduledChange_Change `protobuf_oneof:"change"`
 	// Why it failed or was called off; empty otherwise.
 	Outcome string `protobuf:"bytes,11,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// When it was planned.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// For the end of a trial, which shows as the move to the plan it leads to: what it ends in instead when nothing is
+	// there to pay that plan with (TRL-2). Fixed when the trial began; unspecified for other changes.
+	TrialEndBehavior v1.TrialEndBehavior `protobuf:"varint,14,opt,name=trial_end_behavior,json=trialEndBehavior,proto3,enum=candela.catalog.v1.TrialEndBehavior" json:"trial_end_behavior,omitempty"`
+	// The free plan that remains then; absent unless trial_end_behavior is DOWNGRADE_TO_FREE.
+	TrialEndPlanId *string `protobuf:"bytes,15,opt,name=trial_end_plan_id,json=trialEndPlanId,proto3,oneof" json:"trial_end_plan_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ScheduledChange) Reset() {
@@ -289,6 +296,15 @@ func (x *ScheduledChange) GetCancel() *CancelSubscriptionRequest {
 	return nil
 }
 
+func (x *ScheduledChange) GetSwapComponent() *SwapComponentRequest {
+	if x != nil {
+		if x, ok := x.Change.(*ScheduledChange_SwapComponent); ok {
+			return x.SwapComponent
+		}
+	}
+	return nil
+}
+
 func (x *ScheduledChange) GetOutcome() string {
 	if x != nil {
 		return x.Outcome
@@ -301,6 +317,20 @@ func (x *ScheduledChange) GetCreatedAt() *timestamppb.Timestamp {
 		return x.CreatedAt
 	}
 	return nil
+}
+
+func (x *ScheduledChange) GetTrialEndBehavior() v1.TrialEndBehavior {
+	if x != nil {
+		return x.TrialEndBehavior
+	}
+	return v1.TrialEndBehavior(0)
+}
+
+func (x *ScheduledChange) GetTrialEndPlanId() string {
+	if x != nil && x.TrialEndPlanId != nil {
+		return *x.TrialEndPlanId
+	}
+	return ""
 }
 
 type isScheduledChange_Change interface {
@@ -337,6 +367,11 @@ type ScheduledChange_Cancel struct {
 	Cancel *CancelSubscriptionRequest `protobuf:"bytes,10,opt,name=cancel,proto3,oneof"`
 }
 
+type ScheduledChange_SwapComponent struct {
+	// Replace a component.
+	SwapComponent *SwapComponentRequest `protobuf:"bytes,13,opt,name=swap_component,json=swapComponent,proto3,oneof"`
+}
+
 func (*ScheduledChange_ChangePlan) isScheduledChange_Change() {}
 
 func (*ScheduledChange_OverridePrice) isScheduledChange_Change() {}
@@ -348,6 +383,8 @@ func (*ScheduledChange_Pause) isScheduledChange_Change() {}
 func (*ScheduledChange_Resume) isScheduledChange_Change() {}
 
 func (*ScheduledChange_Cancel) isScheduledChange_Change() {}
+
+func (*ScheduledChange_SwapComponent) isScheduledChange_Change() {}
 
 // ScheduleChangeRequest says what to do and when.
 type ScheduleChangeRequest struct {
@@ -370,6 +407,7 @@ type ScheduleChangeRequest struct {
 	//	*ScheduleChangeRequest_Pause
 	//	*ScheduleChangeRequest_Resume
 	//	*ScheduleChangeRequest_Cancel
+	//	*ScheduleChangeRequest_SwapComponent
 	Change isScheduleChangeRequest_Change `protobuf_oneof:"change"`
 	// Why, for the history; at most 500 characters.
 	Reason        string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -496,6 +534,15 @@ func (x *ScheduleChangeRequest) GetCancel() *CancelSubscriptionRequest {
 	return nil
 }
 
+func (x *ScheduleChangeRequest) GetSwapComponent() *SwapComponentRequest {
+	if x != nil {
+		if x, ok := x.Change.(*ScheduleChangeRequest_SwapComponent); ok {
+			return x.SwapComponent
+		}
+	}
+	return nil
+}
+
 func (x *ScheduleChangeRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
@@ -537,6 +584,11 @@ type ScheduleChangeRequest_Cancel struct {
 	Cancel *CancelSubscriptionRequest `protobuf:"bytes,10,opt,name=cancel,proto3,oneof"`
 }
 
+type ScheduleChangeRequest_SwapComponent struct {
+	// Replace a component.
+	SwapComponent *SwapComponentRequest `protobuf:"bytes,12,opt,name=swap_component,json=swapComponent,proto3,oneof"`
+}
+
 func (*ScheduleChangeRequest_ChangePlan) isScheduleChangeRequest_Change() {}
 
 func (*ScheduleChangeRequest_OverridePrice) isScheduleChangeRequest_Change() {}
@@ -548,6 +600,8 @@ func (*ScheduleChangeRequest_Pause) isScheduleChangeRequest_Change() {}
 func (*ScheduleChangeRequest_Resume) isScheduleChangeRequest_Change() {}
 
 func (*ScheduleChangeRequest_Cancel) isScheduleChangeRequest_Change() {}
+
+func (*ScheduleChangeRequest_SwapComponent) isScheduleChangeRequest_Change() {}
 
 // ScheduleChangeResponse carries the scheduled change.
 type ScheduleChangeResponse struct {
@@ -828,7 +882,7 @@ var File_candela_subscription_v1_scheduled_change_proto protoreflect.FileDescrip
 
 const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\n" +
-	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x06\n" +
+	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\a\n" +
 	"\x0fScheduledChange\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12F\n" +
@@ -841,11 +895,15 @@ const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\x05pause\x18\b \x01(\v21.candela.subscription.v1.PauseSubscriptionRequestH\x00R\x05pause\x12L\n" +
 	"\x06resume\x18\t \x01(\v22.candela.subscription.v1.ResumeSubscriptionRequestH\x00R\x06resume\x12L\n" +
 	"\x06cancel\x18\n" +
-	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12\x18\n" +
+	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12V\n" +
+	"\x0eswap_component\x18\r \x01(\v2-.candela.subscription.v1.SwapComponentRequestH\x00R\rswapComponent\x12\x18\n" +
 	"\aoutcome\x18\v \x01(\tR\aoutcome\x129\n" +
 	"\n" +
-	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAtB\b\n" +
-	"\x06change\"\xe6\x05\n" +
+	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12R\n" +
+	"\x12trial_end_behavior\x18\x0e \x01(\x0e2$.candela.catalog.v1.TrialEndBehaviorR\x10trialEndBehavior\x12.\n" +
+	"\x11trial_end_plan_id\x18\x0f \x01(\tH\x01R\x0etrialEndPlanId\x88\x01\x01B\b\n" +
+	"\x06changeB\x14\n" +
+	"\x12_trial_end_plan_id\"\xbe\x06\n" +
 	"\x15ScheduleChangeRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12=\n" +
@@ -858,7 +916,8 @@ const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\x05pause\x18\b \x01(\v21.candela.subscription.v1.PauseSubscriptionRequestH\x00R\x05pause\x12L\n" +
 	"\x06resume\x18\t \x01(\v22.candela.subscription.v1.ResumeSubscriptionRequestH\x00R\x06resume\x12L\n" +
 	"\x06cancel\x18\n" +
-	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12\x16\n" +
+	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12V\n" +
+	"\x0eswap_component\x18\f \x01(\v2-.candela.subscription.v1.SwapComponentRequestH\x00R\rswapComponent\x12\x16\n" +
 	"\x06reason\x18\v \x01(\tR\x06reasonB\b\n" +
 	"\x06change\"m\n" +
 	"\x16ScheduleChangeResponse\x12S\n" +
@@ -920,6 +979,8 @@ var file_candela_subscription_v1_scheduled_change_proto_goTypes = []any{
 	(*PauseSubscriptionRequest)(nil),      // 13: candela.subscription.v1.PauseSubscriptionRequest
 	(*ResumeSubscriptionRequest)(nil),     // 14: candela.subscription.v1.ResumeSubscriptionRequest
 	(*CancelSubscriptionRequest)(nil),     // 15: candela.subscription.v1.CancelSubscriptionRequest
+	(*SwapComponentRequest)(nil),          // 16: candela.subscription.v1.SwapComponentRequest
+	(v1.TrialEndBehavior)(0),              // 17: candela.catalog.v1.TrialEndBehavior
 }
 var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	0,  // 0: candela.subscription.v1.ScheduledChange.status:type_name -> candela.subscription.v1.ScheduledChangeStatus
@@ -930,23 +991,26 @@ var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	13, // 5: candela.subscription.v1.ScheduledChange.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
 	14, // 6: candela.subscription.v1.ScheduledChange.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
 	15, // 7: candela.subscription.v1.ScheduledChange.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	9,  // 8: candela.subscription.v1.ScheduledChange.created_at:type_name -> google.protobuf.Timestamp
-	1,  // 9: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
-	9,  // 10: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
-	10, // 11: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
-	11, // 12: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
-	12, // 13: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
-	13, // 14: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
-	14, // 15: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
-	15, // 16: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	2,  // 17: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 18: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 19: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	16, // 8: candela.subscription.v1.ScheduledChange.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
+	9,  // 9: candela.subscription.v1.ScheduledChange.created_at:type_name -> google.protobuf.Timestamp
+	17, // 10: candela.subscription.v1.ScheduledChange.trial_end_behavior:type_name -> candela.catalog.v1.TrialEndBehavior
+	1,  // 11: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
+	9,  // 12: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
+	10, // 13: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
+	11, // 14: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
+	12, // 15: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
+	13, // 16: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
+	14, // 17: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
+	15, // 18: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
+	16, // 19: candela.subscription.v1.ScheduleChangeRequest.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
+	2,  // 20: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 21: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 22: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_candela_subscription_v1_scheduled_change_proto_init() }
@@ -962,6 +1026,7 @@ func file_candela_subscription_v1_scheduled_change_proto_init() {
 		(*ScheduledChange_Pause)(nil),
 		(*ScheduledChange_Resume)(nil),
 		(*ScheduledChange_Cancel)(nil),
+		(*ScheduledChange_SwapComponent)(nil),
 	}
 	file_candela_subscription_v1_scheduled_change_proto_msgTypes[1].OneofWrappers = []any{
 		(*ScheduleChangeRequest_ChangePlan)(nil),
@@ -970,6 +1035,7 @@ func file_candela_subscription_v1_scheduled_change_proto_init() {
 		(*ScheduleChangeRequest_Pause)(nil),
 		(*ScheduleChangeRequest_Resume)(nil),
 		(*ScheduleChangeRequest_Cancel)(nil),
+		(*ScheduleChangeRequest_SwapComponent)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -274,7 +274,7 @@ async def put_own_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> None:
     )
 
 
-async def sum_expired(
+async def sum_still_expired(
     tx: Tx, grant_ids: Sequence[GrantId], *, restored_by: str
 ) -> dict[GrantId, Decimal]:
     """What expired of each of these grants, less what was restored for this reason; those with none are absent."""

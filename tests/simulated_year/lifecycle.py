@@ -1,22 +1,40 @@
-"""Random lives of customers, from a seed: who takes what when, and uses how much of it.
+"""Random lives of customers, from a seed: who takes what when, uses how much of it, and changes what.
 
-An operation is a small record. To add one: the record here and when it happens (`_life`), what it means for money in
-`model.py`, and how Candela is asked for it in `stage.py`; each is one function.
+To add an operation: the record in `happening.py` and when it happens here or in `dealings.py`, what it means for money
+in `account.py` or `model.py`, and how Candela is asked for it in `desk.py` or `office.py`; each is one function.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from .sold import PLANS, Sold
+from .dealings import credits_given, pack, papers
+from .happening import (
+    Cancel,
+    ChangePlan,
+    ChangeSeats,
+    Life,
+    Operation,
+    Pause,
+    Proration,
+    Reactivate,
+    Resume,
+    Subscribe,
+    UndoCancel,
+    Use,
+    When,
+)
+from .sold import FAMILIES, Sold
+from .taxes import BUYERS, Buyer
 
 BEGIN = datetime(2027, 12, 30, 12, 0, tzinfo=UTC)
 """The year holds a 29 February, and begins before two long months."""
 DAYS = 366
+PRICES_INCLUDE_TAX_SINCE = BEGIN + timedelta(days=190)
+"""Just after this tick the merchant changes its mind; drafts follow."""
 ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe")
 LONGEST_LAG = timedelta(days=20)
 _JOINING_DAYS = (0, 1, 2, 17, 31, 32, 60, 61, 62, 86, 93, 121, 152, 183, 229)
@@ -27,39 +45,8 @@ _TIMES_BACK = (
     timedelta(hours=11, minutes=30),
 )
 """Few, so that many fall due together; the last is half past midnight or so in two of the zones."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscribe:
-    """Takes a plan; `start_at` may lie a little back."""
-
-    at: datetime
-    subscription: str
-    plan: Sold
-    seats: int
-    start_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """Usage that happened at `happened_at` and is reported at `at`."""
-
-    at: datetime
-    subscription: str
-    amount: Decimal
-    happened_at: datetime
-
-
-Operation = Subscribe | Use
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """A customer and all that it does, in order of time."""
-
-    name: str
-    time_zone: str
-    operations: Sequence[Operation]
+_WHENS: Sequence[When] = ("now", "now", "period end", "at")
+_PRORATIONS: Sequence[Proration] = (None, "next invoice", "invoice now", "none")
 
 
 def ticks() -> list[datetime]:
@@ -67,16 +54,21 @@ def ticks() -> list[datetime]:
     return [BEGIN + timedelta(days=day) for day in range(DAYS)]
 
 
-def lives(seed: int, count: int) -> list[Life]:
-    """So many customers; the same ones for the same seed."""
-    return [_life(random.Random(seed * 1_000_003 + number), number) for number in range(count)]
+def lives(seed: int, count: int, first: int = 0) -> list[Life]:
+    """So many customers from a number on; the same ones for the same seed."""
+    return [
+        _life(random.Random(seed * 1_000_003 + number), number)
+        for number in range(first, first + count)
+    ]
 
 
 def _life(chance: random.Random, number: int) -> Life:
     name = f"customer-{number}"
     operations: list[Operation] = []
-    # One plan of each kind at most: the events of a plan are its own.
-    for plan in chance.sample(PLANS, chance.choice((1, 1, 2, 3))):
+    bought: list[Operation] = []
+    # The events of a plan are its own, so that no plan is held twice.
+    for family in chance.sample(FAMILIES, chance.choice((1, 1, 2, 3))):
+        plan = chance.choice(family)
         subscription = f"{name}:{plan.slug}"
         joined = chance.choice(_JOINING_DAYS)
         at = BEGIN + timedelta(days=joined)
@@ -85,21 +77,125 @@ def _life(chance: random.Random, number: int) -> Life:
                 at=at,
                 subscription=subscription,
                 plan=plan,
-                seats=chance.randint(2, 12),
+                seats=chance.randint(3, 12),
                 start_at=at - chance.choice(_TIMES_BACK),
             )
         )
-        if plan.usage is not None:
-            operations += _usage(chance, subscription, plan, joined)
+        taken = [(joined, plan)]
+        if plan.commitment is None:
+            for one in _changes(chance, subscription, family, joined):
+                operations.append(one)
+                if isinstance(one, ChangePlan):
+                    taken.append(((one.at - BEGIN).days, one.plan))
+            days = [BEGIN + timedelta(days=day) for day in range(joined + 1, DAYS)]
+            operations += papers(chance, subscription, days)
+            held = [one for _, one in taken]
+            operations += credits_given(chance, subscription, held, days)
+            if not bought:
+                bought = pack(chance, subscription, chance.choice(held), days)
+                operations += bought
+        if plan.trial:
+            taken.append((joined + plan.trial.days, plan.trial.parent))
+        operations += _usage(chance, subscription, sorted(taken, key=lambda one: one[0]), joined)
     return Life(
         name=name,
         time_zone=chance.choice(ZONES),
         operations=sorted(operations, key=lambda one: one.at),
+        buyers=_buyers(chance),
     )
 
 
-def _usage(chance: random.Random, subscription: str, plan: Sold, joined: int) -> list[Use]:
-    """Some days nothing, most days a little, now and then much; some of it reported late."""
+def _buyers(chance: random.Random) -> list[tuple[datetime, Buyer]]:
+    """Most stay where they are; some move, or become a business."""
+    found = [(BEGIN - timedelta(days=1), chance.choice(BUYERS))]
+    if chance.random() < 0.3:
+        moved = BEGIN + timedelta(days=chance.randrange(1, DAYS - 1))
+        found.append((moved, chance.choice([one for one in BUYERS if one.country])))
+    return found
+
+
+def _changes(
+    chance: random.Random, subscription: str, family: Sequence[Sold], joined: int
+) -> list[Operation]:
+    """Now and then something else, on days of its own; an end and a pause are mostly followed by a way back."""
+    days = list(range(joined + 1, DAYS))
+    chosen = sorted(chance.sample(days, min(len(days), chance.choice((0, 2, 5, 9, 14)))))
+    made: list[Operation] = []
+    for day in chosen:
+        at = BEGIN + timedelta(days=day)
+        made.append(_change(chance, subscription, family, at))
+        back = _way_back(chance, made[-1])
+        if back is not None and back.at <= BEGIN + timedelta(days=DAYS - 1):
+            made.append(back)
+    days_taken = {one.at: one for one in made}
+    return sorted(days_taken.values(), key=lambda one: one.at)
+
+
+def _change(
+    chance: random.Random, subscription: str, family: Sequence[Sold], at: datetime
+) -> Operation:
+    when, proration = chance.choice(_WHENS), chance.choice(_PRORATIONS)
+    later = at + timedelta(days=chance.randrange(1, 40), seconds=chance.randrange(86_400))
+    kind = chance.choice(("plan", "plan", "plan", "seats", "seats", "seats", "pause", "cancel"))
+    if kind == "plan":
+        return ChangePlan(
+            at=at,
+            subscription=subscription,
+            plan=chance.choice([one for one in family if one.trial is None] or family),
+            when=when,
+            effective_at=later if when == "at" else None,
+            proration=proration,
+        )
+    if kind == "seats":
+        when = chance.choice((None, when))
+        return ChangeSeats(
+            at=at,
+            subscription=subscription,
+            seats=chance.randint(3, 14),
+            when=when,
+            effective_at=later if when == "at" else None,
+            proration=proration,
+        )
+    if kind == "pause":
+        return Pause(
+            at=at,
+            subscription=subscription,
+            when=when,
+            effective_at=later if when == "at" else None,
+            proration=proration,
+            resume_at=chance.choice((None, later + timedelta(days=30))),
+        )
+    when = chance.choice((None, when))
+    return Cancel(
+        at=at,
+        subscription=subscription,
+        when=when,
+        effective_at=later if when == "at" else None,
+        proration=proration,
+    )
+
+
+def _way_back(chance: random.Random, one: Operation) -> Operation | None:
+    if chance.random() < 0.3:
+        return None
+    at = one.at + timedelta(days=chance.randrange(1, 45))
+    proration = chance.choice(_PRORATIONS)
+    match one:
+        case Pause():
+            return Resume(at=at, subscription=one.subscription, proration=proration)
+        case Cancel(when="now"):
+            return Reactivate(at=at, subscription=one.subscription)
+        case Cancel():
+            # Often before the end, sometimes too late.
+            at = one.at + timedelta(days=chance.randrange(1, 20))
+            return UndoCancel(at=at, subscription=one.subscription)
+    return None
+
+
+def _usage(
+    chance: random.Random, subscription: str, taken: list[tuple[int, Sold]], joined: int
+) -> list[Use]:
+    """Some days nothing, most days a little, now and then much; some of it reported late, some of another plan."""
     habit = chance.choice((5, 20, 60))
     used = []
     for day in range(joined + 1, DAYS):
@@ -112,8 +208,19 @@ def _usage(chance: random.Random, subscription: str, plan: Sold, joined: int) ->
         back = timedelta(seconds=chance.randrange(86_400))
         if chance.random() < 0.08:
             back = chance.random() * LONGEST_LAG
+        plan = [one for since, one in taken if since < day][-1]
+        if chance.random() < 0.15:
+            plan = chance.choice([one for _, one in taken])
+        if plan.usage is None:
+            continue
         used.append(
-            Use(at=at, subscription=subscription, amount=amount, happened_at=at - _whole(back))
+            Use(
+                at=at,
+                subscription=subscription,
+                plan=plan,
+                amount=amount,
+                happened_at=at - _whole(back),
+            )
         )
     return used
 

@@ -1,208 +1,264 @@
 """What the year must cost, computed slowly from the specification; nothing of the server is imported here.
 
-A subscription's invoices are found by walking over the instants at which anything falls due. At each: fixed amounts and
-seats of the periods that begin or end there, usage of the period that ends there, and the difference that later reports
-make to periods that were closed before (EVT-9). Amounts are fractions; each charge is rounded once, half up (INV-8).
+A customer is walked through, instant by instant: drafts are finalized, planned changes made, what is due is billed, and
+then the customer and the merchant act.
 """
 
 from __future__ import annotations
 
-import calendar
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from zoneinfo import ZoneInfo
 
-from .lifecycle import Life, Subscribe, Use
-from .sold import Part, decimal
-
-GRACE = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """An invoice: when it is made, and its total."""
-
-    made_at: datetime
-    total: Decimal
-
-
-def invoices_of(life: Life, until: datetime) -> dict[str, list[Expected]]:
-    """The invoices of each of a customer's subscriptions that are made by an instant."""
-    found = {}
-    for begun in life.operations:
-        if isinstance(begun, Subscribe):
-            uses = [
-                one
-                for one in life.operations
-                if isinstance(one, Use) and one.subscription == begun.subscription
-            ]
-            found[begun.subscription] = _Account(begun, life.time_zone, uses, until).invoices()
-    return found
+from .account import Account
+from .bills import Extra
+from .expected import GRACE, Expected
+from .happening import (
+    BuyPack,
+    CreditNote,
+    GiveMoney,
+    GiveUsage,
+    Life,
+    Operation,
+    Pay,
+    PayPack,
+    Reissue,
+    Subscribe,
+    Use,
+    VoidInvoice,
+)
+from .lifecycle import PRICES_INCLUDE_TAX_SINCE
+from .periods import days_later
+from .rates import half_up
+from .sold import Sold, decimal
+from .taxes import tax_on
+from .terms import History, Terms
 
 
-class _Account:
-    """One subscription."""
+@dataclass(slots=True, kw_only=True)
+class Money:
+    """Credit in money, and what is left of it; of a pack that is not paid yet, nothing can be taken."""
 
-    def __init__(self, begun: Subscribe, zone: str, uses: list[Use], until: datetime) -> None:
-        self.begun, self.plan, self.uses, self.until = begun, begun.plan, uses, until
-        self.zone = ZoneInfo(zone)
+    currency: str
+    left: Decimal
+    holds: bool = True
 
-    def invoices(self) -> list[Expected]:
-        due: dict[datetime, list[tuple[Part, int]]] = {}
-        for part in self.plan.parts:
-            number = 0
-            while (at := self.due_at(part, number)) <= self.until:
-                due.setdefault(at, []).append((part, number))
-                number += 1
-        made: list[Expected] = []
-        # Closed usage periods: number → when its invoice was finalized; and what was billed of all of them.
-        closed: dict[int, datetime] = {}
-        billed = Decimal(0)
-        for at in sorted(due):
-            # What is due before the subscription was known is billed when it became known.
-            now = max(at, self.begun.at)
-            total = Decimal(0)
-            closing: list[int] = []
-            for part, number in due[at]:
-                if part.kind == "usage":
-                    closing.append(number)
-                    total += self.closed_cost(part, number, known_at=now + GRACE)
-                else:
-                    total += self.held_cost(part, number)
-            usage = self.plan.usage
-            before = [n for n, finalized_at in closed.items() if finalized_at <= now]
-            if usage is not None and before:
-                owed = sum((self.closed_cost(usage, n, known_at=now) for n in before), Decimal(0))
-                difference = owed - billed
-                # What an invoice cannot give back, a later one does.
-                difference = max(difference, -total)
-                total += difference
-                billed += difference
-            for number in closing:
-                assert usage is not None
-                closed[number] = now + GRACE
-                billed += self.closed_cost(usage, number, known_at=now + GRACE)
-            made.append(Expected(made_at=now, total=total))
-        return made
 
-    # Time
+@dataclass(slots=True, kw_only=True)
+class Pack:
+    """What was bought, and the invoice that asks for it."""
 
-    def boundary(self, every: str, number: int) -> datetime:
-        """Where period `number` begins: the anchor's wall time, on the anchor's day or the month's last."""
-        local = self.begun.start_at.astimezone(self.zone)
-        day = local.date()
-        if every == "week":
-            day += timedelta(days=7 * number)
+    invoice: Expected
+    bought: Money | Extra
+
+
+@dataclass(slots=True)
+class Household:
+    """A customer's subscriptions, its credit in money, and its account with the merchant."""
+
+    life: Life
+    accounts: dict[str, Account] = field(default_factory=dict)
+    drafts: list[Expected] = field(default_factory=list)
+    money: list[Money] = field(default_factory=list)
+    account: dict[str, Decimal] = field(default_factory=dict)
+    packs: dict[str, Pack] = field(default_factory=dict)
+    refused: list[Operation] = field(default_factory=list)
+
+    def live(self, until: datetime) -> None:
+        """Everything that happens by an instant."""
+        actions = [one for one in self.life.operations if not isinstance(one, Use)]
+        now = actions[0].at
+        while True:
+            while actions and actions[0].at == now:
+                self._act(one := actions.pop(0))
+                if not actions or actions[0].at != now:
+                    self._bill(one.at)
+            waiting = [one.finalizes_at for one in self.drafts]
+            waiting += [one.at for one in actions[:1]]
+            waiting += [at for one in self.accounts.values() if (at := one.next_instant(now))]
+            now = min(waiting, default=until + GRACE)
+            if now > until:
+                return
+            for one in sorted(self.drafts, key=lambda one: one.finalizes_at):
+                if one.finalizes_at <= now:
+                    self._finalize(one)
+            for account in self.accounts.values():
+                account.make_planned_changes(now)
+            self._bill(now)
+
+    def _bill(self, now: datetime) -> None:
+        for account in self.accounts.values():
+            account.bill(now)
+
+    # Invoices
+
+    def _made(self, one: Expected) -> None:
+        self.drafts.append(one)
+        if one.finalizes_at == one.made_at:
+            self._finalize(one)
+
+    def _finalize(self, one: Expected) -> None:
+        """Credit in money comes off before the tax; what is on the customer's account pays afterwards."""
+        self.drafts.remove(one)
+        now, account = one.finalizes_at, one.account
+        assert account is not None
+        one.billed = account.rate_again(one, now)
+        plan = account.history.now.plan
+        for number, money in enumerate(self.money):
+            if (
+                money.currency == plan.currency
+                and money.holds
+                and min(money.left, one.subtotal) > 0
+            ):
+                one.off[number] = min(money.left, one.subtotal)
+                money.left -= one.off[number]
+        self._ask(one, plan, now)
+
+    def _ask(self, one: Expected, plan: Sold, now: datetime) -> None:
+        one.tax = tax_on(
+            one.subtotal,
+            plan.minor_digits,
+            self.life.buyer_at(now),
+            inclusive=now > PRICES_INCLUDE_TAX_SINCE,
+        )
+        one.from_account = min(self.account.get(plan.currency, Decimal(0)), one.total)
+        self._to_account(plan, -one.from_account)
+        one.due = one.total - one.from_account
+        one.status = "finalized" if one.due else "paid"
+
+    def _to_account(self, plan: Sold, amount: Decimal) -> None:
+        self.account[plan.currency] = self.account.get(plan.currency, Decimal(0)) + amount
+
+    # Acts
+
+    def _act(self, one: Operation) -> None:
+        match one:
+            case Subscribe():
+                self.accounts[one.subscription] = self._subscribed(one)
+            case GiveMoney():
+                self.money.append(
+                    Money(currency=self._plan(one).currency, left=decimal(one.amount))
+                )
+            case GiveUsage():
+                self._give(one, one.plan, one.amount, paid=False, holds=True)
+            case BuyPack():
+                self._buy(one)
+            case PayPack():
+                self._pay_pack(one)
+            case Pay() | VoidInvoice() | Reissue() | CreditNote():
+                self._with_invoice(one)
+            case _:
+                account = self.accounts[one.subscription]
+                before = len(account.refused)
+                account.act(one)
+                self.refused += account.refused[before:]
+
+    def _plan(self, one: Operation) -> Sold:
+        return self.accounts[one.subscription].history.versions[0].plan
+
+    def _subscribed(self, one: Subscribe) -> Account:
+        trial = one.plan.trial
+        first = Terms(
+            since=one.start_at,
+            status="trialing" if trial else "active",
+            plan=one.plan,
+            seats=one.seats,
+            anchor=one.start_at,
+        )
+        account = Account(
+            uses=[use for use in self.life.of(one.subscription) if isinstance(use, Use)],
+            history=History(self.life.time_zone, [first]),
+            on_draft=self._made,
+        )
+        if trial is not None:
+            account.plan(days_later(one.start_at, self.life.time_zone, trial.days), None)
+        return account
+
+    def _give(
+        self, one: Operation, plan: Sold, amount: Decimal, *, paid: bool, holds: bool
+    ) -> Extra:
+        extra = Extra(plan=plan, amount=amount, since=one.at, paid=paid, holds=holds)
+        self.accounts[one.subscription].extras.append(extra)
+        return extra
+
+    def _buy(self, one: BuyPack) -> None:
+        """A pack has an invoice of its own, and counts once that is paid (CRD-9)."""
+        plan = one.plan
+        bought: Money | Extra
+        if one.money:
+            bought = Money(currency=plan.currency, left=one.amount, holds=False)
+            self.money.append(bought)
         else:
-            months = day.month - 1 + number * {"month": 1, "year": 12}[every]
-            year, month = day.year + months // 12, months % 12 + 1
-            day = date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
-        wall = datetime.combine(day, local.time().replace(fold=0))
-        # In a gap, the offset before it moves the instant forward by the gap; of two, the first counts.
-        return wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
+            bought = self._give(one, plan, one.amount, paid=True, holds=False)
+        made = Expected(account=None, made_at=one.at, finalizes_at=one.at, billed=one.price)
+        self._ask(made, plan, one.at)
+        self.packs[one.subscription] = Pack(invoice=made, bought=bought)
+        bought.holds = made.status == "paid"
 
-    def due_at(self, part: Part, number: int) -> datetime:
-        return self.boundary(part.every, number + 1 if part.arrears else number)
+    def _pay_pack(self, one: PayPack) -> None:
+        pack = self.packs[one.subscription]
+        if pack.invoice.status != "finalized":
+            self.refused.append(one)
+            return
+        pack.invoice.status, pack.invoice.due = "paid", Decimal(0)
+        pack.bought.holds = True
 
-    # Money
+    def _with_invoice(self, one: Operation) -> None:
+        """With the last invoice of a subscription."""
+        account = self.accounts[one.subscription]
+        last = account.invoices[-1] if account.invoices else None
+        status = last.status if last else ""
+        plan = account.history.now.plan
+        match one:
+            case Pay() if last and status == "finalized":
+                last.status, last.due = "paid", Decimal(0)
+            case VoidInvoice() if last and status == "finalized" and not last.noted:
+                self._void(last, account, plan)
+            case Reissue() if last and status in ("finalized", "void") and not last.noted:
+                if status == "finalized":
+                    self._void(last, account, plan)
+                account.hidden.difference_update(last.fresh)
+                account.draft(last.fresh, one.at, waits=True)
+            case CreditNote() if last and self._noted(last, account, plan):
+                pass
+            case _:
+                self.refused.append(one)
 
-    def held_cost(self, part: Part, number: int) -> Decimal:
-        quantity = Decimal(1)
-        if part.kind == "seats":
-            held = max(self.begun.seats, part.minimum_seats)
-            quantity = Decimal(max(0, held - part.included_seats))
-        cost = _rated(part, quantity)
-        if part.percent_off is not None and number < (part.off_periods or 0):
-            cost -= cost * Fraction(decimal(part.percent_off)) / 100
-        return self.rounded(cost)
+    def _void(self, last: Expected, account: Account, plan: Sold) -> None:
+        """What credits and the customer's account paid goes back to them; what it billed is billed no more."""
+        account.take_back(last)
+        for number, amount in last.off.items():
+            self.money[number].left += amount
+        self._to_account(plan, last.from_account)
+        last.status, last.due = "void", Decimal(0)
 
-    def usage_cost(self, part: Part, number: int, *, known_at: datetime) -> Decimal:
-        # What is reported at the very instant comes after what falls due then.
-        start, end = self.boundary(part.every, number), self.boundary(part.every, number + 1)
-        used = sum(
-            (
-                one.amount
-                for one in self.uses
-                if start <= one.happened_at < end and one.at < known_at
-            ),
-            Decimal(0),
-        )
-        return self.rounded(_rated(part, max(Decimal(0), used - self.included())))
-
-    def included(self) -> Decimal:
-        """What credits cover of each period; the rest of them does not live on."""
-        amount = decimal(self.plan.credits or 0)
-        return amount * self.begun.seats if self.plan.credits_per_seat else amount
-
-    def closed_cost(self, part: Part, number: int, *, known_at: datetime) -> Decimal:
-        """What usage of a period costs, with what is missing to the commitment then (DSL-10): less of the one for more
-        of the other. Commitments here have the usage's periods."""
-        used = self.usage_cost(part, number, known_at=known_at)
-        if self.plan.commitment is None:
-            return used
-        held = sum(
-            (self.held_cost(one, number) for one in self.plan.parts if one.kind != "usage"),
-            Decimal(0),
-        )
-        return used + max(Decimal(0), decimal(self.plan.commitment) - held - used)
-
-    def rounded(self, cost: Fraction) -> Decimal:
-        scaled = cost * 10**self.plan.minor_digits
-        # Half up; nothing here is negative.
-        whole = int(scaled + Fraction(1, 2))
-        return Decimal(whole).scaleb(-self.plan.minor_digits)
-
-
-def _rated(part: Part, quantity: Decimal) -> Fraction:
-    """Free units off, then the model, then the minimum and the maximum (DSL-3)."""
-    charged = max(Decimal(0), quantity - decimal(part.free_units))
-    cost = _MODELS[part.model](Fraction(charged), part)
-    if part.minimum is not None:
-        cost = max(cost, Fraction(decimal(part.minimum)))
-    if part.maximum is not None:
-        cost = min(cost, Fraction(decimal(part.maximum)))
-    return cost
+    def _noted(self, last: Expected, account: Account, plan: Sold) -> bool:
+        """Takes back two fifths of the dearest thing that an invoice charges, where nothing else makes it less."""
+        held = [one for one in last.fresh if not one.is_usage]
+        spoilt = last.noted or last.gives_back or last.cut or last.off
+        unpaid = last.status == "finalized" and not last.from_account
+        if spoilt or not held or not (unpaid or last.status == "paid"):
+            return False
+        costs = [(last.costs[one], one) for one in held]
+        most, charge = max(costs, key=lambda pair: (pair[0], -pair[1].start.timestamp()))
+        amount = half_up(most * Decimal("0.4"), plan.minor_digits)
+        if not amount:
+            return False
+        share = Fraction(amount) / Fraction(last.subtotal)
+        tax = half_up(Fraction(last.tax.amount) * share, plan.minor_digits)
+        given_back = amount + (0 if last.tax.inclusive else tax)
+        last.noted = True
+        account.credited[charge] = amount
+        if last.status == "finalized":
+            last.due -= given_back
+        else:
+            self._to_account(plan, given_back)
+        return True
 
 
-def _flat(quantity: Fraction, part: Part) -> Fraction:
-    return quantity * Fraction(decimal(part.terms[0]))
-
-
-def _graduated(quantity: Fraction, part: Part) -> Fraction:
-    cost, floor = Fraction(0), Fraction(0)
-    for up_to, unit_price, flat_fee in part.terms:  # type: ignore[misc]
-        if quantity <= floor:
-            break
-        ceiling = quantity if up_to is None else min(quantity, Fraction(decimal(up_to)))
-        cost += (ceiling - floor) * Fraction(decimal(unit_price)) + Fraction(decimal(flat_fee))
-        floor = ceiling
-    return cost
-
-
-def _volume(quantity: Fraction, part: Part) -> Fraction:
-    if not quantity:
-        return Fraction(0)
-    for up_to, unit_price, flat_fee in part.terms:  # type: ignore[misc]
-        if up_to is None or quantity <= Fraction(decimal(up_to)):
-            return quantity * Fraction(decimal(unit_price)) + Fraction(decimal(flat_fee))
-    raise AssertionError("the last tier is open")
-
-
-def _package(quantity: Fraction, part: Part) -> Fraction:
-    size, price = (Fraction(decimal(term)) for term in part.terms)
-    return -(-quantity // size) * price
-
-
-def _percent(quantity: Fraction, part: Part) -> Fraction:
-    return quantity * Fraction(decimal(part.terms[0])) / 100
-
-
-_MODELS = {
-    "flat": _flat,
-    "graduated": _graduated,
-    "volume": _volume,
-    "package": _package,
-    "percent": _percent,
-}
+def live(life: Life, until: datetime) -> Household:
+    """A customer at the end."""
+    made = Household(life)
+    made.live(until)
+    return made

@@ -27,9 +27,18 @@ class Part:
     off_periods: int | None = None
     minimum_seats: int = 0
     included_seats: int = 0
+    bill_immediately: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a trial leads to, and after how many days."""
+
+    parent: Sold
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sold:
     """A plan with one price; `credits` is what each period of usage includes, per seat or per customer."""
 
@@ -40,6 +49,7 @@ class Sold:
     credits: str | None = None
     credits_per_seat: bool = False
     commitment: str | None = None
+    trial: Trial | None = None
 
     @property
     def usage(self) -> Part | None:
@@ -88,80 +98,108 @@ def _usage(model: str, *terms: object, every: str = "month", **more: object) -> 
     )
 
 
-PLANS: tuple[Sold, ...] = (
-    Sold(slug="free", currency="USD", minor_digits=2, parts=(_fee("0"),)),
-    Sold(
-        slug="team",
-        currency="USD",
-        minor_digits=2,
-        parts=(_seats("30", minimum_seats=2), _usage("flat", "0.2")),
-        credits="100",
-        credits_per_seat=True,
-    ),
-    Sold(
-        slug="graduated",
-        currency="USD",
-        minor_digits=2,
-        parts=(
-            _fee("49.90", percent_off="50", off_periods=3),
-            _usage(
-                "graduated",
-                ("500", "0.0123", "0"),
-                ("2000", "0.01", "5"),
-                (None, "0.004567", "0"),
-                free_units="100",
-            ),
+FREE = Sold(slug="free", currency="USD", minor_digits=2, parts=(_fee("0"),))
+TEAM = Sold(
+    slug="team",
+    currency="USD",
+    minor_digits=2,
+    parts=(_seats("30", minimum_seats=2), _usage("flat", "0.2")),
+    credits="100",
+    credits_per_seat=True,
+)
+GRADUATED = Sold(
+    slug="graduated",
+    currency="USD",
+    minor_digits=2,
+    parts=(
+        _fee("49.90", percent_off="50", off_periods=3),
+        _usage(
+            "graduated",
+            ("500", "0.0123", "0"),
+            ("2000", "0.01", "5"),
+            (None, "0.004567", "0"),
+            free_units="100",
         ),
-    ),
-    Sold(
-        slug="volume",
-        currency="EUR",
-        minor_digits=2,
-        parts=(
-            _fee("1200", every="year"),
-            _usage("volume", ("300", "0.5", "0"), ("1500", "0.35", "0"), (None, "0.21", "10")),
-        ),
-    ),
-    Sold(
-        slug="package",
-        currency="USD",
-        minor_digits=2,
-        parts=(
-            _fee("7.77", every="week", arrears=True),
-            _usage("package", "250", "1.49", minimum="2.50", maximum="12"),
-        ),
-    ),
-    Sold(
-        slug="yen",
-        currency="JPY",
-        minor_digits=0,
-        parts=(_seats("999", included_seats=3), _usage("flat", "0.37", every="week")),
-    ),
-    Sold(
-        slug="dinar",
-        currency="KWD",
-        minor_digits=3,
-        parts=(_fee("3.125"), _usage("percent", "2.9")),
-        credits="150",
-    ),
-    Sold(
-        slug="tiers-and-credits",
-        currency="USD",
-        minor_digits=2,
-        parts=(
-            _fee("15", arrears=True),
-            _usage("graduated", ("400", "0.03", "0"), (None, "0.0171", "2")),
-        ),
-        credits="333",
-    ),
-    Sold(
-        slug="committed",
-        currency="USD",
-        minor_digits=2,
-        parts=(_fee("20"), _usage("flat", "0.031")),
-        commitment="60",
     ),
 )
+VOLUME = Sold(
+    slug="volume",
+    currency="EUR",
+    minor_digits=2,
+    parts=(
+        _fee("1200", every="year"),
+        _usage("volume", ("300", "0.5", "0"), ("1500", "0.35", "0"), (None, "0.21", "10")),
+    ),
+)
+PACKAGE = Sold(
+    slug="package",
+    currency="USD",
+    minor_digits=2,
+    parts=(
+        _fee("7.77", every="week", arrears=True),
+        _usage("package", "250", "1.49", minimum="2.50", maximum="12"),
+    ),
+)
+YEN = Sold(
+    slug="yen",
+    currency="JPY",
+    minor_digits=0,
+    parts=(_seats("999", included_seats=3), _usage("flat", "0.37", every="week")),
+)
+DINAR = Sold(
+    slug="dinar",
+    currency="KWD",
+    minor_digits=3,
+    parts=(_fee("3.125"), _usage("percent", "2.9")),
+    credits="150",
+)
+TIERS_AND_CREDITS = Sold(
+    slug="tiers-and-credits",
+    currency="USD",
+    minor_digits=2,
+    parts=(
+        _fee("15", arrears=True),
+        _usage("graduated", ("400", "0.03", "0"), (None, "0.0171", "2")),
+    ),
+    credits="333",
+)
+COMMITTED = Sold(
+    slug="committed",
+    currency="USD",
+    minor_digits=2,
+    parts=(_fee("20"), _usage("flat", "0.031")),
+    commitment="60",
+)
+TEAM_PLUS = Sold(
+    slug="team-plus",
+    currency="USD",
+    minor_digits=2,
+    parts=(
+        _fee("365", every="year"),
+        _seats("21.50", minimum_seats=3, included_seats=1, bill_immediately=True),
+        _usage("flat", "0.15"),
+    ),
+    credits="70",
+    credits_per_seat=True,
+)
+TEAM_TRIAL = Sold(
+    slug="team-trial",
+    currency="USD",
+    minor_digits=2,
+    parts=(_seats("0"),),
+    trial=Trial(parent=TEAM, days=14),
+)
+
+FAMILIES: tuple[tuple[Sold, ...], ...] = (
+    (FREE, TEAM, TEAM_PLUS, TEAM_TRIAL),
+    (GRADUATED, PACKAGE, TIERS_AND_CREDITS),
+    (VOLUME,),
+    (YEN,),
+    (DINAR,),
+    (COMMITTED,),
+)
+"""Plans between which subscribers move; nobody holds two of one family."""
+PLANS: tuple[Sold, ...] = tuple(plan for family in FAMILIES for plan in family)
 
 
 def decimal(text: object) -> Decimal:

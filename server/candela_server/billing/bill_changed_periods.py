@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from itertools import pairwise
 
 from candela_server.catalog.model import Offer
@@ -27,7 +26,6 @@ from .credit_note import CreditedOfLine
 from .model import InvoiceLine, LineId, LineKind
 from .rules.cut_period import OF_PERIOD, cut_difference
 from .rules.cut_period import Cut as _Cut
-from .rules.late_usage import within_total
 
 
 async def with_changed_periods(
@@ -36,22 +34,14 @@ async def with_changed_periods(
     lines: Mapping[SubscriptionId, list[InvoiceLine]],
     *,
     now: datetime,
-    to_come: Mapping[SubscriptionId, Decimal],
 ) -> dict[SubscriptionId, list[InvoiceLine]]:
     """The lines of each subscription's new invoice with the differences of its cut periods behind them.
 
-    What the invoice cannot give back, the next one does; `to_come` is what will be on it besides.
+    They may give back more than the invoice can bear: only who knows all its lines can tell (`borne`).
     """
     found = dict(lines)
     for one_id, seen in (await look_at_cuts(tx, context, list(lines), now=now)).items():
-        due = lines[one_id]
-        made = [line for _, line in seen.differences(due)]
-        more = to_come.get(one_id, Decimal(0))
-        if not due and not more and sum(line.amount for line in made) <= 0:
-            # No invoice that only gives back: the next one does, and after an end give_back_days.
-            continue
-        kept = [line for line in within_total(due, made, to_come=more) if line.amount]
-        found[one_id] = [*due, *kept]
+        found[one_id] = [*lines[one_id], *(line for _, line in seen.differences(lines[one_id]))]
     return found
 
 
@@ -121,7 +111,7 @@ async def look_at_cuts(
 
 
 def _cuts(history: Sequence[Subscription], context: Context, since: datetime) -> Iterator[_Cut]:
-    """The periods of what is not usage within which a version began, of what was held before it or after."""
+    """The periods of what is not usage that a version began in, of what was held before it or after."""
     for before, after in pairwise(history):
         at = after.version.valid_from
         if at <= since:
@@ -136,7 +126,7 @@ def _cuts(history: Sequence[Subscription], context: Context, since: datetime) ->
                 rule = component.recurrence_in(one.time_zone)
                 number = rule.period_number_at(one.anchor_at, at)
                 period = rule.period(one.anchor_at, number)
-                if period.start_at < at:
+                if period.start_at <= at:
                     yield _Cut(
                         component=component,
                         offer=offer,

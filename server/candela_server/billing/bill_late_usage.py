@@ -46,7 +46,7 @@ from .billed_store import BilledLine, ClosedPeriod
 from .measure_usage import Ask, Measured, measure
 from .model import InvoiceLine, LineId, LineKind
 from .rules.late_true_up import true_up_adjustments
-from .rules.late_usage import LatePeriod, adjustment_of, within_total
+from .rules.late_usage import LatePeriod, adjustment_of, borne
 from .rules.rate_invoice import InvoiceToRate
 
 HASTY_LOOKS_BACK: Final = timedelta(days=100)
@@ -83,14 +83,21 @@ async def with_late_usage(
     *,
     seen_at: datetime,
     on_test_clock: bool,
+    to_come: Mapping[SubscriptionId, Decimal],
 ) -> WithLateUsage:
     """Adds adjustments to the lines of each subscription's new invoice; writes nothing.
 
-    A negative adjustment is billed as far as the invoice bears it; the next invoice finds the rest.
+    What is to be given back, for late usage or a change, is billed as far as the invoice bears it; the next invoice
+    finds the rest. `to_come` is what will be on it besides.
     """
     closed = await _to_compare(tx, context, sorted(lines), seen_at, on_test_clock=on_test_clock)
     if not closed:
-        return WithLateUsage(lines)
+        return WithLateUsage(
+            {
+                one_id: borne(some, to_come=to_come.get(one_id, Decimal(0)))
+                for one_id, some in lines.items()
+            }
+        )
     # What paid for a closed period has most often ended with it.
     context = await with_ended_grants(
         tx,
@@ -113,14 +120,16 @@ async def with_late_usage(
     by_subscription: defaultdict[SubscriptionId, list[ClosedPeriod]] = defaultdict(list)
     for one in closed:
         by_subscription[one.subscription_id].append(one)
-    found = dict(lines)
+    found: dict[SubscriptionId, list[InvoiceLine]] = {}
     draws: list[LateDraw] = []
-    for one_id, periods in by_subscription.items():
-        held = context.subscriptions[one_id]
-        made = _adjustments(known, held, periods, billed[one_id], lines[one_id], drawn)
-        kept = within_total(lines[one_id], made)
-        found[one_id] = [*lines[one_id], *kept]
-        draws += _draws(context, kept)
+    for one_id, due in lines.items():
+        made = []
+        if one_id in by_subscription:
+            held, periods = context.subscriptions[one_id], by_subscription[one_id]
+            made = _adjustments(known, held, periods, billed[one_id], due, drawn)
+        found[one_id] = borne([*due, *made], to_come=to_come.get(one_id, Decimal(0)))
+        adjusted = [line for line in found[one_id] if line.kind is LineKind.ADJUSTMENT]
+        draws += _draws(context, adjusted)
     return WithLateUsage(found, draws)
 
 

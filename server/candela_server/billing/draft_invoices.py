@@ -103,9 +103,10 @@ async def draft_wanted(
             tx,
             events,
             context,
-            await with_changed_periods(tx, context, lines, now=seen_at, to_come=true_ups),
+            await with_changed_periods(tx, context, lines, now=seen_at),
             seen_at=seen_at,
             on_test_clock=test_clock_id is not None,
+            to_come=true_ups,
         )
         settled = await with_cut_commitments(
             tx,

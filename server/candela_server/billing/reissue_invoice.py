@@ -14,6 +14,7 @@ from .bill_periods import read_context
 from .draft_invoices import draft_wanted
 from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError
 from .read import get_invoice
+from .reopen_credits import reopen_credits
 from .rules.invoice_states import InvoiceAct, after
 from .void_invoice import annul
 from .wanted_drafts import wanted_of
@@ -49,6 +50,7 @@ async def reissue_invoice(
     voided = before
     if before.status is not InvoiceStatus.VOID:
         voided = await annul(tx, before, now, reason=reason)
+    await reopen_credits(tx, before, at=now)
     context = await read_context(tx, [before.of_subscription], until=now)
     made = await draft_wanted(
         tx,

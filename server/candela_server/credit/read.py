@@ -73,6 +73,11 @@ async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Dec
     return await store.sum_granted(tx, grant_ids)
 
 
+async def sum_expired(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
+    """What expired of each grant, in all; those of which nothing did are absent."""
+    return await store.sum_expired(tx, grant_ids)
+
+
 async def get_grants(tx: Tx, ids: Sequence[GrantId], *, lock: bool = False) -> list[CreditGrant]:
     """The grants with these ids and their balances, by id; with `lock` no other transaction draws from them until
     commit."""

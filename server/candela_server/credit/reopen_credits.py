@@ -23,7 +23,7 @@ async def reopen_credits(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime)
         return
     ids = [grant.id for grant in grants]
     await store.put_own_ends(tx, ids)
-    expired = await store.sum_expired(tx, ids, restored_by=REASON)
+    expired = await store.sum_still_expired(tx, ids, restored_by=REASON)
     await store.insert_transactions(
         tx,
         [

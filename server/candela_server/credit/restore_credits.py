@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import CreditTransaction, CreditTransactionId, LineDraw, TransactionKind
+from .model import CreditTransaction, CreditTransactionId, Draw, LineDraw, TransactionKind
 
 
 async def restore_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
@@ -30,5 +31,25 @@ async def restore_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
                     at=draw.at,
                 )
                 for draw in draws
+            ],
+        )
+
+
+async def restore_expired(tx: Tx, expired: Sequence[Draw], *, reason: str, at: datetime) -> None:
+    """Gives grants back what expired of them; whoever calls sees to it that it expires again."""
+    if expired:
+        await store.insert_transactions(
+            tx,
+            [
+                CreditTransaction(
+                    id=CreditTransactionId(new_id("ctx")),
+                    grant_id=one.grant_id,
+                    kind=TransactionKind.RESTORE,
+                    amount=one.amount,
+                    invoice_line_id=None,
+                    reason=reason,
+                    at=at,
+                )
+                for one in expired
             ],
         )

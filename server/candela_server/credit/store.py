@@ -274,7 +274,7 @@ async def put_own_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> None:
     )
 
 
-async def sum_expired(
+async def sum_still_expired(
     tx: Tx, grant_ids: Sequence[GrantId], *, restored_by: str
 ) -> dict[GrantId, Decimal]:
     """What expired of each of these grants, less what was restored for this reason; those with none are absent."""
@@ -311,6 +311,20 @@ async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Dec
         """
         SELECT grant_id, sum(amount) AS amount FROM credit_transaction
         WHERE merchant_id = $1 AND grant_id = ANY($2::text[]) AND kind IN ('grant', 'adjust', 'revoke')
+        GROUP BY grant_id
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+    return {row["grant_id"]: row["amount"] for row in rows}
+
+
+async def sum_expired(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
+    """What expired of each grant, in all; those of which nothing did are absent."""
+    rows = await tx.fetch(
+        """
+        SELECT grant_id, -sum(amount) AS amount FROM credit_transaction
+        WHERE merchant_id = $1 AND grant_id = ANY($2::text[]) AND kind = 'expire'
         GROUP BY grant_id
         """,
         tx.merchant_id,

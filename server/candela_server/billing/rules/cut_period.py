@@ -76,7 +76,10 @@ def cut_difference(
     days = days_of(states, cut.period, history[-1].time_zone)
     whole_first = held_at_start(states, cut.period)
     as_begun = len(days) == 1 and days[0].cost == cost_at_start(states, cut.period)
-    if as_begun and whole_first and not any(one.kind is LineKind.PRORATION for one in own):
+    # What changed at the very beginning may have been billed before it did.
+    unmoved = not any(one.since == cut.period.start_at for one in states[1:])
+    differs = any(one.kind is LineKind.PRORATION for one in own)
+    if as_begun and whole_first and unmoved and not differs:
         return None
     # What was not billed as a whole, or is not yet, has nothing to be compared with.
     if base is None and (whole_first or component.timing is BillingTiming.IN_ARREARS):

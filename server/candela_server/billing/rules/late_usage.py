@@ -22,6 +22,7 @@ from .rate_invoice import InvoiceToRate, rate
 from .words import dates_of, number_of
 
 _ZERO = Decimal(0)
+_FOLLOWING = frozenset({LineKind.ADJUSTMENT, LineKind.PRORATION})
 _OF_USAGE = frozenset({LineKind.USAGE, LineKind.ADJUSTMENT})
 
 
@@ -114,6 +115,25 @@ def within_total(
                     line = replace(line, amount=given, rated_amount=given, discounts=())
             kept.append(line)
     return [line for line in kept if line.quantity or line.amount or line.draws]
+
+
+def borne(lines: Sequence[InvoiceLine], *, to_come: Decimal = _ZERO) -> list[InvoiceLine]:
+    """The lines of a new invoice with what it cannot give back left out: of late usage and of changed periods together.
+
+    None at all where it would only give back, or ask for nothing: the next one does, and after an end give_back_days.
+    `to_come` is what will be on the invoice besides, at least.
+    """
+    billed = [line for line in lines if line.kind not in _FOLLOWING]
+    kept = [
+        line
+        for line in within_total(
+            billed, [line for line in lines if line.kind in _FOLLOWING], to_come=to_come
+        )
+        if line.amount or line.kind is LineKind.ADJUSTMENT
+    ]
+    if not billed and not to_come and _amount(kept) <= 0:
+        return []
+    return [*billed, *kept]
 
 
 def _amount(lines: Sequence[InvoiceLine]) -> Decimal:

@@ -1,0 +1,187 @@
+"""What a subscription owes, charge by charge, by all that is known at an instant (SEAT-1, DSL-3, DSL-7, EVT-9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from .happening import Use
+from .periods import boundary, day_of, number_at
+from .rates import held_cost, rated, rounded
+from .sold import Part, Sold, decimal
+from .terms import History, Stretch, most_seats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A period of something held, or a span of usage; `due` is when it is billed first.
+
+    `rides` is whether it waits for an invoice that is made for something else: what began in the middle of its period.
+    """
+
+    plan: Sold
+    part: Part
+    anchor: datetime
+    number: int
+    start: datetime
+    end: datetime
+    due: datetime = field(compare=False)
+    rides: bool = field(default=False, compare=False)
+
+    @property
+    def is_usage(self) -> bool:
+        """Whether it is billed by what was used."""
+        return self.part.kind == "usage"
+
+
+def charges(history: History, until: datetime) -> list[Charge]:
+    """All charges of a subscription that are due by an instant."""
+    found: dict[tuple[object, ...], Charge] = {}
+    for stretch in history.stretches():
+        for part in stretch.plan.parts:
+            make = _spans if part.kind == "usage" else _periods
+            for one in make(history, stretch, part, until):
+                key = (part.name, stretch.plan.slug, one.anchor, one.number)
+                if one.is_usage:
+                    key = (*key, one.start)
+                # Held twice in one period is one charge, by its days.
+                before = found.get(key)
+                if before is None or one.due < before.due:
+                    found[key] = one
+    return [one for one in found.values() if one.due <= until]
+
+
+def _periods(history: History, stretch: Stretch, part: Part, until: datetime) -> Iterator[Charge]:
+    zone, anchor = history.zone, stretch.anchor
+    number = number_at(anchor, zone, part.every, max(stretch.start, anchor))
+    # What was taken and left at one instant costs nothing, but in arrears it is on an invoice.
+    if stretch.start == stretch.end and not part.arrears:
+        return
+    while True:
+        start = boundary(anchor, zone, part.every, number)
+        end = boundary(anchor, zone, part.every, number + 1)
+        if start > until or (stretch.end is not None and start >= stretch.end):
+            return
+        due, rides = start, False
+        if part.arrears:
+            due = end
+            ended = stretch.end is not None and stretch.end < end
+            if ended and stretch.ended_by is not None and stretch.ended_by.status == "canceled":
+                assert stretch.end is not None
+                due = stretch.end
+        elif start < stretch.start:
+            due, rides = stretch.start, True
+        yield Charge(
+            plan=stretch.plan,
+            part=part,
+            anchor=anchor,
+            number=number,
+            start=start,
+            end=end,
+            due=due,
+            rides=rides,
+        )
+        number += 1
+
+
+def _spans(history: History, stretch: Stretch, part: Part, until: datetime) -> Iterator[Charge]:
+    """Usage is cut at the instant of a change; the rest of a period that a change cut off is billed with whatever is
+    due next, or at once where that was asked for or nothing else will be due."""
+    zone, anchor = history.zone, stretch.anchor
+    number = number_at(anchor, zone, part.every, max(stretch.start, anchor))
+    while True:
+        start = max(boundary(anchor, zone, part.every, number), stretch.start)
+        end = due = boundary(anchor, zone, part.every, number + 1)
+        if start > until or (stretch.end is not None and start >= stretch.end):
+            return
+        if stretch.end is not None and stretch.end < end:
+            assert stretch.ended_by is not None
+            end = due = stretch.end
+            if stretch.ended_by.billed and not stretch.ended_by.at_once:
+                upto = [one for one in history.versions if one.since <= end]
+                due = History(zone, upto).next_due(end) or end
+        yield Charge(
+            plan=stretch.plan,
+            part=part,
+            anchor=anchor,
+            number=number,
+            start=start,
+            end=end,
+            due=due,
+        )
+        number += 1
+
+
+def owed_for_held(history: History, one: Charge) -> Decimal:
+    """What a period costs by its days: each costs its share of what a whole period of that would cost."""
+    held = list(history.held_days(one.plan, one.part, one.anchor, one.start, one.end))
+    if not held:
+        return Decimal(0)
+    total = Fraction(0)
+    for seats in held:
+        if seats is not None:
+            total += Fraction(held_cost(one.plan, one.part, one.number, seats)) / len(held)
+    return rounded(one.plan, total)
+
+
+def used(uses: list[Use], one: Charge, known_at: datetime) -> list[Use]:
+    """The usage of a span that was reported before an instant."""
+    # What is reported at the very instant comes after what falls due then.
+    return [
+        use
+        for use in uses
+        if use.plan is one.plan and one.start <= use.happened_at < one.end and use.at < known_at
+    ]
+
+
+def usage_cost(history: History, one: Charge, charged: Decimal) -> Decimal:
+    """What usage costs after credits; of a span that is a part of its period, minimum and maximum are a share."""
+    zone, every = history.zone, one.part.every
+    start = boundary(one.anchor, zone, every, one.number)
+    end = boundary(one.anchor, zone, every, one.number + 1)
+    share = Fraction(
+        (day_of(one.end, zone) - day_of(one.start, zone)).days,
+        (day_of(end, zone) - day_of(start, zone)).days,
+    )
+    cost = rounded(one.plan, rated(one.part, charged, share))
+    if one.plan.commitment is None:
+        return cost
+    # What is missing to the commitment (DSL-10). Commitments here have the usage's periods, and no change cuts these.
+    held = sum(
+        (
+            held_cost(one.plan, part, one.number, history.now.seats)
+            for part in one.plan.parts
+            if part.kind != "usage"
+        ),
+        Decimal(0),
+    )
+    return cost + max(Decimal(0), decimal(one.plan.commitment) - held - cost)
+
+
+def pool_of(history: History, one: Charge) -> tuple[tuple[object, ...], Decimal]:
+    """What credits the plan grants for the period of a span, and their name: spans of one period share them.
+
+    Each time that a plan is taken, it brings its own.
+    """
+    begun = None
+    for version in history.versions:
+        if version.since > one.start:
+            break
+        same = begun is not None and (version.plan, version.anchor) == (begun.plan, begun.anchor)
+        begun = begun if same else version
+    assert begun is not None
+    zone, every = history.zone, one.part.every
+    start = max(begun.since, boundary(one.anchor, zone, every, one.number))
+    end = boundary(one.anchor, zone, every, one.number + 1)
+    amount = decimal(one.plan.credits or 0)
+    if one.plan.credits_per_seat:
+        own = [
+            each
+            for each in history.versions
+            if (each.plan, each.anchor) == (one.plan, one.anchor) and each.since >= begun.since
+        ]
+        amount *= most_seats(own, start, end)
+    return (one.plan.slug, begun.since, one.number), amount

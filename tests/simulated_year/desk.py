@@ -1,0 +1,140 @@
+"""How Candela is asked for subscriptions and their changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from candela_server.billing.run_changes import settle
+from candela_server.catalog import read as catalog
+from candela_server.catalog.refs import BySlug
+from candela_server.customer.model import Customer, CustomerById
+from candela_server.kernel.clock import FixedClock
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres, Tx
+from candela_server.subscription import change
+from candela_server.subscription.change import ChangeSubscription
+from candela_server.subscription.change_subscription import change_subscription
+from candela_server.subscription.create_subscription import (
+    CreateSubscription,
+    create_subscription,
+)
+from candela_server.subscription.migration import MoveTiming
+from candela_server.subscription.model import (
+    CollectionMethod,
+    Proration,
+    Subscription,
+    SubscriptionId,
+)
+from candela_server.subscription.read import get_subscription
+from candela_server.subscription.undo_cancellation import UndoCancellation, undo_cancellation
+
+from .happening import (
+    Cancel,
+    Change,
+    ChangePlan,
+    ChangeSeats,
+    Pause,
+    Reactivate,
+    Resume,
+    Subscribe,
+)
+
+_TIMINGS = {
+    "now": MoveTiming.NOW,
+    "period end": MoveTiming.PERIOD_END,
+    "at": MoveTiming.AT,
+}
+_PRORATIONS = {
+    "next invoice": Proration.NEXT_INVOICE,
+    "invoice now": Proration.INVOICE_NOW,
+    "none": Proration.NONE,
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Where a merchant's customers ask for what they want."""
+
+    db: Postgres
+    events: EventStore
+    clock: FixedClock
+    merchant_id: str
+
+    async def subscribe(self, one: Subscribe, customer: Customer) -> str:
+        """Takes a plan; answers with the subscription's id."""
+        async with self.db.writing(self.merchant_id) as tx:
+            made = await create_subscription(
+                tx,
+                self.clock,
+                CreateSubscription(
+                    customer=CustomerById(customer.id),
+                    plan=BySlug(one.plan.slug),
+                    price_id=None,
+                    currency=None,
+                    seats=Decimal(one.seats) if one.plan.has_seats else None,
+                    quantities={},
+                    start_at=one.start_at,
+                    time_zone=None,
+                    collection_method=CollectionMethod.SEND_INVOICE,
+                    allow_duplicate=False,
+                    metadata={},
+                    reason="",
+                ),
+            )
+        return made.id
+
+    async def undo(self, subscription_id: str) -> None:
+        """Calls an end off."""
+        async with self.db.writing(self.merchant_id) as tx:
+            await undo_cancellation(
+                tx,
+                self.clock,
+                UndoCancellation(
+                    subscription_id=SubscriptionId(subscription_id),
+                    expected_version=None,
+                    reason="",
+                ),
+            )
+
+    async def change(self, one: Change, subscription_id: str) -> bool:
+        """Changes it; answers False where there is nothing to change."""
+        async with self.db.writing(self.merchant_id) as tx:
+            held = await get_subscription(tx, SubscriptionId(subscription_id))
+            wanted = await self._wanted(tx, held, one)
+            if wanted is None:
+                return False
+            changed = await change_subscription(
+                tx,
+                self.clock,
+                ChangeSubscription(
+                    subscription_id=held.id,
+                    change=wanted,
+                    timing=None if one.when is None else _TIMINGS[one.when],
+                    effective_at=one.effective_at,
+                    proration=None if one.proration is None else _PRORATIONS[one.proration],
+                    reason="a simulated year",
+                ),
+            )
+            await settle(tx, self.events, changed)
+        return True
+
+    async def _wanted(self, tx: Tx, held: Subscription, one: Change) -> change.Change | None:
+        match one:
+            case ChangePlan():
+                return change.PlanChange(plan=BySlug(one.plan.slug), price_id=None, quantities={})
+            case ChangeSeats():
+                price = await catalog.get_price(tx, held.version.price_id)
+                seats = [each.id for each in price.components if each.seats is not None]
+                if not seats:
+                    return None
+                return change.QuantityChange(quantities={seats[0]: Decimal(one.seats)})
+            case Pause():
+                return change.Pause(resume_at=one.resume_at)
+            case Resume():
+                return change.Resume()
+            case Cancel():
+                return change.Cancellation()
+            case Reactivate():
+                return change.Reactivation(price_id=None)
+        raise AssertionError(f"nobody can do {one}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from candela_server.catalog import read as catalog
@@ -16,24 +14,12 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.feature_override import FeatureOverride
 from candela_server.subscription.model import Status, Subscription, SubscriptionId
+from candela_server.subscription.rules.trial import trial_end
 
 from .remembered_catalog import Catalog, OfferKey
+from .rules.holding import Holding
 from .rules.past_due import access_in
 from .rules.precedence import Access
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """One subscription with what it bought, or what is left of that, and its overrides by feature.
-
-    `access_until` is when time alone changes the access.
-    """
-
-    subscription: Subscription
-    offer: Offer
-    access: Access
-    access_until: datetime | None
-    overrides: Mapping[FeatureId, FeatureOverride]
 
 
 async def read_holdings(
@@ -46,7 +32,13 @@ async def read_holdings(
         policy = (await merchant.get_merchant(tx)).settings.past_due_policy
     found: list[tuple[Subscription, OfferKey, Access, datetime | None]] = []
     for one in subscriptions:
-        state = access_in(one.version.status, since=one.version.valid_from, policy=policy, now=now)
+        state = access_in(
+            one.version.status,
+            since=one.version.valid_from,
+            policy=policy,
+            now=now,
+            ends_at=one.version.cancel_at,
+        )
         if state is None:
             continue
         access, until = state
@@ -58,9 +50,20 @@ async def read_holdings(
     offers = await offers_of.offers(tx, [key for _, key, _, _ in found])
     overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
     return [
-        Holding(one, offers[key], access, until, overrides[one.id])
+        Holding(one, offers[key], access, _earlier(until, one, offers[key], now), overrides[one.id])
         for one, key, access, until in found
     ]
+
+
+def _earlier(
+    until: datetime | None, held: Subscription, offer: Offer, now: datetime
+) -> datetime | None:
+    """`until`, or the end of the trial that the subscription is in, if that comes first."""
+    trial = offer.plan.trial
+    if trial is None or held.version.status not in (Status.TRIALING, Status.PAUSED):
+        return until
+    end = trial_end(trial, held.anchor_at, held.time_zone)
+    return until if end <= now else min(end, until or end)
 
 
 async def _what_is_left(tx: Tx, policy: PastDuePolicy) -> OfferKey | None:

@@ -14,7 +14,6 @@ from candela_server.catalog.errors import PlanNotFoundError, PlanNotSoldError
 from candela_server.catalog.model import TrialTerms
 from candela_server.catalog.refs import ById
 from candela_server.kernel.ids import new_id
-from candela_server.kernel.recurrence import Frequency, Recurrence
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
@@ -24,6 +23,7 @@ from .change import ScheduledChange, ScheduledChangeId, ScheduledStatus, TrialEn
 from .model import Status, Subscription, SubscriptionVersion
 from .rules.lifecycle import check_running
 from .rules.quantities import carried_over
+from .rules.trial import trial_end
 
 
 async def plan_trial_end(
@@ -40,7 +40,6 @@ async def plan_trial_end(
         currency=held.currency,
         customer_id=held.customer_id,
     )
-    rule = Recurrence(frequency=Frequency.DAILY, interval=trial.days, time_zone=held.time_zone)
     await scheduled_store.insert_scheduled(
         tx,
         ScheduledChange(
@@ -48,7 +47,7 @@ async def plan_trial_end(
             subscription_id=held.id,
             test_clock_id=test_clock_id,
             status=ScheduledStatus.PENDING,
-            due_at=rule.occurrence(held.anchor_at, 1),
+            due_at=trial_end(trial, held.anchor_at, held.time_zone),
             change=TrialEnd(parent_plan_id=trial.parent_plan_id),
             proration=None,
             reason="the trial ends",

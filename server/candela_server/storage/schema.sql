@@ -799,6 +799,7 @@ CREATE TABLE public.entitlement_reservation (
     decided_at timestamp with time zone,
     failure text,
     failure_message text,
+    measured_property text COLLATE pg_catalog."C",
     CONSTRAINT entitlement_reservation_check CHECK ((expires_at > created_at)),
     CONSTRAINT entitlement_reservation_check1 CHECK (((status = 'held'::text) = (settled_at IS NULL))),
     CONSTRAINT entitlement_reservation_check2 CHECK (((status = ANY (ARRAY['committing'::text, 'committed'::text])) = (committed_quantity IS NOT NULL))),

@@ -167,10 +167,10 @@ async def _left(
     currency: str,
     now: datetime,
 ) -> Decimal:
-    """What a customer has left: of money as posted, of usage credit less what the running period used."""
+    """What a customer has left: of money as posted, of usage credit less what drafts draw and this period used."""
     grants = [
         grant
-        for grant in await credit.list_grants(tx, holder.id, now)
+        for grant in await credit.list_spendable_grants(tx, [holder.id], now)
         if (
             grant.currency == currency
             if feature is None

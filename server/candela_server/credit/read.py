@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,6 +12,8 @@ from candela_server.storage.postgres import Tx
 
 from . import store
 from .model import CreditGrant, GrantId, GrantNotFoundError
+
+_ZERO = Decimal(0)
 
 
 async def get_grant(tx: Tx, grant_id: GrantId, *, lock: bool = False) -> CreditGrant:
@@ -29,6 +32,25 @@ async def next_start_at(tx: Tx, customer_id: CustomerId, after: datetime) -> dat
 async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[CreditGrant]:
     """The customer's grants that can pay for usage of this instant, in no particular order."""
     return await store.list_grants_counting_at(tx, [customer_id], at)
+
+
+async def list_spendable_grants(
+    tx: Tx, customer_ids: Sequence[CustomerId], at: datetime
+) -> list[CreditGrant]:
+    """As list_grants, of several customers; usage credit that goes on when periods end is less what drafts draw of it.
+
+    What a period that is over used is spent, though it is posted only when its invoice is final.
+    """
+    found = await store.list_grants_counting_at(tx, customer_ids, at)
+    if not any(one.outlasts_periods for one in found):
+        return found
+    promised = await store.list_promised(tx, customer_ids)
+    return [
+        replace(one, balance=max(one.balance - promised[one.id], _ZERO))
+        if one.outlasts_periods and one.id in promised
+        else one
+        for one in found
+    ]
 
 
 async def list_grants_of_customers(

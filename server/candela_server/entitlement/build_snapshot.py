@@ -38,7 +38,7 @@ async def build_snapshot(
     own_clock = await customer.customer_clock(tx, clock, holder)
     now = own_clock.now()
     holdings = await read_holdings(tx, holder, now, catalog)
-    grants = await credit.list_grants(tx, holder.id, now)
+    grants = await credit.list_spendable_grants(tx, [holder.id], now)
     begins_at = await credit.next_start_at(tx, holder.id, now)
     states = [resolve_feature(feature, holdings, grants, metrics, now) for feature in features]
     open_ones = await reservation_store.list_shown(tx, holder.id, now)

@@ -14,6 +14,7 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.feature_override import FeatureOverride
 from candela_server.subscription.model import Status, Subscription, SubscriptionId
+from candela_server.subscription.rules.history import in_state_since
 from candela_server.subscription.rules.trial import trial_end
 
 from .remembered_catalog import Catalog, OfferKey
@@ -28,13 +29,18 @@ async def read_holdings(
     """The customer's subscriptions that say something about access at `now`, oldest first (ENT-3, ENT-10)."""
     subscriptions = await subscription.list_of_customer(tx, holder.id)
     policy = PastDuePolicy()
-    if any(one.version.status is Status.PAST_DUE for one in subscriptions):
+    past_due = [one for one in subscriptions if one.version.status is Status.PAST_DUE]
+    since = {one.id: one.version.valid_from for one in subscriptions}
+    if past_due:
         policy = (await merchant.get_merchant(tx)).settings.past_due_policy
+        histories = await subscription.list_histories(tx, past_due)
+        # What changes meanwhile begins no new grace.
+        since |= {one_id: in_state_since(versions) for one_id, versions in histories.items()}
     found: list[tuple[Subscription, OfferKey, Access, datetime | None]] = []
     for one in subscriptions:
         state = access_in(
             one.version.status,
-            since=one.version.valid_from,
+            since=since[one.id],
             policy=policy,
             now=now,
             ends_at=one.version.cancel_at,

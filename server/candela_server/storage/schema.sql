@@ -1879,6 +1879,10 @@ CREATE UNIQUE INDEX invoice_line_once ON public.invoice_line USING btree (mercha
 
 CREATE UNIQUE INDEX invoice_line_prorates_once ON public.invoice_line USING btree (merchant_id, subscription_id, component_id, period_start, invoice_id) WHERE (kind = 'proration'::text);
 
+CREATE INDEX invoice_unpaid ON public.invoice USING btree (merchant_id, due_at) WHERE (status = 'finalized'::text);
+
+CREATE INDEX invoice_unpaid_of_subscription ON public.invoice USING btree (merchant_id, subscription_id) WHERE (status = 'finalized'::text);
+
 CREATE INDEX late_usage_by_age ON public.late_usage USING btree (noted_at);
 
 CREATE INDEX metric_fill_latest ON public.metric_fill USING btree (merchant_id, metric_id, started_at, id);
@@ -1926,6 +1930,8 @@ CREATE INDEX subscription_by_customer ON public.subscription USING btree (mercha
 CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscription_version USING btree (merchant_id, plan_version_id, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
+
+CREATE INDEX subscription_version_past_due ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE ((valid_to IS NULL) AND (status = 'past_due'::text));
 
 CREATE INDEX top_up_by_customer ON public.top_up USING btree (merchant_id, customer_id, created_at);
 
@@ -2469,6 +2475,8 @@ ALTER TABLE public.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscription_version ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY subscription_version_system ON public.subscription_version TO candela_system USING (true) WITH CHECK (true);
+
 CREATE POLICY subscription_version_wall ON public.subscription_version TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 CREATE POLICY subscription_wall ON public.subscription TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
@@ -2682,6 +2690,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.sql_bucket TO candela_events;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription_version TO candela_app;
+GRANT SELECT ON TABLE public.subscription_version TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tax_settings TO candela_app;
 

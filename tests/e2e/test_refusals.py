@@ -13,7 +13,8 @@ from candela.customer.v1 import customer_pb2, customer_service_pb2
 from candela.entitlement.v1 import entitlement_pb2, entitlement_service_pb2
 from candela.merchant.v1 import api_key_pb2, api_key_service_pb2, merchant_service_pb2
 from candela.metering.v1 import event_pb2, ingestion_service_pb2
-from candela.subscription.v1 import subscription_change_pb2, subscription_service_pb2
+from candela.payment.v1 import dunning_service_pb2
+from candela.subscription.v1 import subscription_service_pb2
 
 from demo.team_plan import sign_up, team_plan
 from tests.helpers.servers import LiveServer, create_merchant_by_command
@@ -278,9 +279,9 @@ def test_same_key_another_request__is_refused_and_the_same_request_answered_agai
 @pytest.mark.spec("OPS-1")
 def test_method_that_is_not_served__says_which_spec_ids_it_waits_for(candela: Client) -> None:
     got = refused(
-        candela.subscriptions.SwapComponent,
-        subscription_change_pb2.SwapComponentRequest(),
+        candela.dunning.UpdateDunningPolicy,
+        dunning_service_pb2.UpdateDunningPolicyRequest(),
     )
 
     assert got.code is grpc.StatusCode.UNIMPLEMENTED
-    assert "SUB-6" in got.metadata["spec_ids"]
+    assert "PAY-5" in got.metadata["spec_ids"]

@@ -15,6 +15,7 @@ from candela_server.billing.run_changes import settle
 from candela_server.catalog import read as catalog
 from candela_server.catalog.create_plan import CreatedPlan, create_plan
 from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.catalog.price_wire import swapped_in_from_proto
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
@@ -25,6 +26,7 @@ from candela_server.subscription.change import (
     Change,
     Changed,
     ChangeSubscription,
+    ComponentSwap,
     PlanChange,
     PriceOverride,
     QuantityChange,
@@ -216,3 +218,9 @@ def to_price(price_id: str) -> PriceOverride:
 def quantity(component_id: ComponentId, count: int) -> QuantityChange:
     """So many units of a component."""
     return QuantityChange(quantities={component_id: Decimal(count)})
+
+
+def swap(component_id: ComponentId, coming: price_pb2.PriceComponent) -> ComponentSwap:
+    """Another component in the place of one."""
+    component, currency = swapped_in_from_proto(coming)
+    return ComponentSwap(component_id=component_id, component=component, currency=currency)

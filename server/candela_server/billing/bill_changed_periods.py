@@ -13,7 +13,6 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
-from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import (
     BillingTiming,
@@ -59,10 +58,11 @@ async def with_changed_periods(
     lines: Mapping[SubscriptionId, list[InvoiceLine]],
     *,
     now: datetime,
+    to_come: Mapping[SubscriptionId, Decimal],
 ) -> dict[SubscriptionId, list[InvoiceLine]]:
     """The lines of each subscription's new invoice with the differences of its cut periods behind them.
 
-    What the invoice cannot give back, the next one does.
+    What the invoice cannot give back, the next one does; `to_come` is what will be on it besides.
     """
     since = now - REMEMBERED
     changed = [
@@ -73,9 +73,6 @@ async def with_changed_periods(
     found = dict(lines)
     if not changed:
         return found
-    offers = await catalog.get_offers(
-        tx, sorted({_key(one) for one_id in changed for one in context.histories[one_id]})
-    )
     billed = await read_billed_lines(tx, changed, now)
     before = {one_id: [one.line for one in billed.get(one_id, ())] for one_id in changed}
     credited = await credit_note_store.sum_credited_of_lines(
@@ -86,29 +83,26 @@ async def with_changed_periods(
         known = [*before[one_id], *due]
         cuts = {
             (cut.component.id, cut.period.start_at): cut
-            for cut in sorted(_cuts(history, offers, since), key=lambda one: one.at, reverse=True)
+            for cut in sorted(_cuts(history, context, since), key=lambda one: one.at, reverse=True)
         }
         made = []
         for cut in sorted(
             cuts.values(),
             key=lambda one: (one.period.start_at, one.offer.price.id, one.component.position),
         ):
-            line = _difference(history, cut, known, credited)
+            line = _difference(context, history, cut, known, credited)
             if line is not None:
                 made.append(line)
-        if not due and sum(line.amount for line in made) <= 0:
+        more = to_come.get(one_id, Decimal(0))
+        if not due and not more and sum(line.amount for line in made) <= 0:
             # No invoice that only gives back; the next one does.
             continue
-        kept = [line for line in within_total(due, made) if line.amount]
+        kept = [line for line in within_total(due, made, to_come=more) if line.amount]
         found[one_id] = [*due, *kept]
     return found
 
 
-def _cuts(
-    history: Sequence[Subscription],
-    offers: Mapping[catalog.OfferKey, Offer],
-    since: datetime,
-) -> Iterator[_Cut]:
+def _cuts(history: Sequence[Subscription], context: Context, since: datetime) -> Iterator[_Cut]:
     """The periods of what is not usage within which a version began, of what was held before it or after."""
     for before, after in pairwise(history):
         at = after.version.valid_from
@@ -117,7 +111,7 @@ def _cuts(
         for one in (before, after):
             if one.version.status not in BILLED or at < one.anchor_at:
                 continue
-            offer = offers[_key(one)]
+            offer = context.offer_of(one)
             for component in offer.price.components:
                 if component.kind is ComponentKind.USAGE:
                     continue
@@ -136,6 +130,7 @@ def _cuts(
 
 
 def _difference(
+    context: Context,
     history: Sequence[Subscription],
     cut: _Cut,
     known: Sequence[InvoiceLine],
@@ -150,7 +145,7 @@ def _difference(
         and line.kind in _OF_PERIOD
     ]
     base = next((line for line in own if line.kind is LineKind.RECURRING), None)
-    states = _states(history, cut, base)
+    states = _states(context, history, cut, base)
     if all(one.held == states[0].held for one in states):
         return None
     days = days_of(states, cut.period, history[-1].time_zone)
@@ -191,7 +186,7 @@ def _difference(
         id=LineId(new_id("line")),
         kind=LineKind.PRORATION,
         description=text,
-        quantity=_held_last(history, cut),
+        quantity=_held_last(context, history, cut),
         unit_name="seats" if component.seats else "",
         unit_amount=None,
         rated_amount=due.amount,
@@ -209,12 +204,14 @@ def _difference(
     )
 
 
-def _states(history: Sequence[Subscription], cut: _Cut, base: InvoiceLine | None) -> list[State]:
+def _states(
+    context: Context, history: Sequence[Subscription], cut: _Cut, base: InvoiceLine | None
+) -> list[State]:
     """What was held of the component under each version, and what a whole period of that costs."""
     costs: dict[Decimal, Money] = {}
     states = []
     for one in history:
-        quantity = _held(one, cut)
+        quantity = _held(context, one, cut)
         if quantity is not None and quantity not in costs:
             costs[quantity] = _cost(one, cut, quantity, base)
         states.append(
@@ -228,11 +225,11 @@ def _states(history: Sequence[Subscription], cut: _Cut, base: InvoiceLine | None
     return states
 
 
-def _held(one: Subscription, cut: _Cut) -> Decimal | None:
+def _held(context: Context, one: Subscription, cut: _Cut) -> Decimal | None:
     """How much was held of the component under a version; 1 of a fixed one, None of what was not held."""
     held = (
         one.version.status in BILLED
-        and one.version.price_id == cut.offer.price.id
+        and any(each.id == cut.component.id for each in context.offer_of(one).price.components)
         and one.anchor_at == cut.anchor_at
     )
     if not held:
@@ -242,10 +239,10 @@ def _held(one: Subscription, cut: _Cut) -> Decimal | None:
     return one.version.quantities.get(cut.component.id, Decimal(0))
 
 
-def _held_last(history: Sequence[Subscription], cut: _Cut) -> Decimal:
+def _held_last(context: Context, history: Sequence[Subscription], cut: _Cut) -> Decimal:
     return next(
         (
-            _held(one, cut) or Decimal(0)
+            _held(context, one, cut) or Decimal(0)
             for one in reversed(history)
             if one.version.valid_from < cut.period.end_at
         ),
@@ -293,7 +290,3 @@ def _cost(one: Subscription, cut: _Cut, quantity: Decimal, base: InvoiceLine | N
     )
     amount = sum((line.amount for line in lines), Decimal(0)) - shared
     return Money(currency=price.currency, amount=max(amount, Decimal(0)))
-
-
-def _key(one: Subscription) -> catalog.OfferKey:
-    return one.version.plan_version_id, one.version.price_id

@@ -210,6 +210,7 @@ def _adjustments(
                 )
             ],
             earlier=[*others, *due, *made],
+            same_tariff=known.context.same_tariff(held.id, offer.price),
         )
         adjustment = adjustment_of(
             LatePeriod(line_id=LineId(new_id("line")), invoice=invoice, billed=own)
@@ -228,6 +229,10 @@ def _adjustments(
             final={one.line.id for one in billed if not one.is_draft},
             made=made,
             line_id=lambda: LineId(new_id("line")),
+            cut={
+                (one.offer.price.sold_as, one.committed.period)
+                for one in known.context.cut_commitments(held.id)
+            },
         ),
     ]
 

@@ -19,7 +19,14 @@ from candela_server.catalog.model import (
     Offer,
     PlanVersionId,
 )
-from candela_server.catalog.price import BillingTiming, Component, ComponentId, ComponentKind
+from candela_server.catalog.price import (
+    BillingTiming,
+    Component,
+    ComponentId,
+    ComponentKind,
+    Price,
+    PriceId,
+)
 from candela_server.credit import read as credit
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.customer import read as customer
@@ -29,15 +36,17 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.model import Subscription, SubscriptionId
+from candela_server.subscription.model import Proration, Subscription, SubscriptionId
 from candela_server.subscription.rules.credits_held import counts_for
 from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
+from candela_server.subscription.rules.reschedule import BILLED
 
 from . import billed_store, tax_store
 from .billed_store import BilledLine
 from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import periods_ending
+from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
 from .rules.invoice_lines import BilledPeriod, has_event_fee
 from .rules.rate_invoice import InvoiceToRate, TrueUp, depends_on_earlier, draws_of, rate
 from .rules.time_rules import charge_in_period
@@ -83,10 +92,14 @@ class WantedInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a chunk of subscriptions depends on, read once for all of them."""
+    """What a chunk of subscriptions depends on, read once for all of them.
+
+    `offers` are those in force, `ever_held` all that their histories know.
+    """
 
     subscriptions: Mapping[SubscriptionId, Subscription]
     offers: Mapping[SubscriptionId, Offer]
+    ever_held: Mapping[catalog.OfferKey, Offer]
     customers: Mapping[CustomerId, Customer]
     grants: Mapping[CustomerId, Sequence[CreditGrant]]
     histories: Mapping[SubscriptionId, Sequence[Subscription]]
@@ -99,6 +112,43 @@ class Context:
             (one for one in reversed(history) if one.version.valid_from <= instant), history[0]
         )
 
+    def offer_of(self, one: Subscription) -> Offer:
+        """What was bought in one version of a subscription."""
+        return self.ever_held[one.version.plan_version_id, one.version.price_id]
+
+    def same_tariff(self, subscription_id: SubscriptionId, price: Price) -> frozenset[PriceId]:
+        """The price, and those that the subscription held as variations of the same one: what counts for one counts
+        for all of them (SUB-6)."""
+        if len(self.histories[subscription_id]) == 1:
+            return frozenset()
+        held = {
+            self.offer_of(one).price.id
+            for one in self.histories[subscription_id]
+            if self.offer_of(one).price.sold_as == price.sold_as
+        }
+        return frozenset({price.id, price.sold_as, *held})
+
+    def terms_of(self, subscription_id: SubscriptionId) -> list[Terms]:
+        """What was held of what is billed, since when, oldest first."""
+        return [
+            Terms(
+                since=one.version.valid_from,
+                offer=self.offer_of(one) if one.version.status in BILLED else None,
+                anchor_at=one.anchor_at,
+                prorated=one.version.proration is not Proration.NONE,
+            )
+            for one in self.histories[subscription_id]
+        ]
+
+    def cut_commitments(
+        self, subscription_id: SubscriptionId, since: datetime | None = None
+    ) -> list[CutCommitment]:
+        """The periods of commitments that its changes cut or ended; none of one that never changed."""
+        if len(self.histories[subscription_id]) == 1:
+            return []
+        time_zone = self.subscriptions[subscription_id].time_zone
+        return cut_commitments(self.terms_of(subscription_id), time_zone, since=since)
+
     def plan_versions(self, subscription_id: SubscriptionId) -> PlanVersionSteps:
         """Since when it has been on which plan version, oldest first."""
         return [
@@ -110,21 +160,21 @@ class Context:
 async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime) -> Context:
     """Reads the subscriptions, what they bought, who bought it, and their grants that began before `until`."""
     subscriptions = await subscription.get_subscriptions(tx, ids)
-    keys = {
-        one.id: (one.version.plan_version_id, one.version.price_id)
-        for one in subscriptions.values()
-    }
-    offers = await catalog.get_offers(tx, list(keys.values()))
+    histories = await subscription.list_histories(tx, subscriptions.values())
+    offers = await catalog.get_offers(
+        tx, sorted({_key(one) for history in histories.values() for one in history})
+    )
     holders = sorted({one.customer_id for one in subscriptions.values()})
     grants: defaultdict[CustomerId, list[CreditGrant]] = defaultdict(list)
     for grant in await credit.list_grants_of_customers(tx, holders, until=until):
         grants[grant.customer_id].append(grant)
     return Context(
         subscriptions=subscriptions,
-        offers={one_id: offers[key] for one_id, key in keys.items()},
+        offers={one.id: offers[_key(one)] for one in subscriptions.values()},
+        ever_held=offers,
         customers=await customer.get_customers(tx, holders),
         grants=grants,
-        histories=await subscription.list_histories(tx, subscriptions.values()),
+        histories=histories,
         tax_settings=await tax_store.get_tax_settings(tx),
     )
 
@@ -179,7 +229,8 @@ async def rate_invoices(
                     for other in earlier.get(one.subscription_id, ())
                     if other.invoice_id != one.id
                 ],
-                true_ups=_true_ups(held, offer, one, periods),
+                true_ups=_true_ups(context, held, offer, one, periods),
+                same_tariff=context.same_tariff(held.id, offer.price),
             )
         )
         for grant_id, amount in draws_of(lines):
@@ -219,6 +270,10 @@ def billed_period(
     )
 
 
+def _key(one: Subscription) -> catalog.OfferKey:
+    return one.version.plan_version_id, one.version.price_id
+
+
 def _holding(grant: CreditGrant, balance: Decimal) -> CreditGrant:
     return grant if grant.balance == balance else replace(grant, balance=balance)
 
@@ -229,12 +284,13 @@ def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer, held: Subscrip
     Usage credits of a plan belong to the subscription they came with, while its terms last, unless they pay for
     everything (CRD-2).
     """
-    metric_id = offer.price.component(one.component_id).metric_id
+    component = offer.price.component(one.component_id)
+    metric_id = component.metric_id
     return (
         metric_id is not None
         and grant.application_type is CreditApplicationType.USAGE
         and grant.metric_id == metric_id
-        and grant.component_id in (None, one.component_id)
+        and grant.component_id in (None, component.id, component.sold_as)
         and counts_for(grant, held, offer)
         and grant.overlaps(one.period)
     )
@@ -301,8 +357,13 @@ async def read_billed_lines(
 
 
 def _true_ups(
-    held: Subscription, offer: Offer, one: WantedInvoice, periods: Sequence[PeriodToBill]
+    context: Context,
+    held: Subscription,
+    offer: Offer,
+    one: WantedInvoice,
+    periods: Sequence[PeriodToBill],
 ) -> list[TrueUp]:
+    """The whole periods of the commitment that end; what changes cut is settled with them (`settle_commitments`)."""
     due_at = one.true_up_at
     if periods:
         component, period = offer.price.component(periods[0].component_id), periods[0].period
@@ -310,9 +371,11 @@ def _true_ups(
         due_at = period.start_at if in_advance else period.end_at
     if offer.price.minimum_commitment is None or due_at is None:
         return []
+    cut = {each.key for each in context.cut_commitments(held.id)}
     return [
         TrueUp(line_id=LineId(new_id("line")), committed=committed)
         for committed in periods_ending(offer.price, held.anchor_at, held.time_zone, due_at)
+        if (offer.price.sold_as, held.anchor_at, committed.number) not in cut
     ]
 
 

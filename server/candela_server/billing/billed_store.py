@@ -75,6 +75,32 @@ async def list_billed_lines(
     ]
 
 
+async def list_voided_lines(
+    tx: Tx, subscription_ids: Sequence[SubscriptionId], *, since: datetime
+) -> dict[SubscriptionId, list[tuple[InvoiceId, InvoiceLine]]]:
+    """What void invoices of these subscriptions billed that nothing has taken the place of, as far back."""
+    columns = ", ".join(f"l.{column}" for column in LINE_COLUMNS)
+    rows = await tx.fetch(
+        f"""
+        SELECT {columns} FROM invoice_line l
+        JOIN invoice i ON i.merchant_id = l.merchant_id AND i.id = l.invoice_id
+        WHERE l.merchant_id = $1 AND l.subscription_id = ANY($2::text[]) AND l.period_end > $3
+          AND i.status = 'void'
+          AND NOT EXISTS (SELECT FROM invoice_reissue r
+                          WHERE r.merchant_id = i.merchant_id AND r.voided_id = i.id)
+        ORDER BY l.subscription_id, i.id, l.position
+        """,
+        tx.merchant_id,
+        list(subscription_ids),
+        since,
+    )
+    found: dict[SubscriptionId, list[tuple[InvoiceId, InvoiceLine]]] = {}
+    for row in rows:
+        line = (row["invoice_id"], line_from_row(row))
+        found.setdefault(row["subscription_id"], []).append(line)
+    return found
+
+
 async def list_closed_periods(
     tx: Tx,
     subscription_ids: Sequence[SubscriptionId],

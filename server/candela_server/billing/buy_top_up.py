@@ -71,6 +71,7 @@ async def top_up_credits(
     context = Context(
         subscriptions={},
         offers={},
+        ever_held={},
         customers={holder.id: holder},
         grants={},
         histories={},

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.read import OfferKey
@@ -27,6 +28,7 @@ from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
+from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +91,44 @@ async def draft_wanted(
     lines: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
     for one, some in zip(wanted, made, strict=True):
         lines[one.subscription_id] += some
-    late = await with_late_usage(
-        tx,
-        events,
-        context,
-        await with_changed_periods(tx, context, lines, now=seen_at),
-        seen_at=seen_at,
-        on_test_clock=test_clock_id is not None,
-    )
-    charged = [Charges(context.subscriptions[one_id], some) for one_id, some in late.lines.items()]
-    found = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)
+    replaced = {one.subscription_id: one.id for one in wanted}
+    true_ups: dict[SubscriptionId, Decimal] = {}
+    for attempt in range(ATTEMPTS):
+        late = await with_late_usage(
+            tx,
+            events,
+            context,
+            await with_changed_periods(tx, context, lines, now=seen_at, to_come=true_ups),
+            seen_at=seen_at,
+            on_test_clock=test_clock_id is not None,
+        )
+        settled = await with_cut_commitments(
+            tx,
+            context,
+            [
+                Making(subscription_id=one_id, id=replaced.get(one_id), lines=some)
+                for one_id, some in late.lines.items()
+            ],
+            now=now,
+        )
+        # What is missing to a commitment bears what is given back; giving back can only make more missing.
+        found = {
+            one_id: more
+            for one_id, some in zip(late.lines, settled, strict=True)
+            if (more := asked_for(some[len(late.lines[one_id]) :]))
+        }
+        if found == true_ups:
+            break
+        true_ups = found if attempt < ATTEMPTS - 2 else {}
+    charged = [
+        Charges(context.subscriptions[one_id], some)
+        for one_id, some in zip(late.lines, settled, strict=True)
+    ]
+    drawn = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)
     return Drafts(
         {
             one.held.id: _draft(context, one.held, lines, seller, now, test_clock_id)
-            for one, lines in zip(charged, found, strict=True)
+            for one, lines in zip(charged, drawn, strict=True)
         },
         late.draws,
     )

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditDefinition, CreditDefinitionId
+from candela_server.catalog.price import Price, PriceId
 from candela_server.credit import read as credit
 from candela_server.credit.model import CreditGrant, Draw, Funding, GrantId
 from candela_server.credit.rules.money_off import MoneyOff, Owed, money_off
@@ -72,7 +73,6 @@ async def with_monetary_credits(
     prices = await catalog.get_prices(
         tx, sorted({line.price_id for some in made for line in some if line.price_id})
     )
-    plans: dict[str, str] = {price.id: price.plan_id for price in prices.values()}
     left = {grant.id: grant.balance - ahead.spoken_for.get(grant.id, _ZERO) for grant in grants}
     by_holder: defaultdict[CustomerId, list[CreditGrant]] = defaultdict(list)
     for grant in grants:
@@ -84,7 +84,7 @@ async def with_monetary_credits(
         taken = money_off(
             paying,
             definitions,
-            _owed(one, plans),
+            _owed(one, prices),
             currency=one.held.currency,
             made_at=made_at,
         )
@@ -111,16 +111,18 @@ async def _usable(
     return [replace(grant, expires_at=ends.get(grant.id, grant.expires_at)) for grant in usable]
 
 
-def _owed(one: Charges, plans: Mapping[str, str]) -> list[Owed]:
+def _owed(one: Charges, prices: Mapping[PriceId, Price]) -> list[Owed]:
     left = left_of_lines(one.held.currency, one.lines)
     return [
         Owed(
             line_id=line.id,
             amount=left[line.id],
             subscription_id=one.held.id,
-            plan_id=plans[line.price_id],
-            price_id=line.price_id,
-            component_id=line.component_id,
+            plan_id=prices[line.price_id].plan_id,
+            price_id=prices[line.price_id].sold_as,
+            component_id=prices[line.price_id].component(line.component_id).sold_as
+            if line.component_id
+            else None,
             begins_at=line.period.start_at,
         )
         for line in one.lines

@@ -36,6 +36,7 @@ from .read import get_invoice
 from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
 from .rules.tax_amount import taxed
+from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
 from .wanted_drafts import FOLLOWING, wanted_of
 
 CHUNK = 1000
@@ -162,12 +163,28 @@ async def _rated_again(
         )
     )
     rated = [[line for _ in some for line in next(lines)] for some in wanted]
+    true_ups = [Decimal(0) for _ in drafts]
+    for attempt in range(ATTEMPTS):
+        making = [
+            Making(
+                subscription_id=draft.of_subscription,
+                id=draft.id,
+                lines=[*made, *within_total(made, _adjustments(draft), to_come=more)],
+            )
+            for draft, made, more in zip(drafts, rated, true_ups, strict=True)
+        ]
+        settled = await with_cut_commitments(tx, context, making, now=now)
+        # As when they were drafted: what is missing to a commitment bears what is given back.
+        found_now = [
+            asked_for(after[len(before.lines) :])
+            for before, after in zip(making, settled, strict=True)
+        ]
+        if found_now == true_ups:
+            break
+        true_ups = found_now if attempt < ATTEMPTS - 2 else [Decimal(0) for _ in drafts]
     charged = [
-        Charges(
-            context.subscriptions[draft.of_subscription],
-            [*made, *within_total(made, _adjustments(draft))],
-        )
-        for draft, made in zip(drafts, rated, strict=True)
+        Charges(context.subscriptions[draft.of_subscription], made)
+        for draft, made in zip(drafts, settled, strict=True)
     ]
     found = await with_monetary_credits(tx, charged, made_at=now)
     return [

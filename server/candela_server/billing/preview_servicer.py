@@ -11,7 +11,7 @@ from candela.billing.v1 import preview_service_pb2_grpc
 from candela_server.contract.values import timestamp_to_proto
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.read_fields import typed_id
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
@@ -30,6 +30,7 @@ _READERS: dict[str, Callable[[Any], ChangeSubscription]] = {
     "change_plan": change_wire.change_plan_from_proto,
     "override_price": change_wire.override_price_from_proto,
     "change_quantity": change_wire.change_quantity_from_proto,
+    "swap_component": change_wire.swap_component_from_proto,
     "pause_subscription": change_wire.pause_from_proto,
     "resume_subscription": change_wire.resume_from_proto,
     "cancel_subscription": change_wire.cancel_from_proto,
@@ -72,8 +73,6 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
         chosen = request.WhichOneof("change")
         if chosen == "create_subscription":
             return await self._creation(request)
-        if chosen == "swap_component":
-            raise Unserved("SwapComponent", "SUB-6", field="swap_component")
         with FieldViolations() as fields:
             if chosen is None:
                 fields.add("change", "must say what would be done")

@@ -59,9 +59,12 @@ async def settle(tx: Tx, events: EventStore, changed: Changed) -> list[str]:
 
 
 def amounts_of(invoices: Sequence[Invoice]) -> list[str]:
-    """What each line of the invoices comes to, so that two lots of them can be compared."""
+    """What each line of the invoices comes to, so that two lots of them can be compared.
+
+    By what the line says, because what a change makes anew has another id each time.
+    """
     return [
-        f"{line.kind} {line.component_id} {line.period} {line.amount} {invoice.total} {invoice.currency}"
+        f"{line.kind} {line.description} {line.period} {line.amount} {invoice.total} {invoice.currency}"
         for invoice in invoices
         for line in invoice.lines
     ]

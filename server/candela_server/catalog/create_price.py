@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.ids import new_id
@@ -72,20 +73,7 @@ async def create_price(
         name=new.name,
         currency=new.currency,
         components=tuple(
-            Component(
-                id=ComponentId(new_id("comp")),
-                position=position,
-                name=component.name,
-                kind=component.kind,
-                recurrence_rule=component.recurrence_rule,
-                own_time_zone=component.own_time_zone,
-                timing=component.timing,
-                metric_id=metrics[component.metric_slug] if component.metric_slug else None,
-                charge=component.charge,
-                seats=component.seats,
-                discounts=component.discounts,
-                time_rules=component.time_rules,
-            )
+            component_of(component, position, metrics)
             for position, component in enumerate(new.components)
         ),
         private_customer_id=new.private_customer_id,
@@ -94,30 +82,49 @@ async def create_price(
         created_at=clock.now(),
     )
     await price_store.insert_price(tx, price)
-    await tx.audit(
-        "price.created",
-        price.id,
-        after={
-            "plan_id": plan_id,
-            "currency": price.currency,
-            "private_customer_id": price.private_customer_id,
-            "discounts": discounts_to_json(price.discounts),
-            "minimum_commitment": commitment_to_json(price.minimum_commitment),
-            "components": [
-                {
-                    "id": component.id,
-                    "name": component.name,
-                    "kind": component.kind,
-                    "recurrence_rule": component.recurrence_rule,
-                    "timing": component.timing,
-                    "metric_id": component.metric_id,
-                    "charge": charge_to_json(component.charge),
-                    "seats": seats_to_json(component.seats),
-                    "discounts": discounts_to_json(component.discounts),
-                    "time_rules": time_rules_to_json(component.time_rules),
-                }
-                for component in price.components
-            ],
-        },
-    )
+    await tx.audit("price.created", price.id, after=trace_of(price))
     return price, warnings(price)
+
+
+def component_of(new: NewComponent, position: int, metrics: Mapping[str, MetricId]) -> Component:
+    """The component that a new one becomes, at its place in a price."""
+    return Component(
+        id=ComponentId(new_id("comp")),
+        position=position,
+        name=new.name,
+        kind=new.kind,
+        recurrence_rule=new.recurrence_rule,
+        own_time_zone=new.own_time_zone,
+        timing=new.timing,
+        metric_id=metrics[new.metric_slug] if new.metric_slug else None,
+        charge=new.charge,
+        seats=new.seats,
+        discounts=new.discounts,
+        time_rules=new.time_rules,
+    )
+
+
+def trace_of(price: Price) -> dict[str, Any]:
+    """A new price as the audit log shows it."""
+    return {
+        "plan_id": price.plan_id,
+        "currency": price.currency,
+        "private_customer_id": price.private_customer_id,
+        "discounts": discounts_to_json(price.discounts),
+        "minimum_commitment": commitment_to_json(price.minimum_commitment),
+        "components": [
+            {
+                "id": component.id,
+                "name": component.name,
+                "kind": component.kind,
+                "recurrence_rule": component.recurrence_rule,
+                "timing": component.timing,
+                "metric_id": component.metric_id,
+                "charge": charge_to_json(component.charge),
+                "seats": seats_to_json(component.seats),
+                "discounts": discounts_to_json(component.discounts),
+                "time_rules": time_rules_to_json(component.time_rules),
+            }
+            for component in price.components
+        ],
+    }

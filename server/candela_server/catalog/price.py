@@ -172,7 +172,7 @@ class Component:
     """One charge inside a price.
 
     `recurrence` has its own zone only when `own_time_zone` is set; otherwise the subscription's zone counts:
-    see `recurrence_in`.
+    see `recurrence_in`. `varies` is the component that was sold, in whose place this one stands (SUB-6).
     """
 
     id: ComponentId
@@ -187,6 +187,12 @@ class Component:
     seats: SeatTerms | None
     discounts: tuple[Discount, ...] = ()
     time_rules: tuple[TimeRule, ...] = ()
+    varies: ComponentId | None = None
+
+    @property
+    def sold_as(self) -> ComponentId:
+        """The component that was sold: itself, or the one whose place it takes."""
+        return self.varies or self.id
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -201,7 +207,11 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """A whole tariff of a plan in one currency; it never changes but for being archived (CAT-4, CAT-5)."""
+    """A whole tariff of a plan in one currency; it never changes but for being archived (CAT-4, CAT-5).
+
+    `varies` is the price that was sold, where this is what one subscription holds of it after a component was swapped:
+    the components that stayed are the very same ones, under the same ids (SUB-6).
+    """
 
     id: PriceId
     plan_id: str
@@ -213,6 +223,12 @@ class Price:
     minimum_commitment: MinimumCommitment | None = None
     created_at: datetime
     archived_at: datetime | None = None
+    varies: PriceId | None = None
+
+    @property
+    def sold_as(self) -> PriceId:
+        """The price that was sold, to which all belongs that was promised of it: itself, or the one that it varies."""
+        return self.varies or self.id
 
     def component(self, component_id: ComponentId) -> Component:
         """The component with this id. Raises KeyError."""
@@ -220,6 +236,10 @@ class Price:
             if component.id == component_id:
                 return component
         raise KeyError(component_id)
+
+    def component_sold_as(self, component_id: ComponentId) -> Component | None:
+        """The component that stands where the one with this id was sold; None when the price never had it."""
+        return next((one for one in self.components if one.sold_as == component_id), None)
 
     @property
     def cadence(self) -> tuple[str, ...]:

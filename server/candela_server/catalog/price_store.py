@@ -20,16 +20,28 @@ from .price_terms_json import (
 from .terms_json import charge_from_json, charge_to_json, seats_from_json, seats_to_json
 
 _PRICE = """id, plan_id, name, currency, private_customer_id, discounts, minimum_commitment, created_at,
-            archived_at"""
+            archived_at, varies_price_id, kept_component_ids"""
 
 
 async def insert_price(tx: Tx, price: Price) -> None:
     """Stores a new price with its components."""
+    await _insert_price(tx, price)
+    await _insert_components(tx, price.id, price.components)
+
+
+async def insert_variation(tx: Tx, price: Price, own: Component) -> None:
+    """Stores a price of which one component is its own; the others are those of the price before it."""
+    await _insert_price(tx, price, kept=[one.id for one in price.components if one.id != own.id])
+    await _insert_components(tx, price.id, [own])
+
+
+async def _insert_price(tx: Tx, price: Price, kept: Sequence[ComponentId] = ()) -> None:
     await tx.execute(
         """
         INSERT INTO price (merchant_id, id, plan_id, name, currency, private_customer_id, discounts,
-                           minimum_commitment, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                           minimum_commitment, created_at, archived_at, varies_price_id,
+                           kept_component_ids)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         tx.merchant_id,
         price.id,
@@ -40,19 +52,25 @@ async def insert_price(tx: Tx, price: Price) -> None:
         discounts_to_json(price.discounts),
         commitment_to_json(price.minimum_commitment),
         price.created_at,
+        price.archived_at,
+        price.varies,
+        list(kept),
     )
+
+
+async def _insert_components(tx: Tx, price_id: PriceId, components: Sequence[Component]) -> None:
     await tx.executemany(
         """
         INSERT INTO price_component (merchant_id, id, price_id, position, name, kind,
                                      recurrence_rule, own_time_zone, timing, metric_id, charge, seats,
-                                     discounts, time_rules)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                     discounts, time_rules, varies_component_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """,
         [
             (
                 tx.merchant_id,
                 component.id,
-                price.id,
+                price_id,
                 component.position,
                 component.name,
                 component.kind,
@@ -64,8 +82,9 @@ async def insert_price(tx: Tx, price: Price) -> None:
                 seats_to_json(component.seats),
                 discounts_to_json(component.discounts),
                 time_rules_to_json(component.time_rules),
+                component.varies,
             )
-            for component in price.components
+            for component in components
         ],
     )
 
@@ -146,32 +165,45 @@ async def _with_components(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Pr
     found = await tx.fetch(
         """
         SELECT id, price_id, position, name, kind, recurrence_rule, own_time_zone, timing, metric_id,
-               charge, seats, discounts, time_rules
+               charge, seats, discounts, time_rules, varies_component_id
         FROM price_component
-        WHERE merchant_id = $1 AND price_id = ANY($2::text[])
+        WHERE merchant_id = $1 AND (price_id = ANY($2::text[]) OR id = ANY($3::text[]))
         ORDER BY price_id, position
         """,
         tx.merchant_id,
         [row["id"] for row in rows],
+        sorted({one for row in rows for one in row["kept_component_ids"]}),
     )
     by_price: dict[str, list[Component]] = {}
+    by_id: dict[str, Component] = {}
     for row in found:
-        by_price.setdefault(row["price_id"], []).append(_component_from_row(row))
+        component = _component_from_row(row)
+        by_id[component.id] = component
+        by_price.setdefault(row["price_id"], []).append(component)
     return [
         Price(
             id=PriceId(row["id"]),
             plan_id=row["plan_id"],
             name=row["name"],
             currency=row["currency"],
-            components=tuple(by_price.get(row["id"], ())),
+            components=tuple(_in_order(by_price.get(row["id"], []), row, by_id)),
             private_customer_id=row["private_customer_id"],
             discounts=discounts_from_json(row["discounts"]),
             minimum_commitment=commitment_from_json(row["minimum_commitment"]),
             created_at=row["created_at"],
             archived_at=row["archived_at"],
+            varies=row["varies_price_id"],
         )
         for row in rows
     ]
+
+
+def _in_order(
+    own: list[Component], row: Mapping[str, Any], by_id: Mapping[str, Component]
+) -> list[Component]:
+    """A price's own components, in their order, and those that it shares with another where they stand there."""
+    kept = [by_id[one] for one in row["kept_component_ids"]]
+    return sorted([*own, *kept], key=lambda one: one.position) if kept else own
 
 
 def _component_from_row(row: Mapping[str, Any]) -> Component:
@@ -188,4 +220,5 @@ def _component_from_row(row: Mapping[str, Any]) -> Component:
         seats=seats_from_json(row["seats"]),
         discounts=discounts_from_json(row["discounts"]),
         time_rules=time_rules_from_json(row["time_rules"]),
+        varies=row["varies_component_id"],
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from candela.catalog.v1 import plan_pb2, price_pb2
+from candela.type.v1 import money_pb2
+from google.protobuf.message import Message
 
 from candela_server.contract.values import (
     money_to_proto,
@@ -27,8 +29,9 @@ from .charge_wire import (
     charge_from_proto,
     charge_to_proto,
 )
-from .create_price import NewComponent, NewPrice
+from .create_price import NewComponent, NewPrice, component_of
 from .members import member_named
+from .model import MetricId
 from .price import BillingTiming, Charge, Component, ComponentKind, Price, SeatTerms
 from .price_terms_wire import (
     RuleAndZone,
@@ -84,6 +87,25 @@ def price_from_proto(new: plan_pb2.NewPrice) -> NewPrice:
         )
 
 
+def swapped_in_from_proto(
+    component: price_pb2.PriceComponent,
+) -> tuple[NewComponent, str | None]:
+    """A component that comes alone, and the currency of its amounts; None when it has none.
+
+    Raises InvalidInput with every wrong field, for amounts in several currencies too.
+    """
+    currency = _first_currency(component)
+    return _component_from_proto(component, amount_reader(currency or "")), currency
+
+
+def component_to_proto(new: NewComponent, currency: str) -> price_pb2.PriceComponent:
+    """A component that does not exist yet, as the contract shows it; its metric is shown by its slug."""
+    metric = {new.metric_slug: MetricId(new.metric_slug)} if new.metric_slug else {}
+    shown = _component_to_proto(component_of(new, 0, metric), amount_shower(currency))
+    shown.id = ""
+    return shown
+
+
 def price_to_proto(price: Price) -> price_pb2.Price:
     """The price as the contract shows it."""
     show = amount_shower(price.currency)
@@ -104,6 +126,19 @@ def price_to_proto(price: Price) -> price_pb2.Price:
         created_at=timestamp_to_proto(price.created_at),
         archived_at=optional_timestamp_to_proto(price.archived_at),
     )
+
+
+def _first_currency(message: Message) -> str | None:
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for one in value if field.is_repeated else [value]:
+            if isinstance(one, money_pb2.Money):
+                return one.currency
+            found = _first_currency(one)
+            if found is not None:
+                return found
+    return None
 
 
 def _component_from_proto(component: price_pb2.PriceComponent, amount: ReadAmount) -> NewComponent:

@@ -33,6 +33,7 @@ from .model import (
 )
 from .price import Price, PriceId
 from .refs import ById, BySlug, Ref
+from .rules.credit_allowance import comes_with
 from .rules.price_on_sale import on_sale, price_for
 
 OfferKey = tuple[PlanVersionId, PriceId]
@@ -254,7 +255,7 @@ async def get_offers(tx: Tx, keys: Sequence[OfferKey]) -> dict[OfferKey, Offer]:
             credit_definitions=tuple(
                 definition
                 for definition in definitions[version_id]
-                if definition.price_id in (None, price_id)
+                if comes_with(definition, prices[price_id])
             ),
         )
     return offers

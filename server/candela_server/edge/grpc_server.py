@@ -50,8 +50,10 @@ class GrpcServer:
         )
         self._health = health.aio.HealthServicer()
         names = [service.descriptor.full_name for service in services]
+        guarded: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         for service in services:
-            self._register(door, service)
+            guarded.update(_guarded(door, service))
+        self._server.add_generic_rpc_handlers((_ByPath(guarded),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if settings.reflection:
             reflection.enable_server_reflection(
@@ -77,23 +79,35 @@ class GrpcServer:
         """Returns when the server has ended."""
         await self._server.wait_for_termination()
 
-    def _register(self, door: Door, service: Service) -> None:
-        collector = HandlerCollector()
-        service.register(service.servicer, collector)
-        methods = methods_of(service.descriptor)
-        from_bytes = getattr(service.servicer, "from_bytes", {})
-        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            name: door.guard(
-                methods[name],
-                handler,
-                served=_is_served(service, name),
-                from_bytes=from_bytes.get(name),
-            )
-            for name, handler in collector.handlers.items()
-        }
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service.descriptor.full_name, handlers),)
+
+class _ByPath(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """All methods of all services in one table: grpc asks handlers one after another, and a check is asked most."""
+
+    def __init__(self, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]) -> None:
+        self._handlers = handlers
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of the path `/package.Service/Method`; None for methods of nobody here."""
+        return self._handlers.get(handler_call_details.method)
+
+
+def _guarded(door: Door, service: Service) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    """The service's handlers behind the door, by path."""
+    collector = HandlerCollector()
+    service.register(service.servicer, collector)
+    methods = methods_of(service.descriptor)
+    from_bytes = getattr(service.servicer, "from_bytes", {})
+    return {
+        f"/{service.descriptor.full_name}/{name}": door.guard(
+            methods[name],
+            handler,
+            served=_is_served(service, name),
+            from_bytes=from_bytes.get(name),
         )
+        for name, handler in collector.handlers.items()
+    }
 
 
 def _is_served(service: Service, method: str) -> bool:

@@ -24,13 +24,15 @@ log = structlog.get_logger("candela.redis")
 TIMEOUT_S: Final = 0.1
 """How old the oldest unanswered command may become before the connection is given up."""
 
+_QUIET_TURNS: Final = 8
+"""Turns of the loop without a new command after which a write goes out: a write costs as much as ten commands.
+
+A lone command waits some 50 µs; those of a burst, or of a saturated server, go together, and nothing measures load.
+"""
+
 _GATHER_S: Final = 0.002
-"""How long a saturated server lets commands come together: a write costs it as much as ten commands."""
+"""How long commands that keep coming may hold a write back."""
 
-_SATURATED: Final = 0.85
-"""Of a processor, by all threads of the process: those of gRPC take turns with the loop's."""
-
-_LOOK_AT_LOAD_EVERY_S: Final = 0.25
 _CONNECT_TIMEOUT_S: Final = 1.0
 _PAUSE_S: Final = 0.5
 _NOTHING: Final = object()
@@ -63,8 +65,8 @@ class RedisLane(asyncio.Protocol):
         # What is to be answered, in order; None stands for a preamble.
         self._pending: deque[asyncio.Future[Any] | _Several | None] = deque()
         self._queued: list[asyncio.Future[Any] | _Several | None] = []
-        self._saturated = False
-        self._used_s = self._looked_s = self._look_at_load_s = 0.0
+        self._gathering_since_s = 0.0
+        self._gathered = self._quiet_turns = 0
         self._connecting: asyncio.Task[None] | None = None
         self._silent_until_s = 0.0
         self._sent_s = 0.0
@@ -93,10 +95,9 @@ class RedisLane(asyncio.Protocol):
             self._connect_soon()
             raise LaneClosedError("the lane is not open")
         if not self._out:
-            if self._is_saturated():
-                loop.call_later(_GATHER_S, self._flush)
-            else:
-                loop.call_soon(self._flush)
+            self._gathering_since_s = time.monotonic()
+            self._gathered = self._quiet_turns = 0
+            loop.call_soon(self._gather, loop)
             self._out.append(self._preamble)
             self._queued.append(None)
         return loop
@@ -148,15 +149,20 @@ class RedisLane(asyncio.Protocol):
             self._watch.cancel()
             self._watch = None
 
-    def _is_saturated(self) -> bool:
-        """Whether the processor was the limit lately: calls queue then anyway; together they go through it faster."""
-        now_s = time.monotonic()
-        if now_s >= self._look_at_load_s:
-            used_s = time.process_time()
-            self._saturated = used_s - self._used_s > _SATURATED * (now_s - self._looked_s)
-            self._used_s, self._looked_s = used_s, now_s
-            self._look_at_load_s = now_s + _LOOK_AT_LOAD_EVERY_S
-        return self._saturated
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Writes once nobody came for some turns, or waited long enough."""
+        count = len(self._queued)
+        if count != self._gathered:
+            self._gathered, self._quiet_turns = count, 0
+        else:
+            self._quiet_turns += 1
+        if (
+            self._quiet_turns >= _QUIET_TURNS
+            or time.monotonic() - self._gathering_since_s >= _GATHER_S
+        ):
+            self._flush()
+        else:
+            loop.call_soon(self._gather, loop)
 
     def _flush(self) -> None:
         if self._transport is None or not self._out:

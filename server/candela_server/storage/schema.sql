@@ -1222,6 +1222,10 @@ CREATE TABLE public.price (
     archived_at timestamp with time zone,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     minimum_commitment jsonb,
+    varies_price_id text COLLATE pg_catalog."C",
+    kept_component_ids text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT price_check CHECK (((varies_price_id IS NULL) OR ((private_customer_id IS NOT NULL) AND (archived_at IS NOT NULL)))),
+    CONSTRAINT price_check1 CHECK (((varies_price_id IS NOT NULL) OR (kept_component_ids = '{}'::text[]))),
     CONSTRAINT price_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
 );
 
@@ -1242,6 +1246,7 @@ CREATE TABLE public.price_component (
     seats jsonb,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     time_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
+    varies_component_id text COLLATE pg_catalog."C",
     CONSTRAINT price_component_check CHECK (((kind = 'usage'::text) = (metric_id IS NOT NULL))),
     CONSTRAINT price_component_check1 CHECK (((kind <> 'usage'::text) OR (timing = 'in_arrears'::text))),
     CONSTRAINT price_component_kind_check CHECK ((kind = ANY (ARRAY['fixed'::text, 'per_unit'::text, 'usage'::text]))),
@@ -2150,11 +2155,17 @@ ALTER TABLE ONLY public.price_component
 ALTER TABLE ONLY public.price_component
     ADD CONSTRAINT price_component_merchant_id_price_id_fkey FOREIGN KEY (merchant_id, price_id) REFERENCES public.price(merchant_id, id);
 
+ALTER TABLE ONLY public.price_component
+    ADD CONSTRAINT price_component_merchant_id_varies_component_id_fkey FOREIGN KEY (merchant_id, varies_component_id) REFERENCES public.price_component(merchant_id, id);
+
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_merchant_id_plan_id_fkey FOREIGN KEY (merchant_id, plan_id) REFERENCES public.plan(merchant_id, id);
 
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_merchant_id_private_customer_id_fkey FOREIGN KEY (merchant_id, private_customer_id) REFERENCES public.customer(merchant_id, id);
+
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_merchant_id_varies_price_id_fkey FOREIGN KEY (merchant_id, varies_price_id) REFERENCES public.price(merchant_id, id);
 
 ALTER TABLE ONLY public.pricing_table
     ADD CONSTRAINT pricing_table_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);

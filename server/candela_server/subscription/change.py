@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
+from candela_server.catalog.create_price import NewComponent
 from candela_server.catalog.model import PlanId
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.refs import Ref
@@ -23,11 +24,15 @@ ScheduledChangeId = NewType("ScheduledChangeId", str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChange:
-    """Move to another plan or price. `quantities` that are not named are carried over."""
+    """Move to another plan or price. `quantities` that are not named are carried over.
+
+    `allow_duplicate` says that a second subscription to the plan's family is meant (SUB-9).
+    """
 
     plan: Ref
     price_id: PriceId | None
     quantities: Mapping[ComponentId, Decimal]
+    allow_duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,15 @@ class QuantityChange:
     """Hold so much of these components; others stay."""
 
     quantities: Mapping[ComponentId, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentSwap:
+    """Have another component in the place of one; `currency` is that of its amounts, None when it has none (SUB-6)."""
+
+    component_id: ComponentId
+    component: NewComponent
+    currency: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +93,7 @@ Change = (
     PlanChange
     | PriceOverride
     | QuantityChange
+    | ComponentSwap
     | Pause
     | Resume
     | Cancellation

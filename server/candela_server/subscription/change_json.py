@@ -8,6 +8,10 @@ from decimal import Decimal
 from typing import Any, assert_never
 
 from candela_server.catalog.model import PlanId
+from candela_server.catalog.new_component_json import (
+    new_component_from_json,
+    new_component_to_json,
+)
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.refs import ById, BySlug, Ref
 from candela_server.kernel.money import format_decimal
@@ -15,6 +19,7 @@ from candela_server.kernel.money import format_decimal
 from .change import (
     Cancellation,
     Change,
+    ComponentSwap,
     Pause,
     PlanChange,
     PriceOverride,
@@ -34,6 +39,7 @@ def change_to_json(change: Change) -> dict[str, Any]:
                 "plan": _ref_to_json(change.plan),
                 "price_id": change.price_id,
                 "quantities": _quantities_to_json(change.quantities),
+                "allow_duplicate": change.allow_duplicate,
             }
         case PriceOverride():
             return {"kind": "override_price", "price_id": change.price_id}
@@ -41,6 +47,13 @@ def change_to_json(change: Change) -> dict[str, Any]:
             return {
                 "kind": "change_quantity",
                 "quantities": _quantities_to_json(change.quantities),
+            }
+        case ComponentSwap():
+            return {
+                "kind": "swap_component",
+                "component_id": change.component_id,
+                "component": new_component_to_json(change.component),
+                "currency": change.currency,
             }
         case Pause():
             until = change.resume_at
@@ -65,11 +78,19 @@ def change_from_json(stored: Mapping[str, Any]) -> Change:
                 plan=_ref_from_json(stored["plan"]),
                 price_id=stored["price_id"],
                 quantities=_quantities_from_json(stored["quantities"]),
+                # Older ones do not say it.
+                allow_duplicate=stored.get("allow_duplicate", False),
             )
         case "override_price":
             return PriceOverride(price_id=PriceId(stored["price_id"]))
         case "change_quantity":
             return QuantityChange(quantities=_quantities_from_json(stored["quantities"]))
+        case "swap_component":
+            return ComponentSwap(
+                component_id=ComponentId(stored["component_id"]),
+                component=new_component_from_json(stored["component"]),
+                currency=stored["currency"],
+            )
         case "pause":
             until = stored["resume_at"]
             return Pause(resume_at=datetime.fromisoformat(until) if until else None)

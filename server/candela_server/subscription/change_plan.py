@@ -14,6 +14,7 @@ from candela_server.kernel.errors import InvalidInput, Reason, Unserved
 from candela_server.storage.postgres import Tx
 
 from .change import PlanChange, PriceOverride
+from .check_duplicate import check_duplicate
 from .model import Status, Subscription, SubscriptionVersion
 from .rules.lifecycle import check_running
 from .rules.quantities import carried_over
@@ -24,10 +25,10 @@ class OtherCurrencyError(InvalidInput):
 
     reason = Reason.CURRENCY_MISMATCH
 
-    def __init__(self, expected: str, actual: str) -> None:
+    def __init__(self, expected: str, actual: str, field: str = "price_id") -> None:
         super().__init__(
-            f"the price is in {actual}, the subscription in {expected}; name a price in {expected}",
-            field="price_id",
+            f"the price is in {actual}, the subscription in {expected}; name one in {expected}",
+            field=field,
             expected=expected,
             actual=actual,
         )
@@ -40,7 +41,8 @@ async def change_plan(
 
     A trial that moves is one no more, and its periods are counted from then on (TRL-2).
 
-    Raises TransitionRefusedError, OtherCurrencyError, InvalidInput for quantities, and what the catalog raises.
+    Raises TransitionRefusedError, DuplicateSubscriptionError, OtherCurrencyError, InvalidInput for quantities, and
+    what the catalog raises.
     """
     check_running(held.version.status)
     plan, version, price = await catalog.resolve_price(
@@ -52,14 +54,14 @@ async def change_plan(
     )
     if plan.trial is not None:
         raise Unserved("a change to a trial plan", "TRL-2", field="plan")
+    if not change.allow_duplicate and plan.id != held.version.plan_id:
+        await check_duplicate(tx, held.customer_id, plan, by=held.id)
     _check_currency(held, price)
     offer = await catalog.get_offer(tx, version.id, price.id)
-    _check_billable(offer)
+    check_billable(offer)
     before = await catalog.get_price(tx, held.version.price_id)
     quantities = carried_over(before, held.version.quantities, price, change.quantities)
     tried = held.version.status is Status.TRIALING
-    if not tried:
-        _check_commitments(before, price)
     return replace(
         held.version,
         status=Status.ACTIVE if tried else held.version.status,
@@ -83,19 +85,10 @@ async def override_price(tx: Tx, held: Subscription, change: PriceOverride) -> S
     if price.plan_id != held.version.plan_id:
         raise PriceNotOfPlanError(change.price_id, held.version.plan_id)
     _check_currency(held, price)
-    _check_billable(await catalog.get_offer(tx, held.version.plan_version_id, price.id))
+    check_billable(await catalog.get_offer(tx, held.version.plan_version_id, price.id))
     before = await catalog.get_price(tx, held.version.price_id)
-    _check_commitments(before, price)
     quantities = carried_over(before, held.version.quantities, price, {})
     return replace(held.version, price_id=price.id, quantities=quantities)
-
-
-def _check_commitments(before: Price, after: Price) -> None:
-    """A commitment is for whole periods: who leaves or joins one within them is not billed right yet, so not at all."""
-    if before.id != after.id and (before.minimum_commitment or after.minimum_commitment):
-        raise Unserved(
-            "a change from or to a price with a minimum commitment", "DSL-10", field="price_id"
-        )
 
 
 def _check_currency(held: Subscription, price: Price) -> None:
@@ -103,7 +96,8 @@ def _check_currency(held: Subscription, price: Price) -> None:
         raise OtherCurrencyError(held.currency, price.currency)
 
 
-def _check_billable(offer: Offer) -> None:
+def check_billable(offer: Offer, *, field: str = "plan") -> None:
+    """Raises Unserved for what the billing engine cannot bill yet."""
     refused = what_cannot_be_billed(offer)
     if refused is not None:
-        raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field="plan")
+        raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field=field)

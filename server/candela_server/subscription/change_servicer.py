@@ -1,4 +1,4 @@
-"""Answers gRPC for changes of subscriptions: plan, price, quantity, pause, end, and taking up again (SUB-4, SUB-6)."""
+"""Answers gRPC for changes of subscriptions: plan, price, quantity, component, pause and end (SUB-4, SUB-6)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from candela.subscription.v1 import subscription_pb2
 
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations
 from candela_server.storage.mutation import Mutations, Request, Response
 from candela_server.storage.postgres import Tx
 
@@ -66,8 +66,9 @@ class ChangeMethods:
     async def SwapComponent(
         self, request: pb.SwapComponentRequest, context: Any
     ) -> pb.SwapComponentResponse:
-        """Another component in the place of one."""
-        raise Unserved("SwapComponent", "SUB-6")
+        """Another component in the place of one, for this subscription alone."""
+        command = change_wire.swap_component_from_proto(request)
+        return await self._changed(request, command, pb.SwapComponentResponse)
 
     async def PauseSubscription(
         self, request: pb.PauseSubscriptionRequest, context: Any

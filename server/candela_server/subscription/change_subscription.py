@@ -28,6 +28,7 @@ from .change import (
     Change,
     Changed,
     ChangeSubscription,
+    ComponentSwap,
     Pause,
     PlanChange,
     PriceOverride,
@@ -50,11 +51,13 @@ from .next_version import next_version, usual_proration_of, usual_timing_of
 from .rules.lifecycle import check_running
 from .rules.reschedule import Held, reschedule
 from .rules.schedule import current_period
+from .swap_component import swapped, with_price
 
 _NAMES: dict[type, str] = {
     PlanChange: "plan_changed",
     PriceOverride: "price_overridden",
     QuantityChange: "quantity_changed",
+    ComponentSwap: "component_swapped",
     Pause: "paused",
     Resume: "resumed",
     Cancellation: "canceled",
@@ -180,7 +183,12 @@ async def _end_of_period(tx: Tx, held: Subscription, price: Price, at: datetime)
 
 async def _check_possible(tx: Tx, held: Subscription, change: Change, at: datetime) -> None:
     """Raises now what would be raised then, as far as that can be known; a resumption follows a pause that may come."""
-    if not isinstance(change, Resume):
+    if isinstance(change, ComponentSwap):
+        # A price of its own is made only once it is held.
+        old, new = await swapped(tx, held, change)
+        after = replace(held, version=with_price(held, old, new))
+        await check_seats(tx, held, old, after, new, at=at)
+    elif not isinstance(change, Resume):
         version = await next_version(tx, held, change, at=at)
         prices = await catalog.get_prices(tx, [held.version.price_id, version.price_id])
         old, new = prices[held.version.price_id], prices[version.price_id]

@@ -12,6 +12,7 @@ from candela.subscription.v1 import subscription_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.catalog.price_wire import swapped_in_from_proto
 from candela_server.catalog.wire import ref_from_proto
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.read_fields import decimal, instant, text, typed_id
@@ -20,6 +21,7 @@ from .change import (
     Cancellation,
     Change,
     ChangeSubscription,
+    ComponentSwap,
     Pause,
     PlanChange,
     PriceOverride,
@@ -65,6 +67,7 @@ def change_plan_from_proto(request: pb.ChangePlanRequest) -> ChangeSubscription:
             plan=fields.read("plan", ref_from_proto, "plan", request.plan),
             price_id=_price_id(fields, request.price_id) if request.HasField("price_id") else None,
             quantities=_quantities(fields, request.quantities),
+            allow_duplicate=request.allow_duplicate,
         )
         return _command(fields, request, change)
 
@@ -84,6 +87,20 @@ def change_quantity_from_proto(request: pb.ChangeQuantityRequest) -> ChangeSubsc
             fields.add("quantities", "must name at least one component")
         quantities = _quantities(fields, request.quantities)
         return _command(fields, request, QuantityChange(quantities=quantities))
+
+
+def swap_component_from_proto(request: pb.SwapComponentRequest) -> ChangeSubscription:
+    """The command; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        going = fields.read("price_component_id", typed_id("comp"), request.price_component_id)
+        if not request.HasField("component"):
+            fields.add("component", "must be set")
+        component, currency = fields.read("component", swapped_in_from_proto, request.component)
+        return _command(
+            fields,
+            request,
+            ComponentSwap(component_id=ComponentId(going), component=component, currency=currency),
+        )
 
 
 def pause_from_proto(request: pb.PauseSubscriptionRequest) -> ChangeSubscription:

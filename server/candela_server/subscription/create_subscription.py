@@ -22,10 +22,10 @@ from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from . import store
+from .check_duplicate import check_duplicate
 from .end_trial import plan_trial_end
 from .model import (
     CollectionMethod,
-    DuplicateSubscriptionError,
     Status,
     Subscription,
     SubscriptionId,
@@ -33,7 +33,6 @@ from .model import (
 )
 from .renew_by_rule import schedule_renewals
 from .rules.first_grants import first_grants
-from .rules.lifecycle import RUNNING
 from .rules.quantities import new_quantities
 from .rules.schedule import scheduled_period
 
@@ -75,9 +74,7 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         customer_id=holder.id,
     )
     if not command.allow_duplicate:
-        for held in await store.list_subscriptions_of_customer(tx, holder.id):
-            if held.version.plan_id == plan.id and held.version.status in RUNNING:
-                raise DuplicateSubscriptionError(held.id)
+        await check_duplicate(tx, holder.id, plan)
     start_at = _checked_start(command.start_at, now)
     subscription = Subscription(
         id=SubscriptionId(new_id("sub")),

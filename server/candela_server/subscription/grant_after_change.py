@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
+from candela_server.catalog.price import Price
 from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
 from candela_server.credit.grant_credits import grant_for_periods
@@ -116,8 +117,20 @@ async def grant_after_change(
 
 def _is_over(grant: CreditGrant, after: Sold) -> bool:
     """Whether a grant came with terms that are not in force after the change."""
-    ended = after.held.version.status in ENDED or not counts_for(grant, after.held, after.offer)
+    ended = (
+        after.held.version.status in ENDED
+        or not counts_for(grant, after.held, after.offer)
+        or _was_swapped_out(grant, after.offer.price)
+    )
     return ended and grant.definition_id is not None
+
+
+def _was_swapped_out(grant: CreditGrant, price: Price) -> bool:
+    """Whether the component that it pays for went, and what came in its place charges something else (SUB-6)."""
+    if grant.component_id is None or price.varies is None:
+        return False
+    standing = price.component_sold_as(grant.component_id)
+    return standing is not None and grant.metric_id not in (None, standing.metric_id)
 
 
 def _is_unpriced(grant: CreditGrant, before: Sold) -> bool:
@@ -151,7 +164,10 @@ def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> D
             seats_held(after.offer.price, one.version.quantities)
             for one in history
             if one.version.number < held.version.number
-            and one.version.price_id == held.version.price_id
+            # The same price, or one that a component of was swapped since.
+            and any(
+                component.id in one.version.quantities for component in after.offer.price.components
+            )
             and (
                 one.version.valid_from >= begun_at
                 or one.version.valid_to is None

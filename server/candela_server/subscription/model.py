@@ -139,13 +139,13 @@ class SubscriptionNotFoundError(NotFound):
 
 
 class DuplicateSubscriptionError(Refused):
-    """A second active subscription to the same plan is most often a mistake (SUB-9)."""
+    """A second active subscription to the same plan family is most often a mistake (SUB-9)."""
 
     reason = Reason.SUBSCRIPTION_DUPLICATE
 
     def __init__(self, subscription_id: str) -> None:
         super().__init__(
-            f"the customer holds {subscription_id} to this plan already; "
+            f"the customer holds {subscription_id} to this plan, or to a trial of it, already; "
             "set allow_duplicate if a second one is meant",
             subscription_id=subscription_id,
         )

@@ -12,6 +12,7 @@ from .cancel_subscription import cancel_now
 from .change import (
     Cancellation,
     Change,
+    ComponentSwap,
     Pause,
     PlanChange,
     PriceOverride,
@@ -27,6 +28,7 @@ from .migration import MoveTiming
 from .model import Proration, Subscription, SubscriptionVersion
 from .pause_subscription import pause, resume
 from .reactivate_subscription import reactivate
+from .swap_component import swap_component
 
 
 def usual_timing_of(held: Subscription, change: Change) -> MoveTiming:
@@ -58,6 +60,8 @@ async def next_version(
             return await override_price(tx, held, change)
         case QuantityChange():
             return await change_quantity(tx, held, change)
+        case ComponentSwap():
+            return await swap_component(tx, held, change, at=at)
         case Pause():
             return pause(held)
         case Resume():

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.errors import PriceNotFoundError, PriceNotOfPlanError
+from candela_server.catalog.refs import ById
 from candela_server.storage.postgres import Tx
 
-from . import store
 from .change import Reactivation
 from .change_plan import OtherCurrencyError
-from .model import DuplicateSubscriptionError, Status, Subscription, SubscriptionVersion
-from .rules.lifecycle import RUNNING, check_change_of_status
+from .check_duplicate import check_duplicate
+from .model import Status, Subscription, SubscriptionVersion
+from .rules.lifecycle import check_change_of_status
 from .rules.quantities import carried_over
 
 
@@ -28,10 +29,8 @@ async def reactivate(
     if held.version.status is not Status.CANCELED:
         check_change_of_status(held.version.status, held.version.status)
     check_change_of_status(held.version.status, Status.ACTIVE)
-    for other in await store.list_subscriptions_of_customer(tx, held.customer_id):
-        same = other.version.plan_id == held.version.plan_id
-        if same and other.id != held.id and other.version.status in RUNNING:
-            raise DuplicateSubscriptionError(other.id)
+    plan = await catalog.get_plan(tx, ById(held.version.plan_id))
+    await check_duplicate(tx, held.customer_id, plan, by=held.id)
     version = replace(
         held.version, status=Status.ACTIVE, cancel_at=None, anchor_at=at, terms_since=at
     )

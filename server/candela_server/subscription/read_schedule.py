@@ -16,6 +16,11 @@ async def list_next_due(tx: Tx, subscription_id: SubscriptionId) -> list[Schedul
     return await schedule_store.list_next_due(tx, subscription_id)
 
 
+async def list_schedule(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledPeriod]:
+    """All that is still to be billed of a subscription, whenever it is due."""
+    return await schedule_store.list_schedule(tx, subscription_id)
+
+
 async def list_parked(tx: Tx, customer_id: CustomerId | None = None) -> list[ParkedSubscription]:
     """The merchant's parked subscriptions, or those of one customer."""
     return await schedule_store.list_parked(tx, customer_id)

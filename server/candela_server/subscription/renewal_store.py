@@ -98,7 +98,9 @@ async def list_unscheduled(tx: Tx, limit: int) -> list[tuple[SubscriptionId, Tes
         JOIN subscription s ON s.merchant_id = v.merchant_id AND s.id = v.subscription_id
         JOIN customer c ON c.merchant_id = s.merchant_id AND c.id = s.customer_id
         WHERE d.merchant_id = $1 AND d.renewal_rule IS NOT NULL AND d.archived_at IS NULL
-          AND (d.price_id IS NULL OR d.price_id = v.price_id)
+          AND (d.price_id IS NULL OR d.price_id = v.price_id
+               OR d.price_id = (SELECT p.varies_price_id FROM price p
+                                WHERE p.merchant_id = v.merchant_id AND p.id = v.price_id))
           AND v.status IN ('trialing', 'active', 'past_due', 'paused')
           AND NOT EXISTS (SELECT FROM credit_renewal r
                           WHERE r.merchant_id = d.merchant_id AND r.subscription_id = s.id

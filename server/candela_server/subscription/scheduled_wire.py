@@ -8,6 +8,7 @@ from candela.catalog.v1 import plan_pb2
 from candela.subscription.v1 import scheduled_change_pb2 as pb
 from candela.subscription.v1 import subscription_change_pb2, subscription_pb2
 
+from candela_server.catalog.price_wire import component_to_proto
 from candela_server.catalog.refs import BySlug
 from candela_server.contract.values import timestamp_to_proto
 from candela_server.kernel.errors import FieldViolations
@@ -18,6 +19,7 @@ from . import change_wire
 from .change import (
     Cancellation,
     ChangeSubscription,
+    ComponentSwap,
     Pause,
     PlanChange,
     PriceOverride,
@@ -55,6 +57,7 @@ _READERS: dict[str, Any] = {
     "change_plan": change_wire.change_plan_from_proto,
     "override_price": change_wire.override_price_from_proto,
     "change_quantity": change_wire.change_quantity_from_proto,
+    "swap_component": change_wire.swap_component_from_proto,
     "pause": change_wire.pause_from_proto,
     "resume": change_wire.resume_from_proto,
     "cancel": change_wire.cancel_from_proto,
@@ -126,13 +129,14 @@ def _change_to_proto(scheduled: ScheduledChange) -> dict[str, Any]:
     }
     shown = common | {"proration": _SHOWN_PRORATIONS[scheduled.proration]}
     match scheduled.change:
-        case PlanChange(plan=plan, price_id=price_id, quantities=quantities):
+        case PlanChange(plan=plan, price_id=price_id, quantities=quantities) as change:
             ref = plan_pb2.PlanRef(slug=plan.slug) if isinstance(plan, BySlug) else None
             return {
                 "change_plan": requests.ChangePlanRequest(
                     plan=ref or plan_pb2.PlanRef(id=str(plan)),
                     price_id=price_id,
                     quantities=_quantities_to_proto(quantities),
+                    allow_duplicate=change.allow_duplicate,
                     **shown,
                 )
             }
@@ -145,6 +149,14 @@ def _change_to_proto(scheduled: ScheduledChange) -> dict[str, Any]:
             return {
                 "change_quantity": requests.ChangeQuantityRequest(
                     quantities=_quantities_to_proto(quantities), **shown
+                )
+            }
+        case ComponentSwap(component_id=going, component=coming, currency=currency):
+            return {
+                "swap_component": requests.SwapComponentRequest(
+                    price_component_id=going,
+                    component=component_to_proto(coming, currency or ""),
+                    **shown,
                 )
             }
         case Pause(resume_at=resume_at):

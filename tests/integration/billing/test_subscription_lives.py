@@ -22,7 +22,7 @@ from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import FeatureState
-from candela_server.kernel.errors import InvalidInput, Unserved
+from candela_server.kernel.errors import InvalidInput
 from candela_server.subscription.change import (
     Cancellation,
     Pause,
@@ -386,31 +386,6 @@ async def test_instant_without_a_date__is_refused(desk: Desk) -> None:
     held = await desk.take("basic")
     with pytest.raises(InvalidInput):
         await desk.change(held, to_plan("pro"), AT)
-
-
-@pytest.mark.spec("SUB-6", "DSL-10")
-async def test_price_with_a_commitment__is_neither_joined_nor_left_within_its_periods(
-    desk: Desk,
-) -> None:
-    request = plan_service_pb2.CreatePlanRequest(slug="least", name="Least")
-    request.prices.append(
-        plan_pb2.NewPrice(
-            currency="USD",
-            components=[fee("5", name="Least")],
-            minimum_commitment=price_terms_pb2.MinimumCommitment(
-                amount=money("100"), recurrence_rule="FREQ=MONTHLY"
-            ),
-        )
-    )
-    async with desk.market.db.writing(desk.market.merchant_id) as tx:
-        await create_plan(tx, desk.market.clock, create_plan_from_proto(request))
-    joins, leaves = await desk.take("basic"), await desk.take("least")
-
-    with pytest.raises(Unserved):
-        await desk.change(joins, to_plan("least"))
-    with pytest.raises(Unserved):
-        await desk.change(leaves, to_plan("basic"))
-    await desk.change(leaves, Cancellation(), NOW)
 
 
 @pytest.mark.spec("SUB-6", "DSL-4")

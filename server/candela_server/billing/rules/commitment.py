@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -66,20 +66,23 @@ def committed_amount(price: Price, committed: CommittedPeriod, time_zone: str) -
     return (amount.rounded() if part == whole else amount.share(part, whole)).amount
 
 
-def counted_charges(price: Price, period: Interval, lines: Iterable[InvoiceLine]) -> Decimal:
-    """What the price's lines in a commitment's period come to, before credits.
+def counted_charges(
+    prices: Sequence[Price], period: Interval, lines: Iterable[InvoiceLine]
+) -> Decimal:
+    """What the lines of a price, and of its variations, come to in a commitment's period, before credits.
 
-    A line counts where its charge falls: one in advance at the start of its period, one in arrears just before its end.
+    A line counts where its charge falls: see `charged_at`.
     """
-    timings = {component.id: component.timing for component in price.components}
+    ids = {price.id for price in prices}
+    timings = {one.id: one.timing for price in prices for one in price.components}
     return sum(
         (
             line.amount
             for line in lines
             if line.kind in COUNTED
-            and line.price_id == price.id
+            and line.price_id in ids
             and line.component_id in timings
-            and period.contains(_charged_at(line, timings[line.component_id]))
+            and period.contains(charged_at(line, timings[line.component_id]))
         ),
         _ZERO,
     )
@@ -90,10 +93,22 @@ def missing(least: Decimal, charges: Decimal) -> Decimal:
     return max(least - charges, _ZERO)
 
 
-def _charged_at(line: InvoiceLine, timing: BillingTiming) -> datetime:
+def charged_at(line: InvoiceLine, timing: BillingTiming) -> datetime:
+    """Where a charge falls: one in advance at the start of its period, one in arrears just before its end.
+
+    What was taken up within a period that is charged in advance falls where it was taken up.
+    """
+    joined = line.kind is LineKind.PRORATION and line.source_line_id is None
+    if joined and line.used_during is not None and timing is BillingTiming.IN_ADVANCE:
+        return line.used_during.start_at
+    return period_charged_at(line.period, timing)
+
+
+def period_charged_at(period: Interval, timing: BillingTiming) -> datetime:
+    """Where the charge of a whole period falls."""
     if timing is BillingTiming.IN_ADVANCE:
-        return line.period.start_at
-    return line.period.end_at - _MICROSECOND
+        return period.start_at
+    return period.end_at - _MICROSECOND
 
 
 def _due_before(price: Price, anchor_at: datetime, time_zone: str, due_at: datetime) -> datetime:

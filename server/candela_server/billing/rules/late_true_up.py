@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from datetime import datetime
 from decimal import Decimal
 
 from candela_server.billing.model import InvoiceLine, LineId, LineKind
 from candela_server.catalog.model import Offer
+from candela_server.catalog.price import PriceId
+from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 
 from .commitment import CommittedPeriod, committed_amount, counted_charges, missing
@@ -25,18 +27,22 @@ def true_up_adjustments(
     final: Set[LineId],
     made: Sequence[InvoiceLine],
     line_id: Callable[[], LineId],
+    cut: Collection[tuple[PriceId, Interval]] = (),
 ) -> list[InvoiceLine]:
     """The lines that bring billed true-ups to what they would be with these adjustments; mostly none.
 
     `before` are the lines of all invoices, and `final` those that cannot change any more. A period of a commitment
     without a true-up line cost its minimum already. Should a correction take so much back that it no longer does, the
-    contract's promise stands on what was billed when the period was closed.
+    contract's promise stands on what was billed when the period was closed. `cut` are periods of prices within which
+    the terms changed: what they come to is found with what changed (`cut_commitment`).
     """
     by_price = {offer.price.id: offer for offer in offers}
     found = []
     for line in before:
         offer = by_price.get(line.price_id) if line.price_id else None
         if line.kind is not LineKind.TRUE_UP or line.id not in final or offer is None:
+            continue
+        if (offer.price.sold_as, line.period) in cut:
             continue
         assert offer.price.minimum_commitment is not None, "it made the line"
         rule = offer.price.minimum_commitment.recurrence_in(time_zone)
@@ -48,7 +54,7 @@ def true_up_adjustments(
         with exact():
             owed = missing(
                 committed_amount(offer.price, committed, time_zone),
-                counted_charges(offer.price, line.period, [*before, *made]),
+                counted_charges([offer.price], line.period, [*before, *made]),
             )
             billed = sum((one.amount for one in before if _is_of(one, line)), _ZERO)
             amount = owed - billed

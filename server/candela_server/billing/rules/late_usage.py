@@ -90,14 +90,21 @@ def adjustment_of(late: LatePeriod) -> InvoiceLine | None:
 
 
 def within_total(
-    lines: Sequence[InvoiceLine], adjustments: Sequence[InvoiceLine]
+    lines: Sequence[InvoiceLine],
+    adjustments: Sequence[InvoiceLine],
+    *,
+    to_come: Decimal = _ZERO,
 ) -> list[InvoiceLine]:
     """The adjustments as far as an invoice with these other lines can bear them: its total is never negative.
+
+    `to_come` is what will be on the invoice besides, at least.
 
     What an invoice cannot give back is owed still: it is not billed, so the next one finds it again.
     """
     with exact():
-        room = _amount(lines) + sum((max(one.amount, _ZERO) for one in adjustments), _ZERO)
+        room = (
+            to_come + _amount(lines) + sum((max(one.amount, _ZERO) for one in adjustments), _ZERO)
+        )
         kept = []
         for line in adjustments:
             if line.amount < 0:

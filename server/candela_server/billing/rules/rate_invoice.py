@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from candela_server.billing.model import InvoiceLine, LineId, LineKind
 from candela_server.catalog.model import Offer
-from candela_server.catalog.price import AmountOff, Component, PercentOff, Price
+from candela_server.catalog.price import AmountOff, Component, PercentOff, Price, PriceId
 from candela_server.credit.model import GrantId
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, exact
@@ -43,7 +43,8 @@ class InvoiceToRate:
     """What falls due for one subscription at one instant, and what it depends on.
 
     `earlier` are the lines of the subscription's other invoices, void ones aside; needed only where
-    `depends_on_earlier` says so.
+    `depends_on_earlier` says so. `same_tariff` are the prices that the offer's is one with, where components were
+    swapped (SUB-6).
     """
 
     offer: Offer
@@ -52,6 +53,12 @@ class InvoiceToRate:
     periods: Sequence[BilledPeriod]
     earlier: Sequence[InvoiceLine] = ()
     true_ups: Sequence[TrueUp] = ()
+    same_tariff: frozenset[PriceId] = frozenset()
+
+    @property
+    def tariff(self) -> frozenset[PriceId]:
+        """The prices whose lines count as this one's."""
+        return self.same_tariff | {self.offer.price.id}
 
 
 def rate(invoice: InvoiceToRate) -> list[InvoiceLine]:
@@ -138,7 +145,7 @@ def _taken(invoice: InvoiceToRate, rule: Recurrence, position: int, number: int)
             discount.amount
             for line in invoice.earlier
             # What was billed before periods were counted anew is none of theirs.
-            if line.price_id == invoice.offer.price.id and line.period.start_at >= invoice.anchor_at
+            if line.price_id in invoice.tariff and line.period.start_at >= invoice.anchor_at
             for discount in line.discounts
             if discount.of_price
             and discount.position == position
@@ -154,7 +161,7 @@ def _true_up(
     price, committed = invoice.offer.price, true_up.committed
     with exact():
         least = committed_amount(price, committed, invoice.time_zone)
-        charges = counted_charges(price, committed.period, [*invoice.earlier, *lines])
+        charges = counted_charges([price], committed.period, [*invoice.earlier, *lines])
         amount = missing(least, charges)
     if not amount:
         return []

@@ -1,4 +1,4 @@
-"""What a pricing table says about the credits that come with a plan (PUB-1, CRD-3)."""
+"""Which credits come with a price, and what a pricing table says about them (PUB-1, CRD-3)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,22 @@ from candela_server.catalog.model import (
     CreditDefinition,
     FeatureId,
 )
-from candela_server.catalog.price import PriceId
+from candela_server.catalog.price import Price, PriceId
 from candela_server.catalog.pricing_table import CreditAllowance
+
+
+def comes_with(definition: CreditDefinition, price: Price) -> bool:
+    """Whether a credit of the plan's version comes with a price; with one that varies another, as with that (SUB-6).
+
+    One that pays for a component comes as long as what stands in its place charges the same metric.
+    """
+    if definition.price_id not in (None, price.id, price.sold_as):
+        return False
+    if definition.component_id is None or price.varies is None:
+        return True
+    standing = price.component_sold_as(definition.component_id)
+    monetary = definition.metric_id is None
+    return standing is not None and (monetary or standing.metric_id == definition.metric_id)
 
 
 def credit_allowance(

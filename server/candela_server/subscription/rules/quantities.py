@@ -47,8 +47,14 @@ def carried_over(
 
 
 def successors(before: Price, after: Price) -> dict[ComponentId, ComponentId]:
-    """Which component of one price takes the place of which of another; see carried_over."""
+    """Which component of one price takes the place of which of another; see carried_over.
+
+    Where both are what was made of one price by swapping components, those in the same place (SUB-6).
+    """
     old, new = counted_components(before), counted_components(after)
+    if before.sold_as == after.sold_as:
+        places = {one.sold_as: one.id for one in new.values()}
+        return {one.id: places[one.sold_as] for one in old.values() if one.sold_as in places}
     names = {one.name: one.id for one in new.values()}
     found = {}
     for component in old.values():

@@ -38,7 +38,11 @@ def scheduled_period(
 def credit_component(offer: Offer, definition: CreditDefinition) -> Component:
     """The component whose billing period a renewing credit follows: the one it offsets, else the first."""
     if definition.metric_id is not None:
-        component_id = definition.component_id or offer.component_for_metric(definition.metric_id)
+        if definition.component_id is not None:
+            standing = offer.price.component_sold_as(definition.component_id)
+            assert standing is not None, "the offer's definitions come with its price"
+            return standing
+        component_id = offer.component_for_metric(definition.metric_id)
         if component_id is not None:
             return offer.price.component(component_id)
     return offer.price.components[0]

@@ -161,6 +161,7 @@ type ScheduledChange struct {
 	//	*ScheduledChange_Pause
 	//	*ScheduledChange_Resume
 	//	*ScheduledChange_Cancel
+	//	*ScheduledChange_SwapComponent
 	Change isScheduledChange_Change `protobuf_oneof:"change"`
 	// Why it failed or was called off; empty otherwise.
 	Outcome string `protobuf:"bytes,11,opt,name=outcome,proto3" json:"outcome,omitempty"`
@@ -289,6 +290,15 @@ func (x *ScheduledChange) GetCancel() *CancelSubscriptionRequest {
 	return nil
 }
 
+func (x *ScheduledChange) GetSwapComponent() *SwapComponentRequest {
+	if x != nil {
+		if x, ok := x.Change.(*ScheduledChange_SwapComponent); ok {
+			return x.SwapComponent
+		}
+	}
+	return nil
+}
+
 func (x *ScheduledChange) GetOutcome() string {
 	if x != nil {
 		return x.Outcome
@@ -337,6 +347,11 @@ type ScheduledChange_Cancel struct {
 	Cancel *CancelSubscriptionRequest `protobuf:"bytes,10,opt,name=cancel,proto3,oneof"`
 }
 
+type ScheduledChange_SwapComponent struct {
+	// Replace a component.
+	SwapComponent *SwapComponentRequest `protobuf:"bytes,13,opt,name=swap_component,json=swapComponent,proto3,oneof"`
+}
+
 func (*ScheduledChange_ChangePlan) isScheduledChange_Change() {}
 
 func (*ScheduledChange_OverridePrice) isScheduledChange_Change() {}
@@ -348,6 +363,8 @@ func (*ScheduledChange_Pause) isScheduledChange_Change() {}
 func (*ScheduledChange_Resume) isScheduledChange_Change() {}
 
 func (*ScheduledChange_Cancel) isScheduledChange_Change() {}
+
+func (*ScheduledChange_SwapComponent) isScheduledChange_Change() {}
 
 // ScheduleChangeRequest says what to do and when.
 type ScheduleChangeRequest struct {
@@ -370,6 +387,7 @@ type ScheduleChangeRequest struct {
 	//	*ScheduleChangeRequest_Pause
 	//	*ScheduleChangeRequest_Resume
 	//	*ScheduleChangeRequest_Cancel
+	//	*ScheduleChangeRequest_SwapComponent
 	Change isScheduleChangeRequest_Change `protobuf_oneof:"change"`
 	// Why, for the history; at most 500 characters.
 	Reason        string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -496,6 +514,15 @@ func (x *ScheduleChangeRequest) GetCancel() *CancelSubscriptionRequest {
 	return nil
 }
 
+func (x *ScheduleChangeRequest) GetSwapComponent() *SwapComponentRequest {
+	if x != nil {
+		if x, ok := x.Change.(*ScheduleChangeRequest_SwapComponent); ok {
+			return x.SwapComponent
+		}
+	}
+	return nil
+}
+
 func (x *ScheduleChangeRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
@@ -537,6 +564,11 @@ type ScheduleChangeRequest_Cancel struct {
 	Cancel *CancelSubscriptionRequest `protobuf:"bytes,10,opt,name=cancel,proto3,oneof"`
 }
 
+type ScheduleChangeRequest_SwapComponent struct {
+	// Replace a component.
+	SwapComponent *SwapComponentRequest `protobuf:"bytes,12,opt,name=swap_component,json=swapComponent,proto3,oneof"`
+}
+
 func (*ScheduleChangeRequest_ChangePlan) isScheduleChangeRequest_Change() {}
 
 func (*ScheduleChangeRequest_OverridePrice) isScheduleChangeRequest_Change() {}
@@ -548,6 +580,8 @@ func (*ScheduleChangeRequest_Pause) isScheduleChangeRequest_Change() {}
 func (*ScheduleChangeRequest_Resume) isScheduleChangeRequest_Change() {}
 
 func (*ScheduleChangeRequest_Cancel) isScheduleChangeRequest_Change() {}
+
+func (*ScheduleChangeRequest_SwapComponent) isScheduleChangeRequest_Change() {}
 
 // ScheduleChangeResponse carries the scheduled change.
 type ScheduleChangeResponse struct {
@@ -828,7 +862,7 @@ var File_candela_subscription_v1_scheduled_change_proto protoreflect.FileDescrip
 
 const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\n" +
-	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x06\n" +
+	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x06\n" +
 	"\x0fScheduledChange\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12F\n" +
@@ -841,11 +875,12 @@ const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\x05pause\x18\b \x01(\v21.candela.subscription.v1.PauseSubscriptionRequestH\x00R\x05pause\x12L\n" +
 	"\x06resume\x18\t \x01(\v22.candela.subscription.v1.ResumeSubscriptionRequestH\x00R\x06resume\x12L\n" +
 	"\x06cancel\x18\n" +
-	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12\x18\n" +
+	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12V\n" +
+	"\x0eswap_component\x18\r \x01(\v2-.candela.subscription.v1.SwapComponentRequestH\x00R\rswapComponent\x12\x18\n" +
 	"\aoutcome\x18\v \x01(\tR\aoutcome\x129\n" +
 	"\n" +
 	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAtB\b\n" +
-	"\x06change\"\xe6\x05\n" +
+	"\x06change\"\xbe\x06\n" +
 	"\x15ScheduleChangeRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12=\n" +
@@ -858,7 +893,8 @@ const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\x05pause\x18\b \x01(\v21.candela.subscription.v1.PauseSubscriptionRequestH\x00R\x05pause\x12L\n" +
 	"\x06resume\x18\t \x01(\v22.candela.subscription.v1.ResumeSubscriptionRequestH\x00R\x06resume\x12L\n" +
 	"\x06cancel\x18\n" +
-	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12\x16\n" +
+	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12V\n" +
+	"\x0eswap_component\x18\f \x01(\v2-.candela.subscription.v1.SwapComponentRequestH\x00R\rswapComponent\x12\x16\n" +
 	"\x06reason\x18\v \x01(\tR\x06reasonB\b\n" +
 	"\x06change\"m\n" +
 	"\x16ScheduleChangeResponse\x12S\n" +
@@ -920,6 +956,7 @@ var file_candela_subscription_v1_scheduled_change_proto_goTypes = []any{
 	(*PauseSubscriptionRequest)(nil),      // 13: candela.subscription.v1.PauseSubscriptionRequest
 	(*ResumeSubscriptionRequest)(nil),     // 14: candela.subscription.v1.ResumeSubscriptionRequest
 	(*CancelSubscriptionRequest)(nil),     // 15: candela.subscription.v1.CancelSubscriptionRequest
+	(*SwapComponentRequest)(nil),          // 16: candela.subscription.v1.SwapComponentRequest
 }
 var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	0,  // 0: candela.subscription.v1.ScheduledChange.status:type_name -> candela.subscription.v1.ScheduledChangeStatus
@@ -930,23 +967,25 @@ var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	13, // 5: candela.subscription.v1.ScheduledChange.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
 	14, // 6: candela.subscription.v1.ScheduledChange.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
 	15, // 7: candela.subscription.v1.ScheduledChange.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	9,  // 8: candela.subscription.v1.ScheduledChange.created_at:type_name -> google.protobuf.Timestamp
-	1,  // 9: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
-	9,  // 10: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
-	10, // 11: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
-	11, // 12: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
-	12, // 13: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
-	13, // 14: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
-	14, // 15: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
-	15, // 16: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	2,  // 17: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 18: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 19: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	16, // 8: candela.subscription.v1.ScheduledChange.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
+	9,  // 9: candela.subscription.v1.ScheduledChange.created_at:type_name -> google.protobuf.Timestamp
+	1,  // 10: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
+	9,  // 11: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
+	10, // 12: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
+	11, // 13: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
+	12, // 14: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
+	13, // 15: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
+	14, // 16: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
+	15, // 17: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
+	16, // 18: candela.subscription.v1.ScheduleChangeRequest.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
+	2,  // 19: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 20: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 21: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_candela_subscription_v1_scheduled_change_proto_init() }
@@ -962,6 +1001,7 @@ func file_candela_subscription_v1_scheduled_change_proto_init() {
 		(*ScheduledChange_Pause)(nil),
 		(*ScheduledChange_Resume)(nil),
 		(*ScheduledChange_Cancel)(nil),
+		(*ScheduledChange_SwapComponent)(nil),
 	}
 	file_candela_subscription_v1_scheduled_change_proto_msgTypes[1].OneofWrappers = []any{
 		(*ScheduleChangeRequest_ChangePlan)(nil),
@@ -970,6 +1010,7 @@ func file_candela_subscription_v1_scheduled_change_proto_init() {
 		(*ScheduleChangeRequest_Pause)(nil),
 		(*ScheduleChangeRequest_Resume)(nil),
 		(*ScheduleChangeRequest_Cancel)(nil),
+		(*ScheduleChangeRequest_SwapComponent)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

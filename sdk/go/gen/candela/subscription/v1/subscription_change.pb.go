@@ -47,9 +47,11 @@ type ChangePlanRequest struct {
 	// The version the change is based on; any when absent.
 	ExpectedVersion *int32 `protobuf:"varint,10,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
 	// Why, for the history; at most 500 characters.
-	Reason        string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Allows a second active subscription to the plan's family: the plan and the trials that lead to it (SUB-9).
+	AllowDuplicate bool `protobuf:"varint,12,opt,name=allow_duplicate,json=allowDuplicate,proto3" json:"allow_duplicate,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ChangePlanRequest) Reset() {
@@ -157,6 +159,13 @@ func (x *ChangePlanRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *ChangePlanRequest) GetAllowDuplicate() bool {
+	if x != nil {
+		return x.AllowDuplicate
+	}
+	return false
 }
 
 // ChangePlanResponse carries the subscription after the change.
@@ -522,9 +531,9 @@ type SwapComponentRequest struct {
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which subscription ("sub_…").
 	SubscriptionId string `protobuf:"bytes,2,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
-	// The component that goes.
+	// The component of the subscription's price that goes ("comp_…").
 	PriceComponentId string `protobuf:"bytes,3,opt,name=price_component_id,json=priceComponentId,proto3" json:"price_component_id,omitempty"`
-	// The component that comes, in the same currency.
+	// The component that comes, in the subscription's currency; it takes the place of the other in the price.
 	Component *v1.PriceComponent `protobuf:"bytes,4,opt,name=component,proto3" json:"component,omitempty"`
 	// When it takes effect; NOW when unspecified.
 	When EffectiveTime `protobuf:"varint,5,opt,name=when,proto3,enum=candela.subscription.v1.EffectiveTime" json:"when,omitempty"`
@@ -1377,7 +1386,7 @@ var File_candela_subscription_v1_subscription_change_proto protoreflect.FileDesc
 
 const file_candela_subscription_v1_subscription_change_proto_rawDesc = "" +
 	"\n" +
-	"1candela/subscription/v1/subscription_change.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a\x1ecandela/catalog/v1/price.proto\x1a*candela/subscription/v1/subscription.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x04\n" +
+	"1candela/subscription/v1/subscription_change.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a\x1ecandela/catalog/v1/price.proto\x1a*candela/subscription/v1/subscription.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x04\n" +
 	"\x11ChangePlanRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12/\n" +
@@ -1392,7 +1401,8 @@ const file_candela_subscription_v1_subscription_change_proto_rawDesc = "" +
 	"\rpreview_token\x18\t \x01(\tR\fpreviewToken\x12.\n" +
 	"\x10expected_version\x18\n" +
 	" \x01(\x05H\x01R\x0fexpectedVersion\x88\x01\x01\x12\x16\n" +
-	"\x06reason\x18\v \x01(\tR\x06reasonB\v\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason\x12'\n" +
+	"\x0fallow_duplicate\x18\f \x01(\bR\x0eallowDuplicateB\v\n" +
 	"\t_price_idB\x13\n" +
 	"\x11_expected_version\"_\n" +
 	"\x12ChangePlanResponse\x12I\n" +

@@ -48,7 +48,7 @@ type CreateSubscriptionRequest struct {
 	TimeZone string `protobuf:"bytes,9,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// How its invoices are paid.
 	CollectionMethod CollectionMethod `protobuf:"varint,10,opt,name=collection_method,json=collectionMethod,proto3,enum=candela.subscription.v1.CollectionMethod" json:"collection_method,omitempty"`
-	// Allows a second active subscription to the same plan (SUB-9).
+	// Allows a second active subscription to the plan's family: the plan and the trials that lead to it (SUB-9).
 	AllowDuplicate bool `protobuf:"varint,11,opt,name=allow_duplicate,json=allowDuplicate,proto3" json:"allow_duplicate,omitempty"`
 	// The merchant's own labels.
 	Metadata map[string]string `protobuf:"bytes,12,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`

@@ -60,7 +60,7 @@ type SubscriptionServiceClient interface {
 	// ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND.
 	ListSubscriptionVersions(ctx context.Context, in *ListSubscriptionVersionsRequest, opts ...grpc.CallOption) (*ListSubscriptionVersionsResponse, error)
 	// ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-	// SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+	// SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	ChangePlan(ctx context.Context, in *ChangePlanRequest, opts ...grpc.CallOption) (*ChangePlanResponse, error)
 	// OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
 	// with SUBSCRIPTION_NOT_FOUND, PRICE_NOT_FOUND and CURRENCY_MISMATCH.
@@ -68,8 +68,13 @@ type SubscriptionServiceClient interface {
 	// ChangeQuantity adds or removes units, such as seats (SEAT-1 to SEAT-4). Fails with SUBSCRIPTION_NOT_FOUND,
 	// SEATS_IN_USE and VERSION_MISMATCH.
 	ChangeQuantity(ctx context.Context, in *ChangeQuantityRequest, opts ...grpc.CallOption) (*ChangeQuantityResponse, error)
-	// SwapComponent replaces one component of the price by another for this subscription alone. Fails with
-	// SUBSCRIPTION_NOT_FOUND and CURRENCY_MISMATCH.
+	// SwapComponent replaces one component of the price by another for this subscription alone (SUB-6, SUB-8), which
+	// then has a price of its own; to go back, override the price with the former one. Other components go on as if
+	// nothing had happened. What is held of a PER_UNIT component is held of the one that comes, and its seats follow.
+	// Usage is cut at the instant: what was used before is billed by the component that goes. Credits that belong to that
+	// component end with it. The same component again changes nothing. Fails with SUBSCRIPTION_NOT_FOUND,
+	// SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
+	// PREVIEW_TOKEN_STALE.
 	SwapComponent(ctx context.Context, in *SwapComponentRequest, opts ...grpc.CallOption) (*SwapComponentResponse, error)
 	// PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
 	// SUBSCRIPTION_TRANSITION_REFUSED.
@@ -320,7 +325,7 @@ type SubscriptionServiceServer interface {
 	// ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND.
 	ListSubscriptionVersions(context.Context, *ListSubscriptionVersionsRequest) (*ListSubscriptionVersionsResponse, error)
 	// ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-	// SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+	// SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	ChangePlan(context.Context, *ChangePlanRequest) (*ChangePlanResponse, error)
 	// OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
 	// with SUBSCRIPTION_NOT_FOUND, PRICE_NOT_FOUND and CURRENCY_MISMATCH.
@@ -328,8 +333,13 @@ type SubscriptionServiceServer interface {
 	// ChangeQuantity adds or removes units, such as seats (SEAT-1 to SEAT-4). Fails with SUBSCRIPTION_NOT_FOUND,
 	// SEATS_IN_USE and VERSION_MISMATCH.
 	ChangeQuantity(context.Context, *ChangeQuantityRequest) (*ChangeQuantityResponse, error)
-	// SwapComponent replaces one component of the price by another for this subscription alone. Fails with
-	// SUBSCRIPTION_NOT_FOUND and CURRENCY_MISMATCH.
+	// SwapComponent replaces one component of the price by another for this subscription alone (SUB-6, SUB-8), which
+	// then has a price of its own; to go back, override the price with the former one. Other components go on as if
+	// nothing had happened. What is held of a PER_UNIT component is held of the one that comes, and its seats follow.
+	// Usage is cut at the instant: what was used before is billed by the component that goes. Credits that belong to that
+	// component end with it. The same component again changes nothing. Fails with SUBSCRIPTION_NOT_FOUND,
+	// SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
+	// PREVIEW_TOKEN_STALE.
 	SwapComponent(context.Context, *SwapComponentRequest) (*SwapComponentResponse, error)
 	// PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
 	// SUBSCRIPTION_TRANSITION_REFUSED.

@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ChangePlanRequest(_message.Message):
-    __slots__ = ("idempotency_key", "subscription_id", "plan", "price_id", "quantities", "when", "effective_at", "proration", "preview_token", "expected_version", "reason")
+    __slots__ = ("idempotency_key", "subscription_id", "plan", "price_id", "quantities", "when", "effective_at", "proration", "preview_token", "expected_version", "reason", "allow_duplicate")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class ChangePlanRequest(_message.Message):
     PREVIEW_TOKEN_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     subscription_id: str
     plan: _plan_pb2.PlanRef
@@ -36,7 +37,8 @@ class ChangePlanRequest(_message.Message):
     preview_token: str
     expected_version: int
     reason: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ..., price_id: _Optional[str] = ..., quantities: _Optional[_Iterable[_Union[_subscription_pb2.ComponentQuantity, _Mapping]]] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., preview_token: _Optional[str] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    allow_duplicate: bool
+    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ..., price_id: _Optional[str] = ..., quantities: _Optional[_Iterable[_Union[_subscription_pb2.ComponentQuantity, _Mapping]]] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., preview_token: _Optional[str] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ..., allow_duplicate: _Optional[bool] = ...) -> None: ...
 
 class ChangePlanResponse(_message.Message):
     __slots__ = ("subscription",)

@@ -53,7 +53,7 @@ class SubscriptionServiceStub:
     """ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND."""
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]
     """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-    SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]
     """OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
@@ -64,8 +64,13 @@ class SubscriptionServiceStub:
     SEATS_IN_USE and VERSION_MISMATCH.
     """
     SwapComponent: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.SwapComponentRequest, _subscription_change_pb2.SwapComponentResponse]
-    """SwapComponent replaces one component of the price by another for this subscription alone. Fails with
-    SUBSCRIPTION_NOT_FOUND and CURRENCY_MISMATCH.
+    """SwapComponent replaces one component of the price by another for this subscription alone (SUB-6, SUB-8), which
+    then has a price of its own; to go back, override the price with the former one. Other components go on as if
+    nothing had happened. What is held of a PER_UNIT component is held of the one that comes, and its seats follow.
+    Usage is cut at the instant: what was used before is billed by the component that goes. Credits that belong to that
+    component end with it. The same component again changes nothing. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
+    PREVIEW_TOKEN_STALE.
     """
     PauseSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.PauseSubscriptionRequest, _subscription_change_pb2.PauseSubscriptionResponse]
     """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
@@ -126,7 +131,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND."""
     ChangePlan: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-    SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]  # type: ignore[assignment]
     """OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
@@ -137,8 +142,13 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     SEATS_IN_USE and VERSION_MISMATCH.
     """
     SwapComponent: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.SwapComponentRequest, _subscription_change_pb2.SwapComponentResponse]  # type: ignore[assignment]
-    """SwapComponent replaces one component of the price by another for this subscription alone. Fails with
-    SUBSCRIPTION_NOT_FOUND and CURRENCY_MISMATCH.
+    """SwapComponent replaces one component of the price by another for this subscription alone (SUB-6, SUB-8), which
+    then has a price of its own; to go back, override the price with the former one. Other components go on as if
+    nothing had happened. What is held of a PER_UNIT component is held of the one that comes, and its seats follow.
+    Usage is cut at the instant: what was used before is billed by the component that goes. Credits that belong to that
+    component end with it. The same component again changes nothing. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
+    PREVIEW_TOKEN_STALE.
     """
     PauseSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.PauseSubscriptionRequest, _subscription_change_pb2.PauseSubscriptionResponse]  # type: ignore[assignment]
     """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
@@ -221,7 +231,7 @@ class SubscriptionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ChangePlanResponse, _abc.Awaitable[_subscription_change_pb2.ChangePlanResponse]]:
         """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-        SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+        SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
     def OverridePrice(
@@ -247,8 +257,13 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.SwapComponentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.SwapComponentResponse, _abc.Awaitable[_subscription_change_pb2.SwapComponentResponse]]:
-        """SwapComponent replaces one component of the price by another for this subscription alone. Fails with
-        SUBSCRIPTION_NOT_FOUND and CURRENCY_MISMATCH.
+        """SwapComponent replaces one component of the price by another for this subscription alone (SUB-6, SUB-8), which
+        then has a price of its own; to go back, override the price with the former one. Other components go on as if
+        nothing had happened. What is held of a PER_UNIT component is held of the one that comes, and its seats follow.
+        Usage is cut at the instant: what was used before is billed by the component that goes. Credits that belong to that
+        component end with it. The same component again changes nothing. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
+        PREVIEW_TOKEN_STALE.
         """
 
     def PauseSubscription(

@@ -104,7 +104,7 @@ export type CreateSubscriptionRequest = Message<"candela.subscription.v1.CreateS
   collectionMethod: CollectionMethod;
 
   /**
-   * Allows a second active subscription to the same plan (SUB-9).
+   * Allows a second active subscription to the plan's family: the plan and the trials that lead to it (SUB-9).
    *
    * @generated from field: bool allow_duplicate = 11;
    */
@@ -388,7 +388,7 @@ export const SubscriptionService: GenService<{
   },
   /**
    * ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
-   * SUBSCRIPTION_TRANSITION_REFUSED, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+   * SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
    *
    * @generated from rpc candela.subscription.v1.SubscriptionService.ChangePlan
    */
@@ -420,8 +420,13 @@ export const SubscriptionService: GenService<{
     output: typeof ChangeQuantityResponseSchema;
   },
   /**
-   * SwapComponent replaces one component of the price by another for this subscription alone. Fails with
-   * SUBSCRIPTION_NOT_FOUND and CURRENCY_MISMATCH.
+   * SwapComponent replaces one component of the price by another for this subscription alone (SUB-6, SUB-8), which
+   * then has a price of its own; to go back, override the price with the former one. Other components go on as if
+   * nothing had happened. What is held of a PER_UNIT component is held of the one that comes, and its seats follow.
+   * Usage is cut at the instant: what was used before is billed by the component that goes. Credits that belong to that
+   * component end with it. The same component again changes nothing. Fails with SUBSCRIPTION_NOT_FOUND,
+   * SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
+   * PREVIEW_TOKEN_STALE.
    *
    * @generated from rpc candela.subscription.v1.SubscriptionService.SwapComponent
    */

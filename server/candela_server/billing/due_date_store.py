@@ -16,7 +16,7 @@ async def list_overdue(
     rows = await tx.fetch(
         """
         SELECT DISTINCT subscription_id FROM invoice
-        WHERE merchant_id = $1 AND status = 'finalized' AND due_at <= $2
+        WHERE merchant_id = $1 AND status = 'finalized' AND amount_due > 0 AND due_at <= $2
           AND subscription_id IS NOT NULL AND test_clock_id IS NOT DISTINCT FROM $3
         """,
         tx.merchant_id,
@@ -33,7 +33,7 @@ async def find_overdue_since(
     found: datetime | None = await tx.fetchval(
         """
         SELECT min(due_at) FROM invoice
-        WHERE merchant_id = $1 AND subscription_id = $2 AND status = 'finalized' AND due_at <= $3
+        WHERE merchant_id = $1 AND subscription_id = $2 AND status = 'finalized' AND amount_due > 0 AND due_at <= $3
         """,
         tx.merchant_id,
         subscription_id,
@@ -47,7 +47,7 @@ async def next_due_date(tx: Tx, test_clock_id: TestClockId, after: datetime) -> 
     found: datetime | None = await tx.fetchval(
         """
         SELECT min(due_at) FROM invoice
-        WHERE merchant_id = $1 AND test_clock_id = $2 AND status = 'finalized' AND due_at > $3
+        WHERE merchant_id = $1 AND test_clock_id = $2 AND status = 'finalized' AND amount_due > 0 AND due_at > $3
         """,
         tx.merchant_id,
         test_clock_id,
@@ -62,7 +62,7 @@ async def list_merchants_owed(tx: Tx, until: datetime) -> list[str]:
     rows = await tx.fetch(
         """
         SELECT DISTINCT merchant_id FROM invoice
-        WHERE status = 'finalized' AND test_clock_id IS NULL AND due_at <= $1
+        WHERE status = 'finalized' AND amount_due > 0 AND test_clock_id IS NULL AND due_at <= $1
         """,
         until,
     )

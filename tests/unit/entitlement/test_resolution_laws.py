@@ -208,9 +208,9 @@ def test_several_subscriptions__answer_as_one_of_them_does_alone_in_whatever_ord
 
 @pytest.mark.spec("ENT-6", "ENT-8")
 @settings(max_examples=600, deadline=None)
-@given(worlds(), HOURS, st.floats(0, 1, exclude_max=True))
+@given(worlds(), HOURS, st.integers(1, 1000))
 def test_answer__stays_the_same_until_the_instant_that_it_names(
-    world: World, after: timedelta, part: float
+    world: World, after: timedelta, thousandths: int
 ) -> None:
     now = EPOCH + after
     state = world.state(now)
@@ -220,6 +220,6 @@ def test_answer__stays_the_same_until_the_instant_that_it_names(
     ends = [end for end in (state.valid_until, begins_at) if end is not None]
     end = min(ends, default=now + timedelta(hours=100))
     assert now < end
-    later = now + (end - now) * part
+    later = end - max((end - now) * thousandths // 1000, timedelta(microseconds=1))
 
     assert replace(world.state(later), valid_until=None) == replace(state, valid_until=None)

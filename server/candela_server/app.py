@@ -85,8 +85,8 @@ _Id = TypeVar("_Id", bound=str)
 
 HEALTH_TIMEOUT_S = 3.0
 NOTE_KEY_USE_EVERY_S = 60.0
-# Young objects are collected in steps of a fifth of a millisecond: with rarer and longer ones, every call of that moment
-# waits, which is what the slowest hundredth of checks waited for. All objects are looked at rarely.
+# Young objects are collected in steps of a fifth of a millisecond: with rarer and longer ones, every call of that
+# moment waits, which is what the slowest hundredth of checks waited for. All objects are looked at rarely.
 _GC_THRESHOLDS = (2_000, 50, 1000)
 
 

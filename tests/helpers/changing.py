@@ -17,6 +17,7 @@ from candela_server.catalog.create_plan import CreatedPlan, create_plan
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.price_wire import swapped_in_from_proto
 from candela_server.catalog.refs import BySlug
+from candela_server.catalog.trial_ending import NewTrialEnding
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.merchant.model import TestClockId
@@ -88,6 +89,8 @@ class Desk:
         customer: Customer | None = None,
         start_at: datetime | None = None,
         test_clock_id: TestClockId | None = None,
+        collection_method: CollectionMethod = CollectionMethod.SEND_INVOICE,
+        trial_ending: NewTrialEnding | None = None,
     ) -> Subscription:
         """A customer takes a plan now."""
         if customer is None:
@@ -105,10 +108,11 @@ class Desk:
                     quantities={},
                     start_at=start_at,
                     time_zone=None,
-                    collection_method=CollectionMethod.SEND_INVOICE,
+                    collection_method=collection_method,
                     allow_duplicate=True,
                     metadata={},
                     reason="",
+                    trial_ending=trial_ending,
                 ),
             )
 

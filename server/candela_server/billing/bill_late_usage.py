@@ -38,6 +38,7 @@ from .bill_periods import (
     counts_events,
     paying,
     read_billed_lines,
+    with_ended_grants,
 )
 from .billed_store import BilledLine, ClosedPeriod
 from .measure_usage import Ask, Measured, measure
@@ -91,6 +92,14 @@ async def with_late_usage(
     closed = await _to_compare(tx, context, sorted(lines), seen_at, on_test_clock=on_test_clock)
     if not closed:
         return WithLateUsage(lines)
+    # What paid for a closed period has most often ended with it.
+    context = await with_ended_grants(
+        tx,
+        context,
+        sorted({one.customer_id for one in closed}),
+        since=min(one.period.start_at for one in closed),
+        until=seen_at,
+    )
     known = await _read(tx, events, context, closed, seen_at)
     billed = await read_billed_lines(tx, sorted({one.subscription_id for one in closed}), seen_at)
     drawn = await billed_store.sum_draws(tx, {one.customer_id for one in closed})

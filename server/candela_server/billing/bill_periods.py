@@ -158,7 +158,11 @@ class Context:
 
 
 async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime) -> Context:
-    """Reads the subscriptions, what they bought, who bought it, and their grants that began before `until`."""
+    """Reads the subscriptions, what they bought, who bought it, and their grants that began before `until`.
+
+    Of the grants that have ended, only those that may have something left: others pay for nothing any more. Who looks
+    back at what they paid reads them by `with_ended_grants`.
+    """
     subscriptions = await subscription.get_subscriptions(tx, ids)
     histories = await subscription.list_histories(tx, subscriptions.values())
     offers = await catalog.get_offers(
@@ -166,7 +170,7 @@ async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime
     )
     holders = sorted({one.customer_id for one in subscriptions.values()})
     grants: defaultdict[CustomerId, list[CreditGrant]] = defaultdict(list)
-    for grant in await credit.list_grants_of_customers(tx, holders, until=until):
+    for grant in await credit.list_grants_of_customers(tx, holders, since=until, until=until):
         grants[grant.customer_id].append(grant)
     return Context(
         subscriptions=subscriptions,
@@ -177,6 +181,21 @@ async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime
         histories=histories,
         tax_settings=await tax_store.get_tax_settings(tx),
     )
+
+
+async def with_ended_grants(
+    tx: Tx, context: Context, holders: Sequence[CustomerId], *, since: datetime, until: datetime
+) -> Context:
+    """The context with those grants of these customers as well that ended after `since`, spent ones too.
+
+    What the context says of a grant stays: something may be set aside of it.
+    """
+    known = {grant.id for grants in context.grants.values() for grant in grants}
+    grants = {one: list(some) for one, some in context.grants.items()}
+    for grant in await credit.list_grants_of_customers(tx, holders, since=since, until=until):
+        if grant.id not in known:
+            grants.setdefault(grant.customer_id, []).append(grant)
+    return replace(context, grants=grants)
 
 
 async def rate_invoices(

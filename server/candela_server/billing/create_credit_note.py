@@ -1,4 +1,11 @@
-"""Makes a credit note: numbers it, stores it, and does with its amount what it says (INV-6)."""
+"""Makes a credit note: numbers it, stores it, and does with its amount what it says (INV-6).
+
+A note gives back money, never credits. The invoice stands, and with it what was used and which grants paid for it:
+late usage of the period is compared with exactly that (EVT-9), so that credits which came back here would be drawn for
+the same usage again. Nor does an amount say how much of them it stands for. Who gets credits back as well gets them by
+AdjustGrant, into the same grant and with a reason (CRD-10); an invoice that should never have been is voided, which
+gives back all that it drew.
+"""
 
 from __future__ import annotations
 

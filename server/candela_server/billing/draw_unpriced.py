@@ -2,36 +2,42 @@
 
 Where a feature is limited by credit and its usage costs nothing, no invoice line draws. What came with the period
 lapses with it and needs no draw. But a gift or a pack that goes on would be whole again with each period. So the
-period's usage is drawn as it ends, in the same order as on invoices. Events that come later than that are not drawn.
+period's usage is drawn as it ends, or as a change, a pause or the end of the subscription cuts it, in the same order as
+on invoices. Events that come later than that are not drawn.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditApplicationType, MetricId, Offer
 from candela_server.catalog.price import BillingTiming
 from candela_server.credit.draw_credits import draw_without_line
-from candela_server.credit.model import CreditGrant, GrantId
+from candela_server.credit.lapse_grants import lapse_grants
+from candela_server.credit.model import CreditGrant, Draw, GrantId
 from candela_server.credit.rules.waterfall import UsedSpan, draw_in_spans
+from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.model import ScheduledPeriod, Subscription
-from candela_server.subscription.rules.credits_held import counts_for
-from candela_server.subscription.rules.lifecycle import RUNNING
+from candela_server.subscription.change import Changed
+from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.rules.credits_held import counts_for, is_over
+from candela_server.subscription.rules.reschedule import BILLED
 
-from .bill_periods import Context
+from .bill_periods import Context, read_context
 from .measure_usage import Ask, measure
+from .rules.terms_held import Terms, cut_off, terms_held
 
 _ZERO = Decimal(0)
+_Part = tuple[Subscription, Interval]
+"""A version of a subscription, and a part of a period in which it was in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +54,61 @@ async def draw_unpriced(
     tx: Tx, events: EventStore, context: Context, due: Sequence[ScheduledPeriod], *, now: datetime
 ) -> Context:
     """Posts the draws of what ends as these periods fall due; the context comes back with what the grants have left."""
-    held_in = [found for one in due for found in _held_in(context, one)]
-    offers = {_key(held): context.offers[one_id] for one_id, held in context.subscriptions.items()}
-    if before := {_key(held) for held, _ in held_in} - offers.keys():
-        offers |= await catalog.get_offers(tx, sorted(before))
-    ended = [
-        found
-        for held, period in held_in
-        for found in _ended(context, held, offers[_key(held)], period)
-        if await _is_the_only_one(tx, found.held, found.metric_id)
+    histories = {one.subscription_id: context.histories[one.subscription_id] for one in due}
+    offers = await _offers_of(tx, context, (held for some in histories.values() for held in some))
+    in_force = {one_id: terms_held(some)[-1] for one_id, some in histories.items()}
+    parts = [part for one in due for part in _parts_of(in_force[one.subscription_id], one, offers)]
+    return await _draw(tx, events, context, parts, offers, now=now)
+
+
+async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
+    """Posts the draws of the part of a period that a change has cut off; then what came with ended terms lapses.
+
+    The subscription must be locked. What an invoice draws from, because its usage has a price, waits for that.
+    """
+    assert changed.at is not None, "something changed"
+    context = await read_context(tx, [changed.subscription.id], until=changed.now)
+    history = context.histories[changed.subscription.id]
+    offers = await _offers_of(tx, context, history)
+    *_, before, after = history
+    price = offers[_key(before)].price
+    parts = [
+        part
+        for gone in changed.gone
+        if gone.component_id == price.components[0].id and gone.last_terms is None
+        for terms in terms_held(history)
+        if terms.ended_at is not None and terms.versions[-1] is before
+        for part in cut_off(terms, price, gone)
     ]
+    left = await _draw(tx, events, context, parts, offers, now=changed.now)
+    await lapse_grants(
+        tx,
+        [
+            grant
+            for grant in left.grants.get(after.customer_id, ())
+            if grant.subscription_id == after.id
+            and grant.metric_id is not None
+            and offers[_key(before)].component_for_metric(grant.metric_id) is None
+            and grant.counts_at(changed.at)
+            and is_over(grant, after, offers[_key(after)])
+        ],
+        at=changed.now,
+    )
+
+
+async def _draw(
+    tx: Tx,
+    events: EventStore,
+    context: Context,
+    parts: Iterable[_Part],
+    offers: dict[catalog.OfferKey, Offer],
+    *,
+    now: datetime,
+) -> Context:
+    found = [
+        one for held, period in parts for one in _ended(context, held, offers[_key(held)], period)
+    ]
+    ended = await _drawn_by_these(tx, context, found, offers)
     if not ended:
         return context
     metrics = next(iter(context.offers.values())).metrics
@@ -76,13 +127,15 @@ async def draw_unpriced(
         ],
     )
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
+    posted: defaultdict[str, list[Draw]] = defaultdict(list)
     for one, used in zip(ended, measured, strict=True):
         grants = [replace(grant, balance=grant.balance - drawn[grant.id]) for grant in one.grants]
         spans = used.spans or (UsedSpan(one.period, used.value),)
         draws, _ = draw_in_spans(grants, spans, used.value)
         for draw in draws.draws:
             drawn[draw.grant_id] += draw.amount
-        await draw_without_line(tx, draws.draws, reason=_reason(one.period), at=now)
+        posted[_reason(one.period)] += draws.draws
+    await draw_without_line(tx, posted, at=now)
     return replace(
         context,
         grants={
@@ -99,11 +152,16 @@ def _reason(period: Interval) -> str:
     return f"used from {period.start_at:%Y-%m-%dT%H:%M:%SZ} to {period.end_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _held_in(context: Context, one: ScheduledPeriod) -> list[tuple[Subscription, Interval]]:
-    """The versions of a subscription in the period that ends, each with its part: another may have priced the usage."""
-    held, offer = context.subscriptions[one.subscription_id], context.offers[one.subscription_id]
-    first = offer.price.components[0]
-    if one.component_id != first.id:
+def _parts_of(
+    terms: Terms, one: ScheduledPeriod, offers: dict[catalog.OfferKey, Offer]
+) -> list[_Part]:
+    """What was held, of the terms in force, in the period of the price's first component that ends as this falls due.
+
+    What is billed a last time was drawn when it was cut off.
+    """
+    held = terms.versions[-1]
+    first = offers[_key(held)].price.components[0]
+    if one.component_id != first.id or one.last_terms is not None:
         return []
     period = one.period
     if first.timing is BillingTiming.IN_ADVANCE:
@@ -111,21 +169,7 @@ def _held_in(context: Context, one: ScheduledPeriod) -> list[tuple[Subscription,
             return []
         rule = first.recurrence_in(held.time_zone)
         period = rule.period(held.anchor_at, one.period_number - 1)
-    history = context.histories[held.id]
-    # Each price once: what a metric comes to in a period is not always the sum of what it comes to in parts.
-    changes = [
-        later
-        for earlier, later in pairwise(history)
-        if _key(earlier) != _key(later) and later.version.valid_from < period.end_at
-    ]
-    starts = [period.start_at, *(one.version.valid_from for one in changes)]
-    ends = [*starts[1:], period.end_at]
-    return [
-        (version, Interval(max(start_at, period.start_at), end_at))
-        for version, start_at, end_at in zip((history[0], *changes), starts, ends, strict=True)
-        # What was held before the period has no part in it.
-        if end_at > period.start_at and start_at < end_at
-    ]
+    return terms.held_in(period)
 
 
 def _ended(context: Context, held: Subscription, offer: Offer, period: Interval) -> list[_Ended]:
@@ -151,6 +195,16 @@ def _key(held: Subscription) -> catalog.OfferKey:
     return held.version.plan_version_id, held.version.price_id
 
 
+async def _offers_of(
+    tx: Tx, context: Context, held: Iterable[Subscription]
+) -> dict[catalog.OfferKey, Offer]:
+    """What these versions bought; only what is not at hand is read."""
+    offers = {_key(one): context.offers[one_id] for one_id, one in context.subscriptions.items()}
+    if missing := {_key(one) for one in held} - offers.keys():
+        offers |= await catalog.get_offers(tx, sorted(missing))
+    return offers
+
+
 def _unpriced(offer: Offer) -> list[MetricId]:
     """The metrics of the plan's features that none of its components bills."""
     metrics = {
@@ -162,19 +216,42 @@ def _unpriced(offer: Offer) -> list[MetricId]:
     return sorted(metrics)
 
 
-async def _is_the_only_one(tx: Tx, held: Subscription, metric_id: MetricId) -> bool:
-    """Whether this subscription draws the customer's usage: one that bills it does, else the oldest that grants it."""
-    others = [
+async def _drawn_by_these(
+    tx: Tx,
+    context: Context,
+    found: Sequence[_Ended],
+    offers: dict[catalog.OfferKey, Offer],
+) -> list[_Ended]:
+    """Those that draw their customer's usage: of several subscriptions one that bills it does, else the oldest.
+
+    One that is not billed any more leaves it to any that goes on and grants it: that draws its own period whole.
+    """
+    if not found:
+        return []
+    others: defaultdict[CustomerId, list[Subscription]] = defaultdict(list)
+    for one in await subscription.list_of_customers(
+        tx, sorted({e.held.customer_id for e in found})
+    ):
+        if one.version.status in BILLED:
+            others[one.customer_id].append(one)
+    offers = offers | await _offers_of(
+        tx, context, (one for some in others.values() for one in some)
+    )
+    goes_on: dict[SubscriptionId, bool] = {
+        one.id: one.version.status in BILLED for one in context.subscriptions.values()
+    }
+
+    def draws(ended: _Ended, other: Subscription) -> bool:
+        offer = offers[_key(other)]
+        if offer.component_for_metric(ended.metric_id) is not None:
+            return True
+        older = other.id < ended.held.id or not goes_on[ended.held.id]
+        return older and ended.metric_id in _unpriced(offer)
+
+    return [
         one
-        for one in await subscription.list_of_customer(tx, held.customer_id)
-        if one.id != held.id and one.version.status in RUNNING
+        for one in found
+        if not any(
+            draws(one, other) for other in others[one.held.customer_id] if other.id != one.held.id
+        )
     ]
-    keys = [_key(one) for one in others]
-    offers = await catalog.get_offers(tx, keys) if keys else {}
-    for one, key in zip(others, keys, strict=True):
-        offer = offers[key]
-        if offer.component_for_metric(metric_id) is not None:
-            return False
-        if one.id < held.id and metric_id in _unpriced(offer):
-            return False
-    return True

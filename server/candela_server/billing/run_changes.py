@@ -19,6 +19,7 @@ from candela_server.subscription.change import Changed, ScheduledChange
 from candela_server.subscription.change_subscription import carry_out_scheduled
 from candela_server.subscription.claim_changes import claim_change, note_failure
 
+from .draw_unpriced import draw_cut_off
 from .model import Invoice
 from .settle_change import settle_change
 
@@ -41,7 +42,12 @@ async def run_changes(
 
 
 async def bill_change(tx: Tx, events: EventStore, changed: Changed) -> list[Invoice]:
-    """The invoices of a change that is billed at once; none of one that is not."""
+    """The invoices of a change that is billed at once; none of one that is not.
+
+    Usage that costs nothing is drawn for the part of the period that any change cuts off (CRD-8).
+    """
+    if changed.at is not None:
+        await draw_cut_off(tx, events, changed)
     if not changed.settles_now:
         return []
     return await settle_change(

@@ -35,14 +35,16 @@ from .publish_plan_version import publish_draft
 from .refs import BySlug, Ref
 from .rules.credit_shape import check_credit_pays
 from .rules.plan_shape import check_public_prices, check_trial_parent
+from .trial_ending import NewTrialEnding, find_trial_ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTrial:
-    """What a trial plan leads to, and after how many days (TRL-1)."""
+    """What a trial plan leads to, after how many days, and in what it ends without a payment method (TRL-1, TRL-2)."""
 
     parent: Ref
     days: int
+    ending: NewTrialEnding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,8 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
             "credit_definition_ids": [definition.id for definition in definitions],
             "trial_parent_plan_id": trial.parent_plan_id if trial else None,
             "trial_days": trial.days if trial else None,
+            "trial_end_behavior": trial.ending.behavior if trial else None,
+            "trial_end_plan_id": trial.ending.free_plan_id if trial else None,
         },
         reason=command.message or None,
     )
@@ -177,7 +181,8 @@ async def _trial_terms(tx: Tx, command: CreatePlan) -> TrialTerms | None:
             fields.add(field, error.message, error.reason)
         else:
             fields.read(field, check_trial_parent, parent)
-        return TrialTerms(parent_plan_id=parent.id, days=command.trial.days)
+    ending = await find_trial_ending(tx, command.trial.ending)
+    return TrialTerms(parent_plan_id=parent.id, days=command.trial.days, ending=ending)
 
 
 def _check_credits_pay(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from candela_server.kernel.recurrence import Recurrence
 
@@ -187,12 +187,37 @@ class PlanFeature:
     limit_scope: LimitScope
 
 
+class TrialEndBehavior(StrEnum):
+    """What a trial ends in when nothing is there to pay with what it leads to (TRL-2)."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    DOWNGRADE_TO_FREE = "downgrade_to_free"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialEnding:
+    """What a trial ends in for who has no payment method; `free_plan_id` remains after a downgrade (TRL-2)."""
+
+    behavior: TrialEndBehavior = TrialEndBehavior.CANCEL
+    free_plan_id: PlanId | None = None
+
+    def __post_init__(self) -> None:
+        downgrades = self.behavior is TrialEndBehavior.DOWNGRADE_TO_FREE
+        assert downgrades == (self.free_plan_id is not None), "a downgrade names what remains"
+
+
+CANCELED: Final = TrialEnding()
+"""What a trial ends in that says nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialTerms:
-    """What a trial plan leads to, and after how many days (TRL-1)."""
+    """What a trial plan leads to, after how many days, and what it ends in without a payment method (TRL-1, TRL-2)."""
 
     parent_plan_id: PlanId
     days: int
+    ending: TrialEnding = CANCELED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

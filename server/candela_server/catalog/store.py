@@ -25,6 +25,8 @@ from .model import (
     PlanVersionId,
     PlanVersionStatus,
     SqlMetric,
+    TrialEndBehavior,
+    TrialEnding,
     TrialTerms,
     UniqueOf,
 )
@@ -37,7 +39,8 @@ _METRIC = """id, slug, name, aggregation, event_names, property, unique_of, filt
 _FEATURE = """id, slug, name, description, type, default_value, metric_id, created_at, disabled_at,
               archived_at"""
 _PLAN = """p.id, p.slug, p.name, p.description, p.is_enterprise_plan, p.publicly_visible, p.metadata,
-           p.trial_parent_plan_id, p.trial_days, p.created_at, p.archived_at,
+           p.trial_parent_plan_id, p.trial_days, p.trial_end_behavior, p.trial_end_plan_id, p.created_at,
+           p.archived_at,
            (SELECT v.id FROM plan_version v
             WHERE v.merchant_id = p.merchant_id AND v.plan_id = p.id AND v.status = 'published'
             ORDER BY v.published_at DESC LIMIT 1) AS current_version_id"""
@@ -167,8 +170,8 @@ async def insert_plan(tx: Tx, plan: Plan) -> None:
             """
             INSERT INTO plan (merchant_id, id, slug, name, description, is_enterprise_plan,
                               publicly_visible, metadata, trial_parent_plan_id, trial_days,
-                              created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                              trial_end_behavior, trial_end_plan_id, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
             """,
             tx.merchant_id,
             plan.id,
@@ -180,6 +183,8 @@ async def insert_plan(tx: Tx, plan: Plan) -> None:
             dict(plan.metadata),
             plan.trial.parent_plan_id if plan.trial else None,
             plan.trial.days if plan.trial else None,
+            plan.trial.ending.behavior if plan.trial else None,
+            plan.trial.ending.free_plan_id if plan.trial else None,
             plan.created_at,
         )
     except Exception as error:
@@ -345,9 +350,19 @@ def _plan_from_row(row: Mapping[str, Any]) -> Plan:
         is_enterprise_plan=row["is_enterprise_plan"],
         publicly_visible=row["publicly_visible"],
         metadata=row["metadata"],
-        trial=TrialTerms(parent_plan_id=PlanId(row["trial_parent_plan_id"]), days=row["trial_days"])
-        if row["trial_days"]
-        else None,
+        trial=_trial_from_row(row) if row["trial_days"] else None,
         created_at=row["created_at"],
         archived_at=row["archived_at"],
+    )
+
+
+def _trial_from_row(row: Mapping[str, Any]) -> TrialTerms:
+    return TrialTerms(
+        parent_plan_id=PlanId(row["trial_parent_plan_id"]),
+        days=row["trial_days"],
+        ending=TrialEnding(
+            # Trials from before it could be said are canceled.
+            behavior=TrialEndBehavior(row["trial_end_behavior"] or TrialEndBehavior.CANCEL),
+            free_plan_id=row["trial_end_plan_id"],
+        ),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Protocol
 
 from candela.catalog.v1 import (
     feature_pb2,
@@ -14,7 +13,6 @@ from candela.catalog.v1 import (
 )
 
 from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
-from candela_server.kernel import read_fields
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import (
@@ -23,12 +21,11 @@ from candela_server.kernel.read_fields import (
     optional,
     slug,
     text,
-    whole_number,
 )
 
 from .create_feature import NewFeature
 from .create_metric import NewMetric
-from .create_plan import CreatePlan, NewTrial
+from .create_plan import CreatePlan
 from .definition_wire import credit_definition_to_proto, new_credit_definition_from_proto
 from .granted_features import GrantedFeature
 from .members import member_named
@@ -48,15 +45,16 @@ from .model import (
     UniqueOf,
 )
 from .price_wire import price_from_proto
-from .refs import ById, BySlug, Ref
+from .ref_wire import ref_from_proto as ref_from_proto
+from .refs import BySlug, Ref
 from .sql_metric_wire import new_sql_metric_from_proto, sql_to_proto
+from .trial_wire import trial_ending_to_proto, trial_from_proto
 
 MAX_METRICS = 50
 MAX_FEATURES = 200
 MAX_PRICES = 20
 MAX_CREDIT_DEFINITIONS = 50
 MAX_EVENT_NAMES = 20
-MAX_TRIAL_DAYS = 365
 
 _FEATURE_TYPES = {
     FeatureType.BOOLEAN: feature_pb2.FEATURE_TYPE_BOOLEAN,
@@ -92,24 +90,6 @@ _VERSION_STATUSES = {
     PlanVersionStatus.PUBLISHED: plan_pb2.PLAN_VERSION_STATUS_PUBLISHED,
     PlanVersionStatus.ARCHIVED: plan_pb2.PLAN_VERSION_STATUS_ARCHIVED,
 }
-
-
-class _WireRef(Protocol):
-    id: str
-    slug: str
-
-    def WhichOneof(self, oneof_group: Any) -> Any: ...
-
-
-def ref_from_proto(prefix: str, ref: _WireRef) -> Ref:
-    """Which thing is meant. Raises ValueError when nothing is set or the id is another kind's."""
-    match ref.WhichOneof("ref"):
-        case "id":
-            return ById(read_fields.typed_id(prefix)(ref.id))
-        case "slug":
-            return BySlug(slug(ref.slug))
-        case _:
-            raise ValueError("must be named by id or slug")
 
 
 def feature_value_from_proto(value: feature_pb2.FeatureValue) -> FeatureValue:
@@ -226,7 +206,7 @@ def create_plan_from_proto(request: plan_service_pb2.CreatePlanRequest) -> Creat
             metadata=fields.read("metadata", metadata, request.metadata),
             keep_draft=request.keep_draft,
             message=fields.read("message", text(0, 500), request.message),
-            trial=_trial_from_proto(fields, request),
+            trial=trial_from_proto(fields, request),
         )
 
 
@@ -278,6 +258,7 @@ def plan_to_proto(plan: Plan, *, free: bool) -> plan_pb2.Plan:
         is_trial_plan=plan.trial is not None,
         trial_parent_plan_id=plan.trial.parent_plan_id if plan.trial else None,
         trial_days=plan.trial.days if plan.trial else 0,
+        **trial_ending_to_proto(plan.trial.ending if plan.trial else None),
         is_enterprise_plan=plan.is_enterprise_plan,
         publicly_visible=plan.publicly_visible,
         # What follows a trial costs something, so it is not the merchant's free plan (D18).
@@ -322,24 +303,6 @@ def plan_version_to_proto(
 def limit_behavior_to_proto(behavior: LimitBehavior) -> feature_pb2.LimitBehavior:
     """What happens at a limit, as the contract shows it."""
     return _BEHAVIORS[behavior]
-
-
-def _trial_from_proto(
-    fields: FieldViolations, request: plan_service_pb2.CreatePlanRequest
-) -> NewTrial | None:
-    """What the trial leads to; None for a plan that is no trial."""
-    if not request.is_trial_plan:
-        if request.HasField("trial_parent_plan"):
-            fields.add("trial_parent_plan", "must be absent unless is_trial_plan is set")
-        if request.trial_days:
-            fields.add("trial_days", "must be 0 unless is_trial_plan is set")
-        return None
-    if request.is_enterprise_plan:
-        fields.add("is_enterprise_plan", "must not be set for a trial")
-    return NewTrial(
-        parent=fields.read("trial_parent_plan", ref_from_proto, "plan", request.trial_parent_plan),
-        days=fields.read("trial_days", whole_number(1, MAX_TRIAL_DAYS), request.trial_days),
-    )
 
 
 def granted_feature_from_proto(granted: plan_pb2.PlanFeatureInput) -> GrantedFeature:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -41,9 +41,11 @@ async def draw_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
         )
 
 
-async def draw_without_line(tx: Tx, draws: Sequence[Draw], *, reason: str, at: datetime) -> None:
+async def draw_without_line(
+    tx: Tx, draws_by_reason: Mapping[str, Sequence[Draw]], *, at: datetime
+) -> None:
     """Posts draws for usage that is on no invoice; whoever calls sees to it that it does so once."""
-    if draws:
+    if any(draws_by_reason.values()):
         await store.insert_transactions(
             tx,
             [
@@ -56,6 +58,7 @@ async def draw_without_line(tx: Tx, draws: Sequence[Draw], *, reason: str, at: d
                     reason=reason,
                     at=at,
                 )
+                for reason, draws in draws_by_reason.items()
                 for draw in draws
             ],
         )

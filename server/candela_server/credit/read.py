@@ -54,10 +54,18 @@ async def list_spendable_grants(
 
 
 async def list_grants_of_customers(
-    tx: Tx, customer_ids: Sequence[CustomerId], *, until: datetime
+    tx: Tx, customer_ids: Sequence[CustomerId], *, until: datetime, since: datetime | None = None
 ) -> list[CreditGrant]:
-    """The customers' grants that began before an instant, lapsed ones too, with their balances."""
-    return await store.list_grants_of_customers(tx, customer_ids, until)
+    """The customers' grants that began before `until`, with their balances.
+
+    All of them, or, with `since`, those that had not ended by then or may have something left.
+    """
+    return await store.list_grants_of_customers(tx, customer_ids, since=since, until=until)
+
+
+async def list_grants_of_subscription(tx: Tx, subscription_id: str) -> list[CreditGrant]:
+    """All grants that ever came with a subscription, also those that have not begun, with their balances."""
+    return await store.list_grants_of_subscription(tx, subscription_id)
 
 
 async def list_monetary_grants(

@@ -147,17 +147,44 @@ async def list_promised(tx: Tx, customer_ids: Sequence[str]) -> dict[GrantId, De
 
 
 async def list_grants_of_customers(
-    tx: Tx, customer_ids: Sequence[str], until: datetime
+    tx: Tx, customer_ids: Sequence[str], *, since: datetime | None, until: datetime
 ) -> list[CreditGrant]:
-    """The customers' grants that began before an instant, in no particular order."""
+    """The customers' grants that began before `until`, in no particular order.
+
+    With `since`, of those that had ended by then only such as may have something left: their ends are still noted. The
+    others, as many as a customer ever had, are looked up in an index, and what was drawn from them is not read.
+    """
     rows = await tx.fetch(
         f"""
+        WITH ended AS MATERIALIZED (
+            SELECT id FROM credit_grant
+            WHERE merchant_id = $1 AND customer_id = ANY($2::text[]) AND expires_at <= $4::timestamptz)
         SELECT {_GRANT} FROM credit_grant g
         WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[]) AND g.effective_at < $3
+          AND ($4::timestamptz IS NULL OR g.expires_at IS NULL OR g.expires_at > $4)
+        UNION ALL
+        SELECT {_GRANT} FROM ended
+        JOIN credit_expiry e ON e.merchant_id = $1 AND e.grant_id = ended.id
+        JOIN credit_grant g ON g.merchant_id = e.merchant_id AND g.id = e.grant_id
+        WHERE g.merchant_id = $1 AND g.effective_at < $3
         """,
         tx.merchant_id,
         list(customer_ids),
         until,
+        since,
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
+async def list_grants_of_subscription(tx: Tx, subscription_id: str) -> list[CreditGrant]:
+    """All grants that ever came with a subscription, also those that have not begun; in no particular order."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.subscription_id = $2
+        """,
+        tx.merchant_id,
+        subscription_id,
     )
     return [_grant_from_row(row) for row in rows]
 
@@ -214,6 +241,46 @@ async def put_ends(tx: Tx, grant_ids: Sequence[GrantId], at: datetime) -> None:
         list(grant_ids),
         at,
     )
+
+
+async def put_own_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> None:
+    """Notes that grants end when they were made to, where an earlier end is noted."""
+    await tx.execute(
+        """
+        UPDATE credit_expiry e SET expires_at = g.expires_at FROM credit_grant g
+        WHERE e.merchant_id = $1 AND e.grant_id = ANY($2::text[])
+          AND g.merchant_id = $1 AND g.id = e.grant_id AND g.expires_at IS NOT NULL
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+    await tx.execute(
+        """
+        DELETE FROM credit_expiry e USING credit_grant g
+        WHERE e.merchant_id = $1 AND e.grant_id = ANY($2::text[])
+          AND g.merchant_id = $1 AND g.id = e.grant_id AND g.expires_at IS NULL
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+
+
+async def sum_expired(
+    tx: Tx, grant_ids: Sequence[GrantId], *, restored_by: str
+) -> dict[GrantId, Decimal]:
+    """What expired of each of these grants, less what was restored for this reason; those with none are absent."""
+    rows = await tx.fetch(
+        """
+        SELECT grant_id, -sum(amount) AS amount FROM credit_transaction
+        WHERE merchant_id = $1 AND grant_id = ANY($2::text[])
+          AND (kind = 'expire' OR (kind = 'restore' AND invoice_line_id IS NULL AND reason = $3))
+        GROUP BY grant_id HAVING sum(amount) < 0
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+        restored_by,
+    )
+    return {row["grant_id"]: row["amount"] for row in rows}
 
 
 async def list_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, datetime]:

@@ -80,7 +80,7 @@ class GrpcServer:
         await self._server.wait_for_termination()
 
 
-class _ByPath(grpc.GenericRpcHandler):  # type: ignore[misc]
+class _ByPath(grpc.GenericRpcHandler):
     """All methods of all services in one table: grpc asks handlers one after another, and a check is asked most."""
 
     def __init__(self, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]) -> None:

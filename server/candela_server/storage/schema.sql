@@ -1148,11 +1148,17 @@ CREATE TABLE public.plan (
     archived_at timestamp with time zone,
     trial_parent_plan_id text COLLATE pg_catalog."C",
     trial_days integer,
+    trial_end_behavior text,
+    trial_end_plan_id text COLLATE pg_catalog."C",
     CONSTRAINT plan_check CHECK (((trial_parent_plan_id IS NULL) = (trial_days IS NULL))),
     CONSTRAINT plan_check1 CHECK ((trial_parent_plan_id <> id)),
     CONSTRAINT plan_check2 CHECK (((trial_parent_plan_id IS NULL) OR (NOT is_enterprise_plan))),
+    CONSTRAINT plan_check3 CHECK (((trial_end_behavior IS NULL) OR (trial_days IS NOT NULL))),
+    CONSTRAINT plan_check4 CHECK (((trial_end_plan_id IS NOT NULL) = (COALESCE(trial_end_behavior, ''::text) = 'downgrade_to_free'::text))),
+    CONSTRAINT plan_check5 CHECK ((trial_end_plan_id <> id)),
     CONSTRAINT plan_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
-    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365)))
+    CONSTRAINT plan_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 365))),
+    CONSTRAINT plan_trial_end_behavior_check CHECK ((trial_end_behavior = ANY (ARRAY['cancel'::text, 'pause'::text, 'downgrade_to_free'::text])))
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
@@ -1822,6 +1828,8 @@ CREATE INDEX credit_expiry_by_time ON public.credit_expiry USING btree (expires_
 
 CREATE INDEX credit_grant_by_customer ON public.credit_grant USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX credit_grant_by_end ON public.credit_grant USING btree (merchant_id, customer_id, expires_at, id);
+
 CREATE INDEX credit_grant_by_subscription ON public.credit_grant USING btree (merchant_id, subscription_id, effective_at);
 
 CREATE INDEX credit_grant_monetary ON public.credit_grant USING btree (merchant_id, customer_id) WHERE (application_type = 'monetary'::text);
@@ -2127,6 +2135,9 @@ ALTER TABLE ONLY public.offline_payment
 
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_merchant_id_trial_end_plan_id_fkey FOREIGN KEY (merchant_id, trial_end_plan_id) REFERENCES public.plan(merchant_id, id);
 
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_merchant_id_trial_parent_plan_id_fkey FOREIGN KEY (merchant_id, trial_parent_plan_id) REFERENCES public.plan(merchant_id, id);

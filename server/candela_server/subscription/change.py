@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import NewType
 
 from candela_server.catalog.create_price import NewComponent
-from candela_server.catalog.model import PlanId
+from candela_server.catalog.model import CANCELED, PlanId, TrialEnding
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.refs import Ref
 from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
 from candela_server.merchant.model import TestClockId
 
 from .migration import MoveTiming
-from .model import Proration, Status, Subscription, SubscriptionId
+from .model import Proration, ScheduledPeriod, Status, Subscription, SubscriptionId
 
 ScheduledChangeId = NewType("ScheduledChangeId", str)
 
@@ -84,9 +84,10 @@ class Reactivation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialEnd:
-    """Move a trial to the plan it leads to (TRL-2)."""
+    """Move a trial to the plan it leads to, or to what it ends in without a payment method (TRL-2)."""
 
     parent_plan_id: PlanId
+    ending: TrialEnding = CANCELED
 
 
 Change = (
@@ -151,7 +152,7 @@ class ScheduledChange:
 class Changed:
     """The subscription as it is now; `at` is when it changed, None when that waits or nothing had to.
 
-    `now` is the present of its customer.
+    `now` is the present of its customer. `gone` would have been billed next of what is not held any more.
     """
 
     subscription: Subscription
@@ -160,6 +161,7 @@ class Changed:
     proration: Proration
     test_clock_id: TestClockId | None
     scheduled: ScheduledChange | None = None
+    gone: Sequence[ScheduledPeriod] = ()
 
     @property
     def settles_now(self) -> bool:

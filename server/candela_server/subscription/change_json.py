@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, assert_never
 
-from candela_server.catalog.model import PlanId
+from candela_server.catalog.model import PlanId, TrialEndBehavior, TrialEnding
 from candela_server.catalog.new_component_json import (
     new_component_from_json,
     new_component_to_json,
@@ -65,7 +65,12 @@ def change_to_json(change: Change) -> dict[str, Any]:
         case Reactivation():
             return {"kind": "reactivate", "price_id": change.price_id}
         case TrialEnd():
-            return {"kind": "end_trial", "parent_plan_id": change.parent_plan_id}
+            return {
+                "kind": "end_trial",
+                "parent_plan_id": change.parent_plan_id,
+                "behavior": change.ending.behavior,
+                "free_plan_id": change.ending.free_plan_id,
+            }
         case _:
             assert_never(change)
 
@@ -101,7 +106,14 @@ def change_from_json(stored: Mapping[str, Any]) -> Change:
         case "reactivate":
             return Reactivation(price_id=stored["price_id"])
         case "end_trial":
-            return TrialEnd(parent_plan_id=PlanId(stored["parent_plan_id"]))
+            return TrialEnd(
+                parent_plan_id=PlanId(stored["parent_plan_id"]),
+                ending=TrialEnding(
+                    # What was planned before it could be said is canceled.
+                    behavior=TrialEndBehavior(stored.get("behavior", TrialEndBehavior.CANCEL)),
+                    free_plan_id=stored.get("free_plan_id"),
+                ),
+            )
         case other:
             raise ValueError(f"{other!r} is no kind of change")
 

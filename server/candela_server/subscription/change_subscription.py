@@ -7,6 +7,7 @@ transaction where one is wanted at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -46,8 +47,16 @@ from .follow_seats import check_seats, follow_seats
 from .follow_up import follow_up
 from .grant_after_change import Sold, grant_after_change, terms_since
 from .migration import MoveTiming
-from .model import Proration, Status, Subscription, SubscriptionId, SubscriptionVersion
+from .model import (
+    Proration,
+    ScheduledPeriod,
+    Status,
+    Subscription,
+    SubscriptionId,
+    SubscriptionVersion,
+)
 from .next_version import next_version, usual_proration_of, usual_timing_of
+from .payable import check_payable
 from .rules.lifecycle import check_running
 from .rules.reschedule import Held, reschedule
 from .rules.schedule import current_period
@@ -192,6 +201,7 @@ async def _check_possible(tx: Tx, held: Subscription, change: Change, at: dateti
         version = await next_version(tx, held, change, at=at)
         prices = await catalog.get_prices(tx, [held.version.price_id, version.price_id])
         old, new = prices[held.version.price_id], prices[version.price_id]
+        check_payable(replace(held, version=version), new)
         await check_seats(tx, held, old, replace(held, version=version), new, at=at)
 
 
@@ -270,11 +280,12 @@ async def _carry_out(
     )
     offers = await catalog.get_offers(tx, [_key(held), _key(after)])
     before_offer, after_offer = offers[_key(held)], offers[_key(after)]
+    check_payable(after, after_offer.price)
     await check_seats(tx, held, before_offer.price, after, after_offer.price, at=at)
     appended = await version_store.append_versions(tx, {held.id: after.version})
     assert appended == {held.id}, "the subscription is locked"
     await follow_seats(tx, held, before_offer.price, after, after_offer.price, at=at)
-    await _reschedule(tx, held, before_offer, after, after_offer, at, test_clock_id)
+    gone = await _reschedule(tx, held, before_offer, after, after_offer, at, test_clock_id)
     await grant_after_change(
         tx,
         Sold(held=held, offer=before_offer),
@@ -294,7 +305,12 @@ async def _carry_out(
     await tx.entitlements_changed(held.customer_id)
     await tx.announce(BILLING_DUE, held.id, {"test_clock_id": test_clock_id})
     return Changed(
-        subscription=after, at=at, now=now, proration=proration, test_clock_id=test_clock_id
+        subscription=after,
+        at=at,
+        now=now,
+        proration=proration,
+        test_clock_id=test_clock_id,
+        gone=gone,
     )
 
 
@@ -306,7 +322,7 @@ async def _reschedule(
     after_offer: Offer,
     at: datetime,
     test_clock_id: TestClockId | None,
-) -> None:
+) -> Sequence[ScheduledPeriod]:
     made = reschedule(
         Held(subscription=before, price=before_offer.price),
         Held(subscription=after, price=after_offer.price),
@@ -317,6 +333,7 @@ async def _reschedule(
     )
     await store.delete_schedule(tx, made.gone)
     await store.insert_schedule(tx, made.fresh)
+    return made.gone
 
 
 def _key(held: Subscription) -> catalog.OfferKey:

@@ -21,7 +21,7 @@ async def check_duplicate(
 ) -> None:
     """Raises DuplicateSubscriptionError when another running subscription than `by` is to the plan's family."""
     families: dict[PlanId, PlanId] = {plan.id: family_of(plan)}
-    for held in await store.list_subscriptions_of_customer(tx, customer_id):
+    for held in await store.list_subscriptions_of_customers(tx, [customer_id]):
         if held.id == by or held.version.status not in RUNNING:
             continue
         held_id = held.version.plan_id

@@ -12,11 +12,12 @@ from candela_server.catalog.model import Offer
 from candela_server.catalog.price import ComponentId, Price, PriceId
 from candela_server.catalog.refs import Ref
 from candela_server.catalog.rules.not_billable_yet import what_cannot_be_billed
+from candela_server.catalog.trial_ending import NewTrialEnding, find_trial_ending
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerRef
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations, InvalidInput, Unserved
 from candela_server.kernel.ids import new_id
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
@@ -31,6 +32,7 @@ from .model import (
     SubscriptionId,
     SubscriptionVersion,
 )
+from .payable import check_payable
 from .renew_by_rule import schedule_renewals
 from .rules.first_grants import first_grants
 from .rules.quantities import new_quantities
@@ -42,7 +44,10 @@ MAX_BACKDATING = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateSubscription:
-    """Who takes which plan. `seats` holds for every PER_UNIT component that `quantities` does not name."""
+    """Who takes which plan. `seats` holds for every PER_UNIT component that `quantities` does not name.
+
+    `trial_ending` None: what the trial plan says.
+    """
 
     customer: CustomerRef
     plan: Ref
@@ -56,6 +61,7 @@ class CreateSubscription:
     allow_duplicate: bool
     metadata: Mapping[str, str]
     reason: str
+    trial_ending: NewTrialEnding | None = None
 
 
 async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription) -> Subscription:
@@ -102,10 +108,18 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
     refused = what_cannot_be_billed(offer)
     if refused is not None:
         raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field="plan")
+    check_payable(subscription, price)
     await store.insert_subscription(tx, subscription)
     await _schedule(tx, subscription, price, holder.test_clock_id)
+    if command.trial_ending is not None and plan.trial is None:
+        raise InvalidInput(
+            f"must be unspecified: plan {plan.slug!r} is no trial", field="trial_end_behavior"
+        )
     if plan.trial is not None:
-        await plan_trial_end(tx, subscription, plan.trial, holder.test_clock_id)
+        ending = plan.trial.ending
+        if command.trial_ending is not None:
+            ending = await find_trial_ending(tx, command.trial_ending)
+        await plan_trial_end(tx, subscription, plan.trial, ending, holder.test_clock_id)
     await _grant_first(tx, subscription, offer, holder.test_clock_id, now)
     await tx.audit(
         "subscription.created",

@@ -1,26 +1,26 @@
 """What credits become when the terms of a subscription change in the middle of a period (CRD-5, SUB-6).
 
-A definition that comes with the old and the new terms goes on: nothing is granted twice. What comes with the new terms
-only is granted whole from the change on. What came with the old terms only pays for what was used before, and counts
-no more (`counts_for`): so the credits of a trial end with it (CRD-6). Seats that are added bring their own credits at
-once, seats that were held before in the period none. Credits that do not renew with
-billing begin once; a rule of their own goes on by itself.
+A definition that comes with the old and the new terms goes on: nothing is granted twice. Nor is it when terms come
+back within a period: what they had left counts again, also where it had expired meanwhile. What comes with the new
+terms only is granted whole from the change on. What came with the old terms only pays for what was used before, and
+counts no more (`counts_for`): so the credits of a trial end with it (CRD-6). Seats that are added bring their own
+credits at once, seats that were held before in the period none. Credits that do not renew with billing begin once; a
+rule of their own goes on by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
-from candela_server.catalog.price import Price
 from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import FURTHER_GRANTS, CreditGrant, PeriodGrant
+from candela_server.credit.reopen_credits import reopen_credits
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
@@ -29,13 +29,12 @@ from candela_server.storage.postgres import Tx
 from . import version_store
 from .model import Subscription
 from .renew_by_rule import schedule_renewals
-from .rules.credits_held import counts_for
+from .rules.credits_held import counts_for, is_over
 from .rules.first_grants import end_of_own
-from .rules.reschedule import BILLED, ENDED
+from .rules.reschedule import BILLED
 from .rules.schedule import credit_component
 from .rules.seats import seats_held
 
-_EVER = datetime.max.replace(tzinfo=UTC)
 _STEP = timedelta(microseconds=1)
 
 
@@ -54,8 +53,8 @@ class Sold:
 
 async def terms_since(tx: Tx, held: Subscription, at: datetime) -> datetime:
     """When the terms of another plan begin that takes this one's place: just after what this one granted last."""
-    found = await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
-    begun = any(one.subscription_id == held.id and one.effective_at >= at for one in found)
+    found = await credit.list_grants_of_subscription(tx, held.id)
+    begun = any(one.effective_at >= at for one in found)
     return at + 2 * FURTHER_GRANTS if begun else at
 
 
@@ -70,21 +69,25 @@ async def grant_after_change(
 ) -> None:
     """Grants what the new terms bring from `at` on, and ends what came with terms that are over.
 
-    What no invoice will draw from any more lapses at once; the rest once the last period that it can pay for is
-    invoiced.
+    What is left lapses once the last period that it can pay for is invoiced, or drawn where its usage has no price.
     """
     held = after.held
-    grants = [
-        one
-        for one in await credit.list_grants_of_customers(tx, [held.customer_id], until=_EVER)
-        if one.subscription_id == held.id
-    ]
-    over = [one for one in grants if _is_over(one, after)]
-    unpriced = [one for one in over if _is_unpriced(one, before) and one.counts_at(at)]
-    await lapse_grants(tx, unpriced, at=now)
-    await end_credits(tx, [one.id for one in over if one not in unpriced], at=at)
+    grants = await credit.list_grants_of_subscription(tx, held.id)
+    over = [one for one in grants if is_over(one, held, after.offer)]
+    await end_credits(tx, [one.id for one in over], at=at)
     if after.held.version.status not in BILLED:
         return
+    await reopen_credits(
+        tx,
+        [
+            one
+            for one in grants
+            if one.counts_at(at)
+            and counts_for(one, held, after.offer)
+            and not counts_for(one, before.held, before.offer)
+        ],
+        at=now,
+    )
     histories = await version_store.list_histories(tx, [held.id])
     most_seats = _most_seats(histories[held.id], before, after)
     wanted = []
@@ -113,31 +116,6 @@ async def grant_after_change(
         )
     await grant_for_periods(tx, wanted, at=now)
     await schedule_renewals(tx, held, after.offer, test_clock_id, after=at)
-
-
-def _is_over(grant: CreditGrant, after: Sold) -> bool:
-    """Whether a grant came with terms that are not in force after the change."""
-    ended = (
-        after.held.version.status in ENDED
-        or not counts_for(grant, after.held, after.offer)
-        or _was_swapped_out(grant, after.offer.price)
-    )
-    return ended and grant.definition_id is not None
-
-
-def _was_swapped_out(grant: CreditGrant, price: Price) -> bool:
-    """Whether the component that it pays for went, and what came in its place charges something else (SUB-6)."""
-    if grant.component_id is None or price.varies is None:
-        return False
-    standing = price.component_sold_as(grant.component_id)
-    return standing is not None and grant.metric_id not in (None, standing.metric_id)
-
-
-def _is_unpriced(grant: CreditGrant, before: Sold) -> bool:
-    """Whether the usage that it pays for has no price, so that no invoice has to come first."""
-    return (
-        grant.metric_id is not None and before.offer.component_for_metric(grant.metric_id) is None
-    )
 
 
 def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> PeriodGrant:

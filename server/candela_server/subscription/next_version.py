@@ -71,6 +71,6 @@ async def next_version(
         case Reactivation():
             return await reactivate(tx, held, change, at=at)
         case TrialEnd():
-            return await end_trial(tx, held, at=at)
+            return await end_trial(tx, held, change, at=at)
         case _:
             assert_never(change)

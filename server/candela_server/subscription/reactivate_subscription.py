@@ -13,6 +13,7 @@ from candela_server.storage.postgres import Tx
 from .change import Reactivation
 from .change_plan import OtherCurrencyError
 from .check_duplicate import check_duplicate
+from .end_trial import after_the_trial
 from .model import Status, Subscription, SubscriptionVersion
 from .rules.lifecycle import check_change_of_status
 from .rules.quantities import carried_over
@@ -23,12 +24,15 @@ async def reactivate(
 ) -> SubscriptionVersion:
     """The version that begins again; the plan's version and, unless another is named, the price are the former ones.
 
+    A trial is not had twice: it is taken up as the plan that it leads to.
+
     Raises TransitionRefusedError unless it is canceled, DuplicateSubscriptionError when the plan is held by another
-    subscription meanwhile, PriceNotFoundError, PriceNotOfPlanError and OtherCurrencyError.
+    subscription meanwhile, PlanNotSoldError, PriceNotFoundError, PriceNotOfPlanError and OtherCurrencyError.
     """
     if held.version.status is not Status.CANCELED:
         check_change_of_status(held.version.status, held.version.status)
     check_change_of_status(held.version.status, Status.ACTIVE)
+    held = replace(held, version=await after_the_trial(tx, held, at=at))
     plan = await catalog.get_plan(tx, ById(held.version.plan_id))
     await check_duplicate(tx, held.customer_id, plan, by=held.id)
     version = replace(

@@ -33,7 +33,12 @@ async def get_subscriptions(
 
 async def list_of_customer(tx: Tx, customer_id: CustomerId) -> list[Subscription]:
     """All of a customer's subscriptions in force, ended ones too, oldest first."""
-    return await store.list_subscriptions_of_customer(tx, customer_id)
+    return await store.list_subscriptions_of_customers(tx, [customer_id])
+
+
+async def list_of_customers(tx: Tx, ids: Sequence[CustomerId]) -> list[Subscription]:
+    """All subscriptions of these customers in force, ended ones too, oldest first."""
+    return await store.list_subscriptions_of_customers(tx, ids)
 
 
 async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:

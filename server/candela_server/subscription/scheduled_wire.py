@@ -10,6 +10,7 @@ from candela.subscription.v1 import subscription_change_pb2, subscription_pb2
 
 from candela_server.catalog.price_wire import component_to_proto
 from candela_server.catalog.refs import BySlug
+from candela_server.catalog.trial_wire import trial_ending_to_proto
 from candela_server.contract.values import timestamp_to_proto
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import format_decimal
@@ -140,9 +141,12 @@ def _change_to_proto(scheduled: ScheduledChange) -> dict[str, Any]:
                     **shown,
                 )
             }
-        case TrialEnd(parent_plan_id=plan_id):
+        case TrialEnd(parent_plan_id=plan_id, ending=ending):
             ref = plan_pb2.PlanRef(id=plan_id)
-            return {"change_plan": requests.ChangePlanRequest(plan=ref, **shown)}
+            return {
+                "change_plan": requests.ChangePlanRequest(plan=ref, **shown),
+                **trial_ending_to_proto(ending),
+            }
         case PriceOverride(price_id=price_id):
             return {"override_price": requests.OverridePriceRequest(price_id=price_id, **shown)}
         case QuantityChange(quantities=quantities):

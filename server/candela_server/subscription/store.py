@@ -104,16 +104,18 @@ async def list_subscriptions_by_id(tx: Tx, ids: Sequence[SubscriptionId]) -> lis
     return [_subscription_from_row(row) for row in rows]
 
 
-async def list_subscriptions_of_customer(tx: Tx, customer_id: str) -> list[Subscription]:
-    """All of a customer's subscriptions in the version in force, oldest first."""
+async def list_subscriptions_of_customers(
+    tx: Tx, customer_ids: Sequence[str]
+) -> list[Subscription]:
+    """All subscriptions of these customers in the version in force, oldest first."""
     rows = await tx.fetch(
         f"""
         SELECT {_SUBSCRIPTION} FROM {_JOIN}
-        WHERE s.merchant_id = $1 AND s.customer_id = $2 AND v.valid_to IS NULL
+        WHERE s.merchant_id = $1 AND s.customer_id = ANY($2::text[]) AND v.valid_to IS NULL
         ORDER BY s.created_at, s.id
         """,
         tx.merchant_id,
-        customer_id,
+        list(customer_ids),
     )
     return [_subscription_from_row(row) for row in rows]
 

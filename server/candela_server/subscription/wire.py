@@ -6,7 +6,9 @@ from decimal import Decimal
 
 from candela.subscription.v1 import subscription_pb2, subscription_service_pb2
 
+from candela_server.catalog.members import member_named
 from candela_server.catalog.price import ComponentId, PriceId
+from candela_server.catalog.trial_wire import trial_ending_from_proto
 from candela_server.catalog.wire import ref_from_proto
 from candela_server.contract.values import (
     interval_to_proto,
@@ -14,7 +16,7 @@ from candela_server.contract.values import (
     timestamp_to_proto,
 )
 from candela_server.customer.wire import customer_ref_from_proto
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import (
@@ -54,8 +56,6 @@ def create_subscription_from_proto(
     request: subscription_service_pb2.CreateSubscriptionRequest,
 ) -> CreateSubscription:
     """The command; raises InvalidInput with every wrong field."""
-    if request.collection_method == subscription_pb2.COLLECTION_METHOD_CHARGE_AUTOMATICALLY:
-        raise Unserved("COLLECTION_METHOD_CHARGE_AUTOMATICALLY", "PAY-1", field="collection_method")
     with FieldViolations() as fields:
         quantities: dict[ComponentId, Decimal] = {}
         for index, one in enumerate(request.quantities):
@@ -80,10 +80,16 @@ def create_subscription_from_proto(
             if request.HasField("start_at")
             else None,
             time_zone=fields.read("time_zone", optional(time_zone), request.time_zone),
-            collection_method=CollectionMethod.SEND_INVOICE,
+            collection_method=fields.read(
+                "collection_method",
+                member_named,
+                _METHODS,
+                request.collection_method or subscription_pb2.COLLECTION_METHOD_SEND_INVOICE,
+            ),
             allow_duplicate=request.allow_duplicate,
             metadata=fields.read("metadata", metadata, request.metadata),
             reason=fields.read("reason", text(0, 500), request.reason),
+            trial_ending=trial_ending_from_proto(fields, request),
         )
 
 

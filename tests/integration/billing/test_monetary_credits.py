@@ -113,7 +113,7 @@ async def test_preview__shows_the_credit_that_will_be_there(market: Market) -> N
     await give(shop_of(market), holder, "60", currency="USD")
     await market.bill(JANUARY_31)  # 49 − 10 − 39; 21 are left
     async with market.db.reading(market.merchant_id) as tx:
-        [held] = await subscriptions.list_subscriptions_of_customer(tx, holder.id)
+        [held] = await subscriptions.list_subscriptions_of_customers(tx, [holder.id])
         preview = await preview_next_invoice(tx, market.events, market.clock, held.id)
 
     await market.bill(FEBRUARY_28)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from candela_server.catalog.model import CreditScope, Offer
+from candela_server.catalog.price import Price
 from candela_server.credit.model import FURTHER_GRANTS, CreditGrant
 from candela_server.subscription.model import Subscription
+
+from .reschedule import ENDED
 
 
 def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
@@ -28,3 +31,21 @@ def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
         or began_at >= since
         or any(one.id == grant.definition_id for one in offer.credit_definitions)
     )
+
+
+def is_over(grant: CreditGrant, after: Subscription, offer: Offer) -> bool:
+    """Whether a grant came with terms that are not in force any more under this version, which `offer` is of."""
+    ended = (
+        after.version.status in ENDED
+        or not counts_for(grant, after, offer)
+        or _was_swapped_out(grant, offer.price)
+    )
+    return ended and grant.definition_id is not None
+
+
+def _was_swapped_out(grant: CreditGrant, price: Price) -> bool:
+    """Whether the component that it pays for went, and what came in its place charges something else (SUB-6)."""
+    if grant.component_id is None or price.varies is None:
+        return False
+    standing = price.component_sold_as(grant.component_id)
+    return standing is not None and grant.metric_id not in (None, standing.metric_id)

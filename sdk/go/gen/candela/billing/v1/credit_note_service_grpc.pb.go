@@ -33,7 +33,9 @@ const (
 type CreditNoteServiceClient interface {
 	// PreviewCreditNote shows the note with its taxes, and makes nothing. Fails as CreateCreditNote.
 	PreviewCreditNote(ctx context.Context, in *PreviewCreditNoteRequest, opts ...grpc.CallOption) (*PreviewCreditNoteResponse, error)
-	// CreateCreditNote makes a note. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
+	// CreateCreditNote makes a note. It takes back money that was asked for, and no credits: what they paid stays drawn,
+	// as the usage stays billed. AdjustGrant gives credits back to the same grant; voiding an invoice gives all of them
+	// back. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
 	// CREDIT_NOTE_EXCEEDS_LINE.
 	CreateCreditNote(ctx context.Context, in *CreateCreditNoteRequest, opts ...grpc.CallOption) (*CreateCreditNoteResponse, error)
 	// GetCreditNote returns one note. Fails with CREDIT_NOTE_NOT_FOUND.
@@ -98,7 +100,9 @@ func (c *creditNoteServiceClient) ListCreditNotes(ctx context.Context, in *ListC
 type CreditNoteServiceServer interface {
 	// PreviewCreditNote shows the note with its taxes, and makes nothing. Fails as CreateCreditNote.
 	PreviewCreditNote(context.Context, *PreviewCreditNoteRequest) (*PreviewCreditNoteResponse, error)
-	// CreateCreditNote makes a note. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
+	// CreateCreditNote makes a note. It takes back money that was asked for, and no credits: what they paid stays drawn,
+	// as the usage stays billed. AdjustGrant gives credits back to the same grant; voiding an invoice gives all of them
+	// back. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
 	// CREDIT_NOTE_EXCEEDS_LINE.
 	CreateCreditNote(context.Context, *CreateCreditNoteRequest) (*CreateCreditNoteResponse, error)
 	// GetCreditNote returns one note. Fails with CREDIT_NOTE_NOT_FOUND.

@@ -22,6 +22,68 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TrialEndBehavior is what a trial ends in when the plan it leads to costs something and nothing is there to pay it
+// with: the subscription is charged automatically and has no payment method (TRL-2).
+//
+// Whoever pays what is sent (SEND_INVOICE) can be billed, so for them the trial becomes the plan it leads to whatever
+// is set here; and so it does where that plan is free.
+type TrialEndBehavior int32
+
+const (
+	// For a trial plan that is made, as CANCEL; for a subscription that begins, as its trial plan says.
+	TrialEndBehavior_TRIAL_END_BEHAVIOR_UNSPECIFIED TrialEndBehavior = 0
+	// The subscription ends, and grants nothing any more.
+	TrialEndBehavior_TRIAL_END_BEHAVIOR_CANCEL TrialEndBehavior = 1
+	// The subscription moves to the plan that the trial leads to, and is paused there: neither granted nor billed until
+	// it is resumed, which takes something to pay it with.
+	TrialEndBehavior_TRIAL_END_BEHAVIOR_PAUSE TrialEndBehavior = 2
+	// The subscription goes on with a free plan. It ends where that plan is not sold, or not free, any more.
+	TrialEndBehavior_TRIAL_END_BEHAVIOR_DOWNGRADE_TO_FREE TrialEndBehavior = 3
+)
+
+// Enum value maps for TrialEndBehavior.
+var (
+	TrialEndBehavior_name = map[int32]string{
+		0: "TRIAL_END_BEHAVIOR_UNSPECIFIED",
+		1: "TRIAL_END_BEHAVIOR_CANCEL",
+		2: "TRIAL_END_BEHAVIOR_PAUSE",
+		3: "TRIAL_END_BEHAVIOR_DOWNGRADE_TO_FREE",
+	}
+	TrialEndBehavior_value = map[string]int32{
+		"TRIAL_END_BEHAVIOR_UNSPECIFIED":       0,
+		"TRIAL_END_BEHAVIOR_CANCEL":            1,
+		"TRIAL_END_BEHAVIOR_PAUSE":             2,
+		"TRIAL_END_BEHAVIOR_DOWNGRADE_TO_FREE": 3,
+	}
+)
+
+func (x TrialEndBehavior) Enum() *TrialEndBehavior {
+	p := new(TrialEndBehavior)
+	*p = x
+	return p
+}
+
+func (x TrialEndBehavior) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TrialEndBehavior) Descriptor() protoreflect.EnumDescriptor {
+	return file_candela_catalog_v1_plan_proto_enumTypes[0].Descriptor()
+}
+
+func (TrialEndBehavior) Type() protoreflect.EnumType {
+	return &file_candela_catalog_v1_plan_proto_enumTypes[0]
+}
+
+func (x TrialEndBehavior) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TrialEndBehavior.Descriptor instead.
+func (TrialEndBehavior) EnumDescriptor() ([]byte, []int) {
+	return file_candela_catalog_v1_plan_proto_rawDescGZIP(), []int{0}
+}
+
 // PlanVersionStatus is a version's life, in this order.
 type PlanVersionStatus int32
 
@@ -63,11 +125,11 @@ func (x PlanVersionStatus) String() string {
 }
 
 func (PlanVersionStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_candela_catalog_v1_plan_proto_enumTypes[0].Descriptor()
+	return file_candela_catalog_v1_plan_proto_enumTypes[1].Descriptor()
 }
 
 func (PlanVersionStatus) Type() protoreflect.EnumType {
-	return &file_candela_catalog_v1_plan_proto_enumTypes[0]
+	return &file_candela_catalog_v1_plan_proto_enumTypes[1]
 }
 
 func (x PlanVersionStatus) Number() protoreflect.EnumNumber {
@@ -76,7 +138,7 @@ func (x PlanVersionStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PlanVersionStatus.Descriptor instead.
 func (PlanVersionStatus) EnumDescriptor() ([]byte, []int) {
-	return file_candela_catalog_v1_plan_proto_rawDescGZIP(), []int{0}
+	return file_candela_catalog_v1_plan_proto_rawDescGZIP(), []int{1}
 }
 
 // Plan is what is sold. Its terms are in its versions, its tariffs in its prices.
@@ -109,9 +171,13 @@ type Plan struct {
 	// When the plan was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was archived: no longer sold. Absent while sold.
-	ArchivedAt    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ArchivedAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
+	// What a trial ends in for who has no payment method (TRL-2); unspecified unless is_trial_plan.
+	TrialEndBehavior TrialEndBehavior `protobuf:"varint,15,opt,name=trial_end_behavior,json=trialEndBehavior,proto3,enum=candela.catalog.v1.TrialEndBehavior" json:"trial_end_behavior,omitempty"`
+	// The free plan that remains after such a trial; absent unless trial_end_behavior is DOWNGRADE_TO_FREE.
+	TrialEndPlanId *string `protobuf:"bytes,16,opt,name=trial_end_plan_id,json=trialEndPlanId,proto3,oneof" json:"trial_end_plan_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
@@ -240,6 +306,20 @@ func (x *Plan) GetArchivedAt() *timestamppb.Timestamp {
 		return x.ArchivedAt
 	}
 	return nil
+}
+
+func (x *Plan) GetTrialEndBehavior() TrialEndBehavior {
+	if x != nil {
+		return x.TrialEndBehavior
+	}
+	return TrialEndBehavior_TRIAL_END_BEHAVIOR_UNSPECIFIED
+}
+
+func (x *Plan) GetTrialEndPlanId() string {
+	if x != nil && x.TrialEndPlanId != nil {
+		return *x.TrialEndPlanId
+	}
+	return ""
 }
 
 // PlanVersion is the frozen terms of a plan: which features, with which values, and which credits (CAT-3).
@@ -749,7 +829,7 @@ var File_candela_catalog_v1_plan_proto protoreflect.FileDescriptor
 
 const file_candela_catalog_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcandela/catalog/v1/plan.proto\x12\x12candela.catalog.v1\x1a*candela/catalog/v1/credit_definition.proto\x1a candela/catalog/v1/feature.proto\x1a\x1ecandela/catalog/v1/price.proto\x1a$candela/catalog/v1/price_terms.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x05\n" +
+	"\x1dcandela/catalog/v1/plan.proto\x12\x12candela.catalog.v1\x1a*candela/catalog/v1/credit_definition.proto\x1a candela/catalog/v1/feature.proto\x1a\x1ecandela/catalog/v1/price.proto\x1a$candela/catalog/v1/price_terms.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x06\n" +
 	"\x04Plan\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04slug\x18\x02 \x01(\tR\x04slug\x12\x12\n" +
@@ -768,12 +848,15 @@ const file_candela_catalog_v1_plan_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12;\n" +
 	"\varchived_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"archivedAt\x1a;\n" +
+	"archivedAt\x12R\n" +
+	"\x12trial_end_behavior\x18\x0f \x01(\x0e2$.candela.catalog.v1.TrialEndBehaviorR\x10trialEndBehavior\x12.\n" +
+	"\x11trial_end_plan_id\x18\x10 \x01(\tH\x02R\x0etrialEndPlanId\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x15\n" +
 	"\x13_current_version_idB\x17\n" +
-	"\x15_trial_parent_plan_id\"\xcb\x03\n" +
+	"\x15_trial_parent_plan_idB\x14\n" +
+	"\x12_trial_end_plan_id\"\xcb\x03\n" +
 	"\vPlanVersion\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\aplan_id\x18\x02 \x01(\tR\x06planId\x12\x16\n" +
@@ -817,7 +900,12 @@ const file_candela_catalog_v1_plan_proto_rawDesc = "" +
 	"\tdiscounts\x18\x04 \x03(\v2\x1c.candela.catalog.v1.DiscountR\tdiscounts\x12T\n" +
 	"\x12minimum_commitment\x18\x05 \x01(\v2%.candela.catalog.v1.MinimumCommitmentR\x11minimumCommitment\x123\n" +
 	"\x13private_customer_id\x18\x06 \x01(\tH\x00R\x11privateCustomerId\x88\x01\x01B\x16\n" +
-	"\x14_private_customer_id*\x9c\x01\n" +
+	"\x14_private_customer_id*\x9d\x01\n" +
+	"\x10TrialEndBehavior\x12\"\n" +
+	"\x1eTRIAL_END_BEHAVIOR_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19TRIAL_END_BEHAVIOR_CANCEL\x10\x01\x12\x1c\n" +
+	"\x18TRIAL_END_BEHAVIOR_PAUSE\x10\x02\x12(\n" +
+	"$TRIAL_END_BEHAVIOR_DOWNGRADE_TO_FREE\x10\x03*\x9c\x01\n" +
 	"\x11PlanVersionStatus\x12#\n" +
 	"\x1fPLAN_VERSION_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19PLAN_VERSION_STATUS_DRAFT\x10\x01\x12!\n" +
@@ -836,53 +924,55 @@ func file_candela_catalog_v1_plan_proto_rawDescGZIP() []byte {
 	return file_candela_catalog_v1_plan_proto_rawDescData
 }
 
-var file_candela_catalog_v1_plan_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_candela_catalog_v1_plan_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_candela_catalog_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_candela_catalog_v1_plan_proto_goTypes = []any{
-	(PlanVersionStatus)(0),        // 0: candela.catalog.v1.PlanVersionStatus
-	(*Plan)(nil),                  // 1: candela.catalog.v1.Plan
-	(*PlanVersion)(nil),           // 2: candela.catalog.v1.PlanVersion
-	(*PlanFeature)(nil),           // 3: candela.catalog.v1.PlanFeature
-	(*PlanRef)(nil),               // 4: candela.catalog.v1.PlanRef
-	(*PlanFeatureInput)(nil),      // 5: candela.catalog.v1.PlanFeatureInput
-	(*NewPrice)(nil),              // 6: candela.catalog.v1.NewPrice
-	nil,                           // 7: candela.catalog.v1.Plan.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*CreditDefinition)(nil),      // 9: candela.catalog.v1.CreditDefinition
-	(*FeatureValue)(nil),          // 10: candela.catalog.v1.FeatureValue
-	(LimitBehavior)(0),            // 11: candela.catalog.v1.LimitBehavior
-	(LimitScope)(0),               // 12: candela.catalog.v1.LimitScope
-	(*FeatureRef)(nil),            // 13: candela.catalog.v1.FeatureRef
-	(*NewFeature)(nil),            // 14: candela.catalog.v1.NewFeature
-	(*PriceComponent)(nil),        // 15: candela.catalog.v1.PriceComponent
-	(*Discount)(nil),              // 16: candela.catalog.v1.Discount
-	(*MinimumCommitment)(nil),     // 17: candela.catalog.v1.MinimumCommitment
+	(TrialEndBehavior)(0),         // 0: candela.catalog.v1.TrialEndBehavior
+	(PlanVersionStatus)(0),        // 1: candela.catalog.v1.PlanVersionStatus
+	(*Plan)(nil),                  // 2: candela.catalog.v1.Plan
+	(*PlanVersion)(nil),           // 3: candela.catalog.v1.PlanVersion
+	(*PlanFeature)(nil),           // 4: candela.catalog.v1.PlanFeature
+	(*PlanRef)(nil),               // 5: candela.catalog.v1.PlanRef
+	(*PlanFeatureInput)(nil),      // 6: candela.catalog.v1.PlanFeatureInput
+	(*NewPrice)(nil),              // 7: candela.catalog.v1.NewPrice
+	nil,                           // 8: candela.catalog.v1.Plan.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*CreditDefinition)(nil),      // 10: candela.catalog.v1.CreditDefinition
+	(*FeatureValue)(nil),          // 11: candela.catalog.v1.FeatureValue
+	(LimitBehavior)(0),            // 12: candela.catalog.v1.LimitBehavior
+	(LimitScope)(0),               // 13: candela.catalog.v1.LimitScope
+	(*FeatureRef)(nil),            // 14: candela.catalog.v1.FeatureRef
+	(*NewFeature)(nil),            // 15: candela.catalog.v1.NewFeature
+	(*PriceComponent)(nil),        // 16: candela.catalog.v1.PriceComponent
+	(*Discount)(nil),              // 17: candela.catalog.v1.Discount
+	(*MinimumCommitment)(nil),     // 18: candela.catalog.v1.MinimumCommitment
 }
 var file_candela_catalog_v1_plan_proto_depIdxs = []int32{
-	7,  // 0: candela.catalog.v1.Plan.metadata:type_name -> candela.catalog.v1.Plan.MetadataEntry
-	8,  // 1: candela.catalog.v1.Plan.created_at:type_name -> google.protobuf.Timestamp
-	8,  // 2: candela.catalog.v1.Plan.archived_at:type_name -> google.protobuf.Timestamp
-	0,  // 3: candela.catalog.v1.PlanVersion.status:type_name -> candela.catalog.v1.PlanVersionStatus
-	3,  // 4: candela.catalog.v1.PlanVersion.features:type_name -> candela.catalog.v1.PlanFeature
-	9,  // 5: candela.catalog.v1.PlanVersion.credit_definitions:type_name -> candela.catalog.v1.CreditDefinition
-	8,  // 6: candela.catalog.v1.PlanVersion.created_at:type_name -> google.protobuf.Timestamp
-	8,  // 7: candela.catalog.v1.PlanVersion.published_at:type_name -> google.protobuf.Timestamp
-	10, // 8: candela.catalog.v1.PlanFeature.value:type_name -> candela.catalog.v1.FeatureValue
-	11, // 9: candela.catalog.v1.PlanFeature.limit_behavior:type_name -> candela.catalog.v1.LimitBehavior
-	12, // 10: candela.catalog.v1.PlanFeature.limit_scope:type_name -> candela.catalog.v1.LimitScope
-	13, // 11: candela.catalog.v1.PlanFeatureInput.existing:type_name -> candela.catalog.v1.FeatureRef
-	14, // 12: candela.catalog.v1.PlanFeatureInput.new_feature:type_name -> candela.catalog.v1.NewFeature
-	10, // 13: candela.catalog.v1.PlanFeatureInput.value:type_name -> candela.catalog.v1.FeatureValue
-	11, // 14: candela.catalog.v1.PlanFeatureInput.limit_behavior:type_name -> candela.catalog.v1.LimitBehavior
-	12, // 15: candela.catalog.v1.PlanFeatureInput.limit_scope:type_name -> candela.catalog.v1.LimitScope
-	15, // 16: candela.catalog.v1.NewPrice.components:type_name -> candela.catalog.v1.PriceComponent
-	16, // 17: candela.catalog.v1.NewPrice.discounts:type_name -> candela.catalog.v1.Discount
-	17, // 18: candela.catalog.v1.NewPrice.minimum_commitment:type_name -> candela.catalog.v1.MinimumCommitment
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	8,  // 0: candela.catalog.v1.Plan.metadata:type_name -> candela.catalog.v1.Plan.MetadataEntry
+	9,  // 1: candela.catalog.v1.Plan.created_at:type_name -> google.protobuf.Timestamp
+	9,  // 2: candela.catalog.v1.Plan.archived_at:type_name -> google.protobuf.Timestamp
+	0,  // 3: candela.catalog.v1.Plan.trial_end_behavior:type_name -> candela.catalog.v1.TrialEndBehavior
+	1,  // 4: candela.catalog.v1.PlanVersion.status:type_name -> candela.catalog.v1.PlanVersionStatus
+	4,  // 5: candela.catalog.v1.PlanVersion.features:type_name -> candela.catalog.v1.PlanFeature
+	10, // 6: candela.catalog.v1.PlanVersion.credit_definitions:type_name -> candela.catalog.v1.CreditDefinition
+	9,  // 7: candela.catalog.v1.PlanVersion.created_at:type_name -> google.protobuf.Timestamp
+	9,  // 8: candela.catalog.v1.PlanVersion.published_at:type_name -> google.protobuf.Timestamp
+	11, // 9: candela.catalog.v1.PlanFeature.value:type_name -> candela.catalog.v1.FeatureValue
+	12, // 10: candela.catalog.v1.PlanFeature.limit_behavior:type_name -> candela.catalog.v1.LimitBehavior
+	13, // 11: candela.catalog.v1.PlanFeature.limit_scope:type_name -> candela.catalog.v1.LimitScope
+	14, // 12: candela.catalog.v1.PlanFeatureInput.existing:type_name -> candela.catalog.v1.FeatureRef
+	15, // 13: candela.catalog.v1.PlanFeatureInput.new_feature:type_name -> candela.catalog.v1.NewFeature
+	11, // 14: candela.catalog.v1.PlanFeatureInput.value:type_name -> candela.catalog.v1.FeatureValue
+	12, // 15: candela.catalog.v1.PlanFeatureInput.limit_behavior:type_name -> candela.catalog.v1.LimitBehavior
+	13, // 16: candela.catalog.v1.PlanFeatureInput.limit_scope:type_name -> candela.catalog.v1.LimitScope
+	16, // 17: candela.catalog.v1.NewPrice.components:type_name -> candela.catalog.v1.PriceComponent
+	17, // 18: candela.catalog.v1.NewPrice.discounts:type_name -> candela.catalog.v1.Discount
+	18, // 19: candela.catalog.v1.NewPrice.minimum_commitment:type_name -> candela.catalog.v1.MinimumCommitment
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_candela_catalog_v1_plan_proto_init() }
@@ -909,7 +999,7 @@ func file_candela_catalog_v1_plan_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_candela_catalog_v1_plan_proto_rawDesc), len(file_candela_catalog_v1_plan_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -55,7 +55,11 @@ type CreatePlanRequest struct {
 	// Leaves the first version a draft instead of publishing it.
 	KeepDraft bool `protobuf:"varint,15,opt,name=keep_draft,json=keepDraft,proto3" json:"keep_draft,omitempty"`
 	// Why this version was made; at most 500 characters.
-	Message       string `protobuf:"bytes,16,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,16,opt,name=message,proto3" json:"message,omitempty"`
+	// What the trial ends in for who has no payment method; CANCEL when unspecified. For trials only.
+	TrialEndBehavior TrialEndBehavior `protobuf:"varint,17,opt,name=trial_end_behavior,json=trialEndBehavior,proto3,enum=candela.catalog.v1.TrialEndBehavior" json:"trial_end_behavior,omitempty"`
+	// The free plan that remains, on sale and itself no trial; required for DOWNGRADE_TO_FREE, absent otherwise.
+	TrialEndPlan  *PlanRef `protobuf:"bytes,18,opt,name=trial_end_plan,json=trialEndPlan,proto3" json:"trial_end_plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -200,6 +204,20 @@ func (x *CreatePlanRequest) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *CreatePlanRequest) GetTrialEndBehavior() TrialEndBehavior {
+	if x != nil {
+		return x.TrialEndBehavior
+	}
+	return TrialEndBehavior_TRIAL_END_BEHAVIOR_UNSPECIFIED
+}
+
+func (x *CreatePlanRequest) GetTrialEndPlan() *PlanRef {
+	if x != nil {
+		return x.TrialEndPlan
+	}
+	return nil
 }
 
 // CreatePlanResponse carries everything that was made.
@@ -764,7 +782,7 @@ var File_candela_catalog_v1_plan_service_proto protoreflect.FileDescriptor
 
 const file_candela_catalog_v1_plan_service_proto_rawDesc = "" +
 	"\n" +
-	"%candela/catalog/v1/plan_service.proto\x12\x12candela.catalog.v1\x1a*candela/catalog/v1/credit_definition.proto\x1a candela/catalog/v1/feature.proto\x1a\x1fcandela/catalog/v1/metric.proto\x1a\x1dcandela/catalog/v1/plan.proto\x1a%candela/catalog/v1/plan_version.proto\x1a\x1ecandela/catalog/v1/price.proto\"\xbb\x06\n" +
+	"%candela/catalog/v1/plan_service.proto\x12\x12candela.catalog.v1\x1a*candela/catalog/v1/credit_definition.proto\x1a candela/catalog/v1/feature.proto\x1a\x1fcandela/catalog/v1/metric.proto\x1a\x1dcandela/catalog/v1/plan.proto\x1a%candela/catalog/v1/plan_version.proto\x1a\x1ecandela/catalog/v1/price.proto\"\xd2\a\n" +
 	"\x11CreatePlanRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x12\n" +
 	"\x04slug\x18\x02 \x01(\tR\x04slug\x12\x12\n" +
@@ -784,7 +802,9 @@ const file_candela_catalog_v1_plan_service_proto_rawDesc = "" +
 	"\bmetadata\x18\x0e \x03(\v23.candela.catalog.v1.CreatePlanRequest.MetadataEntryR\bmetadata\x12\x1d\n" +
 	"\n" +
 	"keep_draft\x18\x0f \x01(\bR\tkeepDraft\x12\x18\n" +
-	"\amessage\x18\x10 \x01(\tR\amessage\x1a;\n" +
+	"\amessage\x18\x10 \x01(\tR\amessage\x12R\n" +
+	"\x12trial_end_behavior\x18\x11 \x01(\x0e2$.candela.catalog.v1.TrialEndBehaviorR\x10trialEndBehavior\x12A\n" +
+	"\x0etrial_end_plan\x18\x12 \x01(\v2\x1b.candela.catalog.v1.PlanRefR\ftrialEndPlan\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x02\n" +
@@ -877,25 +897,26 @@ var file_candela_catalog_v1_plan_service_proto_goTypes = []any{
 	(*NewPrice)(nil),                   // 14: candela.catalog.v1.NewPrice
 	(*NewCreditDefinition)(nil),        // 15: candela.catalog.v1.NewCreditDefinition
 	(*PlanRef)(nil),                    // 16: candela.catalog.v1.PlanRef
-	(*Plan)(nil),                       // 17: candela.catalog.v1.Plan
-	(*PlanVersion)(nil),                // 18: candela.catalog.v1.PlanVersion
-	(*Price)(nil),                      // 19: candela.catalog.v1.Price
-	(*Feature)(nil),                    // 20: candela.catalog.v1.Feature
-	(*Metric)(nil),                     // 21: candela.catalog.v1.Metric
-	(*CreatePlanVersionRequest)(nil),   // 22: candela.catalog.v1.CreatePlanVersionRequest
-	(*UpdatePlanVersionRequest)(nil),   // 23: candela.catalog.v1.UpdatePlanVersionRequest
-	(*PublishPlanVersionRequest)(nil),  // 24: candela.catalog.v1.PublishPlanVersionRequest
-	(*ArchivePlanVersionRequest)(nil),  // 25: candela.catalog.v1.ArchivePlanVersionRequest
-	(*GetPlanVersionRequest)(nil),      // 26: candela.catalog.v1.GetPlanVersionRequest
-	(*ListPlanVersionsRequest)(nil),    // 27: candela.catalog.v1.ListPlanVersionsRequest
-	(*DiffPlanVersionsRequest)(nil),    // 28: candela.catalog.v1.DiffPlanVersionsRequest
-	(*CreatePlanVersionResponse)(nil),  // 29: candela.catalog.v1.CreatePlanVersionResponse
-	(*UpdatePlanVersionResponse)(nil),  // 30: candela.catalog.v1.UpdatePlanVersionResponse
-	(*PublishPlanVersionResponse)(nil), // 31: candela.catalog.v1.PublishPlanVersionResponse
-	(*ArchivePlanVersionResponse)(nil), // 32: candela.catalog.v1.ArchivePlanVersionResponse
-	(*GetPlanVersionResponse)(nil),     // 33: candela.catalog.v1.GetPlanVersionResponse
-	(*ListPlanVersionsResponse)(nil),   // 34: candela.catalog.v1.ListPlanVersionsResponse
-	(*DiffPlanVersionsResponse)(nil),   // 35: candela.catalog.v1.DiffPlanVersionsResponse
+	(TrialEndBehavior)(0),              // 17: candela.catalog.v1.TrialEndBehavior
+	(*Plan)(nil),                       // 18: candela.catalog.v1.Plan
+	(*PlanVersion)(nil),                // 19: candela.catalog.v1.PlanVersion
+	(*Price)(nil),                      // 20: candela.catalog.v1.Price
+	(*Feature)(nil),                    // 21: candela.catalog.v1.Feature
+	(*Metric)(nil),                     // 22: candela.catalog.v1.Metric
+	(*CreatePlanVersionRequest)(nil),   // 23: candela.catalog.v1.CreatePlanVersionRequest
+	(*UpdatePlanVersionRequest)(nil),   // 24: candela.catalog.v1.UpdatePlanVersionRequest
+	(*PublishPlanVersionRequest)(nil),  // 25: candela.catalog.v1.PublishPlanVersionRequest
+	(*ArchivePlanVersionRequest)(nil),  // 26: candela.catalog.v1.ArchivePlanVersionRequest
+	(*GetPlanVersionRequest)(nil),      // 27: candela.catalog.v1.GetPlanVersionRequest
+	(*ListPlanVersionsRequest)(nil),    // 28: candela.catalog.v1.ListPlanVersionsRequest
+	(*DiffPlanVersionsRequest)(nil),    // 29: candela.catalog.v1.DiffPlanVersionsRequest
+	(*CreatePlanVersionResponse)(nil),  // 30: candela.catalog.v1.CreatePlanVersionResponse
+	(*UpdatePlanVersionResponse)(nil),  // 31: candela.catalog.v1.UpdatePlanVersionResponse
+	(*PublishPlanVersionResponse)(nil), // 32: candela.catalog.v1.PublishPlanVersionResponse
+	(*ArchivePlanVersionResponse)(nil), // 33: candela.catalog.v1.ArchivePlanVersionResponse
+	(*GetPlanVersionResponse)(nil),     // 34: candela.catalog.v1.GetPlanVersionResponse
+	(*ListPlanVersionsResponse)(nil),   // 35: candela.catalog.v1.ListPlanVersionsResponse
+	(*DiffPlanVersionsResponse)(nil),   // 36: candela.catalog.v1.DiffPlanVersionsResponse
 }
 var file_candela_catalog_v1_plan_service_proto_depIdxs = []int32{
 	12, // 0: candela.catalog.v1.CreatePlanRequest.metrics:type_name -> candela.catalog.v1.NewMetric
@@ -904,50 +925,52 @@ var file_candela_catalog_v1_plan_service_proto_depIdxs = []int32{
 	15, // 3: candela.catalog.v1.CreatePlanRequest.credit_definitions:type_name -> candela.catalog.v1.NewCreditDefinition
 	16, // 4: candela.catalog.v1.CreatePlanRequest.trial_parent_plan:type_name -> candela.catalog.v1.PlanRef
 	10, // 5: candela.catalog.v1.CreatePlanRequest.metadata:type_name -> candela.catalog.v1.CreatePlanRequest.MetadataEntry
-	17, // 6: candela.catalog.v1.CreatePlanResponse.plan:type_name -> candela.catalog.v1.Plan
-	18, // 7: candela.catalog.v1.CreatePlanResponse.version:type_name -> candela.catalog.v1.PlanVersion
-	19, // 8: candela.catalog.v1.CreatePlanResponse.prices:type_name -> candela.catalog.v1.Price
-	20, // 9: candela.catalog.v1.CreatePlanResponse.features:type_name -> candela.catalog.v1.Feature
-	21, // 10: candela.catalog.v1.CreatePlanResponse.metrics:type_name -> candela.catalog.v1.Metric
-	16, // 11: candela.catalog.v1.GetPlanRequest.plan:type_name -> candela.catalog.v1.PlanRef
-	17, // 12: candela.catalog.v1.GetPlanResponse.plan:type_name -> candela.catalog.v1.Plan
-	18, // 13: candela.catalog.v1.GetPlanResponse.version:type_name -> candela.catalog.v1.PlanVersion
-	19, // 14: candela.catalog.v1.GetPlanResponse.prices:type_name -> candela.catalog.v1.Price
-	17, // 15: candela.catalog.v1.ListPlansResponse.plans:type_name -> candela.catalog.v1.Plan
-	16, // 16: candela.catalog.v1.UpdatePlanRequest.plan:type_name -> candela.catalog.v1.PlanRef
-	11, // 17: candela.catalog.v1.UpdatePlanRequest.metadata:type_name -> candela.catalog.v1.UpdatePlanRequest.MetadataEntry
-	17, // 18: candela.catalog.v1.UpdatePlanResponse.plan:type_name -> candela.catalog.v1.Plan
-	16, // 19: candela.catalog.v1.ArchivePlanRequest.plan:type_name -> candela.catalog.v1.PlanRef
-	17, // 20: candela.catalog.v1.ArchivePlanResponse.plan:type_name -> candela.catalog.v1.Plan
-	0,  // 21: candela.catalog.v1.PlanService.CreatePlan:input_type -> candela.catalog.v1.CreatePlanRequest
-	2,  // 22: candela.catalog.v1.PlanService.GetPlan:input_type -> candela.catalog.v1.GetPlanRequest
-	4,  // 23: candela.catalog.v1.PlanService.ListPlans:input_type -> candela.catalog.v1.ListPlansRequest
-	6,  // 24: candela.catalog.v1.PlanService.UpdatePlan:input_type -> candela.catalog.v1.UpdatePlanRequest
-	8,  // 25: candela.catalog.v1.PlanService.ArchivePlan:input_type -> candela.catalog.v1.ArchivePlanRequest
-	22, // 26: candela.catalog.v1.PlanService.CreatePlanVersion:input_type -> candela.catalog.v1.CreatePlanVersionRequest
-	23, // 27: candela.catalog.v1.PlanService.UpdatePlanVersion:input_type -> candela.catalog.v1.UpdatePlanVersionRequest
-	24, // 28: candela.catalog.v1.PlanService.PublishPlanVersion:input_type -> candela.catalog.v1.PublishPlanVersionRequest
-	25, // 29: candela.catalog.v1.PlanService.ArchivePlanVersion:input_type -> candela.catalog.v1.ArchivePlanVersionRequest
-	26, // 30: candela.catalog.v1.PlanService.GetPlanVersion:input_type -> candela.catalog.v1.GetPlanVersionRequest
-	27, // 31: candela.catalog.v1.PlanService.ListPlanVersions:input_type -> candela.catalog.v1.ListPlanVersionsRequest
-	28, // 32: candela.catalog.v1.PlanService.DiffPlanVersions:input_type -> candela.catalog.v1.DiffPlanVersionsRequest
-	1,  // 33: candela.catalog.v1.PlanService.CreatePlan:output_type -> candela.catalog.v1.CreatePlanResponse
-	3,  // 34: candela.catalog.v1.PlanService.GetPlan:output_type -> candela.catalog.v1.GetPlanResponse
-	5,  // 35: candela.catalog.v1.PlanService.ListPlans:output_type -> candela.catalog.v1.ListPlansResponse
-	7,  // 36: candela.catalog.v1.PlanService.UpdatePlan:output_type -> candela.catalog.v1.UpdatePlanResponse
-	9,  // 37: candela.catalog.v1.PlanService.ArchivePlan:output_type -> candela.catalog.v1.ArchivePlanResponse
-	29, // 38: candela.catalog.v1.PlanService.CreatePlanVersion:output_type -> candela.catalog.v1.CreatePlanVersionResponse
-	30, // 39: candela.catalog.v1.PlanService.UpdatePlanVersion:output_type -> candela.catalog.v1.UpdatePlanVersionResponse
-	31, // 40: candela.catalog.v1.PlanService.PublishPlanVersion:output_type -> candela.catalog.v1.PublishPlanVersionResponse
-	32, // 41: candela.catalog.v1.PlanService.ArchivePlanVersion:output_type -> candela.catalog.v1.ArchivePlanVersionResponse
-	33, // 42: candela.catalog.v1.PlanService.GetPlanVersion:output_type -> candela.catalog.v1.GetPlanVersionResponse
-	34, // 43: candela.catalog.v1.PlanService.ListPlanVersions:output_type -> candela.catalog.v1.ListPlanVersionsResponse
-	35, // 44: candela.catalog.v1.PlanService.DiffPlanVersions:output_type -> candela.catalog.v1.DiffPlanVersionsResponse
-	33, // [33:45] is the sub-list for method output_type
-	21, // [21:33] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	17, // 6: candela.catalog.v1.CreatePlanRequest.trial_end_behavior:type_name -> candela.catalog.v1.TrialEndBehavior
+	16, // 7: candela.catalog.v1.CreatePlanRequest.trial_end_plan:type_name -> candela.catalog.v1.PlanRef
+	18, // 8: candela.catalog.v1.CreatePlanResponse.plan:type_name -> candela.catalog.v1.Plan
+	19, // 9: candela.catalog.v1.CreatePlanResponse.version:type_name -> candela.catalog.v1.PlanVersion
+	20, // 10: candela.catalog.v1.CreatePlanResponse.prices:type_name -> candela.catalog.v1.Price
+	21, // 11: candela.catalog.v1.CreatePlanResponse.features:type_name -> candela.catalog.v1.Feature
+	22, // 12: candela.catalog.v1.CreatePlanResponse.metrics:type_name -> candela.catalog.v1.Metric
+	16, // 13: candela.catalog.v1.GetPlanRequest.plan:type_name -> candela.catalog.v1.PlanRef
+	18, // 14: candela.catalog.v1.GetPlanResponse.plan:type_name -> candela.catalog.v1.Plan
+	19, // 15: candela.catalog.v1.GetPlanResponse.version:type_name -> candela.catalog.v1.PlanVersion
+	20, // 16: candela.catalog.v1.GetPlanResponse.prices:type_name -> candela.catalog.v1.Price
+	18, // 17: candela.catalog.v1.ListPlansResponse.plans:type_name -> candela.catalog.v1.Plan
+	16, // 18: candela.catalog.v1.UpdatePlanRequest.plan:type_name -> candela.catalog.v1.PlanRef
+	11, // 19: candela.catalog.v1.UpdatePlanRequest.metadata:type_name -> candela.catalog.v1.UpdatePlanRequest.MetadataEntry
+	18, // 20: candela.catalog.v1.UpdatePlanResponse.plan:type_name -> candela.catalog.v1.Plan
+	16, // 21: candela.catalog.v1.ArchivePlanRequest.plan:type_name -> candela.catalog.v1.PlanRef
+	18, // 22: candela.catalog.v1.ArchivePlanResponse.plan:type_name -> candela.catalog.v1.Plan
+	0,  // 23: candela.catalog.v1.PlanService.CreatePlan:input_type -> candela.catalog.v1.CreatePlanRequest
+	2,  // 24: candela.catalog.v1.PlanService.GetPlan:input_type -> candela.catalog.v1.GetPlanRequest
+	4,  // 25: candela.catalog.v1.PlanService.ListPlans:input_type -> candela.catalog.v1.ListPlansRequest
+	6,  // 26: candela.catalog.v1.PlanService.UpdatePlan:input_type -> candela.catalog.v1.UpdatePlanRequest
+	8,  // 27: candela.catalog.v1.PlanService.ArchivePlan:input_type -> candela.catalog.v1.ArchivePlanRequest
+	23, // 28: candela.catalog.v1.PlanService.CreatePlanVersion:input_type -> candela.catalog.v1.CreatePlanVersionRequest
+	24, // 29: candela.catalog.v1.PlanService.UpdatePlanVersion:input_type -> candela.catalog.v1.UpdatePlanVersionRequest
+	25, // 30: candela.catalog.v1.PlanService.PublishPlanVersion:input_type -> candela.catalog.v1.PublishPlanVersionRequest
+	26, // 31: candela.catalog.v1.PlanService.ArchivePlanVersion:input_type -> candela.catalog.v1.ArchivePlanVersionRequest
+	27, // 32: candela.catalog.v1.PlanService.GetPlanVersion:input_type -> candela.catalog.v1.GetPlanVersionRequest
+	28, // 33: candela.catalog.v1.PlanService.ListPlanVersions:input_type -> candela.catalog.v1.ListPlanVersionsRequest
+	29, // 34: candela.catalog.v1.PlanService.DiffPlanVersions:input_type -> candela.catalog.v1.DiffPlanVersionsRequest
+	1,  // 35: candela.catalog.v1.PlanService.CreatePlan:output_type -> candela.catalog.v1.CreatePlanResponse
+	3,  // 36: candela.catalog.v1.PlanService.GetPlan:output_type -> candela.catalog.v1.GetPlanResponse
+	5,  // 37: candela.catalog.v1.PlanService.ListPlans:output_type -> candela.catalog.v1.ListPlansResponse
+	7,  // 38: candela.catalog.v1.PlanService.UpdatePlan:output_type -> candela.catalog.v1.UpdatePlanResponse
+	9,  // 39: candela.catalog.v1.PlanService.ArchivePlan:output_type -> candela.catalog.v1.ArchivePlanResponse
+	30, // 40: candela.catalog.v1.PlanService.CreatePlanVersion:output_type -> candela.catalog.v1.CreatePlanVersionResponse
+	31, // 41: candela.catalog.v1.PlanService.UpdatePlanVersion:output_type -> candela.catalog.v1.UpdatePlanVersionResponse
+	32, // 42: candela.catalog.v1.PlanService.PublishPlanVersion:output_type -> candela.catalog.v1.PublishPlanVersionResponse
+	33, // 43: candela.catalog.v1.PlanService.ArchivePlanVersion:output_type -> candela.catalog.v1.ArchivePlanVersionResponse
+	34, // 44: candela.catalog.v1.PlanService.GetPlanVersion:output_type -> candela.catalog.v1.GetPlanVersionResponse
+	35, // 45: candela.catalog.v1.PlanService.ListPlanVersions:output_type -> candela.catalog.v1.ListPlanVersionsResponse
+	36, // 46: candela.catalog.v1.PlanService.DiffPlanVersions:output_type -> candela.catalog.v1.DiffPlanVersionsResponse
+	35, // [35:47] is the sub-list for method output_type
+	23, // [23:35] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_candela_catalog_v1_plan_service_proto_init() }

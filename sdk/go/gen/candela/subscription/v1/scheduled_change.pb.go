@@ -7,6 +7,7 @@
 package subscriptionv1
 
 import (
+	v1 "github.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -166,9 +167,14 @@ type ScheduledChange struct {
 	// Why it failed or was called off; empty otherwise.
 	Outcome string `protobuf:"bytes,11,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// When it was planned.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// For the end of a trial, which shows as the move to the plan it leads to: what it ends in instead when nothing is
+	// there to pay that plan with (TRL-2). Fixed when the trial began; unspecified for other changes.
+	TrialEndBehavior v1.TrialEndBehavior `protobuf:"varint,14,opt,name=trial_end_behavior,json=trialEndBehavior,proto3,enum=candela.catalog.v1.TrialEndBehavior" json:"trial_end_behavior,omitempty"`
+	// The free plan that remains then; absent unless trial_end_behavior is DOWNGRADE_TO_FREE.
+	TrialEndPlanId *string `protobuf:"bytes,15,opt,name=trial_end_plan_id,json=trialEndPlanId,proto3,oneof" json:"trial_end_plan_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ScheduledChange) Reset() {
@@ -311,6 +317,20 @@ func (x *ScheduledChange) GetCreatedAt() *timestamppb.Timestamp {
 		return x.CreatedAt
 	}
 	return nil
+}
+
+func (x *ScheduledChange) GetTrialEndBehavior() v1.TrialEndBehavior {
+	if x != nil {
+		return x.TrialEndBehavior
+	}
+	return v1.TrialEndBehavior(0)
+}
+
+func (x *ScheduledChange) GetTrialEndPlanId() string {
+	if x != nil && x.TrialEndPlanId != nil {
+		return *x.TrialEndPlanId
+	}
+	return ""
 }
 
 type isScheduledChange_Change interface {
@@ -862,7 +882,7 @@ var File_candela_subscription_v1_scheduled_change_proto protoreflect.FileDescrip
 
 const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\n" +
-	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x06\n" +
+	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\a\n" +
 	"\x0fScheduledChange\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12F\n" +
@@ -879,8 +899,11 @@ const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\x0eswap_component\x18\r \x01(\v2-.candela.subscription.v1.SwapComponentRequestH\x00R\rswapComponent\x12\x18\n" +
 	"\aoutcome\x18\v \x01(\tR\aoutcome\x129\n" +
 	"\n" +
-	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAtB\b\n" +
-	"\x06change\"\xbe\x06\n" +
+	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12R\n" +
+	"\x12trial_end_behavior\x18\x0e \x01(\x0e2$.candela.catalog.v1.TrialEndBehaviorR\x10trialEndBehavior\x12.\n" +
+	"\x11trial_end_plan_id\x18\x0f \x01(\tH\x01R\x0etrialEndPlanId\x88\x01\x01B\b\n" +
+	"\x06changeB\x14\n" +
+	"\x12_trial_end_plan_id\"\xbe\x06\n" +
 	"\x15ScheduleChangeRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12=\n" +
@@ -957,6 +980,7 @@ var file_candela_subscription_v1_scheduled_change_proto_goTypes = []any{
 	(*ResumeSubscriptionRequest)(nil),     // 14: candela.subscription.v1.ResumeSubscriptionRequest
 	(*CancelSubscriptionRequest)(nil),     // 15: candela.subscription.v1.CancelSubscriptionRequest
 	(*SwapComponentRequest)(nil),          // 16: candela.subscription.v1.SwapComponentRequest
+	(v1.TrialEndBehavior)(0),              // 17: candela.catalog.v1.TrialEndBehavior
 }
 var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	0,  // 0: candela.subscription.v1.ScheduledChange.status:type_name -> candela.subscription.v1.ScheduledChangeStatus
@@ -969,23 +993,24 @@ var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	15, // 7: candela.subscription.v1.ScheduledChange.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
 	16, // 8: candela.subscription.v1.ScheduledChange.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
 	9,  // 9: candela.subscription.v1.ScheduledChange.created_at:type_name -> google.protobuf.Timestamp
-	1,  // 10: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
-	9,  // 11: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
-	10, // 12: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
-	11, // 13: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
-	12, // 14: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
-	13, // 15: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
-	14, // 16: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
-	15, // 17: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	16, // 18: candela.subscription.v1.ScheduleChangeRequest.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
-	2,  // 19: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 20: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 21: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	17, // 10: candela.subscription.v1.ScheduledChange.trial_end_behavior:type_name -> candela.catalog.v1.TrialEndBehavior
+	1,  // 11: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
+	9,  // 12: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
+	10, // 13: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
+	11, // 14: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
+	12, // 15: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
+	13, // 16: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
+	14, // 17: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
+	15, // 18: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
+	16, // 19: candela.subscription.v1.ScheduleChangeRequest.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
+	2,  // 20: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 21: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 22: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_candela_subscription_v1_scheduled_change_proto_init() }

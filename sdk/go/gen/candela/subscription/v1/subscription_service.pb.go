@@ -46,14 +46,20 @@ type CreateSubscriptionRequest struct {
 	StartAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=start_at,json=startAt,proto3" json:"start_at,omitempty"`
 	// The IANA zone whose calendar counts; the customer's when empty.
 	TimeZone string `protobuf:"bytes,9,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// How its invoices are paid.
+	// How its invoices are paid. CHARGE_AUTOMATICALLY needs a payment method unless the price is free, as those of most
+	// trials are.
 	CollectionMethod CollectionMethod `protobuf:"varint,10,opt,name=collection_method,json=collectionMethod,proto3,enum=candela.subscription.v1.CollectionMethod" json:"collection_method,omitempty"`
 	// Allows a second active subscription to the plan's family: the plan and the trials that lead to it (SUB-9).
 	AllowDuplicate bool `protobuf:"varint,11,opt,name=allow_duplicate,json=allowDuplicate,proto3" json:"allow_duplicate,omitempty"`
 	// The merchant's own labels.
 	Metadata map[string]string `protobuf:"bytes,12,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Why, for the history; at most 500 characters.
-	Reason        string `protobuf:"bytes,13,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,13,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What its trial ends in without a payment method (TRL-2); as the trial plan says when unspecified. For trials only.
+	TrialEndBehavior v11.TrialEndBehavior `protobuf:"varint,14,opt,name=trial_end_behavior,json=trialEndBehavior,proto3,enum=candela.catalog.v1.TrialEndBehavior" json:"trial_end_behavior,omitempty"`
+	// The free plan that remains, on sale in the subscription's currency and itself no trial; required for
+	// DOWNGRADE_TO_FREE, absent otherwise.
+	TrialEndPlan  *v11.PlanRef `protobuf:"bytes,15,opt,name=trial_end_plan,json=trialEndPlan,proto3" json:"trial_end_plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +183,20 @@ func (x *CreateSubscriptionRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *CreateSubscriptionRequest) GetTrialEndBehavior() v11.TrialEndBehavior {
+	if x != nil {
+		return x.TrialEndBehavior
+	}
+	return v11.TrialEndBehavior(0)
+}
+
+func (x *CreateSubscriptionRequest) GetTrialEndPlan() *v11.PlanRef {
+	if x != nil {
+		return x.TrialEndPlan
+	}
+	return nil
 }
 
 // CreateSubscriptionResponse carries the subscription.
@@ -577,7 +597,7 @@ var File_candela_subscription_v1_subscription_service_proto protoreflect.FileDes
 
 const file_candela_subscription_v1_subscription_service_proto_rawDesc = "" +
 	"\n" +
-	"2candela/subscription/v1/subscription_service.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a\"candela/customer/v1/customer.proto\x1a.candela/subscription/v1/feature_override.proto\x1a.candela/subscription/v1/scheduled_change.proto\x1a*candela/subscription/v1/subscription.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x06\n" +
+	"2candela/subscription/v1/subscription_service.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a\"candela/customer/v1/customer.proto\x1a.candela/subscription/v1/feature_override.proto\x1a.candela/subscription/v1/scheduled_change.proto\x1a*candela/subscription/v1/subscription.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\a\n" +
 	"\x19CreateSubscriptionRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12<\n" +
 	"\bcustomer\x18\x02 \x01(\v2 .candela.customer.v1.CustomerRefR\bcustomer\x12/\n" +
@@ -594,7 +614,9 @@ const file_candela_subscription_v1_subscription_service_proto_rawDesc = "" +
 	" \x01(\x0e2).candela.subscription.v1.CollectionMethodR\x10collectionMethod\x12'\n" +
 	"\x0fallow_duplicate\x18\v \x01(\bR\x0eallowDuplicate\x12\\\n" +
 	"\bmetadata\x18\f \x03(\v2@.candela.subscription.v1.CreateSubscriptionRequest.MetadataEntryR\bmetadata\x12\x16\n" +
-	"\x06reason\x18\r \x01(\tR\x06reason\x1a;\n" +
+	"\x06reason\x18\r \x01(\tR\x06reason\x12R\n" +
+	"\x12trial_end_behavior\x18\x0e \x01(\x0e2$.candela.catalog.v1.TrialEndBehaviorR\x10trialEndBehavior\x12A\n" +
+	"\x0etrial_end_plan\x18\x0f \x01(\v2\x1b.candela.catalog.v1.PlanRefR\ftrialEndPlan\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
@@ -675,38 +697,39 @@ var file_candela_subscription_v1_subscription_service_proto_goTypes = []any{
 	(*ComponentQuantity)(nil),                // 11: candela.subscription.v1.ComponentQuantity
 	(*timestamppb.Timestamp)(nil),            // 12: google.protobuf.Timestamp
 	(CollectionMethod)(0),                    // 13: candela.subscription.v1.CollectionMethod
-	(*Subscription)(nil),                     // 14: candela.subscription.v1.Subscription
-	(SubscriptionStatus)(0),                  // 15: candela.subscription.v1.SubscriptionStatus
-	(*ChangePlanRequest)(nil),                // 16: candela.subscription.v1.ChangePlanRequest
-	(*OverridePriceRequest)(nil),             // 17: candela.subscription.v1.OverridePriceRequest
-	(*ChangeQuantityRequest)(nil),            // 18: candela.subscription.v1.ChangeQuantityRequest
-	(*SwapComponentRequest)(nil),             // 19: candela.subscription.v1.SwapComponentRequest
-	(*PauseSubscriptionRequest)(nil),         // 20: candela.subscription.v1.PauseSubscriptionRequest
-	(*ResumeSubscriptionRequest)(nil),        // 21: candela.subscription.v1.ResumeSubscriptionRequest
-	(*CancelSubscriptionRequest)(nil),        // 22: candela.subscription.v1.CancelSubscriptionRequest
-	(*UndoCancellationRequest)(nil),          // 23: candela.subscription.v1.UndoCancellationRequest
-	(*ReactivateSubscriptionRequest)(nil),    // 24: candela.subscription.v1.ReactivateSubscriptionRequest
-	(*ScheduleChangeRequest)(nil),            // 25: candela.subscription.v1.ScheduleChangeRequest
-	(*ListScheduledChangesRequest)(nil),      // 26: candela.subscription.v1.ListScheduledChangesRequest
-	(*CancelScheduledChangeRequest)(nil),     // 27: candela.subscription.v1.CancelScheduledChangeRequest
-	(*SetFeatureOverrideRequest)(nil),        // 28: candela.subscription.v1.SetFeatureOverrideRequest
-	(*RemoveFeatureOverrideRequest)(nil),     // 29: candela.subscription.v1.RemoveFeatureOverrideRequest
-	(*ListFeatureOverridesRequest)(nil),      // 30: candela.subscription.v1.ListFeatureOverridesRequest
-	(*ChangePlanResponse)(nil),               // 31: candela.subscription.v1.ChangePlanResponse
-	(*OverridePriceResponse)(nil),            // 32: candela.subscription.v1.OverridePriceResponse
-	(*ChangeQuantityResponse)(nil),           // 33: candela.subscription.v1.ChangeQuantityResponse
-	(*SwapComponentResponse)(nil),            // 34: candela.subscription.v1.SwapComponentResponse
-	(*PauseSubscriptionResponse)(nil),        // 35: candela.subscription.v1.PauseSubscriptionResponse
-	(*ResumeSubscriptionResponse)(nil),       // 36: candela.subscription.v1.ResumeSubscriptionResponse
-	(*CancelSubscriptionResponse)(nil),       // 37: candela.subscription.v1.CancelSubscriptionResponse
-	(*UndoCancellationResponse)(nil),         // 38: candela.subscription.v1.UndoCancellationResponse
-	(*ReactivateSubscriptionResponse)(nil),   // 39: candela.subscription.v1.ReactivateSubscriptionResponse
-	(*ScheduleChangeResponse)(nil),           // 40: candela.subscription.v1.ScheduleChangeResponse
-	(*ListScheduledChangesResponse)(nil),     // 41: candela.subscription.v1.ListScheduledChangesResponse
-	(*CancelScheduledChangeResponse)(nil),    // 42: candela.subscription.v1.CancelScheduledChangeResponse
-	(*SetFeatureOverrideResponse)(nil),       // 43: candela.subscription.v1.SetFeatureOverrideResponse
-	(*RemoveFeatureOverrideResponse)(nil),    // 44: candela.subscription.v1.RemoveFeatureOverrideResponse
-	(*ListFeatureOverridesResponse)(nil),     // 45: candela.subscription.v1.ListFeatureOverridesResponse
+	(v11.TrialEndBehavior)(0),                // 14: candela.catalog.v1.TrialEndBehavior
+	(*Subscription)(nil),                     // 15: candela.subscription.v1.Subscription
+	(SubscriptionStatus)(0),                  // 16: candela.subscription.v1.SubscriptionStatus
+	(*ChangePlanRequest)(nil),                // 17: candela.subscription.v1.ChangePlanRequest
+	(*OverridePriceRequest)(nil),             // 18: candela.subscription.v1.OverridePriceRequest
+	(*ChangeQuantityRequest)(nil),            // 19: candela.subscription.v1.ChangeQuantityRequest
+	(*SwapComponentRequest)(nil),             // 20: candela.subscription.v1.SwapComponentRequest
+	(*PauseSubscriptionRequest)(nil),         // 21: candela.subscription.v1.PauseSubscriptionRequest
+	(*ResumeSubscriptionRequest)(nil),        // 22: candela.subscription.v1.ResumeSubscriptionRequest
+	(*CancelSubscriptionRequest)(nil),        // 23: candela.subscription.v1.CancelSubscriptionRequest
+	(*UndoCancellationRequest)(nil),          // 24: candela.subscription.v1.UndoCancellationRequest
+	(*ReactivateSubscriptionRequest)(nil),    // 25: candela.subscription.v1.ReactivateSubscriptionRequest
+	(*ScheduleChangeRequest)(nil),            // 26: candela.subscription.v1.ScheduleChangeRequest
+	(*ListScheduledChangesRequest)(nil),      // 27: candela.subscription.v1.ListScheduledChangesRequest
+	(*CancelScheduledChangeRequest)(nil),     // 28: candela.subscription.v1.CancelScheduledChangeRequest
+	(*SetFeatureOverrideRequest)(nil),        // 29: candela.subscription.v1.SetFeatureOverrideRequest
+	(*RemoveFeatureOverrideRequest)(nil),     // 30: candela.subscription.v1.RemoveFeatureOverrideRequest
+	(*ListFeatureOverridesRequest)(nil),      // 31: candela.subscription.v1.ListFeatureOverridesRequest
+	(*ChangePlanResponse)(nil),               // 32: candela.subscription.v1.ChangePlanResponse
+	(*OverridePriceResponse)(nil),            // 33: candela.subscription.v1.OverridePriceResponse
+	(*ChangeQuantityResponse)(nil),           // 34: candela.subscription.v1.ChangeQuantityResponse
+	(*SwapComponentResponse)(nil),            // 35: candela.subscription.v1.SwapComponentResponse
+	(*PauseSubscriptionResponse)(nil),        // 36: candela.subscription.v1.PauseSubscriptionResponse
+	(*ResumeSubscriptionResponse)(nil),       // 37: candela.subscription.v1.ResumeSubscriptionResponse
+	(*CancelSubscriptionResponse)(nil),       // 38: candela.subscription.v1.CancelSubscriptionResponse
+	(*UndoCancellationResponse)(nil),         // 39: candela.subscription.v1.UndoCancellationResponse
+	(*ReactivateSubscriptionResponse)(nil),   // 40: candela.subscription.v1.ReactivateSubscriptionResponse
+	(*ScheduleChangeResponse)(nil),           // 41: candela.subscription.v1.ScheduleChangeResponse
+	(*ListScheduledChangesResponse)(nil),     // 42: candela.subscription.v1.ListScheduledChangesResponse
+	(*CancelScheduledChangeResponse)(nil),    // 43: candela.subscription.v1.CancelScheduledChangeResponse
+	(*SetFeatureOverrideResponse)(nil),       // 44: candela.subscription.v1.SetFeatureOverrideResponse
+	(*RemoveFeatureOverrideResponse)(nil),    // 45: candela.subscription.v1.RemoveFeatureOverrideResponse
+	(*ListFeatureOverridesResponse)(nil),     // 46: candela.subscription.v1.ListFeatureOverridesResponse
 }
 var file_candela_subscription_v1_subscription_service_proto_depIdxs = []int32{
 	9,  // 0: candela.subscription.v1.CreateSubscriptionRequest.customer:type_name -> candela.customer.v1.CustomerRef
@@ -715,56 +738,58 @@ var file_candela_subscription_v1_subscription_service_proto_depIdxs = []int32{
 	12, // 3: candela.subscription.v1.CreateSubscriptionRequest.start_at:type_name -> google.protobuf.Timestamp
 	13, // 4: candela.subscription.v1.CreateSubscriptionRequest.collection_method:type_name -> candela.subscription.v1.CollectionMethod
 	8,  // 5: candela.subscription.v1.CreateSubscriptionRequest.metadata:type_name -> candela.subscription.v1.CreateSubscriptionRequest.MetadataEntry
-	14, // 6: candela.subscription.v1.CreateSubscriptionResponse.subscription:type_name -> candela.subscription.v1.Subscription
-	12, // 7: candela.subscription.v1.GetSubscriptionRequest.as_of_at:type_name -> google.protobuf.Timestamp
-	14, // 8: candela.subscription.v1.GetSubscriptionResponse.subscription:type_name -> candela.subscription.v1.Subscription
-	9,  // 9: candela.subscription.v1.ListSubscriptionsRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	15, // 10: candela.subscription.v1.ListSubscriptionsRequest.statuses:type_name -> candela.subscription.v1.SubscriptionStatus
-	14, // 11: candela.subscription.v1.ListSubscriptionsResponse.subscriptions:type_name -> candela.subscription.v1.Subscription
-	14, // 12: candela.subscription.v1.ListSubscriptionVersionsResponse.versions:type_name -> candela.subscription.v1.Subscription
-	0,  // 13: candela.subscription.v1.SubscriptionService.CreateSubscription:input_type -> candela.subscription.v1.CreateSubscriptionRequest
-	2,  // 14: candela.subscription.v1.SubscriptionService.GetSubscription:input_type -> candela.subscription.v1.GetSubscriptionRequest
-	4,  // 15: candela.subscription.v1.SubscriptionService.ListSubscriptions:input_type -> candela.subscription.v1.ListSubscriptionsRequest
-	6,  // 16: candela.subscription.v1.SubscriptionService.ListSubscriptionVersions:input_type -> candela.subscription.v1.ListSubscriptionVersionsRequest
-	16, // 17: candela.subscription.v1.SubscriptionService.ChangePlan:input_type -> candela.subscription.v1.ChangePlanRequest
-	17, // 18: candela.subscription.v1.SubscriptionService.OverridePrice:input_type -> candela.subscription.v1.OverridePriceRequest
-	18, // 19: candela.subscription.v1.SubscriptionService.ChangeQuantity:input_type -> candela.subscription.v1.ChangeQuantityRequest
-	19, // 20: candela.subscription.v1.SubscriptionService.SwapComponent:input_type -> candela.subscription.v1.SwapComponentRequest
-	20, // 21: candela.subscription.v1.SubscriptionService.PauseSubscription:input_type -> candela.subscription.v1.PauseSubscriptionRequest
-	21, // 22: candela.subscription.v1.SubscriptionService.ResumeSubscription:input_type -> candela.subscription.v1.ResumeSubscriptionRequest
-	22, // 23: candela.subscription.v1.SubscriptionService.CancelSubscription:input_type -> candela.subscription.v1.CancelSubscriptionRequest
-	23, // 24: candela.subscription.v1.SubscriptionService.UndoCancellation:input_type -> candela.subscription.v1.UndoCancellationRequest
-	24, // 25: candela.subscription.v1.SubscriptionService.ReactivateSubscription:input_type -> candela.subscription.v1.ReactivateSubscriptionRequest
-	25, // 26: candela.subscription.v1.SubscriptionService.ScheduleChange:input_type -> candela.subscription.v1.ScheduleChangeRequest
-	26, // 27: candela.subscription.v1.SubscriptionService.ListScheduledChanges:input_type -> candela.subscription.v1.ListScheduledChangesRequest
-	27, // 28: candela.subscription.v1.SubscriptionService.CancelScheduledChange:input_type -> candela.subscription.v1.CancelScheduledChangeRequest
-	28, // 29: candela.subscription.v1.SubscriptionService.SetFeatureOverride:input_type -> candela.subscription.v1.SetFeatureOverrideRequest
-	29, // 30: candela.subscription.v1.SubscriptionService.RemoveFeatureOverride:input_type -> candela.subscription.v1.RemoveFeatureOverrideRequest
-	30, // 31: candela.subscription.v1.SubscriptionService.ListFeatureOverrides:input_type -> candela.subscription.v1.ListFeatureOverridesRequest
-	1,  // 32: candela.subscription.v1.SubscriptionService.CreateSubscription:output_type -> candela.subscription.v1.CreateSubscriptionResponse
-	3,  // 33: candela.subscription.v1.SubscriptionService.GetSubscription:output_type -> candela.subscription.v1.GetSubscriptionResponse
-	5,  // 34: candela.subscription.v1.SubscriptionService.ListSubscriptions:output_type -> candela.subscription.v1.ListSubscriptionsResponse
-	7,  // 35: candela.subscription.v1.SubscriptionService.ListSubscriptionVersions:output_type -> candela.subscription.v1.ListSubscriptionVersionsResponse
-	31, // 36: candela.subscription.v1.SubscriptionService.ChangePlan:output_type -> candela.subscription.v1.ChangePlanResponse
-	32, // 37: candela.subscription.v1.SubscriptionService.OverridePrice:output_type -> candela.subscription.v1.OverridePriceResponse
-	33, // 38: candela.subscription.v1.SubscriptionService.ChangeQuantity:output_type -> candela.subscription.v1.ChangeQuantityResponse
-	34, // 39: candela.subscription.v1.SubscriptionService.SwapComponent:output_type -> candela.subscription.v1.SwapComponentResponse
-	35, // 40: candela.subscription.v1.SubscriptionService.PauseSubscription:output_type -> candela.subscription.v1.PauseSubscriptionResponse
-	36, // 41: candela.subscription.v1.SubscriptionService.ResumeSubscription:output_type -> candela.subscription.v1.ResumeSubscriptionResponse
-	37, // 42: candela.subscription.v1.SubscriptionService.CancelSubscription:output_type -> candela.subscription.v1.CancelSubscriptionResponse
-	38, // 43: candela.subscription.v1.SubscriptionService.UndoCancellation:output_type -> candela.subscription.v1.UndoCancellationResponse
-	39, // 44: candela.subscription.v1.SubscriptionService.ReactivateSubscription:output_type -> candela.subscription.v1.ReactivateSubscriptionResponse
-	40, // 45: candela.subscription.v1.SubscriptionService.ScheduleChange:output_type -> candela.subscription.v1.ScheduleChangeResponse
-	41, // 46: candela.subscription.v1.SubscriptionService.ListScheduledChanges:output_type -> candela.subscription.v1.ListScheduledChangesResponse
-	42, // 47: candela.subscription.v1.SubscriptionService.CancelScheduledChange:output_type -> candela.subscription.v1.CancelScheduledChangeResponse
-	43, // 48: candela.subscription.v1.SubscriptionService.SetFeatureOverride:output_type -> candela.subscription.v1.SetFeatureOverrideResponse
-	44, // 49: candela.subscription.v1.SubscriptionService.RemoveFeatureOverride:output_type -> candela.subscription.v1.RemoveFeatureOverrideResponse
-	45, // 50: candela.subscription.v1.SubscriptionService.ListFeatureOverrides:output_type -> candela.subscription.v1.ListFeatureOverridesResponse
-	32, // [32:51] is the sub-list for method output_type
-	13, // [13:32] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	14, // 6: candela.subscription.v1.CreateSubscriptionRequest.trial_end_behavior:type_name -> candela.catalog.v1.TrialEndBehavior
+	10, // 7: candela.subscription.v1.CreateSubscriptionRequest.trial_end_plan:type_name -> candela.catalog.v1.PlanRef
+	15, // 8: candela.subscription.v1.CreateSubscriptionResponse.subscription:type_name -> candela.subscription.v1.Subscription
+	12, // 9: candela.subscription.v1.GetSubscriptionRequest.as_of_at:type_name -> google.protobuf.Timestamp
+	15, // 10: candela.subscription.v1.GetSubscriptionResponse.subscription:type_name -> candela.subscription.v1.Subscription
+	9,  // 11: candela.subscription.v1.ListSubscriptionsRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	16, // 12: candela.subscription.v1.ListSubscriptionsRequest.statuses:type_name -> candela.subscription.v1.SubscriptionStatus
+	15, // 13: candela.subscription.v1.ListSubscriptionsResponse.subscriptions:type_name -> candela.subscription.v1.Subscription
+	15, // 14: candela.subscription.v1.ListSubscriptionVersionsResponse.versions:type_name -> candela.subscription.v1.Subscription
+	0,  // 15: candela.subscription.v1.SubscriptionService.CreateSubscription:input_type -> candela.subscription.v1.CreateSubscriptionRequest
+	2,  // 16: candela.subscription.v1.SubscriptionService.GetSubscription:input_type -> candela.subscription.v1.GetSubscriptionRequest
+	4,  // 17: candela.subscription.v1.SubscriptionService.ListSubscriptions:input_type -> candela.subscription.v1.ListSubscriptionsRequest
+	6,  // 18: candela.subscription.v1.SubscriptionService.ListSubscriptionVersions:input_type -> candela.subscription.v1.ListSubscriptionVersionsRequest
+	17, // 19: candela.subscription.v1.SubscriptionService.ChangePlan:input_type -> candela.subscription.v1.ChangePlanRequest
+	18, // 20: candela.subscription.v1.SubscriptionService.OverridePrice:input_type -> candela.subscription.v1.OverridePriceRequest
+	19, // 21: candela.subscription.v1.SubscriptionService.ChangeQuantity:input_type -> candela.subscription.v1.ChangeQuantityRequest
+	20, // 22: candela.subscription.v1.SubscriptionService.SwapComponent:input_type -> candela.subscription.v1.SwapComponentRequest
+	21, // 23: candela.subscription.v1.SubscriptionService.PauseSubscription:input_type -> candela.subscription.v1.PauseSubscriptionRequest
+	22, // 24: candela.subscription.v1.SubscriptionService.ResumeSubscription:input_type -> candela.subscription.v1.ResumeSubscriptionRequest
+	23, // 25: candela.subscription.v1.SubscriptionService.CancelSubscription:input_type -> candela.subscription.v1.CancelSubscriptionRequest
+	24, // 26: candela.subscription.v1.SubscriptionService.UndoCancellation:input_type -> candela.subscription.v1.UndoCancellationRequest
+	25, // 27: candela.subscription.v1.SubscriptionService.ReactivateSubscription:input_type -> candela.subscription.v1.ReactivateSubscriptionRequest
+	26, // 28: candela.subscription.v1.SubscriptionService.ScheduleChange:input_type -> candela.subscription.v1.ScheduleChangeRequest
+	27, // 29: candela.subscription.v1.SubscriptionService.ListScheduledChanges:input_type -> candela.subscription.v1.ListScheduledChangesRequest
+	28, // 30: candela.subscription.v1.SubscriptionService.CancelScheduledChange:input_type -> candela.subscription.v1.CancelScheduledChangeRequest
+	29, // 31: candela.subscription.v1.SubscriptionService.SetFeatureOverride:input_type -> candela.subscription.v1.SetFeatureOverrideRequest
+	30, // 32: candela.subscription.v1.SubscriptionService.RemoveFeatureOverride:input_type -> candela.subscription.v1.RemoveFeatureOverrideRequest
+	31, // 33: candela.subscription.v1.SubscriptionService.ListFeatureOverrides:input_type -> candela.subscription.v1.ListFeatureOverridesRequest
+	1,  // 34: candela.subscription.v1.SubscriptionService.CreateSubscription:output_type -> candela.subscription.v1.CreateSubscriptionResponse
+	3,  // 35: candela.subscription.v1.SubscriptionService.GetSubscription:output_type -> candela.subscription.v1.GetSubscriptionResponse
+	5,  // 36: candela.subscription.v1.SubscriptionService.ListSubscriptions:output_type -> candela.subscription.v1.ListSubscriptionsResponse
+	7,  // 37: candela.subscription.v1.SubscriptionService.ListSubscriptionVersions:output_type -> candela.subscription.v1.ListSubscriptionVersionsResponse
+	32, // 38: candela.subscription.v1.SubscriptionService.ChangePlan:output_type -> candela.subscription.v1.ChangePlanResponse
+	33, // 39: candela.subscription.v1.SubscriptionService.OverridePrice:output_type -> candela.subscription.v1.OverridePriceResponse
+	34, // 40: candela.subscription.v1.SubscriptionService.ChangeQuantity:output_type -> candela.subscription.v1.ChangeQuantityResponse
+	35, // 41: candela.subscription.v1.SubscriptionService.SwapComponent:output_type -> candela.subscription.v1.SwapComponentResponse
+	36, // 42: candela.subscription.v1.SubscriptionService.PauseSubscription:output_type -> candela.subscription.v1.PauseSubscriptionResponse
+	37, // 43: candela.subscription.v1.SubscriptionService.ResumeSubscription:output_type -> candela.subscription.v1.ResumeSubscriptionResponse
+	38, // 44: candela.subscription.v1.SubscriptionService.CancelSubscription:output_type -> candela.subscription.v1.CancelSubscriptionResponse
+	39, // 45: candela.subscription.v1.SubscriptionService.UndoCancellation:output_type -> candela.subscription.v1.UndoCancellationResponse
+	40, // 46: candela.subscription.v1.SubscriptionService.ReactivateSubscription:output_type -> candela.subscription.v1.ReactivateSubscriptionResponse
+	41, // 47: candela.subscription.v1.SubscriptionService.ScheduleChange:output_type -> candela.subscription.v1.ScheduleChangeResponse
+	42, // 48: candela.subscription.v1.SubscriptionService.ListScheduledChanges:output_type -> candela.subscription.v1.ListScheduledChangesResponse
+	43, // 49: candela.subscription.v1.SubscriptionService.CancelScheduledChange:output_type -> candela.subscription.v1.CancelScheduledChangeResponse
+	44, // 50: candela.subscription.v1.SubscriptionService.SetFeatureOverride:output_type -> candela.subscription.v1.SetFeatureOverrideResponse
+	45, // 51: candela.subscription.v1.SubscriptionService.RemoveFeatureOverride:output_type -> candela.subscription.v1.RemoveFeatureOverrideResponse
+	46, // 52: candela.subscription.v1.SubscriptionService.ListFeatureOverrides:output_type -> candela.subscription.v1.ListFeatureOverridesResponse
+	34, // [34:53] is the sub-list for method output_type
+	15, // [15:34] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_candela_subscription_v1_subscription_service_proto_init() }

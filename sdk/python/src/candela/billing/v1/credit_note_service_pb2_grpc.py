@@ -69,7 +69,9 @@ class CreditNoteServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateCreditNote(self, request, context):
-        """CreateCreditNote makes a note. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
+        """CreateCreditNote makes a note. It takes back money that was asked for, and no credits: what they paid stays drawn,
+        as the usage stays billed. AdjustGrant gives credits back to the same grant; voiding an invoice gives all of them
+        back. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
         CREDIT_NOTE_EXCEEDS_LINE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,7 +36,9 @@ class CreditNoteServiceStub:
     PreviewCreditNote: _grpc.UnaryUnaryMultiCallable[_credit_note_service_pb2.PreviewCreditNoteRequest, _credit_note_service_pb2.PreviewCreditNoteResponse]
     """PreviewCreditNote shows the note with its taxes, and makes nothing. Fails as CreateCreditNote."""
     CreateCreditNote: _grpc.UnaryUnaryMultiCallable[_credit_note_service_pb2.CreateCreditNoteRequest, _credit_note_service_pb2.CreateCreditNoteResponse]
-    """CreateCreditNote makes a note. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
+    """CreateCreditNote makes a note. It takes back money that was asked for, and no credits: what they paid stays drawn,
+    as the usage stays billed. AdjustGrant gives credits back to the same grant; voiding an invoice gives all of them
+    back. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
     CREDIT_NOTE_EXCEEDS_LINE.
     """
     GetCreditNote: _grpc.UnaryUnaryMultiCallable[_credit_note_service_pb2.GetCreditNoteRequest, _credit_note_service_pb2.GetCreditNoteResponse]
@@ -52,7 +54,9 @@ class CreditNoteServiceAsyncStub(CreditNoteServiceStub):
     PreviewCreditNote: _aio.UnaryUnaryMultiCallable[_credit_note_service_pb2.PreviewCreditNoteRequest, _credit_note_service_pb2.PreviewCreditNoteResponse]  # type: ignore[assignment]
     """PreviewCreditNote shows the note with its taxes, and makes nothing. Fails as CreateCreditNote."""
     CreateCreditNote: _aio.UnaryUnaryMultiCallable[_credit_note_service_pb2.CreateCreditNoteRequest, _credit_note_service_pb2.CreateCreditNoteResponse]  # type: ignore[assignment]
-    """CreateCreditNote makes a note. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
+    """CreateCreditNote makes a note. It takes back money that was asked for, and no credits: what they paid stays drawn,
+    as the usage stays billed. AdjustGrant gives credits back to the same grant; voiding an invoice gives all of them
+    back. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
     CREDIT_NOTE_EXCEEDS_LINE.
     """
     GetCreditNote: _aio.UnaryUnaryMultiCallable[_credit_note_service_pb2.GetCreditNoteRequest, _credit_note_service_pb2.GetCreditNoteResponse]  # type: ignore[assignment]
@@ -75,7 +79,9 @@ class CreditNoteServiceServicer:
         request: _credit_note_service_pb2.CreateCreditNoteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_credit_note_service_pb2.CreateCreditNoteResponse, _abc.Awaitable[_credit_note_service_pb2.CreateCreditNoteResponse]]:
-        """CreateCreditNote makes a note. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
+        """CreateCreditNote makes a note. It takes back money that was asked for, and no credits: what they paid stays drawn,
+        as the usage stays billed. AdjustGrant gives credits back to the same grant; voiding an invoice gives all of them
+        back. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
         CREDIT_NOTE_EXCEEDS_LINE.
         """
 

@@ -14,19 +14,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TrialEndBehavior(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRIAL_END_BEHAVIOR_UNSPECIFIED: _ClassVar[TrialEndBehavior]
+    TRIAL_END_BEHAVIOR_CANCEL: _ClassVar[TrialEndBehavior]
+    TRIAL_END_BEHAVIOR_PAUSE: _ClassVar[TrialEndBehavior]
+    TRIAL_END_BEHAVIOR_DOWNGRADE_TO_FREE: _ClassVar[TrialEndBehavior]
+
 class PlanVersionStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PLAN_VERSION_STATUS_UNSPECIFIED: _ClassVar[PlanVersionStatus]
     PLAN_VERSION_STATUS_DRAFT: _ClassVar[PlanVersionStatus]
     PLAN_VERSION_STATUS_PUBLISHED: _ClassVar[PlanVersionStatus]
     PLAN_VERSION_STATUS_ARCHIVED: _ClassVar[PlanVersionStatus]
+TRIAL_END_BEHAVIOR_UNSPECIFIED: TrialEndBehavior
+TRIAL_END_BEHAVIOR_CANCEL: TrialEndBehavior
+TRIAL_END_BEHAVIOR_PAUSE: TrialEndBehavior
+TRIAL_END_BEHAVIOR_DOWNGRADE_TO_FREE: TrialEndBehavior
 PLAN_VERSION_STATUS_UNSPECIFIED: PlanVersionStatus
 PLAN_VERSION_STATUS_DRAFT: PlanVersionStatus
 PLAN_VERSION_STATUS_PUBLISHED: PlanVersionStatus
 PLAN_VERSION_STATUS_ARCHIVED: PlanVersionStatus
 
 class Plan(_message.Message):
-    __slots__ = ("id", "slug", "name", "description", "current_version_id", "is_trial_plan", "trial_parent_plan_id", "trial_days", "is_enterprise_plan", "publicly_visible", "free", "metadata", "created_at", "archived_at")
+    __slots__ = ("id", "slug", "name", "description", "current_version_id", "is_trial_plan", "trial_parent_plan_id", "trial_days", "is_enterprise_plan", "publicly_visible", "free", "metadata", "created_at", "archived_at", "trial_end_behavior", "trial_end_plan_id")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +59,8 @@ class Plan(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     ARCHIVED_AT_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_END_BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_END_PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     slug: str
     name: str
@@ -62,7 +75,9 @@ class Plan(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     created_at: _timestamp_pb2.Timestamp
     archived_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., slug: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., current_version_id: _Optional[str] = ..., is_trial_plan: _Optional[bool] = ..., trial_parent_plan_id: _Optional[str] = ..., trial_days: _Optional[int] = ..., is_enterprise_plan: _Optional[bool] = ..., publicly_visible: _Optional[bool] = ..., free: _Optional[bool] = ..., metadata: _Optional[_Mapping[str, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    trial_end_behavior: TrialEndBehavior
+    trial_end_plan_id: str
+    def __init__(self, id: _Optional[str] = ..., slug: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., current_version_id: _Optional[str] = ..., is_trial_plan: _Optional[bool] = ..., trial_parent_plan_id: _Optional[str] = ..., trial_days: _Optional[int] = ..., is_enterprise_plan: _Optional[bool] = ..., publicly_visible: _Optional[bool] = ..., free: _Optional[bool] = ..., metadata: _Optional[_Mapping[str, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial_end_behavior: _Optional[_Union[TrialEndBehavior, str]] = ..., trial_end_plan_id: _Optional[str] = ...) -> None: ...
 
 class PlanVersion(_message.Message):
     __slots__ = ("id", "plan_id", "number", "status", "features", "credit_definitions", "message", "author", "created_at", "published_at")

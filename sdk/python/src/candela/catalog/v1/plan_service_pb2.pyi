@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreatePlanRequest(_message.Message):
-    __slots__ = ("idempotency_key", "slug", "name", "description", "metrics", "features", "prices", "credit_definitions", "is_trial_plan", "trial_parent_plan", "trial_days", "is_enterprise_plan", "publicly_visible", "metadata", "keep_draft", "message")
+    __slots__ = ("idempotency_key", "slug", "name", "description", "metrics", "features", "prices", "credit_definitions", "is_trial_plan", "trial_parent_plan", "trial_days", "is_enterprise_plan", "publicly_visible", "metadata", "keep_draft", "message", "trial_end_behavior", "trial_end_plan")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,8 @@ class CreatePlanRequest(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     KEEP_DRAFT_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_END_BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_END_PLAN_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     slug: str
     name: str
@@ -53,7 +55,9 @@ class CreatePlanRequest(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     keep_draft: bool
     message: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., slug: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[_metric_pb2.NewMetric, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[_plan_pb2.PlanFeatureInput, _Mapping]]] = ..., prices: _Optional[_Iterable[_Union[_plan_pb2.NewPrice, _Mapping]]] = ..., credit_definitions: _Optional[_Iterable[_Union[_credit_definition_pb2.NewCreditDefinition, _Mapping]]] = ..., is_trial_plan: _Optional[bool] = ..., trial_parent_plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ..., trial_days: _Optional[int] = ..., is_enterprise_plan: _Optional[bool] = ..., publicly_visible: _Optional[bool] = ..., metadata: _Optional[_Mapping[str, str]] = ..., keep_draft: _Optional[bool] = ..., message: _Optional[str] = ...) -> None: ...
+    trial_end_behavior: _plan_pb2.TrialEndBehavior
+    trial_end_plan: _plan_pb2.PlanRef
+    def __init__(self, idempotency_key: _Optional[str] = ..., slug: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[_metric_pb2.NewMetric, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[_plan_pb2.PlanFeatureInput, _Mapping]]] = ..., prices: _Optional[_Iterable[_Union[_plan_pb2.NewPrice, _Mapping]]] = ..., credit_definitions: _Optional[_Iterable[_Union[_credit_definition_pb2.NewCreditDefinition, _Mapping]]] = ..., is_trial_plan: _Optional[bool] = ..., trial_parent_plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ..., trial_days: _Optional[int] = ..., is_enterprise_plan: _Optional[bool] = ..., publicly_visible: _Optional[bool] = ..., metadata: _Optional[_Mapping[str, str]] = ..., keep_draft: _Optional[bool] = ..., message: _Optional[str] = ..., trial_end_behavior: _Optional[_Union[_plan_pb2.TrialEndBehavior, str]] = ..., trial_end_plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ...) -> None: ...
 
 class CreatePlanResponse(_message.Message):
     __slots__ = ("plan", "version", "prices", "features", "metrics", "warnings")

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from candela.catalog.v1 import plan_pb2 as candela_dot_catalog_dot_v1_dot_plan__pb2
 from candela.subscription.v1 import subscription_change_pb2 as candela_dot_subscription_dot_v1_dot_subscription__change__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.candela/subscription/v1/scheduled_change.proto\x12\x17\x63\x61ndela.subscription.v1\x1a\x31\x63\x61ndela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x05\n\x0fScheduledChange\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12>\n\x06status\x18\x03 \x01(\x0e\x32..candela.subscription.v1.ScheduledChangeStatus\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x41\n\x0b\x63hange_plan\x18\x05 \x01(\x0b\x32*.candela.subscription.v1.ChangePlanRequestH\x00\x12G\n\x0eoverride_price\x18\x06 \x01(\x0b\x32-.candela.subscription.v1.OverridePriceRequestH\x00\x12I\n\x0f\x63hange_quantity\x18\x07 \x01(\x0b\x32..candela.subscription.v1.ChangeQuantityRequestH\x00\x12\x42\n\x05pause\x18\x08 \x01(\x0b\x32\x31.candela.subscription.v1.PauseSubscriptionRequestH\x00\x12\x44\n\x06resume\x18\t \x01(\x0b\x32\x32.candela.subscription.v1.ResumeSubscriptionRequestH\x00\x12\x44\n\x06\x63\x61ncel\x18\n \x01(\x0b\x32\x32.candela.subscription.v1.CancelSubscriptionRequestH\x00\x12G\n\x0eswap_component\x18\r \x01(\x0b\x32-.candela.subscription.v1.SwapComponentRequestH\x00\x12\x0f\n\x07outcome\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06\x63hange\"\xb6\x05\n\x15ScheduleChangeRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x35\n\x06moment\x18\x03 \x01(\x0e\x32%.candela.subscription.v1.ChangeMoment\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x41\n\x0b\x63hange_plan\x18\x05 \x01(\x0b\x32*.candela.subscription.v1.ChangePlanRequestH\x00\x12G\n\x0eoverride_price\x18\x06 \x01(\x0b\x32-.candela.subscription.v1.OverridePriceRequestH\x00\x12I\n\x0f\x63hange_quantity\x18\x07 \x01(\x0b\x32..candela.subscription.v1.ChangeQuantityRequestH\x00\x12\x42\n\x05pause\x18\x08 \x01(\x0b\x32\x31.candela.subscription.v1.PauseSubscriptionRequestH\x00\x12\x44\n\x06resume\x18\t \x01(\x0b\x32\x32.candela.subscription.v1.ResumeSubscriptionRequestH\x00\x12\x44\n\x06\x63\x61ncel\x18\n \x01(\x0b\x32\x32.candela.subscription.v1.CancelSubscriptionRequestH\x00\x12G\n\x0eswap_component\x18\x0c \x01(\x0b\x32-.candela.subscription.v1.SwapComponentRequestH\x00\x12\x0e\n\x06reason\x18\x0b \x01(\tB\x08\n\x06\x63hange\"\\\n\x16ScheduleChangeResponse\x12\x42\n\x10scheduled_change\x18\x01 \x01(\x0b\x32(.candela.subscription.v1.ScheduledChange\"t\n\x1bListScheduledChangesRequest\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x15\n\rinclude_ended\x18\x04 \x01(\x08\"|\n\x1cListScheduledChangesResponse\x12\x43\n\x11scheduled_changes\x18\x01 \x03(\x0b\x32(.candela.subscription.v1.ScheduledChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"T\n\x1c\x43\x61ncelScheduledChangeRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x1b\n\x13scheduled_change_id\x18\x02 \x01(\t\"c\n\x1d\x43\x61ncelScheduledChangeResponse\x12\x42\n\x10scheduled_change\x18\x01 \x01(\x0b\x32(.candela.subscription.v1.ScheduledChange*\xd4\x01\n\x15ScheduledChangeStatus\x12\'\n#SCHEDULED_CHANGE_STATUS_UNSPECIFIED\x10\x00\x12#\n\x1fSCHEDULED_CHANGE_STATUS_PENDING\x10\x01\x12#\n\x1fSCHEDULED_CHANGE_STATUS_APPLIED\x10\x02\x12$\n SCHEDULED_CHANGE_STATUS_CANCELED\x10\x03\x12\"\n\x1eSCHEDULED_CHANGE_STATUS_FAILED\x10\x04*\x80\x01\n\x0c\x43hangeMoment\x12\x1d\n\x19\x43HANGE_MOMENT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43HANGE_MOMENT_AT\x10\x01\x12\x1e\n\x1a\x43HANGE_MOMENT_NEXT_BILLING\x10\x02\x12\x1b\n\x17\x43HANGE_MOMENT_TRIAL_END\x10\x03\x42VZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.candela/subscription/v1/scheduled_change.proto\x12\x17\x63\x61ndela.subscription.v1\x1a\x1d\x63\x61ndela/catalog/v1/plan.proto\x1a\x31\x63\x61ndela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x06\n\x0fScheduledChange\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12>\n\x06status\x18\x03 \x01(\x0e\x32..candela.subscription.v1.ScheduledChangeStatus\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x41\n\x0b\x63hange_plan\x18\x05 \x01(\x0b\x32*.candela.subscription.v1.ChangePlanRequestH\x00\x12G\n\x0eoverride_price\x18\x06 \x01(\x0b\x32-.candela.subscription.v1.OverridePriceRequestH\x00\x12I\n\x0f\x63hange_quantity\x18\x07 \x01(\x0b\x32..candela.subscription.v1.ChangeQuantityRequestH\x00\x12\x42\n\x05pause\x18\x08 \x01(\x0b\x32\x31.candela.subscription.v1.PauseSubscriptionRequestH\x00\x12\x44\n\x06resume\x18\t \x01(\x0b\x32\x32.candela.subscription.v1.ResumeSubscriptionRequestH\x00\x12\x44\n\x06\x63\x61ncel\x18\n \x01(\x0b\x32\x32.candela.subscription.v1.CancelSubscriptionRequestH\x00\x12G\n\x0eswap_component\x18\r \x01(\x0b\x32-.candela.subscription.v1.SwapComponentRequestH\x00\x12\x0f\n\x07outcome\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12@\n\x12trial_end_behavior\x18\x0e \x01(\x0e\x32$.candela.catalog.v1.TrialEndBehavior\x12\x1e\n\x11trial_end_plan_id\x18\x0f \x01(\tH\x01\x88\x01\x01\x42\x08\n\x06\x63hangeB\x14\n\x12_trial_end_plan_id\"\xb6\x05\n\x15ScheduleChangeRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x35\n\x06moment\x18\x03 \x01(\x0e\x32%.candela.subscription.v1.ChangeMoment\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x41\n\x0b\x63hange_plan\x18\x05 \x01(\x0b\x32*.candela.subscription.v1.ChangePlanRequestH\x00\x12G\n\x0eoverride_price\x18\x06 \x01(\x0b\x32-.candela.subscription.v1.OverridePriceRequestH\x00\x12I\n\x0f\x63hange_quantity\x18\x07 \x01(\x0b\x32..candela.subscription.v1.ChangeQuantityRequestH\x00\x12\x42\n\x05pause\x18\x08 \x01(\x0b\x32\x31.candela.subscription.v1.PauseSubscriptionRequestH\x00\x12\x44\n\x06resume\x18\t \x01(\x0b\x32\x32.candela.subscription.v1.ResumeSubscriptionRequestH\x00\x12\x44\n\x06\x63\x61ncel\x18\n \x01(\x0b\x32\x32.candela.subscription.v1.CancelSubscriptionRequestH\x00\x12G\n\x0eswap_component\x18\x0c \x01(\x0b\x32-.candela.subscription.v1.SwapComponentRequestH\x00\x12\x0e\n\x06reason\x18\x0b \x01(\tB\x08\n\x06\x63hange\"\\\n\x16ScheduleChangeResponse\x12\x42\n\x10scheduled_change\x18\x01 \x01(\x0b\x32(.candela.subscription.v1.ScheduledChange\"t\n\x1bListScheduledChangesRequest\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x15\n\rinclude_ended\x18\x04 \x01(\x08\"|\n\x1cListScheduledChangesResponse\x12\x43\n\x11scheduled_changes\x18\x01 \x03(\x0b\x32(.candela.subscription.v1.ScheduledChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"T\n\x1c\x43\x61ncelScheduledChangeRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x1b\n\x13scheduled_change_id\x18\x02 \x01(\t\"c\n\x1d\x43\x61ncelScheduledChangeResponse\x12\x42\n\x10scheduled_change\x18\x01 \x01(\x0b\x32(.candela.subscription.v1.ScheduledChange*\xd4\x01\n\x15ScheduledChangeStatus\x12\'\n#SCHEDULED_CHANGE_STATUS_UNSPECIFIED\x10\x00\x12#\n\x1fSCHEDULED_CHANGE_STATUS_PENDING\x10\x01\x12#\n\x1fSCHEDULED_CHANGE_STATUS_APPLIED\x10\x02\x12$\n SCHEDULED_CHANGE_STATUS_CANCELED\x10\x03\x12\"\n\x1eSCHEDULED_CHANGE_STATUS_FAILED\x10\x04*\x80\x01\n\x0c\x43hangeMoment\x12\x1d\n\x19\x43HANGE_MOMENT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43HANGE_MOMENT_AT\x10\x01\x12\x1e\n\x1a\x43HANGE_MOMENT_NEXT_BILLING\x10\x02\x12\x1b\n\x17\x43HANGE_MOMENT_TRIAL_END\x10\x03\x42VZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,22 +35,22 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.subscription.v1.sch
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1'
-  _globals['_SCHEDULEDCHANGESTATUS']._serialized_start=2118
-  _globals['_SCHEDULEDCHANGESTATUS']._serialized_end=2330
-  _globals['_CHANGEMOMENT']._serialized_start=2333
-  _globals['_CHANGEMOMENT']._serialized_end=2461
-  _globals['_SCHEDULEDCHANGE']._serialized_start=160
-  _globals['_SCHEDULEDCHANGE']._serialized_end=893
-  _globals['_SCHEDULECHANGEREQUEST']._serialized_start=896
-  _globals['_SCHEDULECHANGEREQUEST']._serialized_end=1590
-  _globals['_SCHEDULECHANGERESPONSE']._serialized_start=1592
-  _globals['_SCHEDULECHANGERESPONSE']._serialized_end=1684
-  _globals['_LISTSCHEDULEDCHANGESREQUEST']._serialized_start=1686
-  _globals['_LISTSCHEDULEDCHANGESREQUEST']._serialized_end=1802
-  _globals['_LISTSCHEDULEDCHANGESRESPONSE']._serialized_start=1804
-  _globals['_LISTSCHEDULEDCHANGESRESPONSE']._serialized_end=1928
-  _globals['_CANCELSCHEDULEDCHANGEREQUEST']._serialized_start=1930
-  _globals['_CANCELSCHEDULEDCHANGEREQUEST']._serialized_end=2014
-  _globals['_CANCELSCHEDULEDCHANGERESPONSE']._serialized_start=2016
-  _globals['_CANCELSCHEDULEDCHANGERESPONSE']._serialized_end=2115
+  _globals['_SCHEDULEDCHANGESTATUS']._serialized_start=2269
+  _globals['_SCHEDULEDCHANGESTATUS']._serialized_end=2481
+  _globals['_CHANGEMOMENT']._serialized_start=2484
+  _globals['_CHANGEMOMENT']._serialized_end=2612
+  _globals['_SCHEDULEDCHANGE']._serialized_start=191
+  _globals['_SCHEDULEDCHANGE']._serialized_end=1044
+  _globals['_SCHEDULECHANGEREQUEST']._serialized_start=1047
+  _globals['_SCHEDULECHANGEREQUEST']._serialized_end=1741
+  _globals['_SCHEDULECHANGERESPONSE']._serialized_start=1743
+  _globals['_SCHEDULECHANGERESPONSE']._serialized_end=1835
+  _globals['_LISTSCHEDULEDCHANGESREQUEST']._serialized_start=1837
+  _globals['_LISTSCHEDULEDCHANGESREQUEST']._serialized_end=1953
+  _globals['_LISTSCHEDULEDCHANGESRESPONSE']._serialized_start=1955
+  _globals['_LISTSCHEDULEDCHANGESRESPONSE']._serialized_end=2079
+  _globals['_CANCELSCHEDULEDCHANGEREQUEST']._serialized_start=2081
+  _globals['_CANCELSCHEDULEDCHANGEREQUEST']._serialized_end=2165
+  _globals['_CANCELSCHEDULEDCHANGERESPONSE']._serialized_start=2167
+  _globals['_CANCELSCHEDULEDCHANGERESPONSE']._serialized_end=2266
 # @@protoc_insertion_point(module_scope)

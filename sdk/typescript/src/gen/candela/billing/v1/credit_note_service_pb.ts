@@ -283,7 +283,9 @@ export const CreditNoteService: GenService<{
     output: typeof PreviewCreditNoteResponseSchema;
   },
   /**
-   * CreateCreditNote makes a note. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
+   * CreateCreditNote makes a note. It takes back money that was asked for, and no credits: what they paid stays drawn,
+   * as the usage stays billed. AdjustGrant gives credits back to the same grant; voiding an invoice gives all of them
+   * back. Fails with INVOICE_NOT_FOUND, INVOICE_TRANSITION_REFUSED for drafts, and
    * CREDIT_NOTE_EXCEEDS_LINE.
    *
    * @generated from rpc candela.billing.v1.CreditNoteService.CreateCreditNote

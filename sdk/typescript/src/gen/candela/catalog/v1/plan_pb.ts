@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/catalog/v1/plan.proto.
  */
 export const file_candela_catalog_v1_plan: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jYW5kZWxhL2NhdGFsb2cvdjEvcGxhbi5wcm90bxISY2FuZGVsYS5jYXRhbG9nLnYxIvIDCgRQbGFuEgoKAmlkGAEgASgJEgwKBHNsdWcYAiABKAkSDAoEbmFtZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIfChJjdXJyZW50X3ZlcnNpb25faWQYBSABKAlIAIgBARIVCg1pc190cmlhbF9wbGFuGAYgASgIEiEKFHRyaWFsX3BhcmVudF9wbGFuX2lkGAcgASgJSAGIAQESEgoKdHJpYWxfZGF5cxgIIAEoBRIaChJpc19lbnRlcnByaXNlX3BsYW4YCSABKAgSGAoQcHVibGljbHlfdmlzaWJsZRgKIAEoCBIMCgRmcmVlGAsgASgIEjgKCG1ldGFkYXRhGAwgAygLMiYuY2FuZGVsYS5jYXRhbG9nLnYxLlBsYW4uTWV0YWRhdGFFbnRyeRIuCgpjcmVhdGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgthcmNoaXZlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhUKE19jdXJyZW50X3ZlcnNpb25faWRCFwoVX3RyaWFsX3BhcmVudF9wbGFuX2lkIukCCgtQbGFuVmVyc2lvbhIKCgJpZBgBIAEoCRIPCgdwbGFuX2lkGAIgASgJEg4KBm51bWJlchgDIAEoBRI1CgZzdGF0dXMYBCABKA4yJS5jYW5kZWxhLmNhdGFsb2cudjEuUGxhblZlcnNpb25TdGF0dXMSMQoIZmVhdHVyZXMYBSADKAsyHy5jYW5kZWxhLmNhdGFsb2cudjEuUGxhbkZlYXR1cmUSQAoSY3JlZGl0X2RlZmluaXRpb25zGAYgAygLMiQuY2FuZGVsYS5jYXRhbG9nLnYxLkNyZWRpdERlZmluaXRpb24SDwoHbWVzc2FnZRgHIAEoCRIOCgZhdXRob3IYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcHVibGlzaGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLYAQoLUGxhbkZlYXR1cmUSEgoKZmVhdHVyZV9pZBgBIAEoCRIUCgxmZWF0dXJlX3NsdWcYAiABKAkSLwoFdmFsdWUYAyABKAsyIC5jYW5kZWxhLmNhdGFsb2cudjEuRmVhdHVyZVZhbHVlEjkKDmxpbWl0X2JlaGF2aW9yGAQgASgOMiEuY2FuZGVsYS5jYXRhbG9nLnYxLkxpbWl0QmVoYXZpb3ISMwoLbGltaXRfc2NvcGUYBSABKA4yHi5jYW5kZWxhLmNhdGFsb2cudjEuTGltaXRTY29wZSIuCgdQbGFuUmVmEgwKAmlkGAEgASgJSAASDgoEc2x1ZxgCIAEoCUgAQgUKA3JlZiKpAgoQUGxhbkZlYXR1cmVJbnB1dBIyCghleGlzdGluZxgBIAEoCzIeLmNhbmRlbGEuY2F0YWxvZy52MS5GZWF0dXJlUmVmSAASNQoLbmV3X2ZlYXR1cmUYAiABKAsyHi5jYW5kZWxhLmNhdGFsb2cudjEuTmV3RmVhdHVyZUgAEi8KBXZhbHVlGAMgASgLMiAuY2FuZGVsYS5jYXRhbG9nLnYxLkZlYXR1cmVWYWx1ZRI5Cg5saW1pdF9iZWhhdmlvchgEIAEoDjIhLmNhbmRlbGEuY2F0YWxvZy52MS5MaW1pdEJlaGF2aW9yEjMKC2xpbWl0X3Njb3BlGAUgASgOMh4uY2FuZGVsYS5jYXRhbG9nLnYxLkxpbWl0U2NvcGVCCQoHZmVhdHVyZSKQAgoITmV3UHJpY2USDAoEbmFtZRgBIAEoCRIQCghjdXJyZW5jeRgCIAEoCRI2Cgpjb21wb25lbnRzGAMgAygLMiIuY2FuZGVsYS5jYXRhbG9nLnYxLlByaWNlQ29tcG9uZW50Ei8KCWRpc2NvdW50cxgEIAMoCzIcLmNhbmRlbGEuY2F0YWxvZy52MS5EaXNjb3VudBJBChJtaW5pbXVtX2NvbW1pdG1lbnQYBSABKAsyJS5jYW5kZWxhLmNhdGFsb2cudjEuTWluaW11bUNvbW1pdG1lbnQSIAoTcHJpdmF0ZV9jdXN0b21lcl9pZBgGIAEoCUgAiAEBQhYKFF9wcml2YXRlX2N1c3RvbWVyX2lkKpwBChFQbGFuVmVyc2lvblN0YXR1cxIjCh9QTEFOX1ZFUlNJT05fU1RBVFVTX1VOU1BFQ0lGSUVEEAASHQoZUExBTl9WRVJTSU9OX1NUQVRVU19EUkFGVBABEiEKHVBMQU5fVkVSU0lPTl9TVEFUVVNfUFVCTElTSEVEEAISIAocUExBTl9WRVJTSU9OX1NUQVRVU19BUkNISVZFRBADQkxaSmdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL2NhdGFsb2cvdjE7Y2F0YWxvZ3YxYgZwcm90bzM", [file_candela_catalog_v1_credit_definition, file_candela_catalog_v1_feature, file_candela_catalog_v1_price, file_candela_catalog_v1_price_terms, file_google_protobuf_timestamp]);
+  fileDesc("Ch1jYW5kZWxhL2NhdGFsb2cvdjEvcGxhbi5wcm90bxISY2FuZGVsYS5jYXRhbG9nLnYxIuoECgRQbGFuEgoKAmlkGAEgASgJEgwKBHNsdWcYAiABKAkSDAoEbmFtZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIfChJjdXJyZW50X3ZlcnNpb25faWQYBSABKAlIAIgBARIVCg1pc190cmlhbF9wbGFuGAYgASgIEiEKFHRyaWFsX3BhcmVudF9wbGFuX2lkGAcgASgJSAGIAQESEgoKdHJpYWxfZGF5cxgIIAEoBRIaChJpc19lbnRlcnByaXNlX3BsYW4YCSABKAgSGAoQcHVibGljbHlfdmlzaWJsZRgKIAEoCBIMCgRmcmVlGAsgASgIEjgKCG1ldGFkYXRhGAwgAygLMiYuY2FuZGVsYS5jYXRhbG9nLnYxLlBsYW4uTWV0YWRhdGFFbnRyeRIuCgpjcmVhdGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgthcmNoaXZlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQAoSdHJpYWxfZW5kX2JlaGF2aW9yGA8gASgOMiQuY2FuZGVsYS5jYXRhbG9nLnYxLlRyaWFsRW5kQmVoYXZpb3ISHgoRdHJpYWxfZW5kX3BsYW5faWQYECABKAlIAogBARovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCFQoTX2N1cnJlbnRfdmVyc2lvbl9pZEIXChVfdHJpYWxfcGFyZW50X3BsYW5faWRCFAoSX3RyaWFsX2VuZF9wbGFuX2lkIukCCgtQbGFuVmVyc2lvbhIKCgJpZBgBIAEoCRIPCgdwbGFuX2lkGAIgASgJEg4KBm51bWJlchgDIAEoBRI1CgZzdGF0dXMYBCABKA4yJS5jYW5kZWxhLmNhdGFsb2cudjEuUGxhblZlcnNpb25TdGF0dXMSMQoIZmVhdHVyZXMYBSADKAsyHy5jYW5kZWxhLmNhdGFsb2cudjEuUGxhbkZlYXR1cmUSQAoSY3JlZGl0X2RlZmluaXRpb25zGAYgAygLMiQuY2FuZGVsYS5jYXRhbG9nLnYxLkNyZWRpdERlZmluaXRpb24SDwoHbWVzc2FnZRgHIAEoCRIOCgZhdXRob3IYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcHVibGlzaGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLYAQoLUGxhbkZlYXR1cmUSEgoKZmVhdHVyZV9pZBgBIAEoCRIUCgxmZWF0dXJlX3NsdWcYAiABKAkSLwoFdmFsdWUYAyABKAsyIC5jYW5kZWxhLmNhdGFsb2cudjEuRmVhdHVyZVZhbHVlEjkKDmxpbWl0X2JlaGF2aW9yGAQgASgOMiEuY2FuZGVsYS5jYXRhbG9nLnYxLkxpbWl0QmVoYXZpb3ISMwoLbGltaXRfc2NvcGUYBSABKA4yHi5jYW5kZWxhLmNhdGFsb2cudjEuTGltaXRTY29wZSIuCgdQbGFuUmVmEgwKAmlkGAEgASgJSAASDgoEc2x1ZxgCIAEoCUgAQgUKA3JlZiKpAgoQUGxhbkZlYXR1cmVJbnB1dBIyCghleGlzdGluZxgBIAEoCzIeLmNhbmRlbGEuY2F0YWxvZy52MS5GZWF0dXJlUmVmSAASNQoLbmV3X2ZlYXR1cmUYAiABKAsyHi5jYW5kZWxhLmNhdGFsb2cudjEuTmV3RmVhdHVyZUgAEi8KBXZhbHVlGAMgASgLMiAuY2FuZGVsYS5jYXRhbG9nLnYxLkZlYXR1cmVWYWx1ZRI5Cg5saW1pdF9iZWhhdmlvchgEIAEoDjIhLmNhbmRlbGEuY2F0YWxvZy52MS5MaW1pdEJlaGF2aW9yEjMKC2xpbWl0X3Njb3BlGAUgASgOMh4uY2FuZGVsYS5jYXRhbG9nLnYxLkxpbWl0U2NvcGVCCQoHZmVhdHVyZSKQAgoITmV3UHJpY2USDAoEbmFtZRgBIAEoCRIQCghjdXJyZW5jeRgCIAEoCRI2Cgpjb21wb25lbnRzGAMgAygLMiIuY2FuZGVsYS5jYXRhbG9nLnYxLlByaWNlQ29tcG9uZW50Ei8KCWRpc2NvdW50cxgEIAMoCzIcLmNhbmRlbGEuY2F0YWxvZy52MS5EaXNjb3VudBJBChJtaW5pbXVtX2NvbW1pdG1lbnQYBSABKAsyJS5jYW5kZWxhLmNhdGFsb2cudjEuTWluaW11bUNvbW1pdG1lbnQSIAoTcHJpdmF0ZV9jdXN0b21lcl9pZBgGIAEoCUgAiAEBQhYKFF9wcml2YXRlX2N1c3RvbWVyX2lkKp0BChBUcmlhbEVuZEJlaGF2aW9yEiIKHlRSSUFMX0VORF9CRUhBVklPUl9VTlNQRUNJRklFRBAAEh0KGVRSSUFMX0VORF9CRUhBVklPUl9DQU5DRUwQARIcChhUUklBTF9FTkRfQkVIQVZJT1JfUEFVU0UQAhIoCiRUUklBTF9FTkRfQkVIQVZJT1JfRE9XTkdSQURFX1RPX0ZSRUUQAyqcAQoRUGxhblZlcnNpb25TdGF0dXMSIwofUExBTl9WRVJTSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGVBMQU5fVkVSU0lPTl9TVEFUVVNfRFJBRlQQARIhCh1QTEFOX1ZFUlNJT05fU1RBVFVTX1BVQkxJU0hFRBACEiAKHFBMQU5fVkVSU0lPTl9TVEFUVVNfQVJDSElWRUQQA0JMWkpnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9jYXRhbG9nL3YxO2NhdGFsb2d2MWIGcHJvdG8z", [file_candela_catalog_v1_credit_definition, file_candela_catalog_v1_feature, file_candela_catalog_v1_price, file_candela_catalog_v1_price_terms, file_google_protobuf_timestamp]);
 
 /**
  * Plan is what is sold. Its terms are in its versions, its tariffs in its prices.
@@ -125,6 +125,20 @@ export type Plan = Message<"candela.catalog.v1.Plan"> & {
    * @generated from field: google.protobuf.Timestamp archived_at = 14;
    */
   archivedAt?: Timestamp | undefined;
+
+  /**
+   * What a trial ends in for who has no payment method (TRL-2); unspecified unless is_trial_plan.
+   *
+   * @generated from field: candela.catalog.v1.TrialEndBehavior trial_end_behavior = 15;
+   */
+  trialEndBehavior: TrialEndBehavior;
+
+  /**
+   * The free plan that remains after such a trial; absent unless trial_end_behavior is DOWNGRADE_TO_FREE.
+   *
+   * @generated from field: optional string trial_end_plan_id = 16;
+   */
+  trialEndPlanId?: string | undefined;
 };
 
 /**
@@ -421,6 +435,52 @@ export const NewPriceSchema: GenMessage<NewPrice> = /*@__PURE__*/
   messageDesc(file_candela_catalog_v1_plan, 5);
 
 /**
+ * TrialEndBehavior is what a trial ends in when the plan it leads to costs something and nothing is there to pay it
+ * with: the subscription is charged automatically and has no payment method (TRL-2).
+ *
+ * Whoever pays what is sent (SEND_INVOICE) can be billed, so for them the trial becomes the plan it leads to whatever
+ * is set here; and so it does where that plan is free.
+ *
+ * @generated from enum candela.catalog.v1.TrialEndBehavior
+ */
+export enum TrialEndBehavior {
+  /**
+   * For a trial plan that is made, as CANCEL; for a subscription that begins, as its trial plan says.
+   *
+   * @generated from enum value: TRIAL_END_BEHAVIOR_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The subscription ends, and grants nothing any more.
+   *
+   * @generated from enum value: TRIAL_END_BEHAVIOR_CANCEL = 1;
+   */
+  CANCEL = 1,
+
+  /**
+   * The subscription moves to the plan that the trial leads to, and is paused there: neither granted nor billed until
+   * it is resumed, which takes something to pay it with.
+   *
+   * @generated from enum value: TRIAL_END_BEHAVIOR_PAUSE = 2;
+   */
+  PAUSE = 2,
+
+  /**
+   * The subscription goes on with a free plan. It ends where that plan is not sold, or not free, any more.
+   *
+   * @generated from enum value: TRIAL_END_BEHAVIOR_DOWNGRADE_TO_FREE = 3;
+   */
+  DOWNGRADE_TO_FREE = 3,
+}
+
+/**
+ * Describes the enum candela.catalog.v1.TrialEndBehavior.
+ */
+export const TrialEndBehaviorSchema: GenEnum<TrialEndBehavior> = /*@__PURE__*/
+  enumDesc(file_candela_catalog_v1_plan, 0);
+
+/**
  * PlanVersionStatus is a version's life, in this order.
  *
  * @generated from enum candela.catalog.v1.PlanVersionStatus
@@ -459,5 +519,5 @@ export enum PlanVersionStatus {
  * Describes the enum candela.catalog.v1.PlanVersionStatus.
  */
 export const PlanVersionStatusSchema: GenEnum<PlanVersionStatus> = /*@__PURE__*/
-  enumDesc(file_candela_catalog_v1_plan, 0);
+  enumDesc(file_candela_catalog_v1_plan, 1);
 

@@ -1,0 +1,41 @@
+"""Lets credits count again whose terms came back into force before their own end (CRD-5, SUB-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from candela_server.kernel.ids import new_id
+from candela_server.storage.postgres import Tx
+
+from . import store
+from .model import CreditGrant, CreditTransaction, CreditTransactionId, TransactionKind
+
+REASON = "the terms that it came with are in force again"
+
+
+async def reopen_credits(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -> None:
+    """Takes back that these grants end early, and restores what expired for that, whether it was noticed yet or not.
+
+    So a change and its undo cost nothing, however much later the sweep comes. The grants' own time must not be over.
+    """
+    if not grants:
+        return
+    ids = [grant.id for grant in grants]
+    await store.put_own_ends(tx, ids)
+    expired = await store.sum_expired(tx, ids, restored_by=REASON)
+    await store.insert_transactions(
+        tx,
+        [
+            CreditTransaction(
+                id=CreditTransactionId(new_id("ctx")),
+                grant_id=grant_id,
+                kind=TransactionKind.RESTORE,
+                amount=amount,
+                invoice_line_id=None,
+                reason=REASON,
+                at=at,
+            )
+            for grant_id, amount in expired.items()
+        ],
+    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from candela_server.customer.model import CustomerByExternalId, CustomerId
@@ -56,12 +58,13 @@ async def _weight(stage: Stage) -> float:
     for number in range(PAIRS // FEATURES):
         snapshot = _another(model, states, number)
         who = CustomerByExternalId(f"customer-{number}")
-        await cache.build("mer_bench", who, lambda snapshot=snapshot: _ready(snapshot))  # type: ignore[misc]
+        await cache.build("mer_bench", who, partial(_ready, snapshot))
     gc.collect()
     return (_resident_bytes() - before) / PAIRS
 
 
-async def _ready(snapshot: Snapshot) -> Snapshot:
+async def _ready(snapshot: Snapshot, begin: Callable[[], None]) -> Snapshot:
+    begin()
     return snapshot
 
 

@@ -51,6 +51,7 @@ from candela_server.kernel.caller import Caller
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
 from candela_server.merchant.authenticate import Authenticator
+from candela_server.metering.admit_events import Admission
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.correction_servicer import CorrectionDesk
 from candela_server.metering.directory import Directory
@@ -229,7 +230,9 @@ def _rooms(
         rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(
-            IngestionServicer(ingestor, _desk(storage, mutations, directory, clock), secret)
+            IngestionServicer(
+                ingestor, _desk(storage, mutations, directory, clock, ingestor.admission), secret
+            )
         )
     if settings.role == "all":
         rooms += [
@@ -265,7 +268,11 @@ async def _settle(events: EventStore, tx: Tx, changed: Changed) -> list[str]:
 
 
 def _desk(
-    storage: Storage, mutations: Mutations, directory: Directory, clock: Clock
+    storage: Storage,
+    mutations: Mutations,
+    directory: Directory,
+    clock: Clock,
+    admission: Admission,
 ) -> CorrectionDesk:
     """What corrections work with."""
     preparer = Preparer(directory, clock)
@@ -275,7 +282,7 @@ def _desk(
         mutations=mutations,
         counters=storage.counters,
         preparer=preparer,
-        recorder=BackfillRecorder(storage.events, preparer, clock),
+        recorder=BackfillRecorder(storage.events, directory, preparer, clock, admission),
         clock=clock,
     )
 
@@ -287,7 +294,7 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         snapshots.forget(merchant_id, customer_id)
         if customer_id is None:
             catalog.forget(merchant_id)
-        directory.forget(merchant_id)
+        directory.forget(merchant_id, customer_id)
         hub.changed(merchant_id, customer_id)
 
     def missed() -> None:
@@ -297,7 +304,13 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         directory.forget_all()
         storage.counters.doubt()
 
-    changes = Changes(storage.db, changed, missed, storage.counters.distrust)
+    def grown(merchant_id: str) -> None:
+        snapshots.grow(merchant_id)
+        catalog.forget(merchant_id)
+        directory.forget(merchant_id)
+        hub.changed(merchant_id, None)
+
+    changes = Changes(storage.db, changed, missed, storage.counters.distrust, grown)
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)

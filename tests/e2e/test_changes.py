@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 import grpc
 import pytest
 from candela import Client, failure_of
-from candela.billing.v1 import invoice_service_pb2, preview_service_pb2
+from candela.billing.v1 import (
+    credit_note_service_pb2,
+    invoice_service_pb2,
+    preview_service_pb2,
+)
 from candela.catalog.v1 import feature_pb2, plan_pb2, plan_service_pb2, price_pb2, price_terms_pb2
 from candela.customer.v1 import customer_pb2, user_pb2
 from candela.merchant.v1 import test_clock_service_pb2
@@ -205,9 +209,15 @@ def test_life_of_a_subscription__pauses_ends_and_begins_again(life: Life) -> Non
     ).subscription
     seen.append(life.reports())
     subscriptions.UndoCancellation(changes.UndoCancellationRequest(subscription_id=life.id))
-    ended = subscriptions.CancelSubscription(
-        changes.CancelSubscriptionRequest(subscription_id=life.id, when=NOW, reason="enough")
-    ).subscription
+    at_once = changes.CancelSubscriptionRequest(subscription_id=life.id, when=NOW, reason="enough")
+    shown = life.candela.previews.PreviewSubscriptionChange(
+        preview_service_pb2.PreviewSubscriptionChangeRequest(cancel_subscription=at_once)
+    )
+    at_once.preview_token = shown.preview_token
+    ended = subscriptions.CancelSubscription(at_once).subscription
+    made = life.candela.credit_notes.ListCreditNotes(
+        credit_note_service_pb2.ListCreditNotesRequest()
+    ).credit_notes
     seen.append(life.reports())
     with pytest.raises(grpc.RpcError) as caught:
         subscriptions.PauseSubscription(changes.PauseSubscriptionRequest(subscription_id=life.id))
@@ -219,6 +229,7 @@ def test_life_of_a_subscription__pauses_ends_and_begins_again(life: Life) -> Non
         subscription_service_pb2.ListSubscriptionVersionsRequest(subscription_id=life.id)
     ).versions
 
+    assert [one.total for one in shown.credit_notes] == [one.total for one in made]
     assert seen == [True, False, True, True, False, True]
     assert ending.cancel_at.ToDatetime(UTC) == datetime(2026, 5, 1, 12, tzinfo=UTC)
     assert (ended.status, ended.reason) == (

@@ -170,7 +170,7 @@ async def _left(
     """What a customer has left: of money as posted, of usage credit less what drafts draw and this period used."""
     grants = [
         grant
-        for grant in await credit.list_spendable_grants(tx, [holder.id], now)
+        for grant in (await credit.list_spendable_grants(tx, {holder.id: now}))[holder.id]
         if (
             grant.currency == currency
             if feature is None

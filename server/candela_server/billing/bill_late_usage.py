@@ -149,7 +149,14 @@ async def _to_compare(
             for one in found
         ],
     )
-    return [one for one, is_changed in zip(found, changed, strict=True) if one.anyway or is_changed]
+    wanted = [one.anyway or is_changed for one, is_changed in zip(found, changed, strict=True)]
+    touched = {
+        (one.subscription_id, one.component_id, one.number)
+        for one, is_wanted in zip(found, wanted, strict=True)
+        if is_wanted
+    }
+    # What a part of a period costs depends on the parts before it.
+    return [one for one in found if (one.subscription_id, one.component_id, one.number) in touched]
 
 
 async def _read(

@@ -48,7 +48,14 @@ from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import periods_ending
 from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
 from .rules.invoice_lines import BilledPeriod, has_event_fee
-from .rules.rate_invoice import InvoiceToRate, TrueUp, depends_on_earlier, draws_of, rate
+from .rules.rate_invoice import (
+    InvoiceToRate,
+    TrueUp,
+    depends_on_earlier,
+    draws_of,
+    may_follow_a_part,
+    rate,
+)
 from .rules.time_rules import charge_in_period
 from .tax_settings import TaxSettings
 
@@ -213,6 +220,8 @@ async def rate_invoices(
     """
     used = await _usage(events, tx.merchant_id, context, wanted)
     earlier = await _earlier(tx, context, wanted, seen_at)
+    fresh: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
+    rated: defaultdict[SubscriptionId, set[InvoiceId]] = defaultdict(set)
     left: dict[GrantId, Decimal] = {
         grant.id: grant.balance for grants in context.grants.values() for grant in grants
     }
@@ -220,6 +229,9 @@ async def rate_invoices(
     for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
         one = wanted[index]
         offer, held = one.offer_in(context), _held_by(context, one)
+        # What is rated again here is what it comes to now, not what its draft says.
+        if one.id is not None:
+            rated[one.subscription_id].add(one.id)
         periods = sorted(
             one.periods,
             key=lambda each: (
@@ -244,9 +256,12 @@ async def rate_invoices(
                     for each in periods
                 ],
                 earlier=[
-                    other.line
-                    for other in earlier.get(one.subscription_id, ())
-                    if other.invoice_id != one.id
+                    *(
+                        other.line
+                        for other in earlier.get(one.subscription_id, ())
+                        if other.invoice_id not in rated[one.subscription_id]
+                    ),
+                    *fresh[one.subscription_id],
                 ],
                 true_ups=_true_ups(context, held, offer, one, periods),
                 same_tariff=context.same_tariff(held.id, offer.price),
@@ -254,6 +269,7 @@ async def rate_invoices(
         )
         for grant_id, amount in draws_of(lines):
             left[grant_id] -= amount
+        fresh[one.subscription_id] += lines
         made[index] = [_of_version(line, _version_of(context, held, offer, line)) for line in lines]
     return [made[index] for index in range(len(wanted))]
 
@@ -268,9 +284,6 @@ def billed_period(
 ) -> BilledPeriod:
     """What the rules need to know of one period, by the version of the subscription that it began under."""
     component = offer.price.component(one.component_id)
-    # Only a first period can be shorter than its rule says, or one of usage that a change has cut.
-    may_be_cut = held.version.number > 1 or held.version.valid_to is not None
-    rule = component.recurrence_in(held.time_zone) if one.number == 0 or may_be_cut else None
     return BilledPeriod(
         offer=offer,
         component=component,
@@ -285,8 +298,16 @@ def billed_period(
         grants=grants,
         line_id=LineId(new_id("line")),
         credit_line_id=LineId(new_id("line")),
-        whole=rule.whole_period(held.anchor_at, one.number) if rule else None,
+        whole=_whole(held, component, one),
     )
+
+
+def _whole(held: Subscription, component: Component, one: PeriodToBill) -> Interval | None:
+    """The whole period, where it may be another: a first one may be shorter, and a change cuts one of usage."""
+    may_be_cut = held.version.number > 1 or held.version.valid_to is not None
+    if one.number and not may_be_cut:
+        return None
+    return component.recurrence_in(held.time_zone).whole_period(held.anchor_at, one.number)
 
 
 def _key(one: Subscription) -> catalog.OfferKey:
@@ -358,11 +379,22 @@ def counts_events(component: Component, one: PeriodToBill) -> bool:
 async def _earlier(
     tx: Tx, context: Context, wanted: Sequence[WantedInvoice], seen_at: datetime
 ) -> dict[SubscriptionId, list[BilledLine]]:
-    """The other lines of those subscriptions whose prices depend on them; most do not."""
+    """The other lines of those subscriptions whose invoices depend on them; most do not."""
     ids = sorted(
-        {one.subscription_id for one in wanted if depends_on_earlier(one.offer_in(context).price)}
+        {
+            one.subscription_id
+            for one in wanted
+            if depends_on_earlier(one.offer_in(context).price)
+            or any(_may_follow_a_part(context, one, each) for each in one.periods)
+        }
     )
     return await read_billed_lines(tx, ids, seen_at) if ids else {}
+
+
+def _may_follow_a_part(context: Context, one: WantedInvoice, each: PeriodToBill) -> bool:
+    held = context.held_at(one.subscription_id, each.period.start_at)
+    component = one.offer_in(context).price.component(each.component_id)
+    return may_follow_a_part(component, each.period, _whole(held, component, each))
 
 
 async def read_billed_lines(

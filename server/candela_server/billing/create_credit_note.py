@@ -20,7 +20,7 @@ from candela_server.storage.postgres import Tx
 from . import correction_store, credit_note_store
 from .account import give_back
 from .credit_note import CreditNote, CreditNoteId, Purpose, Refund, RefundId, RefundStatus
-from .draw_up_credit_note import CreateCreditNote, draw_up_credit_note
+from .draw_up_credit_note import CreateCreditNote, DrawnUp, draw_up_credit_note
 from .model import Invoice, InvoiceStatus
 from .rules.numbering import credit_note_number
 from .settle_top_up import invoice_ended, invoice_paid, pack_refunded
@@ -28,7 +28,11 @@ from .settle_top_up import invoice_ended, invoice_paid, pack_refunded
 
 async def create_credit_note(tx: Tx, clock: Clock, command: CreateCreditNote) -> CreditNote:
     """The note, with the next number of its own series. Raises what draw_up_credit_note raises."""
-    drawn_up = await draw_up_credit_note(tx, clock, command, lock=True)
+    return await make_credit_note(tx, await draw_up_credit_note(tx, clock, command, lock=True))
+
+
+async def make_credit_note(tx: Tx, drawn_up: DrawnUp) -> CreditNote:
+    """The note, as it was drawn up for an invoice that is locked."""
     invoice, at = drawn_up.invoice, drawn_up.note.created_at
     number = credit_note_number(await credit_note_store.take_number(tx))
     note = replace(drawn_up.note, id=CreditNoteId(new_id("cn")), number=number)

@@ -48,9 +48,21 @@ class CreditNoteLine:
     tax_amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class CreditedOfLine:
+    """What notes gave back for days of a line that were not used, and what others took off it for whatever reason."""
+
+    for_days: Decimal = Decimal(0)
+    otherwise: Decimal = Decimal(0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
-    """A correction of a finalized invoice; a document that never changes. One that is only shown has no id."""
+    """A correction of a finalized invoice; a document that never changes. One that is only shown has no id.
+
+    `unused_days_of` is the line whose days it gives back, where the end of a subscription made it by itself; the lines
+    that it takes them off may be others.
+    """
 
     id: CreditNoteId
     number: str
@@ -64,6 +76,7 @@ class CreditNote:
     memo: str
     grant_id: GrantId | None
     created_at: datetime
+    unused_days_of: LineId | None = None
 
     @property
     def subtotal(self) -> Decimal:

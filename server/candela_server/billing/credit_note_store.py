@@ -9,12 +9,19 @@ from typing import Any
 
 from candela_server.storage.postgres import Tx
 
-from .credit_note import CreditNote, CreditNoteId, CreditNoteLine, CreditNoteReason, Purpose
+from .credit_note import (
+    CreditedOfLine,
+    CreditNote,
+    CreditNoteId,
+    CreditNoteLine,
+    CreditNoteReason,
+    Purpose,
+)
 from .model import InvoiceId, LineId
 from .tax_store import tax_from_row
 
 _NOTE = """n.id, n.number, n.invoice_id, n.customer_id, i.currency, n.purpose, n.reason, n.memo,
-           n.grant_id, n.created_at, i.tax_percent, i.tax_reason, i.tax_name, i.tax_country,
+           n.grant_id, n.created_at, n.unused_days_of, i.tax_percent, i.tax_reason, i.tax_name, i.tax_country,
            i.tax_region, i.tax_inclusive"""
 _JOIN = """credit_note n JOIN invoice i
            ON i.merchant_id = n.merchant_id AND i.id = n.invoice_id"""
@@ -25,8 +32,8 @@ async def insert_credit_note(tx: Tx, note: CreditNote) -> None:
     await tx.execute(
         """
         INSERT INTO credit_note (merchant_id, id, number, invoice_id, customer_id, total, purpose,
-                                 reason, memo, grant_id, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                 reason, memo, grant_id, created_at, unused_days_of)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         tx.merchant_id,
         note.id,
@@ -39,6 +46,7 @@ async def insert_credit_note(tx: Tx, note: CreditNote) -> None:
         note.memo,
         note.grant_id,
         note.created_at,
+        note.unused_days_of,
     )
     await tx.executemany(
         """
@@ -132,18 +140,34 @@ async def sum_credited(tx: Tx, invoice_id: InvoiceId) -> tuple[dict[LineId, Deci
     return amounts, sum((row["tax_amount"] for row in rows), Decimal(0))
 
 
-async def sum_credited_of_lines(tx: Tx, ids: Sequence[LineId]) -> dict[LineId, Decimal]:
-    """What all notes took back of these lines before tax; only those of which they did."""
+async def sum_credited_of_lines(tx: Tx, ids: Sequence[LineId]) -> dict[LineId, CreditedOfLine]:
+    """What notes took back of these lines and of their days, before tax; only those of which they did."""
     rows = await tx.fetch(
         """
-        SELECT invoice_line_id, sum(amount) AS amount FROM credit_note_line
-        WHERE merchant_id = $1 AND invoice_line_id = ANY($2::text[])
+        SELECT invoice_line_id, sum(for_days) AS for_days, sum(otherwise) AS otherwise
+        FROM (
+            SELECT n.unused_days_of AS invoice_line_id, l.amount AS for_days, 0 AS otherwise
+            FROM credit_note n
+            JOIN credit_note_line l ON l.merchant_id = n.merchant_id AND l.credit_note_id = n.id
+            WHERE n.merchant_id = $1 AND n.unused_days_of = ANY($2::text[])
+            UNION ALL
+            SELECT l.invoice_line_id, 0, l.amount
+            FROM credit_note_line l
+            JOIN credit_note n ON n.merchant_id = l.merchant_id AND n.id = l.credit_note_id
+            WHERE l.merchant_id = $1 AND l.invoice_line_id = ANY($2::text[])
+              AND n.unused_days_of IS NULL
+        ) AS credited
         GROUP BY invoice_line_id
         """,
         tx.merchant_id,
         list(ids),
     )
-    return {LineId(row["invoice_line_id"]): row["amount"] for row in rows}
+    return {
+        LineId(row["invoice_line_id"]): CreditedOfLine(
+            for_days=row["for_days"], otherwise=row["otherwise"]
+        )
+        for row in rows
+    }
 
 
 async def _with_lines(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[CreditNote]:
@@ -184,4 +208,5 @@ def _note_from_row(row: Mapping[str, Any], lines: Sequence[CreditNoteLine]) -> C
         memo=row["memo"],
         grant_id=row["grant_id"],
         created_at=row["created_at"],
+        unused_days_of=row["unused_days_of"],
     )

@@ -19,7 +19,12 @@ from candela_server.kernel.ids import new_id
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
-from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.model import (
+    LastTerms,
+    ScheduledPeriod,
+    Subscription,
+    SubscriptionId,
+)
 
 from .bill_changed_periods import with_changed_periods
 from .bill_late_usage import with_late_usage
@@ -62,7 +67,7 @@ async def draft_invoices(
         events,
         context,
         seller,
-        await _wanted(tx, due),
+        await _wanted(tx, context, due),
         now=now,
         seen_at=seen_at,
         test_clock_id=test_clock_id,
@@ -134,13 +139,18 @@ async def draft_wanted(
     )
 
 
-async def _wanted(tx: Tx, due: Sequence[ScheduledPeriod]) -> list[WantedInvoice]:
-    """What is due of each subscription, by what it holds and, apart, by each price that it held before."""
+async def _wanted(tx: Tx, context: Context, due: Sequence[ScheduledPeriod]) -> list[WantedInvoice]:
+    """What is due of each subscription, by what it holds and, apart, by each price that it held before.
+
+    Parts of one period, of a price that was left and joined again, are wanted together.
+    """
     periods: defaultdict[tuple[SubscriptionId, OfferKey | None], list[PeriodToBill]]
     periods = defaultdict(list)
     for one in due:
         last = one.last_terms
         key = (last.plan_version_id, last.price_id) if last else None
+        if last is not None and _goes_on(context, one, last):
+            key = None
         periods[one.subscription_id, key].append(
             PeriodToBill(
                 subscription_id=one.subscription_id,
@@ -159,6 +169,13 @@ async def _wanted(tx: Tx, due: Sequence[ScheduledPeriod]) -> list[WantedInvoice]
             periods.items(), key=lambda item: (item[0][0], str(item[0][1]))
         )
     ]
+
+
+def _goes_on(context: Context, one: ScheduledPeriod, last: LastTerms) -> bool:
+    """Whether what was left is held again, in periods that are counted as they were."""
+    now = context.subscriptions[one.subscription_id]
+    then = context.held_at(one.subscription_id, one.period.start_at)
+    return last.price_id == now.version.price_id and then.anchor_at == now.anchor_at
 
 
 def _draft(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from candela_server.kernel.clock import Clock
@@ -43,6 +44,7 @@ class CreateCreditNote:
     purpose: Purpose
     reason: CreditNoteReason
     memo: str
+    unused_days_of: LineId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,12 @@ async def draw_up_credit_note(
     InvalidInput.
     """
     invoice = await get_invoice(tx, command.invoice_id, lock=lock)
+    at = (await merchant.clock_for(tx, clock, invoice.test_clock_id)).now()
+    return await draw_up(tx, invoice, command, at=at)
+
+
+async def draw_up(tx: Tx, invoice: Invoice, command: CreateCreditNote, *, at: datetime) -> DrawnUp:
+    """As draw_up_credit_note, of an invoice that is at hand."""
     after(invoice, _ACTS[command.purpose])
     credited, credited_tax = await credit_note_store.sum_credited(tx, invoice.id)
     lines = credit_lines(invoice, _amounts(invoice, command.lines), credited, credited_tax)
@@ -80,7 +88,8 @@ async def draw_up_credit_note(
         reason=command.reason,
         memo=command.memo,
         grant_id=None,
-        created_at=(await merchant.clock_for(tx, clock, invoice.test_clock_id)).now(),
+        created_at=at,
+        unused_days_of=command.unused_days_of,
     )
     if command.purpose is Purpose.REFUND:
         await _check_refund(tx, note)

@@ -24,6 +24,7 @@ from . import store
 from .account import pay_from_accounts
 from .bill_periods import Context, rate_invoices, read_context
 from .draw_money import Charges, with_monetary_credits
+from .give_back_days import give_back_days
 from .model import (
     Invoice,
     InvoiceFinalizedError,
@@ -132,6 +133,7 @@ async def _finalize(
     frozen = await finalized(tx, seller, context, rated, now)
     await store.replace_drafts(tx, frozen)
     await lapse_grants(tx, _lapsed(context, frozen), at=now)
+    await give_back_days(tx, context, context.subscriptions, now=now)
     await tx.audit_many(
         "invoice.finalized",
         [

@@ -7,21 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Final
 
-from candela_server.catalog.model import Aggregation, Metric
+from candela_server.catalog.model import Metric
 from candela_server.credit.model import CreditGrant
 from candela_server.credit.rules.waterfall import UsedSpan, cuts_of
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
 from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate_many
+from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.metering.rules.metric_reading import counting_events
 from candela_server.storage.events import EventStore
 
 _ZERO = Decimal(0)
-_ADDS_UP: Final = frozenset({Aggregation.COUNT, Aggregation.SUM})
-"""Metrics whose parts of a period add up to the period."""
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -68,7 +66,7 @@ async def measure(events: EventStore, merchant_id: str, asks: Sequence[Ask]) -> 
         value = next(values)
         count = next(values) if ask.counts_events else _ZERO
         spans = tuple(UsedSpan(part, next(values)) for part in _parts(ask))
-        if not spans and ask.metric.aggregation not in _ADDS_UP and _cut(ask):
+        if not spans and not parts_add_up(ask.metric) and _cut(ask):
             # Such a metric has one reading for the whole period: who can pay as it ends, pays for it.
             end_at = ask.period.end_at
             spans = (UsedSpan(Interval(end_at - _INSTANT, end_at), value),)
@@ -78,7 +76,7 @@ async def measure(events: EventStore, merchant_id: str, asks: Sequence[Ask]) -> 
 
 def _parts(ask: Ask) -> list[Interval]:
     cuts = _cut(ask)
-    if not cuts or ask.metric.aggregation not in _ADDS_UP:
+    if not cuts or not parts_add_up(ask.metric):
         return []
     borders = [ask.period.start_at, *cuts, ask.period.end_at]
     return [Interval(*pair) for pair in pairwise(borders)]

@@ -18,6 +18,8 @@ from candela_server.subscription.change_subscription import (
 from candela_server.subscription.create_subscription import CreateSubscription, create_subscription
 from candela_server.subscription.preview_token import Previewed, digest_of
 
+from .credit_note import CreditNote, CreditNoteId
+from .give_back_days import amounts_of_notes, give_back_after
 from .model import Invoice, InvoiceStatus
 from .preview_next_invoice import preview_next_invoice
 from .run_changes import amounts_of, bill_change
@@ -26,9 +28,12 @@ from .settle_change import settle_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePreview:
-    """The invoices that a change would cause at once, the regular one after it, and what a token promises of it."""
+    """The invoices that a change would cause at once, what it would give back of earlier ones, the regular one after
+    it, and what a token promises of it.
+    """
 
     invoices: Sequence[Invoice]
+    credit_notes: Sequence[CreditNote]
     next_invoice: Invoice | None
     shown: Previewed
 
@@ -43,16 +48,18 @@ async def preview_change(
     before = await subscription.get_subscription(tx, command.subscription_id)
     changed = await change_subscription(tx, clock, command)
     invoices = await bill_change(tx, events, changed)
+    notes = await give_back_after(tx, changed)
     if changed.scheduled is not None:
         await carry_out_scheduled(tx, changed.scheduled, now=changed.scheduled.due_at)
     following = await preview_next_invoice(tx, events, clock, before.id)
     return ChangePreview(
         invoices=[_as_draft(one) for one in invoices],
+        credit_notes=[replace(one, id=CreditNoteId(""), number="") for one in notes],
         next_invoice=following,
         shown=Previewed(
             at=changed.at or changed.now,
             version=before.version.number,
-            digest=digest_of(amounts_of(invoices)),
+            digest=digest_of([*amounts_of(invoices), *amounts_of_notes(notes)]),
         ),
     )
 

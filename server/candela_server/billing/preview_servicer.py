@@ -22,6 +22,7 @@ from candela_server.subscription.preview_token import HOLDS_FOR, token_of
 from candela_server.subscription.wire import create_subscription_from_proto
 
 from . import wire
+from .credit_note_wire import credit_note_to_proto
 from .preview_change import preview_change, preview_creation
 from .preview_next_invoice import preview_next_invoice
 
@@ -84,6 +85,7 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
             seen = await preview_change(tx, self._events, self._clock, command)
             return pb.PreviewSubscriptionChangeResponse(
                 invoices=[wire.preview_to_proto(one) for one in seen.invoices],
+                credit_notes=[credit_note_to_proto(one) for one in seen.credit_notes],
                 next_invoice=wire.preview_to_proto(seen.next_invoice)
                 if seen.next_invoice
                 else None,

@@ -20,6 +20,7 @@ from candela_server.subscription.change_subscription import carry_out_scheduled
 from candela_server.subscription.claim_changes import claim_change, note_failure
 
 from .draw_unpriced import draw_cut_off
+from .give_back_days import amounts_of_notes, give_back_after
 from .model import Invoice
 from .settle_change import settle_change
 
@@ -60,8 +61,9 @@ async def bill_change(tx: Tx, events: EventStore, changed: Changed) -> list[Invo
 
 
 async def settle(tx: Tx, events: EventStore, changed: Changed) -> list[str]:
-    """As bill_change, for who only asks what it comes to."""
-    return amounts_of(await bill_change(tx, events, changed))
+    """Bills a change and gives back what it ends, for who only asks what it comes to."""
+    invoices = await bill_change(tx, events, changed)
+    return [*amounts_of(invoices), *amounts_of_notes(await give_back_after(tx, changed))]
 
 
 def amounts_of(invoices: Sequence[Invoice]) -> list[str]:

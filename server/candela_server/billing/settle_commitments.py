@@ -21,6 +21,7 @@ from candela_server.subscription.model import ScheduledPeriod, Subscription, Sub
 
 from . import billed_store, credit_note_store
 from .bill_periods import REMEMBERED, Context, read_billed_lines
+from .credit_note import CreditedOfLine
 from .model import InvoiceId, InvoiceLine, LineId, LineKind
 from .rules.commitment import COUNTED, charged_at, period_charged_at
 from .rules.cut_commitment import (
@@ -109,14 +110,18 @@ def _settled(
     over: Sequence[CutCommitment],
     lines: Sequence[InvoiceLine],
     others: Sequence[InvoiceLine],
-    credited: Mapping[LineId, Decimal],
+    credited: Mapping[LineId, CreditedOfLine],
 ) -> list[InvoiceLine]:
     history = context.terms_of(held.id)
     made = []
     for one in over:
         known = [*others, *lines]
         given_back = sum(
-            (credited.get(line.id, Decimal(0)) for line in known if is_true_up_of(line, one)),
+            (
+                credited[line.id].otherwise
+                for line in known
+                if line.id in credited and is_true_up_of(line, one)
+            ),
             Decimal(0),
         )
         found = settlement(one, history, known, time_zone=held.time_zone, credited=given_back)
@@ -155,7 +160,7 @@ async def _open(
     return [
         one
         for one in over
-        if not _counts_one_of(one, waiting) and not any(_counts(one, line) for line in dead)
+        if not _counts_one_of(one, waiting) and not any(counts(one, line) for line in dead)
     ]
 
 
@@ -168,7 +173,8 @@ def _counts_one_of(one: CutCommitment, rows: Collection[ScheduledPeriod]) -> boo
     )
 
 
-def _counts(one: CutCommitment, line: InvoiceLine) -> bool:
+def counts(one: CutCommitment, line: InvoiceLine) -> bool:
+    """Whether a line is a charge that counts for a commitment, or makes up for one."""
     if is_true_up_of(line, one):
         return True
     timings = {each.id: each.timing for price in one.prices for each in price.components}

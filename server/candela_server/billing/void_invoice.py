@@ -25,8 +25,9 @@ from .settle_top_up import invoice_ended
 async def void_invoice(tx: Tx, clock: Clock, invoice_id: InvoiceId, *, reason: str) -> Invoice:
     """Voids an invoice. Raises InvoiceNotFoundError and InvoiceTransitionRefusedError.
 
-    Its periods count as billed no more, but nothing bills them by itself: ReissueInvoice does. Late usage of other
-    periods that it adjusted is owed again, and is on the next invoice of the subscription or in its place.
+    Its periods count as billed no more, but nothing bills them by itself: ReissueInvoice does, and until then changes
+    within them cost nothing. What it billed as a difference is owed again, and is on the next invoice of the
+    subscription or in its place: late usage, and what changes within periods came to.
     """
     before = await get_invoice(tx, invoice_id, lock=True)
     after(before, InvoiceAct.VOID)

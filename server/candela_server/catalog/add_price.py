@@ -20,7 +20,7 @@ async def add_price(tx: Tx, clock: Clock, ref: Ref, new: NewPrice) -> tuple[Pric
     Raises PlanNotFoundError, and InvalidInput whose violations point into the request.
     """
     plan = await read.get_plan(tx, ref)
-    metric_ids = await read.metric_ids_in_use(tx)
+    metrics = await read.metrics_in_use(tx)
     customers = await customers_named(tx, [new])
     with FieldViolations() as fields:
         if plan.archived_at is not None:
@@ -33,11 +33,13 @@ async def add_price(tx: Tx, clock: Clock, ref: Ref, new: NewPrice) -> tuple[Pric
             "price",
             check_new_price,
             new,
-            metric_ids=metric_ids,
+            metrics=metrics,
             customers=customers,
             is_enterprise_plan=plan.is_enterprise_plan,
         )
-    created = await create_price(tx, clock, plan.id, new, metric_ids)
+    created = await create_price(
+        tx, clock, plan.id, new, {slug: one.id for slug, one in metrics.items()}
+    )
     # Nobody holds the price yet.
     await keep_downgrade_plan(tx, plan.id)
     return created

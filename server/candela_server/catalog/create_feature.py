@@ -65,5 +65,5 @@ async def create_feature(
             "metric_id": feature.metric_id,
         },
     )
-    await tx.entitlements_changed(None)
+    await tx.catalog_grew()
     return feature

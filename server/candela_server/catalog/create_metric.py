@@ -28,6 +28,7 @@ class NewMetric:
     filters: tuple[PropertyFilter, ...] = ()
     group_by: tuple[str, ...] = ()
     sql: SqlMetric | None = None
+    gauge: bool = False
 
 
 async def create_metric(tx: Tx, clock: Clock, new: NewMetric, *, at: str = "metric") -> Metric:
@@ -48,6 +49,7 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric, *, at: str = "metr
         filters=new.filters,
         group_by=new.group_by,
         sql=new.sql,
+        gauge=new.gauge,
         unit_name=new.unit_name,
         created_at=clock.now(),
     )
@@ -65,7 +67,8 @@ async def create_metric(tx: Tx, clock: Clock, new: NewMetric, *, at: str = "metr
             "group_by": list(metric.group_by),
             "sql": metric.sql.query if metric.sql else None,
             "indexed": metric.sql.indexed if metric.sql else False,
+            "gauge": metric.gauge,
         },
     )
-    await tx.entitlements_changed(None)
+    await tx.catalog_grew()
     return metric

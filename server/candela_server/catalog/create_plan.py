@@ -21,7 +21,6 @@ from .model import (
     CreditDefinition,
     Feature,
     Metric,
-    MetricId,
     Plan,
     PlanId,
     PlanVersion,
@@ -90,9 +89,10 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
             for index, new in enumerate(command.metrics)
         ]
     )
-    metric_ids = await read.metric_ids_in_use(tx)
+    in_use = await read.metrics_in_use(tx)
+    metric_ids = {slug: metric.id for slug, metric in in_use.items()}
     features = await find_or_create_features(tx, clock, command.features, metric_ids)
-    _check_references(command, metric_ids, await customers_named(tx, command.prices), features)
+    _check_references(command, in_use, await customers_named(tx, command.prices), features)
     trial = await _trial_terms(tx, command)
 
     now = clock.now()
@@ -155,7 +155,7 @@ async def create_plan(tx: Tx, clock: Clock, command: CreatePlan) -> CreatedPlan:
         },
         reason=command.message or None,
     )
-    await tx.entitlements_changed(None)
+    await tx.catalog_grew()
     return CreatedPlan(
         plan=plan,
         version=version,
@@ -204,7 +204,7 @@ def _check_credits_pay(
 
 def _check_references(
     command: CreatePlan,
-    metric_ids: Mapping[str, MetricId],
+    metrics: Mapping[str, Metric],
     customers: Mapping[CustomerId, Customer],
     features: list[Feature],
 ) -> None:
@@ -216,7 +216,7 @@ def _check_references(
                 f"prices[{index}]",
                 check_new_price,
                 price,
-                metric_ids=metric_ids,
+                metrics=metrics,
                 customers=customers,
                 is_enterprise_plan=command.is_enterprise_plan,
             )

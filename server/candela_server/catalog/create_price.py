@@ -26,6 +26,7 @@ from .price import (
     TimeRule,
 )
 from .price_terms_json import commitment_to_json, discounts_to_json, time_rules_to_json
+from .rules.charged_twice import charged_twice
 from .rules.falling_bill import warnings
 from .terms_json import charge_to_json, seats_to_json
 
@@ -83,7 +84,7 @@ async def create_price(
     )
     await price_store.insert_price(tx, price)
     await tx.audit("price.created", price.id, after=trace_of(price))
-    return price, warnings(price)
+    return price, [*warnings(price), *charged_twice(price)]
 
 
 def component_of(new: NewComponent, position: int, metrics: Mapping[str, MetricId]) -> Component:

@@ -159,7 +159,8 @@ class SqlMetric:
 class Metric:
     """How events become a number; `property` is what is measured instead of an event's value, or told apart.
 
-    `group_by` names the properties whose values are kept apart as pricing dimensions.
+    `group_by` names the properties whose values are kept apart as pricing dimensions. A `gauge` measures a present
+    state: the usage of a window is what all events up to its end left standing.
     """
 
     id: MetricId
@@ -172,6 +173,7 @@ class Metric:
     filters: tuple[PropertyFilter, ...] = ()
     group_by: tuple[str, ...] = ()
     sql: SqlMetric | None = None
+    gauge: bool = False
     unit_name: str
     created_at: datetime
     archived_at: datetime | None = None

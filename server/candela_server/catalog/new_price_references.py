@@ -10,7 +10,8 @@ from candela_server.kernel.errors import FieldViolations, Reason
 from candela_server.storage.postgres import Tx
 
 from .create_price import NewPrice
-from .model import MetricId
+from .model import Metric
+from .rules.not_billable_yet import charges_events
 from .rules.plan_shape import check_sold_to_somebody
 
 
@@ -25,7 +26,7 @@ async def customers_named(tx: Tx, prices: Iterable[NewPrice]) -> Mapping[Custome
 def check_new_price(
     new: NewPrice,
     *,
-    metric_ids: Mapping[str, MetricId],
+    metrics: Mapping[str, Metric],
     customers: Mapping[CustomerId, Customer],
     is_enterprise_plan: bool,
 ) -> None:
@@ -33,7 +34,14 @@ def check_new_price(
     with FieldViolations() as fields:
         for number, component in enumerate(new.components):
             slug = component.metric_slug
-            if slug is not None and slug not in metric_ids:
+            metric = metrics.get(slug) if slug is not None else None
+            if metric is not None and metric.sql is not None and charges_events(component):
+                # Which events a query reads, only the query knows; it answers a number.
+                fields.add(
+                    f"components[{number}].charge",
+                    f"must be without fee_per_event: metric {slug!r} is a query, which counts no events",
+                )
+            if slug is not None and metric is None:
                 fields.add(
                     f"components[{number}].metric",
                     f"no metric {slug!r} in use; add it to metrics, or check the spelling",

@@ -9,8 +9,10 @@ from candela.catalog.v1 import pricing_table_service_pb2 as table_pb
 from candela.catalog.v1 import pricing_table_service_pb2_grpc as table_grpc
 
 from candela_server.kernel.caller import current_caller
+from candela_server.kernel.clock import Clock
 from candela_server.kernel.page import make_page
-from candela_server.storage.postgres import Tx
+from candela_server.storage.mutation import Mutations
+from candela_server.storage.postgres import Postgres, Tx
 from candela_server.storage.room import Room, position
 
 from . import pricing_table_wire as wire
@@ -18,11 +20,17 @@ from . import read_pricing_table
 from .archive_pricing_table import archive_pricing_table
 from .create_pricing_table import create_pricing_table
 from .public_pricing_table import public_pricing_table
+from .shown_tables import ShownTables
 from .update_pricing_table import update_pricing_table
 
 
 class PricingTableServicer(Room, table_grpc.PricingTableServiceServicer):
     """PricingTableService."""
+
+    def __init__(self, db: Postgres, mutations: Mutations, clock: Clock, secret: bytes) -> None:
+        """As every room, and with the copies of what the public is shown."""
+        super().__init__(db, mutations, clock, secret)
+        self._shown = ShownTables(self._read_shown)
 
     async def CreatePricingTable(
         self, request: table_pb.CreatePricingTableRequest, context: Any
@@ -98,8 +106,15 @@ class PricingTableServicer(Room, table_grpc.PricingTableServiceServicer):
         return table_pb.GetPublicPricingTableResponse(pricing_table=shown)
 
     async def show(self, merchant_id: str, slug: str) -> pricing_table_pb2.PublicPricingTable:
-        """The public table, for gRPC and for HTTP. Raises InvalidInput and PricingTableNotFoundError."""
-        slug = wire.pricing_table_slug_from_proto(slug)
+        """The public table, for gRPC and for HTTP.
+
+        Raises InvalidInput, PricingTableNotFoundError and TooManyPublicReadsError.
+        """
+        return await self._shown.show(merchant_id, wire.pricing_table_slug_from_proto(slug))
+
+    async def _read_shown(
+        self, merchant_id: str, slug: str
+    ) -> pricing_table_pb2.PublicPricingTable:
         async with self._db.reading(merchant_id) as tx:
             table = await public_pricing_table(tx, slug)
         return wire.public_pricing_table_to_proto(table)

@@ -44,13 +44,16 @@ async def list_metrics(tx: Tx) -> list[Metric]:
     return await store.list_metrics(tx)
 
 
-async def metric_ids_in_use(tx: Tx) -> dict[str, MetricId]:
+async def metrics_in_use(tx: Tx) -> dict[str, Metric]:
     """The metrics that new prices and features may name, by slug; archived ones may not be."""
     return {
-        metric.slug: metric.id
-        for metric in await store.list_metrics(tx)
-        if metric.archived_at is None
+        metric.slug: metric for metric in await store.list_metrics(tx) if metric.archived_at is None
     }
+
+
+async def metric_ids_in_use(tx: Tx) -> dict[str, MetricId]:
+    """The same, as ids."""
+    return {slug: metric.id for slug, metric in (await metrics_in_use(tx)).items()}
 
 
 async def list_features(tx: Tx) -> list[Feature]:

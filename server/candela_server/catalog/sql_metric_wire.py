@@ -22,6 +22,7 @@ def new_sql_metric_from_proto(fields: FieldViolations, new: metric_pb2.NewMetric
         ("property", bool(new.property)),
         ("unique_of", bool(new.unique_of)),
         ("group_by", bool(new.group_by)),
+        ("gauge", new.gauge),
     ):
         if is_set:
             fields.add(name, "must be absent with sql: the query says what is measured")

@@ -35,7 +35,7 @@ from .terms_json import filters_from_json, filters_to_json, value_from_json, val
 Position = tuple[datetime, str]
 
 _METRIC = """id, slug, name, aggregation, event_names, property, unique_of, filters, group_by,
-             sql_query, sql_indexed, unit_name, created_at, archived_at"""
+             sql_query, sql_indexed, gauge, unit_name, created_at, archived_at"""
 _FEATURE = """id, slug, name, description, type, default_value, metric_id, created_at, disabled_at,
               archived_at"""
 _PLAN = """p.id, p.slug, p.name, p.description, p.is_enterprise_plan, p.publicly_visible, p.metadata,
@@ -54,8 +54,8 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
             """
             INSERT INTO metric (merchant_id, id, slug, name, aggregation, event_names, property,
                                 unique_of, filters, group_by, sql_query, sql_indexed, unit_name,
-                                created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                created_at, gauge)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
             """,
             tx.merchant_id,
             metric.id,
@@ -71,6 +71,7 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
             metric.sql is not None and metric.sql.indexed,
             metric.unit_name,
             metric.created_at,
+            metric.gauge,
         )
     except Exception as error:
         if unique_violation(error) == "metric_slug_key":
@@ -319,6 +320,7 @@ def _metric_from_row(row: Mapping[str, Any]) -> Metric:
         sql=SqlMetric(row["sql_query"], row["sql_indexed"])
         if row["sql_query"] is not None
         else None,
+        gauge=row["gauge"],
         unit_name=row["unit_name"],
         created_at=row["created_at"],
         archived_at=row["archived_at"],

@@ -85,6 +85,9 @@ _LIMIT_SCOPES = {
     LimitScope.CUSTOMER: feature_pb2.LIMIT_SCOPE_CUSTOMER,
     LimitScope.USER: feature_pb2.LIMIT_SCOPE_USER,
 }
+_GAUGES = frozenset({Aggregation.SUM, Aggregation.LAST})
+"""What can measure a present state: values are its changes, or the state itself."""
+
 _VERSION_STATUSES = {
     PlanVersionStatus.DRAFT: plan_pb2.PLAN_VERSION_STATUS_DRAFT,
     PlanVersionStatus.PUBLISHED: plan_pb2.PLAN_VERSION_STATUS_PUBLISHED,
@@ -123,6 +126,12 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
             fields.add("event_names", f"must have at most {MAX_EVENT_NAMES} names")
         aggregation = fields.read("aggregation", member_named, _AGGREGATIONS, new.aggregation)
         unique_of = _unique_of_from_proto(fields, aggregation, new)
+        if new.gauge and aggregation not in _GAUGES:
+            fields.add(
+                "gauge", "must be false: only SUM and LAST metrics can measure a present state"
+            )
+        if new.gauge and new.group_by:
+            fields.add("gauge", "must be false with group_by: a present state is not kept by group")
         return NewMetric(
             slug=fields.read("slug", slug, new.slug),
             name=fields.read("name", text(1, 200), new.name),
@@ -133,6 +142,7 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
             unique_of=unique_of,
             filters=fields.read("filters", filters_from_proto, new.filters),
             group_by=fields.read("group_by", group_by_from_proto, new.group_by),
+            gauge=new.gauge,
         )
 
 
@@ -225,6 +235,7 @@ def metric_to_proto(metric: Metric) -> metric_pb2.Metric:
         filters=[filter_to_proto(one) for one in metric.filters],
         group_by=metric.group_by,
         sql=sql_to_proto(metric.sql) if metric.sql else None,
+        gauge=metric.gauge,
         unit_name=metric.unit_name,
         created_at=timestamp_to_proto(metric.created_at),
         archived_at=optional_timestamp_to_proto(metric.archived_at),

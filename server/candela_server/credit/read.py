@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -24,9 +24,9 @@ async def get_grant(tx: Tx, grant_id: GrantId, *, lock: bool = False) -> CreditG
     return found[0]
 
 
-async def next_start_at(tx: Tx, customer_id: CustomerId, after: datetime) -> datetime | None:
-    """When a grant of the customer that does not count yet begins to; None when none is waiting."""
-    return await store.next_start_at(tx, customer_id, after)
+async def next_starts_at(tx: Tx, after: Mapping[CustomerId, datetime]) -> dict[str, datetime]:
+    """When a grant of each customer that does not count yet at its instant begins to, of those who wait for one."""
+    return await store.next_starts_at(tx, after)
 
 
 async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[CreditGrant]:
@@ -34,23 +34,37 @@ async def list_grants(tx: Tx, customer_id: CustomerId, at: datetime) -> list[Cre
     return await store.list_grants_counting_at(tx, [customer_id], at)
 
 
+async def list_grants_of(
+    tx: Tx, at: Mapping[CustomerId, datetime]
+) -> dict[CustomerId, list[CreditGrant]]:
+    """Of each customer the grants that can pay for usage of its instant, in no particular order."""
+    found: dict[CustomerId, list[CreditGrant]] = {one: [] for one in at}
+    for grant in await store.list_grants_counting_for(tx, at):
+        found[CustomerId(grant.customer_id)].append(grant)
+    return found
+
+
 async def list_spendable_grants(
-    tx: Tx, customer_ids: Sequence[CustomerId], at: datetime
-) -> list[CreditGrant]:
-    """As list_grants, of several customers; usage credit that goes on when periods end is less what drafts draw of it.
+    tx: Tx, at: Mapping[CustomerId, datetime]
+) -> dict[CustomerId, list[CreditGrant]]:
+    """As list_grants_of; usage credit that goes on when periods end is less what drafts of invoices will draw of it.
 
     What a period that is over used is spent, though it is posted only when its invoice is final.
     """
-    found = await store.list_grants_counting_at(tx, customer_ids, at)
-    if not any(one.outlasts_periods for one in found):
-        return found
-    promised = await store.list_promised(tx, customer_ids)
-    return [
-        replace(one, balance=max(one.balance - promised[one.id], _ZERO))
-        if one.outlasts_periods and one.id in promised
-        else one
-        for one in found
+    found = await list_grants_of(tx, at)
+    asked = [
+        one for one, grants in found.items() if any(grant.outlasts_periods for grant in grants)
     ]
+    promised = await store.list_promised(tx, asked) if asked else {}
+    return {
+        one: [
+            replace(grant, balance=max(grant.balance - promised[grant.id], _ZERO))
+            if grant.outlasts_periods and grant.id in promised
+            else grant
+            for grant in grants
+        ]
+        for one, grants in found.items()
+    }
 
 
 async def list_grants_of_customers(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from candela_server.catalog.model import CreditApplicationType, CreditScope
+from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx, check_violation
 
 from .model import (
@@ -96,20 +97,6 @@ async def insert_transactions(tx: Tx, transactions: Sequence[CreditTransaction])
         raise
 
 
-async def next_start_at(tx: Tx, customer_id: str, after: datetime) -> datetime | None:
-    """When the first of a customer's grants begins that had not by an instant."""
-    found: datetime | None = await tx.fetchval(
-        """
-        SELECT min(effective_at) FROM credit_grant
-        WHERE merchant_id = $1 AND customer_id = $2 AND effective_at > $3
-        """,
-        tx.merchant_id,
-        customer_id,
-        after,
-    )
-    return found
-
-
 async def list_grants_counting_at(
     tx: Tx, customer_ids: Sequence[str], instant: datetime
 ) -> list[CreditGrant]:
@@ -129,6 +116,41 @@ async def list_grants_counting_at(
         tx.merchant_id,
         list(customer_ids),
         instant,
+    )
+    return [_grant_from_row(row) for row in rows]
+
+
+async def next_starts_at(tx: Tx, after: Mapping[CustomerId, datetime]) -> dict[str, datetime]:
+    """When the first grant of each customer begins that had not by the customer's instant."""
+    rows = await tx.fetch(
+        """
+        SELECT g.customer_id, min(g.effective_at) AS begins_at
+        FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
+        JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at > holder.now_at
+        WHERE g.merchant_id = $1 GROUP BY g.customer_id
+        """,
+        tx.merchant_id,
+        list(after),
+        list(after.values()),
+    )
+    return {row["customer_id"]: row["begins_at"] for row in rows}
+
+
+async def list_grants_counting_for(tx: Tx, at: Mapping[CustomerId, datetime]) -> list[CreditGrant]:
+    """As list_grants_counting_at, for each customer at an instant of its own."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
+        JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at <= holder.now_at
+                           AND (g.expires_at IS NULL OR holder.now_at < g.expires_at)
+        WHERE g.merchant_id = $1
+          AND (g.funding <> 'paid' OR EXISTS (
+              SELECT FROM credit_transaction t
+              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id))
+        """,
+        tx.merchant_id,
+        list(at),
+        list(at.values()),
     )
     return [_grant_from_row(row) for row in rows]
 

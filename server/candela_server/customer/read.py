@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from candela_server.kernel.clock import Clock
@@ -123,6 +123,20 @@ async def get_users_of_customers(
 ) -> list[User]:
     """The users who act for these customers now; of each customer the oldest ones, up to a limit."""
     return await store.list_users_of_customers(tx, ids, limit_each=limit_each)
+
+
+async def nows_of(
+    tx: Tx, clock: Clock, customers: Collection[Customer]
+) -> dict[CustomerId, datetime]:
+    """What time it is for each of these customers: on their test clock, or by the given one (OPS-2)."""
+    clocks = await merchant.get_test_clocks(
+        tx, {one.test_clock_id for one in customers if one.test_clock_id is not None}
+    )
+    now = clock.now()
+    return {
+        one.id: now if one.test_clock_id is None else clocks[one.test_clock_id].now_at
+        for one in customers
+    }
 
 
 async def customer_clock(tx: Tx, clock: Clock, customer: Customer) -> Clock:

@@ -14,24 +14,26 @@ from typing import Final
 from .model import Snapshot
 
 MAX_SNAPSHOTS: Final = 200_000
-MAX_BUILDING: Final = 8
-"""Snapshots built at the same time: enough to fill a core, few enough to leave PostgreSQL to others."""
 
 Key = tuple[str, Hashable]
+Build = Callable[[Callable[[], None]], Awaitable[Snapshot]]
+"""Builds a snapshot; calls what it gets right before it begins to read the database."""
 
 
 class _Building:
     """A snapshot on its way.
 
     `begun` says whether it may already have read the database, and `heard` whose changes were heard of since then, in
-    order; None stands for everybody's.
+    order; None stands for everybody's. `sure` says whether every change before that had been heard of, and `grown` how
+    often the merchant's catalog had grown.
     """
 
-    __slots__ = ("begun", "heard", "merchant_id", "task")
+    __slots__ = ("begun", "grown", "heard", "merchant_id", "sure", "task")
 
     def __init__(self, merchant_id: str) -> None:
         self.merchant_id = merchant_id
-        self.begun = False
+        self.begun = self.sure = False
+        self.grown = 0
         self.heard: list[str | None] = []
         self.task: asyncio.Task[Snapshot]
 
@@ -55,18 +57,29 @@ class SnapshotCache:
         self._keys_of: dict[str, tuple[Key, ...]] = {}
         self._nobodies: dict[str, set[Key]] = {}
         self._building: dict[Key, _Building] = {}
-        # Those that have begun: no more than there are slots. Only they can have missed a change.
+        # Those that have begun: no more than are read at a time. Only they can have missed a change.
         self._begun: set[_Building] = set()
-        self._slots = asyncio.Semaphore(MAX_BUILDING)
+        self._grown: dict[str, int] = {}
 
     def __len__(self) -> int:
         """How many snapshots are remembered."""
         return len(self._snapshots)
 
-    def get(self, merchant_id: str, who: Hashable) -> Snapshot | None:
-        """The remembered snapshot if nothing has changed since; the caller compares `valid_until`."""
+    def get(self, merchant_id: str, who: Hashable, slug: str | None = None) -> Snapshot | None:
+        """The remembered snapshot if nothing has changed since; the caller compares `valid_until`.
+
+        For a `slug` it may be one that lacks other features, which were created since.
+        """
         snapshot = self._snapshots.get((merchant_id, who))
-        return snapshot if snapshot is not None and snapshot.alive and self.is_current() else None
+        if snapshot is None or not snapshot.alive or not self.is_current():
+            return None
+        if slug not in snapshot.features and self.is_outgrown(merchant_id, snapshot):
+            return None
+        return snapshot
+
+    def is_outgrown(self, merchant_id: str, snapshot: Snapshot) -> bool:
+        """Whether features were created since, which the snapshot may lack."""
+        return snapshot.grown != self._grown.get(merchant_id, 0)
 
     async def catch_up(self) -> None:
         """Returns when no remembered snapshot is served any more that lacks something committed before the call."""
@@ -77,15 +90,13 @@ class SnapshotCache:
         """The remembered snapshot, which something may have changed since."""
         return self._snapshots.get((merchant_id, who))
 
-    async def build(
-        self, merchant_id: str, who: Hashable, build: Callable[[], Awaitable[Snapshot]]
-    ) -> Snapshot:
+    async def build(self, merchant_id: str, who: Hashable, build: Build) -> Snapshot:
         """A fresh snapshot; when several ask at once, one builds for all."""
         key = (merchant_id, who)
         while True:
             building = self._building.get(key)
             # What has begun may lack a change that was answered since, unless we would have heard of that.
-            if building is None or (building.begun and not self.is_current()):
+            if building is None or (building.begun and not self._is_as_good_as_new(building)):
                 if building is not None:
                     building.heard.append(None)
                 building = self._building[key] = _Building(merchant_id)
@@ -115,6 +126,10 @@ class SnapshotCache:
                 self._keys_of.pop(holder, None)
             self._drop(key)
 
+    def grow(self, merchant_id: str) -> None:
+        """Something new is in a merchant's catalog: what is remembered is right, and lacks that only."""
+        self._grown[merchant_id] = self._grown.get(merchant_id, 0) + 1
+
     def doubt_all(self) -> None:
         """Something may have been missed: what is remembered serves only as long as nothing better can be had."""
         for building in self._begun:
@@ -122,22 +137,25 @@ class SnapshotCache:
         for snapshot in self._snapshots.values():
             snapshot.alive = False
 
-    async def _build(
-        self, key: Key, building: _Building, build: Callable[[], Awaitable[Snapshot]]
-    ) -> Snapshot:
+    def _is_as_good_as_new(self, building: _Building) -> bool:
+        return self.is_current() and building.grown == self._grown.get(building.merchant_id, 0)
+
+    async def _build(self, key: Key, building: _Building, build: Build) -> Snapshot:
+        def begin() -> None:
+            building.begun = True
+            building.sure = self.is_current()
+            building.grown = self._grown.get(building.merchant_id, 0)
+            self._begun.add(building)
+
         try:
-            async with self._slots:
-                building.begun = True
-                self._begun.add(building)
-                sure = self.is_current()
-                snapshot = await build()
+            snapshot = await build(begin)
         finally:
             self._begun.discard(building)
             if self._building.get(key) is building:
                 del self._building[key]
         if not _concern(building.heard, snapshot):
             self._keep(key, snapshot)
-            snapshot.alive = sure
+            snapshot.alive, snapshot.grown = building.sure, building.grown
         return snapshot
 
     def _keep(self, key: Key, snapshot: Snapshot) -> None:

@@ -19,17 +19,18 @@ from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.read_counters import Counters, ReadFrom
 from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
-from .build_snapshot import Who, build_snapshot
+from .build_snapshot import Who
 from .cache import SnapshotCache
+from .cold_reader import ColdReader
 from .model import Answer, FeatureState, Origin, RevisionUnavailableError, Snapshot
 from .remembered_catalog import RememberedCatalog
 from .rules.allowance import decide, reserved_at
 
-BUILD_TIMEOUT_S: Final = 1.5
-"""How long the database may take for one snapshot before it counts as failed."""
-
 PATIENCE_S: Final = 3.0
 """How long a check waits for its snapshot, its turn included, before what was known before is served."""
+
+LONGEST_PATIENCE_S: Final = 15.0
+"""How long it waits when nothing was known before: the queue moves, or ends at once when the database is away."""
 
 _NOTHING: Final = Decimal(0)
 _ORIGINS: Final = {
@@ -55,18 +56,21 @@ class Checker:
         self._counters = counters
         self._snapshots = snapshots
         self._clock = clock
-        self._catalog = catalog
+        self._reader = ColdReader(db, clock, catalog)
 
-    async def snapshot(self, merchant_id: str, who: Who, min_revision: int = 0) -> Snapshot:
+    async def snapshot(
+        self, merchant_id: str, who: Who, min_revision: int = 0, *, slug: str | None = None
+    ) -> Snapshot:
         """The features of whoever is meant, valid now and at least as new as `min_revision`.
 
+        Whoever asks for one feature only, by its `slug`, may get a snapshot without those that were created since.
         When the database cannot answer it is what was known before, marked as stale. Raises RevisionUnavailableError
         when this server cannot see that far, and Unavailable when nothing is known.
         """
         if min_revision:
             # Whoever names a revision has seen that state, and with it what no call has waited for us to hear.
             await self._snapshots.catch_up()
-        known = self._snapshots.get(merchant_id, who)
+        known = self._snapshots.get(merchant_id, who, slug)
         if known is not None and known.revision >= min_revision and self._is_valid(known):
             return known
         try:
@@ -75,10 +79,21 @@ class Checker:
             known = self._snapshots.last_known(merchant_id, who)
             if known is None or known.revision < min_revision or not self._is_valid(known):
                 raise
+            if (
+                slug is not None
+                and slug not in known.features
+                and self.lacks_news(merchant_id, known)
+            ):
+                # Whether there is such a feature now is not known.
+                raise
             return replace(known, alive=False, stale=True)
         if built.revision < min_revision:
             raise RevisionUnavailableError(min_revision, built.revision)
         return built
+
+    def lacks_news(self, merchant_id: str, snapshot: Snapshot) -> bool:
+        """Whether features were created since, which the snapshot may lack."""
+        return self._snapshots.is_outgrown(merchant_id, snapshot)
 
     async def check(
         self, merchant_id: str, snapshot: Snapshot, slug: str, quantity: Decimal
@@ -119,24 +134,14 @@ class Checker:
     async def _build(self, merchant_id: str, who: Who) -> Snapshot:
         if self._db.outage.active:
             raise DatabaseUnavailableError
+        known = self._snapshots.last_known(merchant_id, who)
+        has_other_answer = known is not None and self._is_valid(known)
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(PATIENCE_S if has_other_answer else LONGEST_PATIENCE_S):
                 return await self._snapshots.build(
-                    merchant_id, who, lambda: self._read(merchant_id, who)
+                    merchant_id, who, lambda begin: self._reader.read(merchant_id, who, begin)
                 )
         except TimeoutError as error:
-            raise DatabaseUnavailableError from error
-
-    async def _read(self, merchant_id: str, who: Who) -> Snapshot:
-        if self._db.outage.active:
-            # Found out by others, while this one waited for its turn.
-            raise DatabaseUnavailableError
-        catalog = self._catalog.of(merchant_id) if self._catalog else None
-        try:
-            async with asyncio.timeout(BUILD_TIMEOUT_S), self._db.reading(merchant_id) as tx:
-                return await build_snapshot(tx, self._clock, who, catalog)
-        except (TimeoutError, DatabaseUnavailableError) as error:
-            self._db.outage.begin()
             raise DatabaseUnavailableError from error
 
     def _is_valid(self, snapshot: Snapshot) -> bool:

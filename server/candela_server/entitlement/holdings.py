@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import FeatureId, Offer
 from candela_server.catalog.refs import ById
-from candela_server.customer.model import Customer
+from candela_server.customer.model import CustomerId
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import PastDuePolicy
 from candela_server.storage.postgres import Tx
@@ -24,10 +25,10 @@ from .rules.precedence import Access
 
 
 async def read_holdings(
-    tx: Tx, holder: Customer, now: datetime, offers_of: Catalog
-) -> list[Holding]:
-    """The customer's subscriptions that say something about access at `now`, oldest first (ENT-3, ENT-10)."""
-    subscriptions = await subscription.list_of_customer(tx, holder.id)
+    tx: Tx, at: Mapping[CustomerId, datetime], offers_of: Catalog
+) -> dict[CustomerId, list[Holding]]:
+    """Each customer's subscriptions that say something about access at its instant, oldest first (ENT-3, ENT-10)."""
+    subscriptions = await subscription.list_of_customers(tx, list(at))
     policy = PastDuePolicy()
     past_due = [one for one in subscriptions if one.version.status is Status.PAST_DUE]
     since = {one.id: one.version.valid_from for one in subscriptions}
@@ -36,8 +37,11 @@ async def read_holdings(
         histories = await subscription.list_histories(tx, past_due)
         # What changes meanwhile begins no new grace.
         since |= {one_id: in_state_since(versions) for one_id, versions in histories.items()}
+    # The same for all of them; read when somebody needs it.
+    left: list[OfferKey | None] = []
     found: list[tuple[Subscription, OfferKey, Access, datetime | None]] = []
     for one in subscriptions:
+        now = at[one.customer_id]
         state = access_in(
             one.version.status,
             since=since[one.id],
@@ -50,15 +54,17 @@ async def read_holdings(
         access, until = state
         key = (one.version.plan_version_id, one.version.price_id)
         if access is Access.REDUCED:
-            left = await _what_is_left(tx, policy)
-            access, key = (Access.PAST_DUE, key) if left is None else (access, left)
+            left = left or [await _what_is_left(tx, policy)]
+            access, key = (Access.PAST_DUE, key) if left[0] is None else (access, left[0])
         found.append((one, key, access, until))
     offers = await offers_of.offers(tx, [key for _, key, _, _ in found])
     overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
-    return [
-        Holding(one, offers[key], access, _earlier(until, one, offers[key], now), overrides[one.id])
-        for one, key, access, until in found
-    ]
+    holdings: dict[CustomerId, list[Holding]] = {one: [] for one in at}
+    for one, key, access, until in found:
+        offer = offers[key]
+        until = _earlier(until, one, offer, at[one.customer_id])
+        holdings[one.customer_id].append(Holding(one, offer, access, until, overrides[one.id]))
+    return holdings
 
 
 def _earlier(

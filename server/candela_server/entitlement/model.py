@@ -133,7 +133,8 @@ class Snapshot:
 
     `customer_id` is None when nobody has the id that was asked about; `frozen_now` is the test clock's instant for
     customers that live on one. All of it stays as it was made but `alive`, which the cache takes away when something
-    has changed; `stale` marks a copy that is served because the database cannot answer.
+    has changed; `stale` marks a copy that is served because the database cannot answer. `grown` says which features are
+    in it: those that were there before the catalog had grown so often in the cache's time.
     """
 
     customer_id: CustomerId | None
@@ -145,6 +146,7 @@ class Snapshot:
     valid_until: datetime | None
     alive: bool = False
     stale: bool = False
+    grown: int = 0
 
     def subscription_of(self, state: FeatureState) -> str | None:
         """The subscription that decided, if one did."""
@@ -166,7 +168,7 @@ class UsageNow:
     limit: Decimal | None
     remaining: Decimal | None
     overage: Decimal
-    resets_at: datetime
+    resets_at: datetime | None
     behavior: LimitBehavior
     per_user: bool
     reserved: Decimal = Decimal(0)

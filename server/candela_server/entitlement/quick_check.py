@@ -47,6 +47,12 @@ Reading = tuple[Any, list[Raw]]
 """The epoch that Redis is in, and the counters of a batch."""
 
 
+class _Snapshots(dict[Who, Snapshot]):
+    """Those that one call rests on; `replaced` when one was followed by a newer one."""
+
+    replaced = False
+
+
 class TooManyChecksError(InvalidInput):
     """One call asks about at most so many features."""
 
@@ -84,7 +90,7 @@ class QuickChecks:
         prepared = self._prepared.get((merchant_id, question))
         if prepared is None or not self._holds(prepared):
             prepared = await self._prepare(
-                merchant_id, question, pb.CheckRequest.FromString(question), {}
+                merchant_id, question, pb.CheckRequest.FromString(question), _Snapshots()
             )
         counter = prepared.counter
         if counter is None:
@@ -121,7 +127,17 @@ class QuickChecks:
         self, merchant_id: str, questions: Sequence[bytes]
     ) -> list[PreparedCheck | bytes]:
         """What each question means, or the element of the answer that says why it means nothing."""
-        snapshots: dict[Who, Snapshot] = {}
+        snapshots = _Snapshots()
+        results = await self._understand_by(merchant_id, questions, snapshots)
+        if snapshots.replaced:
+            # One of them asks for a feature that is newer than the snapshot that others were answered from.
+            results = await self._understand_by(merchant_id, questions, snapshots)
+        return results
+
+    async def _understand_by(
+        self, merchant_id: str, questions: Sequence[bytes], snapshots: _Snapshots
+    ) -> list[PreparedCheck | bytes]:
+        """As `_understand`, with the snapshots that the call rests on already."""
         results: list[PreparedCheck | bytes] = []
         known = self._prepared
         now, current = self._clock.now(), self._is_current()
@@ -221,16 +237,24 @@ class QuickChecks:
         merchant_id: str,
         encoded: bytes,
         question: pb.CheckRequest,
-        snapshots: dict[Who, Snapshot],
+        snapshots: _Snapshots,
     ) -> PreparedCheck:
         """What a question means; `snapshots` are those that the same call rests on already."""
         quantity = wire.quantity_from_proto(question)
         who = wire.who_from_proto(question)
         snapshot = snapshots.get(who)
         if snapshot is None or snapshot.revision < question.min_revision:
-            snapshot = await self._checker.snapshot(merchant_id, who, question.min_revision)
+            snapshot = await self._checker.snapshot(
+                merchant_id, who, question.min_revision, slug=question.feature
+            )
             snapshots[who] = snapshot
         state = snapshot.features.get(question.feature)
+        if state is None and self._checker.lacks_news(merchant_id, snapshot):
+            snapshot = await self._checker.snapshot(
+                merchant_id, who, question.min_revision, slug=question.feature
+            )
+            snapshots[who], snapshots.replaced = snapshot, True
+            state = snapshot.features.get(question.feature)
         if state is None:
             raise FeatureNotFoundError(question.feature)
         prepared = PreparedCheck(who, snapshot, state, quantity, merchant_id)

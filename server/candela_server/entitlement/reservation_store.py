@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,19 +75,32 @@ async def list_open(
     return [_from_row(row) for row in rows]
 
 
-async def list_shown(tx: Tx, customer_id: CustomerId, now: datetime) -> list[Reservation]:
-    """The reservations that a customer's checks show as reserved. What Consume takes is never shown."""
+async def list_shown(
+    tx: Tx, at: Mapping[CustomerId, datetime]
+) -> dict[CustomerId, list[Reservation]]:
+    """Of each customer the reservations that its checks show as reserved at its instant.
+
+    What Consume takes is never shown.
+    """
     rows = await tx.fetch(
         f"""
-        SELECT {_COLUMNS} FROM entitlement_reservation
-        WHERE merchant_id = $1 AND customer_id = $2 AND status IN ('held', 'committing')
-          AND expires_at IS NOT NULL AND (status = 'committing' OR expires_at > $3)
+        SELECT {_COLUMNS} FROM (
+            SELECT r.* FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
+            JOIN entitlement_reservation r ON r.customer_id = holder.id
+            WHERE r.merchant_id = $1 AND r.status IN ('held', 'committing')
+              AND r.expires_at IS NOT NULL
+              AND (r.status = 'committing' OR r.expires_at > holder.now_at)
+        ) AS shown
+        WHERE merchant_id = $1
         """,
         tx.merchant_id,
-        customer_id,
-        now,
+        list(at),
+        list(at.values()),
     )
-    return [_from_row(row) for row in rows]
+    found: dict[CustomerId, list[Reservation]] = {one: [] for one in at}
+    for row in rows:
+        found[CustomerId(row["customer_id"])].append(_from_row(row))
+    return found
 
 
 async def insert_reservation(tx: Tx, new: Reservation) -> None:

@@ -12,6 +12,7 @@ from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import Conflict
 from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate_beside_keys
+from candela_server.metering.rules.aggregation import reach
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 
@@ -88,7 +89,9 @@ async def take_stock(
         now=present.servers,
     )
     others = [one for one in open_ones if one.id != without]
-    return stock_of(others, recorded, measured, metered.window), present
+    # What was decided in an earlier period stands against a present state as well.
+    span = reach(metered.metric, metered.window)
+    return stock_of(others, recorded, measured, span), present
 
 
 def counted_user(snapshot: Snapshot, metered: Metered) -> UserId | None:

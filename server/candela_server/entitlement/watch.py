@@ -80,7 +80,7 @@ class WatchStream:
         self._horizon = 0
         self._beat_at_s = 0.0
         self._news_since_beat = True
-        self._caught_up = False
+        self._said_current = False
         self._woken = asyncio.Event()
 
     @property
@@ -168,16 +168,14 @@ class WatchStream:
             self._surroundings.raise_if_over()
             self._woken.clear()
             self._plan()
-            if self._now_s() >= self._beat_at_s:
-                yield self._beat()
-            elif not self._caught_up and self._agenda.told_all:
-                # Whoever waits for the whole state has it now, and is told so at once.
-                self._caught_up = True
-                yield self._beat()
+            is_current = self._agenda.told_all
+            # Whoever waits for the whole state, or was told that some of it is missing, has it now: it says so at once.
+            if self._now_s() >= self._beat_at_s or (is_current and not self._said_current):
+                yield self._beat(catching_up=not is_current)
             if asked := await self._agenda.next():
                 async for told in self._tell_of(asked):
                     yield told
-            elif self._caught_up or not self._agenda.told_all:
+            elif self._agenda.told_all and self._said_current:
                 if self._is_token_old():
                     yield self._beat()
                 else:
@@ -200,12 +198,13 @@ class WatchStream:
     async def _tell_of(self, asked: Mapping[str, bool]) -> AsyncIterator[Told]:
         urgent = len(asked) <= URGENT and not any(asked.values())
         loading = {one: self._customers.ask(self._merchant_id, one, urgent=urgent) for one in asked}
+        # These are not on the agenda any more, and not told yet.
         waiting = set(loading.values())
         while waiting:
             self._surroundings.raise_if_over()
             _, waiting = await asyncio.wait(waiting, timeout=min(_CHECK_S, self._until_beat_s()))
             if waiting and self._now_s() >= self._beat_at_s:
-                yield self._beat()
+                yield self._beat(catching_up=True)
         failed = False
         for one, future in loading.items():
             try:
@@ -219,9 +218,6 @@ class WatchStream:
                 self._progress.note(one, None)
             elif (news := self._news_of(state, quiet=asked[one])) is not None:
                 self._news_since_beat = True
-                if not self._caught_up:
-                    # A beat says that the state is current, which it is not before all is told.
-                    self._beat_at_s = self._now_s() + self._heartbeat_s
                 yield Told(news, self._resume_token())
         if failed:
             # The database is away; the hub ends the stream if it stays so.
@@ -258,10 +254,11 @@ class WatchStream:
             self._agenda.listed_to, some_untold=self._agenda.is_listing
         )
 
-    def _beat(self) -> Told:
+    def _beat(self, *, catching_up: bool = False) -> Told:
         self._beat_at_s = self._now_s() + self._heartbeat_s
         self._news_since_beat = False
-        return Told(Beat(self._clock.now()), self._resume_token())
+        self._said_current = not catching_up
+        return Told(Beat(self._clock.now(), catching_up), self._resume_token())
 
     def _resume_token(self) -> str:
         return self._progress.token(self._agenda.listed_to, some_untold=self._agenda.is_listing)

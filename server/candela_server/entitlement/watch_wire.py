@@ -42,9 +42,10 @@ def told_to_proto(told: Told) -> pb.WatchResponse:
             return pb.WatchResponse(snapshot=_snapshot(state), resume_token=told.resume_token)
         case Changes():
             return pb.WatchResponse(delta=_delta(told.news), resume_token=told.resume_token)
-        case Beat(at):
+        case Beat(at, catching_up):
             return pb.WatchResponse(
-                heartbeat=pb.Heartbeat(at=timestamp_to_proto(at)), resume_token=told.resume_token
+                heartbeat=pb.Heartbeat(at=timestamp_to_proto(at), catching_up=catching_up),
+                resume_token=told.resume_token,
             )
 
 

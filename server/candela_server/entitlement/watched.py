@@ -65,9 +65,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Nothing new as of an instant."""
+    """The stream lives; everything that changed before the instant was told, unless it is still catching up."""
 
     at: datetime
+    catching_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from candela_server.catalog.wire import feature_value_to_proto, limit_behavior_t
 from candela_server.contract.values import (
     interval_to_proto,
     optional_timestamp_to_proto,
-    timestamp_to_proto,
 )
 from candela_server.customer.model import (
     CustomerByExternalId,
@@ -149,7 +148,7 @@ def _usage_to_proto(answer: Answer) -> entitlement_pb2.Usage | None:
         used=format_decimal(usage.used),
         limit=None if usage.limit is None else format_decimal(usage.limit),
         remaining=None if usage.remaining is None else format_decimal(usage.remaining),
-        resets_at=timestamp_to_proto(usage.resets_at),
+        resets_at=optional_timestamp_to_proto(usage.resets_at),
         limit_behavior=limit_behavior_to_proto(usage.behavior),
         overage=format_decimal(usage.overage),
         reserved=format_decimal(usage.reserved),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from candela_server.kernel.clock import Clock, FixedClock
@@ -49,6 +50,13 @@ async def clock_for(tx: Tx, clock: Clock, test_clock_id: TestClockId | None) -> 
     if test_clock_id is None:
         return clock
     return FixedClock((await get_test_clock(tx, test_clock_id)).now_at)
+
+
+async def get_test_clocks(tx: Tx, ids: Collection[TestClockId]) -> dict[TestClockId, TestClock]:
+    """The test clocks with these ids; unknown ids are left out."""
+    if not ids:
+        return {}
+    return {found.id: found for found in await store.list_test_clocks_by_id(tx, sorted(ids))}
 
 
 async def list_test_clocks(

@@ -250,6 +250,16 @@ async def find_test_clock(tx: Tx, clock_id: TestClockId, *, lock: bool = False) 
     return _clock_from_row(row) if row else None
 
 
+async def list_test_clocks_by_id(tx: Tx, ids: Sequence[TestClockId]) -> list[TestClock]:
+    """The test clocks with these ids, in no particular order."""
+    rows = await tx.fetch(
+        f"SELECT {_CLOCK_COLUMNS} FROM test_clock WHERE merchant_id = $1 AND id = ANY($2::text[])",
+        tx.merchant_id,
+        list(ids),
+    )
+    return [_clock_from_row(row) for row in rows]
+
+
 async def list_test_clocks(
     tx: Tx, *, limit: int, after: tuple[datetime, str] | None
 ) -> list[TestClock]:

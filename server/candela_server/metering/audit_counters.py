@@ -42,7 +42,7 @@ async def audit_counters(
     *,
     believed_after_s: float = BELIEVED_AFTER_S,
 ) -> list[Drift]:
-    """The counters that differ from the rollups and stay as they are; each is logged, and all are made anew.
+    """The counters that differ from the rollups and stay as they are; each is logged and made anew.
 
     Raises CounterError when Redis cannot answer.
     """
@@ -61,8 +61,10 @@ async def audit_counters(
             counter=str(one.counter),
             rollups=str(one.rollups),
         )
-    if drifted:
-        await cache.change_epoch()
+    # Only theirs: the epoch is everybody's, and nothing speaks against all other counters.
+    for merchant_id in sorted({one.merchant_id for one in drifted}):
+        whose = {one.ask.who.customer_id for one in drifted if one.merchant_id == merchant_id}
+        await cache.drop(merchant_id, sorted(whose))
     return drifted
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import blake2b, sha1
 from importlib import resources
@@ -34,7 +34,7 @@ from candela_server.kernel.money import exact
 from candela_server.storage.redis import Redis
 
 from .model import UsageAsk
-from .rules.aggregation import adds_up, carries_in, plain
+from .rules.aggregation import BEGINNING, adds_up, carries_in, plain
 from .rules.bucket import to_microseconds
 
 Vector: TypeAlias = str
@@ -319,7 +319,7 @@ def customer_key(merchant_id: str, customer_id: str) -> str:
 def _first_us(ask: UsageAsk) -> int:
     """From which instant on an event changes the counter: from the beginning, where what was before is carried in."""
     if carries_in(ask.metric):
-        return to_microseconds(datetime(1, 1, 1, tzinfo=UTC))
+        return to_microseconds(BEGINNING)
     return to_microseconds(ask.window.start_at)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from candela_server.catalog import read as catalog
@@ -28,15 +29,19 @@ from .rules.metric_reading import event_sql, is_rolled_up
 from .rules.sql_metric_marks import is_indexed
 
 _MAX_TOLD: Final = 100
-"""Customers that are told of one by one; beyond, all of the merchant's are."""
+"""Customers whose entitlements are told of one by one; beyond, all of the merchant's are."""
+
+_UNTOLD_FOR: Final = timedelta(minutes=10)
+"""How long ago a correction may have been made whose maker died before the counters heard of it: more than any
+statement may last and the comparison of the numbers, which finds it by itself within seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrected:
-    """What is still to be told after the commit. `customer_ids` is None for all of the merchant's."""
+    """What is still to be told after the commit: whose live counters are worthless now."""
 
     merchant_id: str
-    customer_ids: frozenset[str] | None
+    customer_ids: frozenset[str]
     number: int
 
 
@@ -98,11 +103,7 @@ async def correct_usage(
     told: Collection[str | None] = customer_ids if len(customer_ids) <= _MAX_TOLD else (None,)
     for customer_id in sorted(told, key=str):
         await tx.entitlements_changed(customer_id)
-    return Corrected(
-        merchant_id=tx.merchant_id,
-        customer_ids=customer_ids if len(customer_ids) <= _MAX_TOLD else None,
-        number=number,
-    )
+    return Corrected(merchant_id=tx.merchant_id, customer_ids=customer_ids, number=number)
 
 
 async def tell_counters(events: EventStore, counters: Counters, corrected: Corrected) -> None:
@@ -117,3 +118,13 @@ async def tell_counters(events: EventStore, counters: Counters, corrected: Corre
         except store.TRANSIENT:
             # The comparison of the numbers changes the epoch once more, needlessly.
             return
+
+
+async def tell_counters_again(tx: Tx, counters: Counters, clock: Clock) -> None:
+    """Makes the live counters of all whom this merchant corrected lately read usage anew, and nobody else's (ENT-4).
+
+    For a repeated call: whoever made the correction may have died before the counters heard of it.
+    """
+    since = clock.now() - _UNTOLD_FOR
+    customer_ids = await correction_store.list_corrected_customers(tx, since=since)
+    await counters.forget(tx.merchant_id, customer_ids)

@@ -17,7 +17,7 @@ from candela_server.storage.postgres import Postgres, Tx
 
 from . import correction_wire as wire
 from .backfills import close_backfill, create_backfill, get_backfill, revert_backfill
-from .correct_usage import Corrected, tell_counters
+from .correct_usage import Corrected, tell_counters, tell_counters_again
 from .prepare_events import Preparer
 from .read_counters import Counters
 from .record_backfill import BackfillRecorder
@@ -61,6 +61,7 @@ class CorrectionMethods(ingestion_service_pb2_grpc.IngestionServiceServicer):
         return pb.PreviewVoidEventsResponse(
             event_count=preview.event_count,
             changes=[wire.change_to_proto(change) for change in preview.changes],
+            unmeasured_metric_ids=preview.unmeasured,
         )
 
     async def VoidEvents(
@@ -82,6 +83,7 @@ class CorrectionMethods(ingestion_service_pb2_grpc.IngestionServiceServicer):
         command = wire.replace_event_from_proto(request)
         desk = self._desk
         replacement = await prepare_replacement(
+            desk.db,
             desk.events,
             desk.preparer,
             desk.clock,
@@ -168,6 +170,6 @@ class CorrectionMethods(ingestion_service_pb2_grpc.IngestionServiceServicer):
         for one in corrected:
             await tell_counters(self._desk.events, self._desk.counters, one)
         if was_replayed.get():
-            # Whoever did it may have died before the counters heard of it.
-            await self._desk.counters.forget(current_caller.get().merchant_id, None)
+            async with self._desk.db.reading(current_caller.get().merchant_id) as tx:
+                await tell_counters_again(tx, self._desk.counters, self._desk.clock)
         return response

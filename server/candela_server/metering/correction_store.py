@@ -213,6 +213,19 @@ async def list_corrected_usage(
     ]
 
 
+async def list_corrected_customers(tx: Tx, *, since: datetime) -> set[str]:
+    """Whose usage was corrected at or after an instant."""
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT customer_id FROM corrected_usage
+        WHERE merchant_id = $1 AND corrected_at >= $2
+        """,
+        tx.merchant_id,
+        since,
+    )
+    return {row["customer_id"] for row in rows}
+
+
 async def insert_voids(
     statements: WritingStatements,
     correction: Correction,

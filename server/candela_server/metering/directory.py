@@ -1,18 +1,18 @@
 """Who and what events may name: customers, users and metrics of each merchant, kept in this process.
 
-Data plane. A merchant's book is dropped whole when anything of the merchant's customers changes and after a minute
-at most; what it does not hold is read at once, for all unknowns of a batch in one transaction, so that a customer
-created a moment ago is never refused. Metrics need no such bound: each flush compares the version it knows with the
-one in the database, in its own transaction.
+Data plane. A merchant's book is dropped whole when its settings or its catalog change and after a minute at most, and
+a customer is struck out of it, with its users, when anything of that customer changes: each reservation and each credit
+is such a change. What a book does not hold is read at once, for all unknowns of a batch in one transaction, so that a
+customer created a moment ago is never refused; whoever else needs the same meanwhile waits for that reading. Metrics
+need no such bound: each flush compares the version it knows with the one in the database, in its own transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from candela_server.catalog import read as catalog
 from candela_server.customer import read as customer
@@ -28,6 +28,7 @@ from .rules.bucket import to_microseconds
 from .rules.metric_reading import Readings, read_metrics
 
 _BOOK_LIFE_S: Final = 60.0
+_TRIES: Final = 3
 _MAX_ENTRIES: Final = 200_000
 """Customers and users in one book, some 100 MB at worst; a fuller one starts afresh."""
 
@@ -35,9 +36,12 @@ _MAX_ENTRIES: Final = 200_000
 class KnownCustomer:
     """A customer as ingestion needs it: its id, ready for COPY, and which clock it lives on."""
 
-    __slots__ = ("archived", "field", "id", "test_clock_id")
+    __slots__ = ("archived", "external_id", "field", "id", "test_clock_id", "users")
 
     def __init__(self, customer: Customer) -> None:
+        self.external_id = customer.external_id
+        # Those that are in the same book.
+        self.users: list[KnownUser] = []
         self.id: str = customer.id
         self.field = copy_binary.text_field(customer.id)
         self.archived = customer.archived_at is not None
@@ -47,12 +51,13 @@ class KnownCustomer:
 class KnownUser:
     """A user as ingestion needs it: its id, ready for COPY, and its customer."""
 
-    __slots__ = ("archived", "customer", "field", "id")
+    __slots__ = ("archived", "customer", "external_id", "field", "id")
 
     def __init__(self, user: User, of: KnownCustomer) -> None:
         self.id: str = user.id
         self.field = copy_binary.text_field(user.id)
         self.archived = user.archived_at is not None
+        self.external_id = user.external_id
         self.customer = of
 
 
@@ -78,7 +83,11 @@ class Wanted:
 
 @dataclass(slots=True, kw_only=True)
 class Book:
-    """What is known of one merchant. Replaced, never emptied: who still reads an old one reads a whole one."""
+    """What is known of one merchant. Replaced, never emptied: who still reads an old one reads a whole one.
+
+    `struck` are the customers that changed while a look-up goes on, which may have read what was before; None while
+    none does.
+    """
 
     merchant_id: str
     lateness: timedelta
@@ -92,6 +101,46 @@ class Book:
     external_customers: dict[str, KnownCustomer] = field(default_factory=dict)
     users: dict[str, KnownUser] = field(default_factory=dict)
     external_users: dict[str, KnownUser] = field(default_factory=dict)
+    looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
+    struck: set[str] | None = None
+
+    def strike(self, customer_id: str) -> None:
+        """Forgets a customer and its users."""
+        if self.struck is not None:
+            self.struck.add(customer_id)
+        known = self.customers.pop(customer_id, None)
+        if known is None:
+            return
+        if known.external_id is not None:
+            self.external_customers.pop(known.external_id, None)
+        for user in known.users:
+            self.users.pop(user.id, None)
+            if user.external_id is not None:
+                self.external_users.pop(user.external_id, None)
+
+    def keep(self, found: Customer) -> None:
+        """Notes a customer."""
+        known = self.customers.setdefault(found.id, KnownCustomer(found))
+        if found.external_id is not None:
+            self.external_customers[found.external_id] = known
+
+    def keep_user(self, found: User) -> None:
+        """Notes a user of a customer that is in the book."""
+        known = KnownUser(found, self.customers[found.customer_id])
+        known.customer.users.append(known)
+        self.users[found.id] = known
+        if found.external_id is not None:
+            self.external_users[found.external_id] = known
+
+    def lacks(self, wanted: Wanted) -> bool:
+        """Whether anything of what is wanted is not in the book; test clocks never are."""
+        return bool(
+            wanted.test_clock_ids
+            or wanted.customer_ids - self.customers.keys()
+            or wanted.external_customer_ids - self.external_customers.keys()
+            or wanted.user_ids - self.users.keys()
+            or wanted.external_user_ids - self.external_users.keys()
+        )
 
 
 class Directory:
@@ -101,14 +150,21 @@ class Directory:
         self._db = db
         self._clock = clock
         self._books: dict[str, Book] = {}
+        self._making: dict[str, asyncio.Task[Book]] = {}
 
-    def forget(self, merchant_id: str) -> None:
-        """Drops a merchant's book, because something in it has changed."""
-        self._books.pop(merchant_id, None)
+    def forget(self, merchant_id: str, customer_id: str | None = None) -> None:
+        """Drops what has changed: one customer in a merchant's book, or the whole book."""
+        if customer_id is None:
+            self._books.pop(merchant_id, None)
+            # Whoever asks from now on must not get what began to be read before.
+            self._making.pop(merchant_id, None)
+        elif (book := self._books.get(merchant_id)) is not None:
+            book.strike(customer_id)
 
     def forget_all(self) -> None:
         """Drops every book, because something may have been missed."""
         self._books.clear()
+        self._making.clear()
 
     async def book(self, merchant_id: str) -> Book:
         """The merchant's book, read now if there is none or it is old."""
@@ -120,10 +176,30 @@ class Directory:
             and len(book.customers) + len(book.users) < _MAX_ENTRIES
         ):
             return book
+        making = self._making.get(merchant_id)
+        if making is None:
+            making = self._making[merchant_id] = asyncio.create_task(self._make(merchant_id, now_s))
+            making.add_done_callback(_look_at)
+        # Shielded: a caller who gives up must not take the others' reading along.
+        return await asyncio.shield(making)
+
+    async def _make(self, merchant_id: str, now_s: float) -> Book:
+        """Reads a book, and keeps it unless something has changed meanwhile."""
+        own = asyncio.current_task()
+        try:
+            book = await self._read(merchant_id, now_s)
+            if self._making.get(merchant_id) is own:
+                self._books[merchant_id] = book
+        finally:
+            if self._making.get(merchant_id) is own:
+                del self._making[merchant_id]
+        return book
+
+    async def _read(self, merchant_id: str, now_s: float) -> Book:
         async with self._db.reading(merchant_id) as tx:
             settings = (await merchant.get_merchant(tx)).settings
             version, readings = await _read_metrics(tx)
-        book = Book(
+        return Book(
             merchant_id=merchant_id,
             lateness=settings.event_lateness,
             dedupe_window=settings.event_dedupe_window,
@@ -133,8 +209,6 @@ class Directory:
             readings=readings,
             made_at_s=now_s,
         )
-        self._books[merchant_id] = book
-        return book
 
     async def read_metrics_again(self, merchant_id: str) -> None:
         """Brings the metrics of a merchant's book up to date."""
@@ -146,31 +220,68 @@ class Directory:
 
     async def look_up(self, book: Book, wanted: Wanted) -> dict[TestClockId, int]:
         """Reads what is wanted into the book; answers the present of the wanted test clocks in microseconds."""
+        async with book.looking_up:
+            for _ in range(_TRIES):
+                # Those before may have looked up the same.
+                if not book.lacks(wanted):
+                    return {}
+                struck: set[str] = set()
+                book.struck = struck
+                try:
+                    found = await self._find(book, wanted)
+                finally:
+                    book.struck = None
+                if struck.isdisjoint(found.customer_ids):
+                    break
+            else:
+                # Something of them changes all the time: this batch goes on with what it has, and no other does.
+                if self._books.get(book.merchant_id) is book:
+                    del self._books[book.merchant_id]
+            for one in found.customers:
+                book.keep(one)
+            for user in found.users:
+                if user.customer_id in book.customers:
+                    book.keep_user(user)
+            return found.clocks
+
+    async def _find(self, book: Book, wanted: Wanted) -> _Found:
         clocks: dict[TestClockId, int] = {}
         async with self._db.reading(book.merchant_id) as tx:
             users = await _users(tx, wanted)
-            wanted.customer_ids.update(
-                user.customer_id for user in users if user.customer_id not in book.customers
+            ids = wanted.customer_ids | {user.customer_id for user in users}
+            # Of users, too, who are known already: what is known may be struck out before the users are noted.
+            customers = list(
+                (await customer.get_customers(tx, [CustomerId(one) for one in ids])).values()
+                if ids
+                else ()
             )
-            if wanted.customer_ids:
-                ids = [CustomerId(one) for one in wanted.customer_ids]
-                _keep(book, (await customer.get_customers(tx, ids)).values())
             if wanted.external_customer_ids:
-                _keep(
-                    book,
-                    await customer.get_customers_by_external_id(
-                        tx, list(wanted.external_customer_ids)
-                    ),
+                customers += await customer.get_customers_by_external_id(
+                    tx, list(wanted.external_customer_ids)
                 )
-            for user in users:
-                known = KnownUser(user, book.customers[user.customer_id])
-                book.users[user.id] = known
-                if user.external_id is not None:
-                    book.external_users[user.external_id] = known
             for clock_id in wanted.test_clock_ids:
                 clock = await merchant.clock_for(tx, self._clock, clock_id)
                 clocks[clock_id] = to_microseconds(clock.now())
-        return clocks
+        return _Found(customers, users, clocks)
+
+
+class _Found(NamedTuple):
+    """What one look-up found."""
+
+    customers: list[Customer]
+    users: list[User]
+    clocks: dict[TestClockId, int]
+
+    @property
+    def customer_ids(self) -> set[str]:
+        """Of whom it says something."""
+        return {one.id for one in self.customers}
+
+
+def _look_at(task: asyncio.Task[Book]) -> None:
+    """So that a failure of which nobody waits to hear any more is no unhandled one."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _read_metrics(tx: Tx) -> tuple[int, Readings]:
@@ -185,11 +296,3 @@ async def _users(tx: Tx, wanted: Wanted) -> list[User]:
     return await customer.get_users_by_any_id(
         tx, [UserId(one) for one in wanted.user_ids], list(wanted.external_user_ids)
     )
-
-
-def _keep(book: Book, customers: Iterable[Customer]) -> None:
-    for found in customers:
-        known = book.customers.get(found.id) or KnownCustomer(found)
-        book.customers[found.id] = known
-        if found.external_id is not None:
-            book.external_customers[found.external_id] = known

@@ -9,11 +9,13 @@ from typing import Final
 from uuid import UUID
 
 from candela_server.kernel.interval import Interval
+from candela_server.merchant import read as merchant
+from candela_server.storage.postgres import Tx
 
 from . import correction_store
 from .correction import EventNotFoundError, StoredEvent
 from .event_statements import Statements
-from .rules.dedupe import BORDER, claim_months
+from .rules.dedupe import BORDER, oldest_month
 
 _MONTH: Final = timedelta(days=31)
 _LONGEST_LATENESS: Final = timedelta(days=100)
@@ -25,17 +27,23 @@ def key_hash(merchant_id: str, key: str) -> UUID:
     return UUID(bytes=blake2b(content, digest_size=16).digest())
 
 
+async def remembered_since(tx: Tx, now: datetime) -> date:
+    """The first month whose keys this merchant remembers: it chose for how long."""
+    settings = (await merchant.get_merchant(tx)).settings
+    return oldest_month(now, settings.event_dedupe_window)
+
+
 async def find_events(
-    statements: Statements, merchant_id: str, keys: Sequence[str], now: datetime, *, field: str
+    statements: Statements, merchant_id: str, keys: Sequence[str], oldest: date, *, field: str
 ) -> list[StoredEvent]:
     """The event of each different key: the one that counts if several had it, else the latest. In the keys' order.
+
+    `oldest` is what `remembered_since` answers.
 
     Raises EventNotFoundError for a key that no event has.
     """
     hashes = {key_hash(merchant_id, key): key for key in keys}
-    places = await correction_store.list_key_places(
-        statements, list(hashes), claim_months(now).oldest
-    )
+    places = await correction_store.list_key_places(statements, list(hashes), oldest)
     instants = {happened_at for _, _, happened_at in places if happened_at is not None}
     found = (
         await correction_store.list_events_at(

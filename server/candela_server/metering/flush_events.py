@@ -18,7 +18,7 @@ from candela_server.storage.events import Connection, EventStore
 from . import key_store, sql_store, store
 from .add_usage import add_usage, bumps_of
 from .cache import Bump
-from .claim_events import by_window, claim_keys, first_by_key
+from .claim_events import First, by_window, claim_keys, first_by_key
 from .directory import Directory
 from .model import Recorded
 from .note_late_usage import note_late_usage
@@ -104,14 +104,11 @@ class Flusher:
             stored: dict[bytes, int] = {}
             for oldest, part in by_window(first, await self._oldest_months(merchant_ids, now)):
                 taken = await claim_keys(connection, part, months.claimed, oldest)
-                disputed = [key for key in part if key not in taken]
-                if disputed:
+                if len(taken) < len(part):
+                    disputed = [key for key in part if key not in taken]
                     stored |= await key_store.get_payload_hashes(connection, disputed, oldest)
                 won |= taken
-            survivors: dict[str, list[PreparedEvent]] = {}
-            for key in won:
-                merchant_id, event = first[key]
-                survivors.setdefault(merchant_id, []).append(event)
+            survivors = _in_order(batches, first, won)
             folded = {
                 merchant_id: fold(survivors[merchant_id], readings[merchant_id])
                 for merchant_id in sorted(survivors)
@@ -190,3 +187,22 @@ class Flusher:
                 await store.prepare_events(connection, list(missing.values()))
         self._prepared_months.update(missing)
         self._prepared_months.update((-month.year, month.month) for month in missing_claims)
+
+
+def _in_order(
+    batches: Sequence[Batch], first: First, won: set[bytes]
+) -> dict[str, list[PreparedEvent]]:
+    """The events that count, by merchant and as they came: nearly by time, so that indexes grow at their ends."""
+    survivors: dict[str, list[PreparedEvent]] = {}
+    everything = len(won) == sum(len(batch.events) for batch in batches)
+    for batch in batches:
+        survivors.setdefault(batch.merchant_id, []).extend(
+            batch.events
+            if everything
+            else [
+                event
+                for event in batch.events
+                if event.key_hash in won and first[event.key_hash][1] is event
+            ]
+        )
+    return {merchant_id: events for merchant_id, events in survivors.items() if events}

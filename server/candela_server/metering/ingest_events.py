@@ -12,6 +12,7 @@ wall; so every statement carries merchant_id in its data.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
 from . import store
+from .admit_events import Admission
 from .directory import Directory
 from .flush_events import (
     Batch,
@@ -59,10 +61,11 @@ MAX_FLUSH_EVENTS: Final = 8_000
 MAX_WAITING_EVENTS: Final = 60_000
 """Events that may wait in memory, some 60 MB; then callers wait, and streams stop being read."""
 
-_LINGER_S: Final = 0.002
+_LINGER_S: Final = 0.02
 """How long a small flush waits for company while another one is on its way."""
 
-_SMALL_FLUSH: Final = 1_000
+_LOOK_EVERY_S: Final = 0.002
+_SMALL_FLUSH: Final = 4_000
 _ATTEMPTS: Final = 4
 _RETRY_S: Final = 0.05
 
@@ -78,6 +81,7 @@ class Ingestor:
         counters: Counters,
         clock: Clock,
     ) -> None:
+        self.admission = Admission()
         self._directory = directory
         self._counters = counters
         self._preparer = Preparer(directory, clock)
@@ -99,6 +103,7 @@ class Ingestor:
     async def stop(self) -> None:
         """Flushes what waits, then ends the writers."""
         self._stopping = True
+        self.admission.close()
         self._work.set()
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
@@ -112,12 +117,16 @@ class Ingestor:
     async def submit(self, merchant_id: str, events: Sequence[Any]) -> asyncio.Future[Recorded]:
         """Queues a batch; the future tells what became of it once that is durable.
 
-        Waits while too many events wait already: that is the back-pressure. Raises BatchTooLargeError.
+        Waits while too many events are in work already: that is the back-pressure; see admit_events.py. Raises
+        BatchTooLargeError, IngestionBusyError and IngestionUnavailableError.
         """
         if len(events) > MAX_BATCH_EVENTS:
             raise BatchTooLargeError(len(events))
         if self._stopping:
             raise IngestionUnavailableError
+        return await self.admission.admit(events, lambda: self._take_in(merchant_id, events))
+
+    async def _take_in(self, merchant_id: str, events: Sequence[Any]) -> asyncio.Future[Recorded]:
         prepared = await self._preparer.prepare(merchant_id, events)
         outcomes = await self._strangers.set_apart(merchant_id, events, prepared)
         return await self._queue_up(merchant_id, prepared, outcomes)
@@ -163,8 +172,7 @@ class Ingestor:
                     return
                 self._work.clear()
                 continue
-            if self._waiting_events < _SMALL_FLUSH and any(one.busy for one in self._writers):
-                await asyncio.sleep(_LINGER_S)
+            await self._gather_company()
             batches = self._take()
             if not batches:
                 continue
@@ -176,6 +184,16 @@ class Ingestor:
                 async with self._room:
                     self._waiting_events -= sum(len(batch.events) for batch in batches)
                     self._room.notify_all()
+
+    async def _gather_company(self) -> None:
+        """Lets what is queued grow while another flush is on its way anyway: a large one costs less per event."""
+        until_s = time.monotonic() + _LINGER_S
+        while (
+            any(one.busy for one in self._writers)
+            and sum(len(batch.events) for batch in self._queue) < _SMALL_FLUSH
+            and time.monotonic() < until_s
+        ):
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     def _take(self) -> list[Batch]:
         batches: list[Batch] = []

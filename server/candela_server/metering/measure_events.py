@@ -20,11 +20,11 @@ from candela_server.storage.events import Connection, EventStore
 from . import usage_store
 from .model import UsageAsk, UsageOf
 from .query_usage import tally_asks
-from .rules.aggregation import carries_in, measured
+from .rules.aggregation import BEGINNING, carries_in, measured, reach, stand, weighs_time
 from .rules.bucket import Split
 from .rules.metric_reading import event_sql
 from .usage_store import Part
-from .weigh_usage import BEGINNING, NOTHING, before, carry_on
+from .weigh_usage import NOTHING, before, carry_on
 
 MAX_EVENTS: Final = 1_000_000
 """Events that one answer may go through: some seconds."""
@@ -62,8 +62,8 @@ async def measure_events(
         Part(who.customer_id, metric.id, who.user_id or "", window.start_at, window.end_at)
         for window in windows
     ]
-    weighs_time = carries_in(metric)
-    earliest_at = BEGINNING if weighs_time else windows[0].start_at
+    earliest_at = BEGINNING if carries_in(metric) else windows[0].start_at
+    spans = [reach(metric, windows[0]), *windows[1:]]
     async with store.reader() as connection:
         await _count_named(
             connection,
@@ -76,15 +76,15 @@ async def measure_events(
             connection,
             merchant_id,
             asks,
-            [Split(None, (window,)) for window in windows],
+            [Split(None, (span,)) for span in spans],
             # The windows follow each other: only the first carries what was there before.
             [
-                Split(None, (before(window),)) if weighs_time and not number else NOTHING
+                Split(None, (before(window),)) if weighs_time(metric) and not number else NOTHING
                 for number, window in enumerate(windows)
             ],
         )
-        if weighs_time:
-            tallies = carry_on(tallies)
+        if carries_in(metric):
+            tallies = stand(tallies) if metric.gauge else carry_on(tallies)
         read = await usage_store.read_events(connection, merchant_id, parts, reading, last=False)
     values = [
         measured(metric, tally, window) for tally, window in zip(tallies, windows, strict=True)

@@ -22,12 +22,11 @@ from candela_server.storage.postgres import Tx
 
 from . import late_usage_store
 from .model import KnownSpan
-from .rules.aggregation import carries_in
+from .rules.aggregation import BEGINNING, carries_in
 from .rules.bucket import from_microseconds, to_microseconds
 from .rules.folding import WHOLE_CUSTOMER, Folded
 from .rules.metric_reading import Readings
 from .rules.sql_metric_marks import MarkedEvent
-from .weigh_usage import BEGINNING
 
 LATE_AFTER: Final = timedelta(minutes=10)
 """Longer than any flush takes: what a bill did not see yet when it was made comes later than this, or is noted."""

@@ -54,6 +54,7 @@ async def preview_metric(
         unique_of=new.unique_of,
         filters=new.filters,
         group_by=new.group_by,
+        gauge=new.gauge,
         unit_name=new.unit_name,
         created_at=clock.now(),
     )

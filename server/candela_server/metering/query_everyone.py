@@ -13,7 +13,7 @@ from candela_server.storage.events import Connection, EventStore
 from . import everyone_store, fill_progress_store
 from .measure_sql_everyone import aggregate_everyone_by_sql
 from .model import Tally
-from .rules.aggregation import EMPTY, carries_in, measured, merge
+from .rules.aggregation import EMPTY, measured, merge, reach, stand, weighs_time
 from .rules.bucket import Split
 from .rules.filled import split_filled
 from .rules.metric_reading import event_sql
@@ -28,7 +28,8 @@ async def aggregate_everyone(
         return await aggregate_everyone_by_sql(store, merchant_id, metric, windows)
     async with store.reader() as connection:
         filled = await fill_progress_store.read_filled(connection, merchant_id, [metric.id])
-        splits = [split_filled(metric, window, filled) for window in windows]
+        spans = [reach(metric, windows[0]), *windows[1:]]
+        splits = [split_filled(metric, span, filled) for span in spans]
         if metric.aggregation is Aggregation.UNIQUE:
             counts = await everyone_store.count_distinct(
                 connection,
@@ -41,13 +42,15 @@ async def aggregate_everyone(
             tallies = [replace(EMPTY, distinct_count=count) for count in counts]
         else:
             tallies = await _tally(connection, merchant_id, metric, windows, splits)
-        if carries_in(metric):
+        if weighs_time(metric):
             carried = split_before(metric, windows[0], filled)
             [earlier] = await _tally(
                 connection, merchant_id, metric, [before(windows[0])], [carried]
             )
             tallies[0] = replace(tallies[0], carried=earlier.sum)
             tallies = carry_on(tallies)
+        if metric.gauge:
+            tallies = stand(tallies)
     return [measured(metric, tally, window) for tally, window in zip(tallies, windows, strict=True)]
 
 

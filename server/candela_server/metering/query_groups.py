@@ -20,7 +20,7 @@ from candela_server.storage.events import Connection, EventStore
 from . import fill_progress_store, group_store, group_usage_store
 from .group_usage_store import Grouped, GroupScope, GroupSpan
 from .model import UsageBucket, UsageOf
-from .rules.aggregation import EMPTY, carries_in, measured, merge
+from .rules.aggregation import EMPTY, measured, merge, weighs_time
 from .rules.bucket import Split
 from .rules.filled import split_filled
 from .rules.folding import WHOLE_CUSTOMER
@@ -68,7 +68,7 @@ async def query_groups(
             [window.end_at for window in windows],
         )
         tallies = await _tally(connection, scope, metric, parts)
-        if carries_in(metric):
+        if weighs_time(metric):
             earlier = _Parts.of([split_before(metric, windows[0], filled)], [windows[0].start_at])
             before = await _tally(connection, scope, metric, earlier)
             carried = {found: tally.sum for (_, found), tally in before.items()}
@@ -148,7 +148,7 @@ def _buckets(
             if found is None and not before:
                 continue
             tally = replace(found or EMPTY, carried=before)
-            if carries_in(metric):
+            if weighs_time(metric):
                 with exact():
                     carried[one] = before + tally.sum
             made += 1

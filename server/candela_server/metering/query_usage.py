@@ -21,7 +21,7 @@ from candela_server.storage.events import Connection, EventStore
 from . import fill_progress_store, measure_sql, usage_store
 from .measure_sql import SqlReading
 from .model import BucketSize, Tally, UsageAsk, UsageBucket, UsageOf
-from .rules.aggregation import EMPTY, carries_in, measured, merge
+from .rules.aggregation import EMPTY, measured, merge, reach, stand, weighs_time
 from .rules.bucket import Split, cut
 from .rules.dedupe import claim_months
 from .rules.event_key import hash_of_key
@@ -132,17 +132,24 @@ async def _measure(
     filled = await fill_progress_store.read_filled(
         connection, merchant_id, sorted({ask.metric.id for ask in asks})
     )
-    splits = [split_filled(ask.metric, ask.window, filled) for ask in asks]
+    splits = [
+        split_filled(
+            ask.metric,
+            ask.window if in_a_row and number else reach(ask.metric, ask.window),
+            filled,
+        )
+        for number, ask in enumerate(asks)
+    ]
     carried = [
         NOTHING
-        if (in_a_row and number) or not carries_in(ask.metric)
+        if (in_a_row and number) or not weighs_time(ask.metric)
         else split_before(ask.metric, ask.window, filled)
         for number, ask in enumerate(asks)
     ]
     tallies = await tally_asks(connection, merchant_id, asks, splits, carried)
     if in_a_row:
         # What was there before is read once, not anew for every window.
-        tallies = carry_on(tallies)
+        tallies = stand(tallies) if asks[0].metric.gauge else carry_on(tallies)
     return [
         measured(ask.metric, tally, ask.window) for ask, tally in zip(asks, tallies, strict=True)
     ]
@@ -163,7 +170,7 @@ async def tally_asks(
     await _read_rollups(connection, merchant_id, asks, splits, tallies)
     await _read_edges(connection, merchant_id, asks, splits, tallies)
     await _count_distinct(connection, merchant_id, asks, splits, tallies)
-    weighted = [number for number, ask in enumerate(asks) if carries_in(ask.metric)]
+    weighted = [number for number, ask in enumerate(asks) if weighs_time(ask.metric)]
     if weighted:
         found = await weigh(
             connection,
@@ -273,7 +280,7 @@ def _is_last(metric: Metric) -> bool:
 
 def _is_of_parts(metric: Metric) -> bool:
     """Whether a window's usage can be read off what its parts add up to."""
-    return not _is_distinct(metric) and not carries_in(metric)
+    return not _is_distinct(metric) and not weighs_time(metric)
 
 
 def _is_distinct(metric: Metric) -> bool:

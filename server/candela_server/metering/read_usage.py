@@ -21,13 +21,13 @@ from candela_server.customer.model import (
     UserRef,
 )
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations, InvalidInput, Unserved
+from candela_server.kernel.errors import FieldViolations, InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
 from .fill_metric import read_fill_statuses
-from .measure_events import MAX_MEASURED_WINDOW, measure_events
+from .measure_events import MAX_MEASURED_WINDOW, count_named_events, measure_events
 from .metric_fill import FillStatus
 from .model import (
     EVERYONE,
@@ -67,6 +67,7 @@ class Usage:
     who: UsageOf
     window: Interval
     usages: list[MeasuredUsage]
+    left_out: list[Metric]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +105,14 @@ async def get_usage(
     async with db.reading(merchant_id) as tx:
         who, zone, own_clock = await _resolve(tx, clock, ask.who)
         metrics = await _metrics(tx, ask.metrics)
-        if who == EVERYONE:
-            metrics = _of_everyone(metrics, named=bool(ask.metrics))
+        left_out: list[Metric] = []
+        if who == EVERYONE and ask.metrics:
+            for number, metric in enumerate(metrics):
+                _check_adds_up_over_customers(metric, f"metrics[{number}]")
+        elif who == EVERYONE:
+            # Unless it is asked for by name, a list of all usage does not wait for a query.
+            left_out = [metric for metric in metrics if metric.sql is not None]
+            metrics = [metric for metric in metrics if metric.sql is None]
         statuses = await read_fill_statuses(tx)
     window = ask.window or calendar_month(own_clock.now(), zone)
     if who == EVERYONE:
@@ -130,6 +137,7 @@ async def get_usage(
             )
             for metric, value in zip(metrics, values, strict=True)
         ],
+        left_out=left_out,
     )
 
 
@@ -141,9 +149,7 @@ async def query_usage(
         who, zone, _ = await _resolve(tx, clock, ask.who)
         [metric] = await _metrics(tx, [ask.metric])
         if who == EVERYONE:
-            _of_everyone([metric], named=True)
-        if ask.filters and metric.sql is not None:
-            raise Unserved("QueryUsage with filters of a metric in SQL", "EVT-6", field="filters")
+            _check_adds_up_over_customers(metric, "metric")
         statuses = await read_fill_statuses(tx)
     try:
         if ask.grouped:
@@ -176,18 +182,14 @@ async def query_usage(
     )
 
 
-def _of_everyone(metrics: list[Metric], *, named: bool) -> list[Metric]:
-    """Those that everyone's usage is told of.
-
-    A query runs over one customer's events alone, and only what an indexed one gives adds up over customers; unless
-    it is asked for by name, a list of all usage does not wait for it.
-    """
-    if not named:
-        return [metric for metric in metrics if metric.sql is None]
-    for metric in metrics:
-        if metric.sql is not None and not is_indexed(metric):
-            raise Unserved("usage of everyone by a metric in SQL that is not indexed", "EVT-6")
-    return metrics
+def _check_adds_up_over_customers(metric: Metric, field: str) -> None:
+    """Refuses a query over one customer's events alone: only what an indexed one gives adds up over customers."""
+    if metric.sql is not None and not is_indexed(metric):
+        raise InvalidInput(
+            f"metric {metric.slug!r} is a query over one customer's events, and its numbers do not add up over "
+            "customers; ask for a customer, or by a metric whose query is indexed",
+            field=field,
+        )
 
 
 def _fill_status(metric: Metric, statuses: Mapping[str, FillStatus]) -> FillStatus:
@@ -215,6 +217,12 @@ async def _filtered(
             )
     windows = cut(ask.window, ask.size, zone)
     narrowed = replace(metric, filters=(*metric.filters, *ask.filters))
+    if narrowed.sql is not None:
+        # What is kept of an indexed query was measured without these filters: only the events know.
+        narrowed = replace(narrowed, sql=replace(narrowed.sql, indexed=False))
+        await count_named_events(events, merchant_id, narrowed, who, ask.window)
+        asks = [UsageAsk(metric=narrowed, who=who, window=window) for window in windows]
+        return _buckets(windows, await aggregate_many(events, merchant_id, asks))
     values, _ = await measure_events(events, merchant_id, narrowed, who, windows)
     return _buckets(windows, values)
 

@@ -16,8 +16,10 @@ from candela_server.storage import copy_binary
 from candela_server.storage.events import EventStore
 
 from . import backfill_store, key_store, store
+from .admit_events import Admission
 from .claim_events import First, claim_keys
 from .correction import Backfill, BackfillNotFoundError, BackfillStateError, BackfillStatus
+from .directory import Directory
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
@@ -41,9 +43,19 @@ _FIELDS_LENGTH: Final = len(_FIELDS)
 class BackfillRecorder:
     """Takes events into backfills. One per process."""
 
-    def __init__(self, events: EventStore, preparer: Preparer, clock: Clock) -> None:
-        """Takes where events are kept, and who checks them."""
+    def __init__(
+        self,
+        events: EventStore,
+        directory: Directory,
+        preparer: Preparer,
+        clock: Clock,
+        admission: Admission,
+    ) -> None:
+        """Takes where events are kept, who knows the merchant's settings, who checks events, and the door that they
+        share with all others."""
+        self._admission = admission
         self._events = events
+        self._directory = directory
         self._preparer = preparer
         self._clock = clock
 
@@ -51,18 +63,25 @@ class BackfillRecorder:
         self, merchant_id: str, backfill_id: str, events: Sequence[Any]
     ) -> asyncio.Future[Recorded]:
         """The same as `record`, as streams wait for it; it is done already."""
-        done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
-        done.set_result(await self.record(merchant_id, backfill_id, events))
-        return done
+
+        async def take_in() -> asyncio.Future[Recorded]:
+            done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+            done.set_result(await self._record(merchant_id, backfill_id, events))
+            return done
+
+        if len(events) > MAX_BATCH_EVENTS:
+            raise BatchTooLargeError(len(events))
+        return await self._admission.admit(events, take_in)
 
     async def record(self, merchant_id: str, backfill_id: str, events: Sequence[Any]) -> Recorded:
         """What became of each event, once that is durable.
 
-        Raises BatchTooLargeError, BackfillNotFoundError, BackfillStateError for one that is not open, and
-        IngestionUnavailableError.
+        Raises BatchTooLargeError, IngestionBusyError, BackfillNotFoundError, BackfillStateError for one that is not
+        open, and IngestionUnavailableError.
         """
-        if len(events) > MAX_BATCH_EVENTS:
-            raise BatchTooLargeError(len(events))
+        return await (await self.submit(merchant_id, backfill_id, events))
+
+    async def _record(self, merchant_id: str, backfill_id: str, events: Sequence[Any]) -> Recorded:
         async with self._events.reader() as connection:
             backfill = _open(
                 await backfill_store.read_backfill(connection, merchant_id, backfill_id),
@@ -128,7 +147,8 @@ class BackfillRecorder:
         if not first:
             return recorded
         now = self._clock.now()
-        months = claim_months(now)
+        # The merchant's own window: what it remembers longer than others must not count twice here either (EVT-2).
+        months = claim_months(now, (await self._directory.book(merchant_id)).dedupe_window)
         instants = {_month(event): event.happened_us for _, event in kept}
         async with self._events.writer() as connection:
             await key_store.prepare_event_keys(connection, months.claimed)

@@ -57,9 +57,10 @@ class RejectedEventNotFoundError(NotFound):
 
     reason = Reason.EVENT_NOT_FOUND
 
-    def __init__(self, rejected_event_id: str) -> None:
+    def __init__(self, rejected_event_id: str, field: str | None = None) -> None:
         super().__init__(
             f"no rejected event {rejected_event_id}; ListRejectedEvents shows what is kept, for "
             f"{KEPT_FOR.days} days",
+            field=field,
             event=rejected_event_id,
         )

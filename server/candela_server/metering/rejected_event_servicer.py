@@ -70,10 +70,11 @@ class RejectedEventServicer(ingestion_grpc.IngestionServiceServicer):
     ) -> ingestion_pb.ReplayRejectedEventsResponse:
         """Counts what can be counted by now."""
         ids = wire.replayed_ids_from_proto(request)
+        after_id = wire.after_id_from_proto(request)
 
         async def act(tx: Tx) -> ingestion_pb.ReplayRejectedEventsResponse:
             replayed = await replay_rejected_events(
-                tx, self._ingestor, self._clock, wire.event_from_bytes, ids
+                tx, self._ingestor, self._clock, wire.event_from_bytes, ids, after_id
             )
             return wire.replayed_to_proto(replayed)
 

@@ -71,6 +71,22 @@ def fitting(letters: Sequence[RejectedEvent], size: int) -> int:
     return size
 
 
+def after_id_from_proto(
+    request: ingestion_service_pb2.ReplayRejectedEventsRequest,
+) -> str | None:
+    """Behind which dead letter to go on. Raises InvalidInput."""
+    if not request.HasField("after_rejected_event_id"):
+        return None
+    with FieldViolations() as fields:
+        if request.rejected_event_ids:
+            fields.add(
+                "after_rejected_event_id", "must be absent with rejected_event_ids: these are all"
+            )
+        return fields.read(
+            "after_rejected_event_id", typed_id("rej"), request.after_rejected_event_id
+        )
+
+
 def replayed_to_proto(replayed: Replayed) -> ingestion_service_pb2.ReplayRejectedEventsResponse:
     """What became of the dead letters."""
     return ingestion_service_pb2.ReplayRejectedEventsResponse(
@@ -78,6 +94,7 @@ def replayed_to_proto(replayed: Replayed) -> ingestion_service_pb2.ReplayRejecte
         deduplicated_count=replayed.deduplicated,
         held_count=replayed.held,
         results=[_result(one) for one in replayed.results],
+        last_rejected_event_id=replayed.last_id,
     )
 
 

@@ -15,13 +15,13 @@ from uuid import UUID
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import CandelaError, InvalidInput, Reason
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Tx
+from candela_server.storage.postgres import Postgres, Tx
 
 from . import correction_store, key_store
 from .correct_usage import Corrected, correct_usage, new_correction
 from .correction import ChosenEvent, CorrectionKind, EventNotCountedError, StoredEvent
 from .event_statements import ReadingStatements, as_events
-from .find_events import find_events
+from .find_events import find_events, remembered_since
 from .model import EventConflictError, Rejection, refusal
 from .prepare_events import Preparer
 from .prepared_event import PreparedEvent
@@ -75,6 +75,7 @@ class Replaced:
 
 
 async def prepare_replacement(
+    db: Postgres,
     events: EventStore,
     preparer: Preparer,
     clock: Clock,
@@ -86,12 +87,14 @@ async def prepare_replacement(
     call must get its first answer whatever has become of the customer since."""
     now = clock.now()
     try:
+        async with db.reading(merchant_id) as tx:
+            oldest = await remembered_since(tx, now)
         async with events.reader() as connection:
             [old] = await find_events(
                 ReadingStatements(connection),
                 merchant_id,
                 [command.replaced_key],
-                now,
+                oldest,
                 field=_REPLACED,
             )
         if command.sent_at is not None and command.sent_at != old.happened_at:
@@ -135,18 +138,18 @@ async def replace_event(
     event = replacement.event
     now = clock.now()
     await correction_store.hold_flushes(tx)
+    oldest = await remembered_since(tx, now)
     async with as_events(tx) as statements:
         [old] = await find_events(
-            statements, tx.merchant_id, [command.replaced_key], now, field=_REPLACED
+            statements, tx.merchant_id, [command.replaced_key], oldest, field=_REPLACED
         )
         if not old.counts:
             raise EventNotCountedError(old, _REPLACED)
-        months = claim_months(now)
         hashed = UUID(bytes=event.key_hash)
-        if await correction_store.list_key_places(statements, [hashed], months.oldest):
+        if await correction_store.list_key_places(statements, [hashed], oldest):
             raise _taken(command.sent.idempotency_key)
         await correction_store.insert_key(
-            statements, hashed, event.payload_hash, old.happened_at, months.claimed
+            statements, hashed, event.payload_hash, old.happened_at, claim_months(now).claimed
         )
         new = StoredEvent(
             key_hash=hashed,

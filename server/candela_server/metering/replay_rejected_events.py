@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from candela_server.kernel.clock import Clock
@@ -23,6 +24,9 @@ from .rules.bucket import to_microseconds
 MAX_RESULTS: Final = 1000
 """Results of one answer; of a replay of all, those that keep waiting are the ones that somebody must look at."""
 
+MAX_REPLAYED: Final = 10_000
+"""Dead letters of one call: seconds of work, so that it ends within any deadline and what it did is kept."""
+
 _SLICE: Final = 1000
 """Dead letters that are replayed at a time: what is in memory of them at once."""
 
@@ -35,6 +39,8 @@ class Replayed:
     deduplicated: int = 0
     held: int = 0
     results: list[ReplayedEvent] = field(default_factory=list)
+    last_id: str | None = None
+    """The last letter that was gone through, when there may be more."""
 
 
 async def replay_rejected_events(
@@ -43,17 +49,22 @@ async def replay_rejected_events(
     clock: Clock,
     read_event: Callable[[bytes], Any],
     ids: Sequence[str],
+    after_id: str | None = None,
 ) -> Replayed:
-    """Replays the named dead letters, or all that wait when none is named. Raises RejectedEventNotFoundError."""
+    """Replays the named dead letters, or when none is named those that wait, from behind `after_id` on.
+
+    Raises RejectedEventNotFoundError.
+    """
     if ids:
         replayed = await _replay_named(tx, ingestor, clock, read_event, ids)
     else:
-        replayed = await _replay_waiting(tx, ingestor, clock, read_event)
+        replayed = await _replay_waiting(tx, ingestor, clock, read_event, after_id)
     await tx.audit(
         "rejected_events.replayed",
         tx.merchant_id,
         after={
             "rejected_event_ids": list(ids),
+            "after_rejected_event_id": after_id,
             "accepted_count": replayed.accepted,
             "deduplicated_count": replayed.deduplicated,
             "held_count": replayed.held,
@@ -91,17 +102,32 @@ async def _replay_named(
 
 
 async def _replay_waiting(
-    tx: Tx, ingestor: Ingestor, clock: Clock, read_event: Callable[[bytes], Any]
+    tx: Tx,
+    ingestor: Ingestor,
+    clock: Clock,
+    read_event: Callable[[bytes], Any],
+    after_id: str | None,
 ) -> Replayed:
     replayed = Replayed()
-    after = None
-    while letters := await store.lock_waiting_letters(tx, limit=_SLICE, after=after):
+    after = None if after_id is None else await _position(tx, after_id)
+    for _ in range(MAX_REPLAYED // _SLICE):
+        letters = await store.lock_waiting_letters(tx, limit=_SLICE, after=after)
+        replayed.last_id = letters[-1].id if len(letters) == _SLICE else None
+        if not letters:
+            break
         after = (letters[-1].received_at, letters[-1].id)
         for result in await _replay(tx, ingestor, clock, read_event, letters):
             _note(replayed, result)
             if result.outcome is Outcome.HELD and len(replayed.results) < MAX_RESULTS:
                 replayed.results.append(result)
     return replayed
+
+
+async def _position(tx: Tx, letter_id: str) -> tuple[datetime, str]:
+    found = await store.lock_letters(tx, [letter_id])
+    if letter_id not in found:
+        raise RejectedEventNotFoundError(letter_id, "after_rejected_event_id")
+    return found[letter_id].received_at, letter_id
 
 
 def _note(replayed: Replayed, result: ReplayedEvent) -> None:

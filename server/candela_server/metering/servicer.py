@@ -87,6 +87,7 @@ class UsageServicer(HistoryServicer):
             user_id=usage.who.user_id,
             window=interval_to_proto(usage.window),
             usages=[wire.usage_to_proto(one) for one in usage.usages],
+            left_out_metric_ids=[metric.id for metric in usage.left_out],
         )
 
     async def QueryUsage(

@@ -47,6 +47,9 @@ READ_WITHIN_S: Final = 1.5
 _IN_FLIGHT: Final = timedelta(seconds=1)
 """After its commit, a flush is told to Redis within that time; or the telling has failed, and others are warned."""
 
+_DROPPED_TOGETHER: Final = 1_000
+"""Customers whose counters one round trip drops: some milliseconds of Redis."""
+
 _COMPARE_AGAIN_S: Final = 0.02
 _TRY_AGAIN_S: Final = 0.2
 
@@ -119,18 +122,22 @@ class TrustedCounters:
         assert change is not None, "there is a cache"
         await self._until_nobody_trusts(change)
 
-    async def forget(self, merchant_id: str, customer_ids: Collection[str] | None) -> bool:
-        """Makes the counters of these customers, or of all for None, read as missing, because usage has changed
-        without a flush. False when Redis could not be told: then this process reads no counter until it could."""
+    async def forget(self, merchant_id: str, customer_ids: Collection[str]) -> bool:
+        """Makes the counters of these customers read as missing, because usage has changed without a flush.
+
+        Nobody else's: the epoch is everybody's, and a merchant who corrects much must not cost all others their
+        counters. False when Redis could not be told: then this process reads no counter until it could.
+        """
         if self._cache is None:
             return True
         if not self.distrusted:
+            dropped = sorted(customer_ids)
             try:
-                async with asyncio.timeout(REDIS_TIMEOUT_S):
-                    if customer_ids is None:
-                        await self._cache.change_epoch()
-                    else:
-                        await self._cache.drop(merchant_id, customer_ids)
+                for start in range(0, len(dropped), _DROPPED_TOGETHER):
+                    async with asyncio.timeout(REDIS_TIMEOUT_S):
+                        await self._cache.drop(
+                            merchant_id, dropped[start : start + _DROPPED_TOGETHER]
+                        )
                 return True
             except (CounterError, TimeoutError):
                 log.warning("counters_not_forgotten", merchant_id=merchant_id, exc_info=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import Aggregation, Metric
+from candela_server.catalog.model import Aggregation, Metric, MetricId
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerId, CustomerRef
 from candela_server.kernel.clock import Clock
@@ -31,10 +32,10 @@ from .correction import (
     UsageChange,
 )
 from .event_statements import ReadingStatements, Statements, as_events
-from .find_events import find_events
+from .find_events import find_events, remembered_since
 from .model import UsageAsk, UsageOf
-from .rules.aggregation import EMPTY, carries_in, measured, merge
-from .rules.correction import gaps, runs, span_of, touched_buckets
+from .rules.aggregation import EMPTY, measured, merge, weighs_time
+from .rules.correction import gaps, runs, span_of, touched_buckets, touched_scopes
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import EventSql, event_sql, is_rolled_up
 from .usage_store import Part
@@ -63,10 +64,11 @@ class VoidEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a void would change."""
+    """What a void would change; `unmeasured` are the metrics in SQL that may change besides."""
 
     event_count: int
     changes: list[UsageChange]
+    unmeasured: list[MetricId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,9 @@ async def void_events(tx: Tx, clock: Clock, command: VoidEvents) -> Voided:
     """
     selection = await _resolve(tx, command.target)
     await correction_store.hold_flushes(tx)
+    oldest = await remembered_since(tx, clock.now())
     async with as_events(tx) as statements:
-        chosen = await choose(statements, tx.merchant_id, selection, clock)
+        chosen = await choose(statements, tx.merchant_id, selection, oldest)
     correction = new_correction(
         tx, clock, CorrectionKind.VOID, event_count=len(chosen), reason=command.reason
     )
@@ -111,25 +114,30 @@ async def preview_void(
     """What `void_events` would change now, chosen in the same way. Raises the same errors."""
     async with db.reading(merchant_id) as tx:
         selection = await _resolve(tx, target)
-        metrics = [metric for metric in await catalog.list_metrics(tx) if is_rolled_up(metric)]
+        known = await catalog.list_metrics(tx)
+        metrics = [metric for metric in known if is_rolled_up(metric)]
+        oldest = await remembered_since(tx, clock.now())
     changes: list[UsageChange] = []
     async with events.reader() as connection:
-        chosen = await choose(ReadingStatements(connection), merchant_id, selection, clock)
+        chosen = await choose(ReadingStatements(connection), merchant_id, selection, oldest)
         for metric in metrics:
             changes += await _changes(
                 connection, merchant_id, metric, chosen, MAX_CHANGES - len(changes)
             )
     changes.sort(key=lambda change: (change.customer_id, change.metric_id))
-    return Preview(event_count=len(chosen), changes=changes)
+    unmeasured = [
+        metric.id for metric in known if metric.sql is not None and touched_scopes(metric, chosen)
+    ]
+    return Preview(event_count=len(chosen), changes=changes, unmeasured=sorted(unmeasured))
 
 
 async def choose(
-    statements: Statements, merchant_id: str, selection: Selection, clock: Clock
+    statements: Statements, merchant_id: str, selection: Selection, oldest: date
 ) -> list[ChosenEvent]:
     """The events that a selection means and that count: the one way to choose, for a void and its preview."""
     match selection:
         case ByKeys(keys):
-            found = await find_events(statements, merchant_id, keys, clock.now(), field=_KEYS_FIELD)
+            found = await find_events(statements, merchant_id, keys, oldest, field=_KEYS_FIELD)
             for event in found:
                 if not event.counts and event.voided_at is None:
                     raise EventNotCountedError(event, _KEYS_FIELD)
@@ -204,7 +212,11 @@ async def _measure(
 ) -> list[Decimal]:
     """What the metric measures per customer and window: some spans of it from the rollups, some from the events."""
     windows = [window for _, window, _, _ in asked]
-    whole = [[_part(one, metric, span) for span in spans] for one, _, spans, _ in asked]
+    earlier = [[before(window)] if metric.gauge else [] for window in windows]
+    whole = [
+        [_part(one, metric, span) for span in (*some, *spans)]
+        for some, (one, _, spans, _) in zip(earlier, asked, strict=True)
+    ]
     raw = [[_part(one, metric, span) for span in spans] for one, _, _, spans in asked]
     if metric.aggregation is Aggregation.UNIQUE:
         counts = await usage_store.count_distinct(
@@ -214,7 +226,7 @@ async def _measure(
             measured(metric, replace(EMPTY, distinct_count=count), window)
             for count, window in zip(counts, windows, strict=True)
         ]
-    if carries_in(metric):
+    if weighs_time(metric):
         asks = [
             UsageAsk(metric=metric, who=UsageOf(customer_id=CustomerId(one)), window=window)
             for one, window, _, _ in asked

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -21,15 +20,12 @@ from candela_server.storage.events import Connection
 from . import weight_store
 from .metric_fill import Filled
 from .model import Tally, UsageAsk
-from .rules.aggregation import EMPTY, merge
+from .rules.aggregation import BEGINNING, EMPTY, merge
 from .rules.bucket import Split
 from .rules.filled import split_filled
 from .rules.folding import WHOLE_CUSTOMER
 from .rules.metric_reading import EventSql, event_sql
 from .weight_store import Weighed
-
-BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
-"""Before every event."""
 
 NOTHING: Final = Split(None, ())
 """No time at all."""

@@ -22,7 +22,7 @@ from typing import Final
 
 from .listen import LEASE_S, MEMBERS, SETTLING_S, Listener
 from .postgres import DatabaseUnavailableError, Postgres
-from .transaction import COUNTERS_MARK, ENTITLEMENTS_CHANNEL, TOKEN_MARK
+from .transaction import COUNTERS_MARK, ENTITLEMENTS_CHANNEL, GROWTH_MARK, TOKEN_MARK
 
 _HEARD_CHANNEL: Final = "candela_heard"
 _LOCK_CLASS: Final = 0x0CA4DE1A
@@ -43,9 +43,15 @@ class Changes:
         on_change: Callable[[str, str | None], None],
         on_gap: Callable[[], None],
         on_lost_counts: Callable[[], object] = lambda: None,
+        on_growth: Callable[[str], None] | None = None,
     ) -> None:
-        """Listens from `start` on. `on_change` gets a merchant and a customer, or None for all of the merchant's."""
+        """Listens from `start` on. `on_change` gets a merchant and a customer, or None for all of the merchant's.
+
+        `on_growth` gets a merchant whose catalog has something new that nobody holds yet; without it, that is a change
+        for all of the merchant's.
+        """
         self._db = db
+        self._on_growth = on_growth or (lambda merchant_id: on_change(merchant_id, None))
         self._on_change = on_change
         self._on_lost_counts = on_lost_counts
         self._number = secrets.randbelow(2**31)
@@ -154,6 +160,9 @@ class Changes:
             self._on_lost_counts()
             return
         merchant_id, _, customer_id = payload.partition(":")
+        if customer_id == GROWTH_MARK:
+            self._on_growth(merchant_id)
+            return
         self._on_change(merchant_id, None if customer_id == "*" else customer_id)
 
     def _note(self, payload: str) -> None:

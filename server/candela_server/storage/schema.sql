@@ -681,6 +681,7 @@ CREATE TABLE public.credit_note (
     memo text DEFAULT ''::text NOT NULL,
     grant_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone NOT NULL,
+    unused_days_of text COLLATE pg_catalog."C",
     CONSTRAINT credit_note_check CHECK (((purpose = 'credit_balance'::text) = (grant_id IS NOT NULL))),
     CONSTRAINT credit_note_purpose_check CHECK ((purpose = ANY (ARRAY['reduce_due'::text, 'credit_balance'::text, 'refund'::text]))),
     CONSTRAINT credit_note_reason_check CHECK ((reason = ANY (ARRAY['duplicate'::text, 'unsatisfactory'::text, 'order_change'::text, 'order_cancellation'::text, 'fraud'::text, 'other'::text]))),
@@ -1036,8 +1037,10 @@ CREATE TABLE public.metric (
     group_by text[] DEFAULT '{}'::text[] NOT NULL,
     sql_query text,
     sql_indexed boolean DEFAULT false NOT NULL,
+    gauge boolean DEFAULT false NOT NULL,
     CONSTRAINT metric_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'average'::text, 'max'::text, 'min'::text, 'last'::text, 'unique'::text, 'weighted_sum'::text, 'sql'::text]))),
     CONSTRAINT metric_event_names_check CHECK ((cardinality(event_names) >= 1)),
+    CONSTRAINT metric_gauge_check CHECK (((NOT gauge) OR ((aggregation = ANY (ARRAY['sum'::text, 'last'::text])) AND (cardinality(group_by) = 0)))),
     CONSTRAINT metric_group_by_check CHECK ((cardinality(group_by) <= 3)),
     CONSTRAINT metric_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 64))),
     CONSTRAINT metric_sql_check CHECK ((((aggregation = 'sql'::text) = (sql_query IS NOT NULL)) AND ((NOT sql_indexed) OR (sql_query IS NOT NULL)))),
@@ -1842,6 +1845,8 @@ CREATE INDEX credit_note_line_by_invoice_line ON public.credit_note_line USING b
 
 CREATE INDEX credit_note_on_account ON public.credit_note USING btree (merchant_id, customer_id) WHERE (grant_id IS NOT NULL);
 
+CREATE INDEX credit_note_unused_days ON public.credit_note USING btree (merchant_id, unused_days_of) WHERE (unused_days_of IS NOT NULL);
+
 CREATE INDEX credit_renewal_by_due ON public.credit_renewal USING btree (merchant_id, test_clock_id, due_at);
 
 CREATE INDEX credit_renewal_due_in_real_time ON public.credit_renewal USING btree (due_at, merchant_id) WHERE (test_clock_id IS NULL);
@@ -2063,6 +2068,9 @@ ALTER TABLE ONLY public.credit_note
 
 ALTER TABLE ONLY public.credit_note
     ADD CONSTRAINT credit_note_merchant_id_invoice_id_fkey FOREIGN KEY (merchant_id, invoice_id) REFERENCES public.invoice(merchant_id, id);
+
+ALTER TABLE ONLY public.credit_note
+    ADD CONSTRAINT credit_note_merchant_id_unused_days_of_fkey FOREIGN KEY (merchant_id, unused_days_of) REFERENCES public.invoice_line(merchant_id, id) NOT VALID;
 
 ALTER TABLE ONLY public.credit_renewal
     ADD CONSTRAINT credit_renewal_merchant_id_definition_id_fkey FOREIGN KEY (merchant_id, definition_id) REFERENCES public.credit_definition(merchant_id, id);

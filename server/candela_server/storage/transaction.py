@@ -14,6 +14,8 @@ from candela_server.kernel.ids import new_id
 from candela_server.kernel.money import format_decimal
 
 ENTITLEMENTS_CHANNEL = "candela_entitlements"
+GROWTH_MARK = "+"
+"""Stands in a customer's place: the merchant's catalog has something new."""
 OUTBOX_CHANNEL = "candela_outbox"
 TOKEN_MARK = "="
 """What a message begins with that is no change but the token after a transaction's changes (see changes.py)."""
@@ -149,11 +151,17 @@ class Tx:
         """
         await self.entitlements_changed_of([customer_id])
 
+    async def catalog_grew(self) -> None:
+        """Makes every server process learn what is new in the catalog, and forget nothing: nobody holds it yet."""
+        await self._tell_changes([""], whom_all=GROWTH_MARK)
+
     async def entitlements_changed_of(self, customer_ids: Iterable[str | None]) -> None:
         """As entitlements_changed, for many customers in one round trip."""
         named = sorted({one or "" for one in customer_ids})
-        if not named:
-            return
+        if named:
+            await self._tell_changes(named, whom_all="*")
+
+    async def _tell_changes(self, named: Sequence[str], *, whom_all: str) -> None:
         await self._connection.execute(
             """
             WITH noted AS (
@@ -162,13 +170,14 @@ class Tx:
                 FROM unnest($2::text[]) AS changed (id)
                 ON CONFLICT DO NOTHING
             )
-            SELECT count(pg_notify($4, $1 || ':' || COALESCE(NULLIF(changed.id, ''), '*')))
+            SELECT count(pg_notify($4, $1 || ':' || COALESCE(NULLIF(changed.id, ''), $5)))
             FROM unnest($2::text[]) AS changed (id)
             """,
             self.merchant_id,
             named,
             self._clock.now(),
             ENTITLEMENTS_CHANNEL,
+            whom_all,
         )
         self.changed_entitlements = True
 

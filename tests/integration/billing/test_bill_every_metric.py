@@ -14,7 +14,7 @@ from candela_server.billing.measure_usage import Ask, measure
 from candela_server.billing.preview_next_invoice import preview_next_invoice
 from candela_server.catalog.model import Aggregation, UniqueOf
 from candela_server.customer.model import Customer
-from candela_server.kernel.errors import Unserved
+from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.subscription.model import SubscriptionId
 
@@ -70,6 +70,13 @@ KINDS = {
         ),
         first="1.00",
         late="",
+    ),
+    "gauge": Kind(
+        # What stands at the end, and is still there in the next period.
+        metric_pb2.NewMetric(aggregation=metric_pb2.AGGREGATION_SUM, gauge=True),
+        first="13.00",
+        late="4.00",
+        carried="17.00",
     ),
     "SQL": Kind(
         metric_pb2.NewMetric(
@@ -220,9 +227,8 @@ async def test_fee_for_each_event_of_a_query__is_not_sold(market: Market) -> Non
     charge = price_terms_pb2.ChargeModel(
         percentage=price_terms_pb2.PercentageCharge(percent="1", fee_per_event=money("0.30"))
     )
-    await market.sell(calls(charge), metric=KINDS["SQL"].metric)
 
-    with pytest.raises(Unserved, match="'Calls' with a fee for each event") as caught:
-        await market.subscribe()
+    with pytest.raises(InvalidInput, match="must be without fee_per_event") as caught:
+        await market.sell(calls(charge), metric=KINDS["SQL"].metric)
 
-    assert caught.value.metadata["spec_ids"] == "DSL-3, EVT-6"
+    assert [one.field for one in caught.value.violations] == ["prices[0].components[0].charge"]

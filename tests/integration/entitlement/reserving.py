@@ -77,7 +77,7 @@ class Shop:
     async def sell(self) -> None:
         """The plan."""
         async with self.db.writing(self.merchant_id) as tx:
-            await create_plan(tx, self.clock, create_plan_from_proto(_bounded_plan()))
+            await create_plan(tx, self.clock, create_plan_from_proto(bounded_plan()))
 
     async def sign_up(self, *, test_clock_id: TestClockId | None = None) -> Customer:
         """A customer on the plan."""
@@ -272,7 +272,7 @@ async def open_desk(shop: Shop, events: EventStore, redis_url: str) -> AsyncIter
 
     def hear(merchant_id: str, customer_id: str | None) -> None:
         snapshots.forget(merchant_id, customer_id)
-        directory.forget(merchant_id)
+        directory.forget(merchant_id, customer_id)
 
     await changes.start()
     await counters.start()
@@ -316,7 +316,7 @@ def _who(who: Customer | User) -> dict[str, str]:
     return {"customer_id": who.id} if isinstance(who, Customer) else {"user_id": who.id}
 
 
-def _bounded_plan() -> plan_service_pb2.CreatePlanRequest:
+def bounded_plan() -> plan_service_pb2.CreatePlanRequest:
     kinds = {
         "tokens": (metric_pb2.AGGREGATION_SUM, _HARD, feature_pb2.LIMIT_SCOPE_CUSTOMER),
         "calls": (metric_pb2.AGGREGATION_COUNT, _HARD, feature_pb2.LIMIT_SCOPE_CUSTOMER),

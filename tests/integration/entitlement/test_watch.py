@@ -102,13 +102,14 @@ async def next_news(stream: AsyncGenerator[Told, None]) -> Whole | Changes:
 
 
 async def until_beat(stream: AsyncGenerator[Told, None]) -> tuple[list[Whole | Changes], str]:
-    """All news up to the next heartbeat, and the token that came with that."""
+    """All news up to the next heartbeat that says that this is all, and the token that came with that."""
     news: list[Whole | Changes] = []
     while True:
         told = await next_told(stream)
-        if isinstance(told.news, Beat):
+        if not isinstance(told.news, Beat):
+            news.append(told.news)
+        elif not told.news.catching_up:
             return news, told.resume_token
-        news.append(told.news)
 
 
 async def settled(stream: AsyncGenerator[Told, None]) -> str:
@@ -321,6 +322,43 @@ async def test_idle_stream__beats_and_says_nothing_else(watching: Watching) -> N
         told = [await next_told(stream) for _ in range(3)]
 
     assert [type(one.news) for one in told] == [Beat] * 3
+
+
+@pytest.mark.spec("ENT-8", "ENT-11")
+async def test_change_for_everybody__no_beat_says_that_all_is_current_before_the_last_is_told(
+    watching: Watching,
+) -> None:
+    customers = {(await watching.shop.sign_up(f"customer-{number}")).id for number in range(70)}
+    hub = WatchHub(
+        watching.shop.db,
+        watching.hub._checker,
+        watching.shop.clock,
+        b"secret",
+        entitlement_to_proto,
+        heartbeat_s=0.005,
+        look_s=0.02,
+    )
+    await hub.start()
+    async with aclosing(hub.watch(watching.shop.merchant_id, [], "")) as stream:
+        first = [one async for one in until_current(stream)]
+        await watching.switch(ANALYTICS, on=False)
+        await next_news(stream)
+        rest = [one async for one in until_current(stream)]
+    await hub.stop()
+
+    assert {one.news.state.customer_id for one in first if isinstance(one.news, Whole)} == customers
+    assert len([one for one in rest if isinstance(one.news, Changes)]) == len(customers) - 1
+    # The stream was seen to live all the time.
+    assert any(isinstance(one.news, Beat) for one in rest)
+
+
+async def until_current(stream: AsyncGenerator[Told, None]) -> AsyncIterator[Told]:
+    """What is told before the next heartbeat that says that all is current."""
+    while True:
+        told = await next_told(stream)
+        if isinstance(told.news, Beat) and not told.news.catching_up:
+            return
+        yield told
 
 
 @pytest.mark.spec("ENT-8")

@@ -100,6 +100,7 @@ class Metering:
         property_name: str | None = None,
         unique_of: UniqueOf | None = None,
         group_by: Sequence[str] = (),
+        gauge: bool = False,
         filled: bool = True,
     ) -> Metric:
         """A new metric, whose history the worker has read already when `filled`."""
@@ -116,6 +117,7 @@ class Metering:
                     unit_name="",
                     unique_of=unique_of,
                     group_by=tuple(group_by),
+                    gauge=gauge,
                 ),
             )
         if filled:

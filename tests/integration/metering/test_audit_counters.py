@@ -25,6 +25,9 @@ async def test_counter_that_was_tampered_with__is_found_and_the_next_reading_is_
     ask = UsageAsk(metric=calls, who=usage_of(acme), window=metering.window())
     asks = [(metering.merchant_id, ask)]
     assert await metering.counters.read(metering.merchant_id, [ask]) == [1]
+    umbra = await metering.add_customer()
+    others = UsageAsk(metric=calls, who=usage_of(umbra), window=metering.window())
+    assert await metering.counters.read(metering.merchant_id, [others]) == [0]
     async with asyncio.timeout(5):
         # The counter is filled beside the answer.
         while await metering.cache.read(asks) != [1]:
@@ -36,5 +39,7 @@ async def test_counter_that_was_tampered_with__is_found_and_the_next_reading_is_
     [found] = await audit_counters(metering.cache, metering.events, asks, believed_after_s=0)
 
     assert sound == []
+    # Nothing speaks against anybody else's counter.
+    assert await metering.cache.read([(metering.merchant_id, others)]) == [0]
     assert (found.counter, found.rollups) == (Decimal(7), Decimal(1))
     assert await metering.counters.read(metering.merchant_id, [ask]) == [1]

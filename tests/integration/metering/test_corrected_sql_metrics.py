@@ -17,7 +17,7 @@ from candela_server.catalog.model import Aggregation, Metric, SqlMetric
 from candela_server.catalog.refs import ById
 from candela_server.contract.values import interval_to_proto
 from candela_server.customer.model import Customer, CustomerById, User
-from candela_server.kernel.errors import Unserved
+from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.metering import fill_history
 from candela_server.metering.fill_metric import FillMetric, NothingToFillError, fill_metric
@@ -31,6 +31,7 @@ from tests.integration.metering.correcting import (
     by_keys,
     close,
     open_backfill,
+    preview,
     record_into,
     replace,
     revert,
@@ -172,7 +173,7 @@ async def test_filling_again__measures_all_of_history_anew(
 
 
 @pytest.mark.spec("EVT-6", "EVT-8")
-async def test_everyone_and_filters_of_questions__are_not_answered_with_a_wrong_number(
+async def test_everyone_by_a_query_of_one_customer__is_refused_and_never_left_out_in_silence(
     metering: Metering,
 ) -> None:
     acme = await metering.add_customer()
@@ -183,10 +184,12 @@ async def test_everyone_and_filters_of_questions__are_not_answered_with_a_wrong_
     with acting_as(metering.merchant_id, "GetUsage"):
         answer = await servicer.GetUsage(usage_pb.GetUsageRequest(everyone=True), None)
         assert [one.metric_slug for one in answer.usages] == ["calls"]
+        assert answer.left_out_metric_ids == [metric.id]
         named = usage_pb.GetUsageRequest(everyone=True)
         named.metrics.add(id=metric.id)
-        with pytest.raises(Unserved, match="metric in SQL"):
+        with pytest.raises(InvalidInput, match="do not add up over customers") as refused:
             await servicer.GetUsage(named, None)
+        assert [one.field for one in refused.value.violations] == ["metrics[0]"]
     with acting_as(metering.merchant_id, "QueryUsage"):
         query = usage_pb.QueryUsageRequest(
             everyone=True,
@@ -194,14 +197,60 @@ async def test_everyone_and_filters_of_questions__are_not_answered_with_a_wrong_
             window=interval_to_proto(metering.window()),
             bucket_size=usage_pb2.BUCKET_SIZE_DAY,
         )
-        with pytest.raises(Unserved, match="everyone"):
+        with pytest.raises(InvalidInput, match="do not add up over customers"):
             await servicer.QueryUsage(query, None)
         query.customer.id = acme.id
         day = await servicer.QueryUsage(query, None)
         assert day.fill_status == usage_pb2.FILL_STATUS_COMPLETE
-        query.filters.add(property="model", operator=metric_pb2.FILTER_OPERATOR_EXISTS)
-        with pytest.raises(Unserved, match="filters"):
-            await servicer.QueryUsage(query, None)
+
+
+@pytest.mark.spec("EVT-4", "EVT-6")
+async def test_a_preview_of_a_void__names_the_queries_that_it_cannot_tell_of(
+    metering: Metering,
+) -> None:
+    acme = await metering.add_customer()
+    calls = await metering.add_metric("calls", Aggregation.COUNT)
+    queries = [await metering.add_sql_metric(_SUM, indexed=one) for one in (False, True)]
+    await metering.add_sql_metric(_SUM, event_names=["other"])
+    await metering.record(event("1", acme, "3"))
+
+    shown = await preview(metering, **by_keys("1"))
+
+    assert [one.metric_id for one in shown.changes] == [calls.id]
+    assert list(shown.unmeasured_metric_ids) == sorted(one.id for one in queries)
+
+
+@pytest.mark.spec("EVT-6", "EVT-8")
+@pytest.mark.parametrize("indexed", [False, True])
+async def test_a_question_with_filters__runs_the_query_over_what_passes_them(
+    metering: Metering, indexed: bool
+) -> None:
+    acme, other = await metering.add_customer(), await metering.add_customer()
+    metric = await metering.add_sql_metric("SELECT sum(value) FROM events", indexed=indexed)
+    now = metering.clock.now()
+    await metering.record(
+        event("1", acme, "3", at=now - timedelta(days=1), properties={"model": "x"}),
+        event("2", acme, "4", at=now - timedelta(days=1), properties={"model": "y"}),
+        event("3", acme, "5", at=now, properties={"model": "x"}),
+        event("4", other, "70", at=now, properties={"model": "x"}),
+    )
+    assert await metering.usage(metric, acme) == 12
+    query = usage_pb.QueryUsageRequest(
+        metric=metric_pb2.MetricRef(id=metric.id),
+        window=interval_to_proto(
+            Interval(now - timedelta(days=1, hours=1), now + timedelta(hours=1))
+        ),
+    )
+    query.customer.id = acme.id
+    query.filters.add(property="model", operator=metric_pb2.FILTER_OPERATOR_EQUALS, values=["x"])
+
+    with acting_as(metering.merchant_id, "QueryUsage"):
+        whole = await usage_servicer(metering).QueryUsage(query, None)
+        query.bucket_size = usage_pb2.BUCKET_SIZE_DAY
+        daily = await usage_servicer(metering).QueryUsage(query, None)
+
+    assert [one.value for one in whole.buckets] == ["8"]
+    assert [one.value for one in daily.buckets if one.value != "0"] == ["3", "5"]
 
 
 @pytest.mark.spec("EVT-6", "EVT-10")

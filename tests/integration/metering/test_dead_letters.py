@@ -14,11 +14,11 @@ from candela.type.v1 import error_reason_pb2
 from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
 from candela_server.catalog.model import Aggregation
 from candela_server.kernel.caller import Caller, Mode, Scope, current_caller
-from candela_server.kernel.errors import NotFound, Reason
+from candela_server.kernel.errors import InvalidInput, NotFound, Reason
 from candela_server.merchant.model import UnknownEventPolicy, UnmatchedNamePolicy
 from candela_server.merchant.settings_change import SettingsChange
 from candela_server.merchant.update_merchant import UpdateMerchant, update_merchant
-from candela_server.metering import hold_events, tasks
+from candela_server.metering import hold_events, replay_rejected_events, tasks
 from candela_server.metering.model import Outcome
 
 from tests.integration.metering.builders import Metering, event, usage_servicer
@@ -481,3 +481,42 @@ async def test_unmatched_names__are_listed_until_a_metric_reads_them(metering: M
     assert first.names[0].last_event_at.ToDatetime() == at.replace(tzinfo=None)
     assert [one.name for one in second.names] == ["zzz: top"]
     assert second.next_page_token == ""
+
+
+@pytest.mark.spec("EVT-11")
+async def test_more_than_one_call_replays__are_gone_through_call_by_call(
+    metering: Metering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_rejected_events, "MAX_REPLAYED", 2)
+    monkeypatch.setattr(replay_rejected_events, "_SLICE", 2)
+    calls = await metering.add_metric("calls", Aggregation.COUNT)
+    await choose(metering)
+    await metering.record(*(of("nobody", f"n{number}") for number in range(3)))
+    metering.clock.advance(metering.clock.now() + timedelta(seconds=1))
+    await metering.record(*(of("acme", f"a{number}") for number in range(4)))
+    acme = await metering.add_customer("acme")
+    servicer, after, got = ingestion(metering), None, []
+
+    for number in range(5):
+        answer = await servicer.ReplayRejectedEvents(
+            ingestion_service_pb2.ReplayRejectedEventsRequest(
+                idempotency_key=f"page {number}", after_rejected_event_id=after
+            ),
+            None,
+        )
+        got.append((answer.accepted_count, answer.held_count))
+        if not answer.HasField("last_rejected_event_id"):
+            break
+        after = answer.last_rejected_event_id
+
+    # The three that keep waiting do not stand in the way of those behind them.
+    assert got == [(0, 2), (1, 1), (2, 0), (1, 0)]
+    assert await metering.usage(calls, acme) == 4
+    with pytest.raises(InvalidInput) as refused:
+        await servicer.ReplayRejectedEvents(
+            ingestion_service_pb2.ReplayRejectedEventsRequest(
+                idempotency_key="both", after_rejected_event_id=after, rejected_event_ids=[after]
+            ),
+            None,
+        )
+    assert [one.field for one in refused.value.violations] == ["after_rejected_event_id"]

@@ -44,7 +44,6 @@ def due(states: list[State], billed: str, credited: str = "0", period: Interval 
     return difference(
         states,
         period=period,
-        whole=period,
         time_zone="UTC",
         billed=usd(billed),
         credited=usd(credited),

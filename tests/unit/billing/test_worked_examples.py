@@ -91,7 +91,6 @@ def test_days_of_a_changed_period__cost_what_the_change_does(example: Example) -
                 State(since=changed_at, held="new", cost=new),
             ],
             period=period,
-            whole=period,
             time_zone=zone,
             billed=paid,
             credited=back,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from candela_server.customer.model import CustomerById, CustomerId
 from candela_server.entitlement import cache as cache_module
-from candela_server.entitlement.cache import MAX_BUILDING, SnapshotCache
+from candela_server.entitlement.cache import Build, SnapshotCache
 from candela_server.entitlement.model import FeatureTable, Snapshot
 
 MERCHANTS = ("m1", "m2")
@@ -129,8 +129,9 @@ class World:
         assert got.customer_id == HOLDERS[name]
         assert got.revision >= must_know, (merchant, name)
 
-    def _builder(self, merchant: str, name: str) -> Callable[[], Awaitable[Snapshot]]:
-        async def build() -> Snapshot:
+    def _builder(self, merchant: str, name: str) -> Build:
+        async def build(begin: Callable[[], None]) -> Snapshot:
+            begin()
             # The database is read at once, and the answer takes as long as the test wants.
             snapshot = snapshot_of(HOLDERS[name], self.version(merchant, name))
             answered = asyncio.Event()
@@ -195,10 +196,9 @@ def test_any_interleaving__nothing_is_served_that_lacks_a_change_heard_before(
         cache_module.MAX_SNAPSHOTS = usual  # type: ignore[misc]
 
 
-def counting(
-    built: list[str], customer_id: str, gate: asyncio.Event
-) -> Callable[[], Awaitable[Snapshot]]:
-    async def build() -> Snapshot:
+def counting(built: list[str], customer_id: str, gate: asyncio.Event) -> Build:
+    async def build(begin: Callable[[], None]) -> Snapshot:
+        begin()
         built.append(customer_id)
         await gate.wait()
         return snapshot_of(customer_id, len(built))
@@ -267,19 +267,55 @@ async def test_caller_who_gives_up__takes_no_building_along() -> None:
     assert built == ["cus_a"]
 
 
-@pytest.mark.spec("ENT-5")
-async def test_many_customers_at_once__few_are_built_together() -> None:
+def knowing(revision: int, *slugs: str) -> Callable[[Callable[[], None]], Any]:
+    """Builds a snapshot with these features."""
+
+    async def build(begin: Callable[[], None]) -> Snapshot:
+        begin()
+        made = snapshot_of("cus_a", revision)
+        states: Any = tuple(slugs)
+        made.features = FeatureTable({slug: place for place, slug in enumerate(slugs)}, states)
+        return made
+
+    return build
+
+
+@pytest.mark.spec("ENT-5", "ENT-2")
+async def test_feature_created__what_is_known_goes_on_serving_all_others() -> None:
     cache = SnapshotCache(lambda: True)
-    running, most = 0, 0
+    before = await cache.build("m1", "a", knowing(1, "old"))
+    cache.grow("m1")
 
-    async def build() -> Snapshot:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await asyncio.sleep(0)
-        running -= 1
-        return snapshot_of("cus_a", 1)
+    assert cache.get("m1", "a", "old") is before
+    assert cache.get("m1", "a", "new") is None
+    # Whoever wants to know all features gets them all.
+    assert cache.get("m1", "a") is None
+    cache.grow("m2")
+    after = await cache.build("m1", "a", knowing(2, "new", "old"))
+    assert cache.get("m1", "a") is cache.get("m1", "a", "new") is after
+    # What is in no catalog is not looked for again and again.
+    assert cache.get("m1", "a", "unheard-of") is after
 
-    await asyncio.gather(*[cache.build("m1", number, build) for number in range(500)])
 
-    assert most == MAX_BUILDING
+@pytest.mark.spec("ENT-5", "ENT-2")
+async def test_feature_created_while_one_builds__is_not_missed_by_who_asks_then() -> None:
+    cache = SnapshotCache(lambda: True)
+    reading = asyncio.Event()
+
+    async def build(begin: Callable[[], None]) -> Snapshot:
+        begin()
+        await reading.wait()
+        return await knowing(1, "old")(lambda: None)
+
+    building = asyncio.create_task(cache.build("m1", "a", build))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    cache.grow("m1")
+    after = asyncio.create_task(cache.build("m1", "a", knowing(2, "new", "old")))
+    await asyncio.sleep(0)
+    reading.set()
+
+    assert "new" not in (await building).features
+    assert "new" in (await after).features
+    known = cache.get("m1", "a", "new")
+    assert known is None or "new" in known.features

@@ -69,8 +69,8 @@ def entitlements(on: dict[str, bool]) -> list[entitlement_pb2.Entitlement]:
     ]
 
 
-def beat(at_s: float = START_S) -> pb.WatchResponse:
-    made = pb.Heartbeat()
+def beat(at_s: float = START_S, *, catching_up: bool = False) -> pb.WatchResponse:
+    made = pb.Heartbeat(catching_up=catching_up)
     made.at.FromDatetime(datetime.fromtimestamp(at_s, UTC))
     return pb.WatchResponse(heartbeat=made, resume_token="after-beat")
 
@@ -92,6 +92,36 @@ def test_before_the_first_heartbeat__nothing_is_answered() -> None:
 
     assert follower.age_s(0.0) is None
     assert state.by_customer == {}
+
+
+@pytest.mark.spec("ENT-8")
+def test_server_that_is_catching_up__leaves_the_state_as_old_as_it_was() -> None:
+    state, follower = following(snapshot(a=True), beat())
+
+    follower.hear(delta(1, 2, a=False), 5.0)
+    follower.hear(beat(START_S + 10, catching_up=True), 10.0)
+
+    assert follower.age_s(10.0) == 10.0
+    assert state.by_customer["cus_1"] == {"a": False}
+    follower.tend(MAX_AGE_S + 1)
+    assert state.by_customer == {}
+    follower.hear(beat(START_S + MAX_AGE_S + 2), MAX_AGE_S + 2)
+    follower.tend(MAX_AGE_S + 2)
+    assert follower.age_s(MAX_AGE_S + 2) == 0.0
+    assert state.by_customer["cus_1"] == {"a": False}
+
+
+@pytest.mark.spec("ENT-8")
+def test_first_listing_that_takes_long__forgets_nobody_before_its_end() -> None:
+    state, follower = following(snapshot("cus_1", a=True), snapshot("cus_2", a=True), beat())
+    follower.lose(MissedMessageError())
+    follower.request(1.0)
+    follower.hear(snapshot("cus_2", revision=5, a=True), 1.0)
+
+    follower.hear(beat(catching_up=True), 11.0)
+
+    assert len(state) == 2
+    assert follower.age_s(11.0) == 11.0
 
 
 @pytest.mark.spec("ENT-8")

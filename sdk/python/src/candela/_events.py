@@ -87,14 +87,17 @@ class EventStream:
                 self._stream_once()
                 return self._result
             except grpc.RpcError as error:
-                if failure_of(error).code is not grpc.StatusCode.UNAVAILABLE:
+                failure = failure_of(error)
+                if failure.code is not grpc.StatusCode.UNAVAILABLE and failure.retry_after is None:
                     raise
                 if self._result.decided > decided_before:
                     attempts, pause_s = 0, _FIRST_PAUSE_S
                 attempts += 1
                 if attempts >= MAX_ATTEMPTS:
                     raise
-                time.sleep(pause_s)
+                # A server with more events than it can hold says when there may be room.
+                asked_s = failure.retry_after.total_seconds() if failure.retry_after else 0.0
+                time.sleep(max(pause_s, asked_s))
                 pause_s = min(pause_s * 2, _MAX_PAUSE_S)
 
     def _stream_once(self) -> None:

@@ -62,7 +62,11 @@ class Follower:
         return pb.WatchRequest(customer_ids=self._customers, resume_token=self._token)
 
     def hear(self, message: pb.WatchResponse, now_s: float) -> bool:
-        """Takes a message over; answers whether the state is current now. Raises MissedMessageError."""
+        """Takes a message over; answers whether everything has been told since the connection began.
+
+        Only a heartbeat says that the state is current: what one message brings of one customer says nothing of others.
+        Raises MissedMessageError.
+        """
         self._heard_at_s = now_s
         match message.WhichOneof("change"):
             case "snapshot":
@@ -70,17 +74,20 @@ class Follower:
             case "delta":
                 self._state.amend(message.delta)
             case "heartbeat":
-                self._caught_up = True
                 self._server_ahead_s = message.heartbeat.at.ToDatetime(UTC).timestamp() - now_s
-                if self._listing:
-                    self._listing = False
-                    self._state.end_round()
+                if not message.heartbeat.catching_up:
+                    self._become_current(now_s)
         self._token = message.resume_token
-        if self._caught_up:
-            self._current_at_s = now_s
-            self._tries = 0
-            self.refusal = None
         return self._caught_up
+
+    def _become_current(self, now_s: float) -> None:
+        self._caught_up = True
+        self._current_at_s = now_s
+        self._tries = 0
+        self.refusal = None
+        if self._listing:
+            self._listing = False
+            self._state.end_round()
 
     def lose(self, error: Exception | None) -> float:
         """The stream ended; how long to pause, in seconds, before the next try.

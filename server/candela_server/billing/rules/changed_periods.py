@@ -5,7 +5,7 @@ is the difference to all that was billed of it before: so a change and its undo 
 back more than was charged, and it does not matter how many changes there were, or how often somebody looked.
 
 The unit is the calendar day of the subscription's time zone. A day on which something changes belongs to the new
-state, and the last of several on one day counts. The denominator is the component's whole period.
+state, and the last of several on one day counts. The denominator is the period, also where a first one is short.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from candela_server.kernel.time_zone import civil_days, local_date
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """From an instant on so much was held of a component, and a whole period of it costs so much, net of discounts.
+    """From an instant on so much was held of a component, and all of the period costs so much then, net of discounts.
 
     `held` is anything that tells states apart; None when nothing was held. `prorated` is whether the change to this
     state cuts the period; where it does not, the period goes on as it was until the next change that does.
@@ -66,10 +66,10 @@ def days_of(states: Sequence[State], period: Interval, time_zone: str) -> list[D
     return found
 
 
-def cost_of_days(days: Sequence[Days], whole_days: int, currency: str) -> Money:
-    """What the days come to, of a period of `whole_days`; rounded once."""
+def cost_of_days(days: Sequence[Days], all_days: int, currency: str) -> Money:
+    """What the days come to, of a period of `all_days`; rounded once."""
     exactly = sum(
-        (Fraction(one.cost.amount) * Fraction(one.count, whole_days) for one in days), Fraction(0)
+        (Fraction(one.cost.amount) * Fraction(one.count, all_days) for one in days), Fraction(0)
     )
     return rounded_fraction(currency, exactly)
 
@@ -96,7 +96,6 @@ def difference(
     states: Sequence[State],
     *,
     period: Interval,
-    whole: Interval,
     time_zone: str,
     billed: Money,
     credited: Money,
@@ -105,9 +104,9 @@ def difference(
 
     `credited` is what credit notes took back of it: nothing is given back twice.
     """
-    whole_days = civil_days(whole, time_zone)
-    if whole_days == 0:
+    all_days = civil_days(period, time_zone)
+    if all_days == 0:
         # A period within one day: whoever holds it at its end has held it.
         return Money.zero(billed.currency)
-    due = cost_of_days(days_of(states, period, time_zone), whole_days, billed.currency) - billed
+    due = cost_of_days(days_of(states, period, time_zone), all_days, billed.currency) - billed
     return max(due, -(billed - credited)) if due.is_negative else due

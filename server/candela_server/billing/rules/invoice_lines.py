@@ -20,12 +20,13 @@ from candela_server.catalog.price import (
 from candela_server.credit.model import CreditGrant
 from candela_server.credit.rules.waterfall import Draws, UsedSpan, draw_in_spans
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.money import Money, exact, rounded_fraction
+from candela_server.kernel.money import Money, exact
 from candela_server.kernel.time_zone import civil_days
 
 from .discount import Reduced, discounted
 from .rating.pipeline import Rated, rated
 from .time_rules import charge_in_period
+from .usage_cost import NO_PARTS, CutCharge, EarlierParts, cut_charge, discounts_left
 from .words import dates_of, number_of, words_of
 
 _ONE = Decimal(1)
@@ -59,6 +60,7 @@ class BilledPeriod:
     event_count: Decimal = _ZERO
     whole: Interval | None = None
     spans: Sequence[UsedSpan] = ()
+    earlier: EarlierParts = NO_PARTS
 
     @property
     def used_spans(self) -> Sequence[UsedSpan]:
@@ -119,7 +121,9 @@ def charge_of(billed: BilledPeriod) -> Charged | None:
     return Charged(
         line=line,
         credit_line=credit_line,
-        cost=discounted(cost, billed.component.discounts, billed.number),
+        cost=discounted(
+            cost, discounts_left(billed.component.discounts, billed.earlier.taken), billed.number
+        ),
     )
 
 
@@ -172,22 +176,31 @@ def _usage_lines(billed: BilledPeriod, charge: Charge) -> tuple[InvoiceLine, Inv
     component = billed.component
     assert component.metric_id is not None, "a usage component has a metric"
     metric = billed.offer.metrics[MetricId(component.metric_id)]
-    charge = _for_days(billed, charge)
+    cut = cut_charge(
+        charge,
+        currency=billed.offer.price.currency,
+        part=billed.period,
+        whole=billed.whole or billed.period,
+        time_zone=billed.time_zone,
+        earlier=billed.earlier,
+    )
     visible = [grant for grant in billed.grants if grant.billing_visible]
     hidden = [grant for grant in billed.grants if not grant.billing_visible]
     inside, rest = draw_in_spans(hidden, billed.used_spans, billed.used)
     shown, _ = draw_in_spans(visible, rest, billed.used - inside.covered)
     text = f"{component.name} × {number_of(billed.used)}"
+    if billed.earlier.quantity:
+        text += f" after {number_of(billed.earlier.quantity)} earlier in the period"
     if inside.covered:
         text += f", {number_of(inside.covered)} of them included"
     # Where a cheaper volume tier begins, less usage costs more; a credit never does.
-    gross = _cheaper(_rated(billed, charge, _ZERO), _rated(billed, charge, inside.covered))
+    gross = _cheaper(_rated(billed, cut, _ZERO), _rated(billed, cut, inside.covered))
     usage = _line(
         billed, charge, LineKind.USAGE, billed.used, metric.unit_name, text, gross, draws=inside
     )
     if not shown.covered:
         return usage, None
-    net = _cheaper(gross, _rated(billed, charge, inside.covered + shown.covered))
+    net = _cheaper(gross, _rated(billed, cut, inside.covered + shown.covered))
     with exact():
         saved = Rated(amount=net.amount - gross.amount, parts=(), bound=None)
     credit_text = f"{component.name}: {number_of(shown.covered)} included"
@@ -206,28 +219,12 @@ def _usage_lines(billed: BilledPeriod, charge: Charge) -> tuple[InvoiceLine, Inv
     return usage, replace(credit, amount=cost_of_rest - usage.amount)
 
 
-def _rated(billed: BilledPeriod, charge: Charge, covered: Decimal) -> Rated:
-    return rated(charge, billed.used - covered, event_count=billed.event_count)
+def _rated(billed: BilledPeriod, cut: CutCharge, covered: Decimal) -> Rated:
+    return cut.cost(billed.used - covered, billed.event_count)
 
 
 def _cheaper(one: Rated, other: Rated) -> Rated:
     return other if other.amount <= one.amount else one
-
-
-def _for_days(billed: BilledPeriod, charge: Charge) -> Charge:
-    """The charge with its minimum and maximum cut to a short first period; usage itself is never cut by price."""
-    whole = billed.whole or billed.period
-    part, days = civil_days(billed.period, billed.time_zone), civil_days(whole, billed.time_zone)
-    if part == days or not days:
-        return charge
-
-    def cut(bound: Decimal | None) -> Decimal | None:
-        if bound is None:
-            return None
-        value = Fraction(bound) * Fraction(part, days)
-        return rounded_fraction(billed.offer.price.currency, value).amount
-
-    return replace(charge, minimum=cut(charge.minimum), maximum=cut(charge.maximum))
 
 
 def _line(

@@ -15,7 +15,14 @@ from decimal import Decimal
 
 from candela_server.billing.model import InvoiceLine, LineId, LineKind
 from candela_server.catalog.model import Offer
-from candela_server.catalog.price import AmountOff, Component, PercentOff, Price, PriceId
+from candela_server.catalog.price import (
+    AmountOff,
+    Component,
+    ComponentKind,
+    PercentOff,
+    Price,
+    PriceId,
+)
 from candela_server.credit.model import GrantId
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, exact
@@ -24,6 +31,7 @@ from candela_server.kernel.recurrence import Recurrence
 from .commitment import CommittedPeriod, committed_amount, counted_charges, missing
 from .discount import applies, reduced_by, reduced_together
 from .invoice_lines import BilledPeriod, Charged, charge_of
+from .usage_cost import NO_PARTS, earlier_parts
 from .words import dates_of
 
 _ONE = Decimal(1)
@@ -63,7 +71,7 @@ class InvoiceToRate:
 
 def rate(invoice: InvoiceToRate) -> list[InvoiceLine]:
     """The lines of an invoice, in the order of its periods; what one line draws from a grant is gone for the next."""
-    charges = _price_discounts(invoice, _charges(invoice.periods))
+    charges = _price_discounts(invoice, _charges(invoice))
     lines = [line for charged in charges for line in charged.lines]
     for true_up in invoice.true_ups:
         lines += _true_up(invoice, true_up, lines)
@@ -71,18 +79,38 @@ def rate(invoice: InvoiceToRate) -> list[InvoiceLine]:
 
 
 def depends_on_earlier(price: Price) -> bool:
-    """Whether what the price costs depends on what was billed before: commitments, and amounts off a period."""
+    """Whether what the price costs depends on what was billed before: commitments, and amounts off a period.
+
+    A part of a period whose beginning was cut off does so whatever its price: see `may_follow_a_part`.
+    """
     return price.minimum_commitment is not None or any(
         isinstance(discount.off, AmountOff) for discount in price.discounts
     )
 
 
-def _charges(periods: Sequence[BilledPeriod]) -> list[Charged]:
-    left = {grant.id: grant.balance for billed in periods for grant in billed.grants}
-    charges = []
-    for billed in periods:
+def may_follow_a_part(component: Component, period: Interval, whole: Interval | None) -> bool:
+    """Whether usage of an earlier part of the whole period may have been billed before this part of it."""
+    cut_off = whole is not None and whole.start_at < period.start_at
+    return component.kind is ComponentKind.USAGE and cut_off
+
+
+def _charges(invoice: InvoiceToRate) -> list[Charged]:
+    """What the periods cost, in their order: the parts of one period in the order of time."""
+    left = {grant.id: grant.balance for billed in invoice.periods for grant in billed.grants}
+    charges: list[Charged] = []
+    for billed in invoice.periods:
         grants = [replace(grant, balance=left[grant.id]) for grant in billed.grants]
-        charged = charge_of(replace(billed, grants=grants))
+        whole, earlier = billed.whole, NO_PARTS
+        if whole is not None and may_follow_a_part(billed.component, billed.period, whole):
+            made = [line for charged in charges for line in charged.lines]
+            earlier = earlier_parts(
+                billed.component.id,
+                billed.period,
+                whole,
+                billed.time_zone,
+                [*invoice.earlier, *made],
+            )
+        charged = charge_of(replace(billed, grants=grants, earlier=earlier))
         if charged is None:
             continue
         charges.append(charged)

@@ -1,16 +1,16 @@
-"""What can be defined but not billed yet: an offer that holds such a thing cannot be subscribed to.
+"""What could be defined once but is not billed yet: an offer that holds such a thing cannot be subscribed to.
 
-Each line of the tables goes with the work that bills it. Until then a subscription is refused, so that nothing that was
-promised is ever left out of an invoice.
+Each line of the table goes with the work that bills it, and new definitions are refused (new_price_references.py).
+Until then a subscription is refused, too, so that nothing that was promised is ever left out of an invoice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from candela_server.catalog.model import Metric, MetricId, Offer, Plan
-from candela_server.catalog.price import Charge, Component, PercentageCharge
+from candela_server.catalog.model import Metric, MetricId, Offer
+from candela_server.catalog.price import Charge, Component, PercentageCharge, TimeRule
 
 _T = TypeVar("_T")
 
@@ -25,14 +25,12 @@ class NotBillable(NamedTuple):
 _Lines = tuple[tuple[str, str, Callable[[_T], bool]], ...]
 """What it is, the specification's ids, and whether a definition holds it."""
 
-_PLANS: _Lines[Plan] = (("a trial", "TRL-1, TRL-2", lambda plan: plan.trial is not None),)
-
 _USAGE: _Lines[tuple[Component, Metric]] = (
     (
         # Which events a query reads, only the query knows; it answers a number.
         "a fee for each event of a metric in SQL",
         "DSL-3, EVT-6",
-        lambda one: one[1].sql is not None and any(map(_has_event_fee, _charges(one[0]))),
+        lambda one: one[1].sql is not None and charges_events(one[0]),
     ),
 )
 
@@ -48,7 +46,26 @@ def what_cannot_be_billed(offer: Offer) -> NotBillable | None:
     return found
 
 
-def _charges(component: Component) -> Iterable[Charge]:
+class Charged(Protocol):
+    """What is looked at of a component, sold already or about to be."""
+
+    @property
+    def charge(self) -> Charge:
+        """What it charges at first."""
+        ...
+
+    @property
+    def time_rules(self) -> tuple[TimeRule, ...]:
+        """What it charges later."""
+        ...
+
+
+def charges_events(component: Charged) -> bool:
+    """Whether the component charges a fee for each event, at any time."""
+    return any(map(_has_event_fee, _charges(component)))
+
+
+def _charges(component: Charged) -> Iterable[Charge]:
     """What the component charges, at any time."""
     yield component.charge
     yield from (one.change for one in component.time_rules if isinstance(one.change, Charge))

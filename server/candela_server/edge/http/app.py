@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from candela_server.kernel.caller import Caller, Scope, current_caller
-from candela_server.kernel.errors import CandelaError, NotFound, Unavailable
+from candela_server.kernel.errors import CandelaError, NotFound, OverLimit, Unavailable
 from candela_server.kernel.ids import new_id
 from candela_server.merchant.authenticate import Authenticator
 from candela_server.merchant.model import UnknownApiKeyError
@@ -84,6 +84,8 @@ def error_response(error: CandelaError) -> Response:
         status = 404
     elif isinstance(error, Unavailable):
         status = 503
+    elif isinstance(error, OverLimit):
+        status = 429
     body = {
         "reason": error.reason,
         "message": error.message,

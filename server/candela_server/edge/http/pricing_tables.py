@@ -4,7 +4,8 @@
 
 The answer is the contract's PublicPricingTable as JSON with the names in camelCase. Any page may read it: a
 publishable key is public. Browsers and caches may keep an answer for some seconds, one per key, and ask again with
-its ETag.
+its ETag. A crowd is shown a copy of a fraction of a second; asking for tables that do not exist, again and again,
+is answered 429.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def decide(
             limit=limit,
             remaining=left,
             overage=_ZERO if limit is None else max(used - limit, _ZERO),
-            resets_at=metered.window.end_at,
+            resets_at=None if metered.metric.gauge else metered.window.end_at,
             behavior=metered.behavior,
             per_user=metered.per_user,
             reserved=reserved,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import accumulate
 from typing import Final
 
 from candela_server.catalog.model import Aggregation, Metric
@@ -11,6 +14,9 @@ from candela_server.kernel.money import exact
 from candela_server.metering.model import Tally
 
 from .time_weight import length_us, total_held
+
+BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""Before every event."""
 
 _PLACES: Final = 12
 _ONE: Final = Decimal(1)
@@ -80,9 +86,29 @@ def adds_up(metric: Metric) -> bool:
     return metric.aggregation in (Aggregation.COUNT, Aggregation.SUM)
 
 
+def parts_add_up(metric: Metric) -> bool:
+    """Whether the usage of a window is the sum of the usages of its parts."""
+    return adds_up(metric) and not metric.gauge
+
+
 def carries_in(metric: Metric) -> bool:
     """Whether what happened before a window changes its usage."""
+    return metric.gauge or weighs_time(metric)
+
+
+def weighs_time(metric: Metric) -> bool:
+    """Whether each value counts for how long it was held."""
     return metric.aggregation is Aggregation.WEIGHTED_SUM
+
+
+def reach(metric: Metric, window: Interval) -> Interval:
+    """From when to when events add up to the usage of a window: a gauge's, from the beginning of time."""
+    return Interval(BEGINNING, window.end_at) if metric.gauge else window
+
+
+def stand(tallies: Iterable[Tally]) -> list[Tally]:
+    """Windows in a row of a gauge, of which only the first reaches back: each stands on those before it."""
+    return list(accumulate(tallies, merge))
 
 
 def average(total: Decimal, count: int) -> Decimal:

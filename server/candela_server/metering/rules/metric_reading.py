@@ -163,7 +163,8 @@ def counting_events(metric: Metric) -> Metric:
     """The metric that counts the events which this one reads, from the same rollups; there is none of a query."""
     assert metric.sql is None, "which events a query reads, only it knows"
     if metric.aggregation is not Aggregation.UNIQUE:
-        return replace(metric, aggregation=Aggregation.COUNT)
+        # Of a gauge, the events that happened in the window: only its value has stood before.
+        return replace(metric, aggregation=Aggregation.COUNT, gauge=False)
     return replace(
         metric, aggregation=Aggregation.COUNT, unique_of=metric.unique_of or UniqueOf.PROPERTY
     )

@@ -45,7 +45,9 @@ type InvoiceServiceClient interface {
 	// FinalizeInvoice ends a draft's grace at once: it is rated a last time, numbered and frozen. Fails with
 	// INVOICE_NOT_FOUND and INVOICE_FINALIZED.
 	FinalizeInvoice(ctx context.Context, in *FinalizeInvoiceRequest, opts ...grpc.CallOption) (*FinalizeInvoiceResponse, error)
-	// VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Fails with
+	// VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
+	// billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
+	// difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
 	// INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
 	VoidInvoice(ctx context.Context, in *VoidInvoiceRequest, opts ...grpc.CallOption) (*VoidInvoiceResponse, error)
 	// ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
@@ -162,7 +164,9 @@ type InvoiceServiceServer interface {
 	// FinalizeInvoice ends a draft's grace at once: it is rated a last time, numbered and frozen. Fails with
 	// INVOICE_NOT_FOUND and INVOICE_FINALIZED.
 	FinalizeInvoice(context.Context, *FinalizeInvoiceRequest) (*FinalizeInvoiceResponse, error)
-	// VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Fails with
+	// VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
+	// billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
+	// difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
 	// INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
 	VoidInvoice(context.Context, *VoidInvoiceRequest) (*VoidInvoiceResponse, error)
 	// ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and

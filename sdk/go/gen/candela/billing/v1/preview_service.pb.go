@@ -336,7 +336,11 @@ type PreviewSubscriptionChangeResponse struct {
 	// Pass it to the change to get exactly these amounts.
 	PreviewToken string `protobuf:"bytes,3,opt,name=preview_token,json=previewToken,proto3" json:"preview_token,omitempty"`
 	// Until when the token holds.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// What an end would give back of invoices that charged for days after it, beyond what its last invoice bears: taken
+	// off what is due of an unpaid one, else credited to the customer's account. Notes that are not stored; without id
+	// and number.
+	CreditNotes   []*CreditNote `protobuf:"bytes,5,rep,name=credit_notes,json=creditNotes,proto3" json:"credit_notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -399,11 +403,18 @@ func (x *PreviewSubscriptionChangeResponse) GetExpiresAt() *timestamppb.Timestam
 	return nil
 }
 
+func (x *PreviewSubscriptionChangeResponse) GetCreditNotes() []*CreditNote {
+	if x != nil {
+		return x.CreditNotes
+	}
+	return nil
+}
+
 var File_candela_billing_v1_preview_service_proto protoreflect.FileDescriptor
 
 const file_candela_billing_v1_preview_service_proto_rawDesc = "" +
 	"\n" +
-	"(candela/billing/v1/preview_service.proto\x12\x12candela.billing.v1\x1a candela/billing/v1/invoice.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a2candela/subscription/v1/subscription_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"D\n" +
+	"(candela/billing/v1/preview_service.proto\x12\x12candela.billing.v1\x1a$candela/billing/v1/credit_note.proto\x1a candela/billing/v1/invoice.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a2candela/subscription/v1/subscription_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"D\n" +
 	"\x19PreviewNextInvoiceRequest\x12'\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tR\x0esubscriptionId\"S\n" +
 	"\x1aPreviewNextInvoiceResponse\x125\n" +
@@ -419,13 +430,14 @@ const file_candela_billing_v1_preview_service_proto_rawDesc = "" +
 	"\x13resume_subscription\x18\a \x01(\v22.candela.subscription.v1.ResumeSubscriptionRequestH\x00R\x12resumeSubscription\x12e\n" +
 	"\x13cancel_subscription\x18\b \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x12cancelSubscription\x12q\n" +
 	"\x17reactivate_subscription\x18\t \x01(\v26.candela.subscription.v1.ReactivateSubscriptionRequestH\x00R\x16reactivateSubscriptionB\b\n" +
-	"\x06change\"\xfc\x01\n" +
+	"\x06change\"\xbf\x02\n" +
 	"!PreviewSubscriptionChangeResponse\x127\n" +
 	"\binvoices\x18\x01 \x03(\v2\x1b.candela.billing.v1.InvoiceR\binvoices\x12>\n" +
 	"\fnext_invoice\x18\x02 \x01(\v2\x1b.candela.billing.v1.InvoiceR\vnextInvoice\x12#\n" +
 	"\rpreview_token\x18\x03 \x01(\tR\fpreviewToken\x129\n" +
 	"\n" +
-	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt2\x9a\x02\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12A\n" +
+	"\fcredit_notes\x18\x05 \x03(\v2\x1e.candela.billing.v1.CreditNoteR\vcreditNotes2\x9a\x02\n" +
 	"\x0ePreviewService\x12x\n" +
 	"\x12PreviewNextInvoice\x12-.candela.billing.v1.PreviewNextInvoiceRequest\x1a..candela.billing.v1.PreviewNextInvoiceResponse\"\x03\x90\x02\x01\x12\x8d\x01\n" +
 	"\x19PreviewSubscriptionChange\x124.candela.billing.v1.PreviewSubscriptionChangeRequest\x1a5.candela.billing.v1.PreviewSubscriptionChangeResponse\"\x03\x90\x02\x01BLZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3"
@@ -459,6 +471,7 @@ var file_candela_billing_v1_preview_service_proto_goTypes = []any{
 	(*v1.CancelSubscriptionRequest)(nil),      // 12: candela.subscription.v1.CancelSubscriptionRequest
 	(*v1.ReactivateSubscriptionRequest)(nil),  // 13: candela.subscription.v1.ReactivateSubscriptionRequest
 	(*timestamppb.Timestamp)(nil),             // 14: google.protobuf.Timestamp
+	(*CreditNote)(nil),                        // 15: candela.billing.v1.CreditNote
 }
 var file_candela_billing_v1_preview_service_proto_depIdxs = []int32{
 	4,  // 0: candela.billing.v1.PreviewNextInvoiceResponse.invoice:type_name -> candela.billing.v1.Invoice
@@ -474,15 +487,16 @@ var file_candela_billing_v1_preview_service_proto_depIdxs = []int32{
 	4,  // 10: candela.billing.v1.PreviewSubscriptionChangeResponse.invoices:type_name -> candela.billing.v1.Invoice
 	4,  // 11: candela.billing.v1.PreviewSubscriptionChangeResponse.next_invoice:type_name -> candela.billing.v1.Invoice
 	14, // 12: candela.billing.v1.PreviewSubscriptionChangeResponse.expires_at:type_name -> google.protobuf.Timestamp
-	0,  // 13: candela.billing.v1.PreviewService.PreviewNextInvoice:input_type -> candela.billing.v1.PreviewNextInvoiceRequest
-	2,  // 14: candela.billing.v1.PreviewService.PreviewSubscriptionChange:input_type -> candela.billing.v1.PreviewSubscriptionChangeRequest
-	1,  // 15: candela.billing.v1.PreviewService.PreviewNextInvoice:output_type -> candela.billing.v1.PreviewNextInvoiceResponse
-	3,  // 16: candela.billing.v1.PreviewService.PreviewSubscriptionChange:output_type -> candela.billing.v1.PreviewSubscriptionChangeResponse
-	15, // [15:17] is the sub-list for method output_type
-	13, // [13:15] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	15, // 13: candela.billing.v1.PreviewSubscriptionChangeResponse.credit_notes:type_name -> candela.billing.v1.CreditNote
+	0,  // 14: candela.billing.v1.PreviewService.PreviewNextInvoice:input_type -> candela.billing.v1.PreviewNextInvoiceRequest
+	2,  // 15: candela.billing.v1.PreviewService.PreviewSubscriptionChange:input_type -> candela.billing.v1.PreviewSubscriptionChangeRequest
+	1,  // 16: candela.billing.v1.PreviewService.PreviewNextInvoice:output_type -> candela.billing.v1.PreviewNextInvoiceResponse
+	3,  // 17: candela.billing.v1.PreviewService.PreviewSubscriptionChange:output_type -> candela.billing.v1.PreviewSubscriptionChangeResponse
+	16, // [16:18] is the sub-list for method output_type
+	14, // [14:16] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_preview_service_proto_init() }
@@ -490,6 +504,7 @@ func file_candela_billing_v1_preview_service_proto_init() {
 	if File_candela_billing_v1_preview_service_proto != nil {
 		return
 	}
+	file_candela_billing_v1_credit_note_proto_init()
 	file_candela_billing_v1_invoice_proto_init()
 	file_candela_billing_v1_preview_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*PreviewSubscriptionChangeRequest_CreateSubscription)(nil),

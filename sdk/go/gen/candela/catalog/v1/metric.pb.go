@@ -267,7 +267,13 @@ type Metric struct {
 	// When the metric was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was archived; absent while it can be put into prices.
-	ArchivedAt    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
+	ArchivedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
+	// Whether it measures a present state, such as how many projects there are, instead of what happened in a period.
+	//
+	// The usage of a window is then the state at its end: what all events before that left, however old they are. So it
+	// begins no period at 0, limits on it never reset (Usage.resets_at is absent), buckets of a chart show the state at
+	// their ends, and an invoice charges the state at the end of the period.
+	Gauge         bool `protobuf:"varint,14,opt,name=gauge,proto3" json:"gauge,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -391,6 +397,13 @@ func (x *Metric) GetArchivedAt() *timestamppb.Timestamp {
 		return x.ArchivedAt
 	}
 	return nil
+}
+
+func (x *Metric) GetGauge() bool {
+	if x != nil {
+		return x.Gauge
+	}
+	return false
 }
 
 // PropertyFilter is one condition on an event's property. An event without the property fails every condition but
@@ -624,7 +637,10 @@ type NewMetric struct {
 	// A query instead of an aggregation.
 	Sql *SqlMetric `protobuf:"bytes,9,opt,name=sql,proto3" json:"sql,omitempty"`
 	// What one unit is called on invoices; at most 50 characters.
-	UnitName      string `protobuf:"bytes,10,opt,name=unit_name,json=unitName,proto3" json:"unit_name,omitempty"`
+	UnitName string `protobuf:"bytes,10,opt,name=unit_name,json=unitName,proto3" json:"unit_name,omitempty"`
+	// Whether it measures a present state: with SUM, values are its changes ("1" for a project made, "-1" for one
+	// deleted); with LAST, each value is the state itself. Only for these two, and not with group_by.
+	Gauge         bool `protobuf:"varint,11,opt,name=gauge,proto3" json:"gauge,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -729,11 +745,18 @@ func (x *NewMetric) GetUnitName() string {
 	return ""
 }
 
+func (x *NewMetric) GetGauge() bool {
+	if x != nil {
+		return x.Gauge
+	}
+	return false
+}
+
 var File_candela_catalog_v1_metric_proto protoreflect.FileDescriptor
 
 const file_candela_catalog_v1_metric_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcandela/catalog/v1/metric.proto\x12\x12candela.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x04\n" +
+	"\x1fcandela/catalog/v1/metric.proto\x12\x12candela.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x04\n" +
 	"\x06Metric\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04slug\x18\x02 \x01(\tR\x04slug\x12\x12\n" +
@@ -751,7 +774,8 @@ const file_candela_catalog_v1_metric_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12;\n" +
 	"\varchived_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"archivedAt\"\x84\x01\n" +
+	"archivedAt\x12\x14\n" +
+	"\x05gauge\x18\x0e \x01(\bR\x05gauge\"\x84\x01\n" +
 	"\x0ePropertyFilter\x12\x1a\n" +
 	"\bproperty\x18\x01 \x01(\tR\bproperty\x12>\n" +
 	"\boperator\x18\x02 \x01(\x0e2\".candela.catalog.v1.FilterOperatorR\boperator\x12\x16\n" +
@@ -762,7 +786,7 @@ const file_candela_catalog_v1_metric_proto_rawDesc = "" +
 	"\tMetricRef\x12\x10\n" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x12\x14\n" +
 	"\x04slug\x18\x02 \x01(\tH\x00R\x04slugB\x05\n" +
-	"\x03ref\"\x95\x03\n" +
+	"\x03ref\"\xab\x03\n" +
 	"\tNewMetric\x12\x12\n" +
 	"\x04slug\x18\x01 \x01(\tR\x04slug\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12A\n" +
@@ -775,7 +799,8 @@ const file_candela_catalog_v1_metric_proto_rawDesc = "" +
 	"\bgroup_by\x18\b \x03(\tR\agroupBy\x12/\n" +
 	"\x03sql\x18\t \x01(\v2\x1d.candela.catalog.v1.SqlMetricR\x03sql\x12\x1b\n" +
 	"\tunit_name\x18\n" +
-	" \x01(\tR\bunitName*\xe5\x01\n" +
+	" \x01(\tR\bunitName\x12\x14\n" +
+	"\x05gauge\x18\v \x01(\bR\x05gauge*\xe5\x01\n" +
 	"\vAggregation\x12\x1b\n" +
 	"\x17AGGREGATION_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11AGGREGATION_COUNT\x10\x01\x12\x13\n" +

@@ -29,9 +29,9 @@ type DiscountDuration int32
 const (
 	// Never sent; on input INVALID_FIELD.
 	DiscountDuration_DISCOUNT_DURATION_UNSPECIFIED DiscountDuration = 0
-	// The first period.
+	// The first period since the subscription's anchor.
 	DiscountDuration_DISCOUNT_DURATION_ONCE DiscountDuration = 1
-	// The first period_count periods.
+	// The first period_count periods since the subscription's anchor.
 	DiscountDuration_DISCOUNT_DURATION_REPEATING DiscountDuration = 2
 	// Every period.
 	DiscountDuration_DISCOUNT_DURATION_FOREVER DiscountDuration = 3
@@ -84,6 +84,10 @@ func (DiscountDuration) EnumDescriptor() ([]byte, []int) {
 //
 // The steps are always these: free units are taken off, the model is applied, then the minimum, then the maximum. All
 // amounts are exact and in the price's currency; a line is rounded once, at its end (INV-8).
+//
+// A change of plan can cut a period of usage into parts. Tiers, free units, packages and bounds are the period's: when a
+// plan is left and joined again, the later part goes on where the earlier one ended. The minimum and the maximum are cut
+// to the days; a part within one day owes no minimum and has the maximum of a day.
 type ChargeModel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model; exactly one must be set.
@@ -565,7 +569,12 @@ func (x *PercentageCharge) GetFeePerEvent() *v1.Money {
 // Those of one list follow on one another, a component's before its price's, each on what the one before it left; none
 // takes more than there is. A component's discount counts the component's periods. A price's counts the periods of the
 // component that recurs most often; a line belongs to the one in which its own period begins, and an amount off is
-// taken once from all lines of such a period together.
+// taken once from all lines of such a period together. It is taken whole from a first period that is short, and shared
+// by the days of a period that a change cuts; a period that is joined in its middle has none of its price's amounts off.
+//
+// Periods are counted from the subscription's anchor, not from when the price was joined: of "the first three months"
+// nothing is left for who moves to the price in the fifth. So nobody begins a discount anew by leaving and coming back;
+// a reactivation, which has a new anchor, does begin it anew.
 type Discount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How much is taken off; exactly one must be set.
@@ -795,7 +804,7 @@ type isTimeRule_From interface {
 }
 
 type TimeRule_AfterPeriodCount struct {
-	// After so many periods; 1 or more.
+	// After so many periods since the subscription's anchor, whenever the price was joined; 1 or more.
 	AfterPeriodCount int32 `protobuf:"varint,1,opt,name=after_period_count,json=afterPeriodCount,proto3,oneof"`
 }
 

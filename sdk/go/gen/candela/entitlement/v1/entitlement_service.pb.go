@@ -1035,7 +1035,7 @@ type WatchResponse_Delta struct {
 }
 
 type WatchResponse_Heartbeat struct {
-	// Nothing new: the connection lives and the state is current as of the heartbeat.
+	// The connection lives; and the state is current as of the heartbeat, unless it says that it is catching up.
 	Heartbeat *Heartbeat `protobuf:"bytes,3,opt,name=heartbeat,proto3,oneof"`
 }
 
@@ -1282,11 +1282,14 @@ func (x *EntitlementDelta) GetValidUntil() *timestamppb.Timestamp {
 	return nil
 }
 
-// Heartbeat proves that the stream lives.
+// Heartbeat proves that the stream lives, and says how current the state is.
 type Heartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When it was sent, on the server's clock.
-	At            *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// Set while something that changed, or of a new Watch the first state of everybody, is not told to its end yet. A
+	// heartbeat without it follows as soon as it is. What was held before is as old as the last heartbeat without it.
+	CatchingUp    bool `protobuf:"varint,2,opt,name=catching_up,json=catchingUp,proto3" json:"catching_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1326,6 +1329,13 @@ func (x *Heartbeat) GetAt() *timestamppb.Timestamp {
 		return x.At
 	}
 	return nil
+}
+
+func (x *Heartbeat) GetCatchingUp() bool {
+	if x != nil {
+		return x.CatchingUp
+	}
+	return false
 }
 
 var File_candela_entitlement_v1_entitlement_service_proto protoreflect.FileDescriptor
@@ -1417,9 +1427,11 @@ const file_candela_entitlement_v1_entitlement_service_proto_rawDesc = "" +
 	"\achanged\x18\x04 \x03(\v2#.candela.entitlement.v1.EntitlementR\achanged\x12)\n" +
 	"\x10removed_features\x18\x05 \x03(\tR\x0fremovedFeatures\x12;\n" +
 	"\vvalid_until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"validUntil\"7\n" +
+	"validUntil\"X\n" +
 	"\tHeartbeat\x12*\n" +
-	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at2\xa8\x04\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1f\n" +
+	"\vcatching_up\x18\x02 \x01(\bR\n" +
+	"catchingUp2\xa8\x04\n" +
 	"\x12EntitlementService\x12Y\n" +
 	"\x05Check\x12$.candela.entitlement.v1.CheckRequest\x1a%.candela.entitlement.v1.CheckResponse\"\x03\x90\x02\x01\x12e\n" +
 	"\tCheckMany\x12(.candela.entitlement.v1.CheckManyRequest\x1a).candela.entitlement.v1.CheckManyResponse\"\x03\x90\x02\x01\x12z\n" +

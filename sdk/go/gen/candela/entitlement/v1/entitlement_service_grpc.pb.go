@@ -53,7 +53,8 @@ type EntitlementServiceClient interface {
 	// Watch streams what customers are entitled to: a snapshot each, then every change, so that checks can be answered
 	// inside the caller's own process (ENT-8).
 	//
-	// A heartbeat comes at least every 15 seconds. A consumer that reads too slowly loses deltas and gets a fresh
+	// A heartbeat comes at least every 15 seconds, and only a heartbeat says that everything is current: between two of
+	// them, some of what a change of the catalog concerns may have been told and some not. A consumer that reads too slowly loses deltas and gets a fresh
 	// snapshot instead. Fails with RESUME_TOKEN_EXPIRED when the token is too old, and with CUSTOMER_NOT_FOUND.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
@@ -152,7 +153,8 @@ type EntitlementServiceServer interface {
 	// Watch streams what customers are entitled to: a snapshot each, then every change, so that checks can be answered
 	// inside the caller's own process (ENT-8).
 	//
-	// A heartbeat comes at least every 15 seconds. A consumer that reads too slowly loses deltas and gets a fresh
+	// A heartbeat comes at least every 15 seconds, and only a heartbeat says that everything is current: between two of
+	// them, some of what a change of the catalog concerns may have been told and some not. A consumer that reads too slowly loses deltas and gets a fresh
 	// snapshot instead. Fails with RESUME_TOKEN_EXPIRED when the token is too old, and with CUSTOMER_NOT_FOUND.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedEntitlementServiceServer()

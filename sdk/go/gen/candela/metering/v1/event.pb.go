@@ -112,8 +112,12 @@ type Event struct {
 	//	*Event_UserId
 	//	*Event_ExternalUserId
 	User isEvent_User `protobuf_oneof:"user"`
-	// How much, as a plain decimal of at most 38 digits, at most 12 of them after the point, no exponent; may be
-	// negative. "1" when absent; present and empty is refused.
+	// How much, as a plain decimal of at most 38 digits, at most 12 of them after the point, no exponent. "1" when absent;
+	// present and empty is refused.
+	//
+	// It may be negative: what is less of a state, or given back. So whoever may write events can also give a customer's
+	// quota back, hard limits included; a metric that must never fall has a filter on a property that is at least 0, and
+	// measures that property.
 	Value *string `protobuf:"bytes,7,opt,name=value,proto3,oneof" json:"value,omitempty"`
 	// When it happened, UTC; finer than a microsecond is cut off. The instant of receipt on the customer's clock when
 	// absent. At most 5 minutes ahead of that clock and at most the merchant's lateness bound behind it (EVT-9).

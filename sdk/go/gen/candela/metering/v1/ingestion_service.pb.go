@@ -640,9 +640,12 @@ type PreviewVoidEventsResponse struct {
 	EventCount int64 `protobuf:"varint,1,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
 	// The usage that would change, per customer and metric, at most 1000 rows. Metrics in SQL are left out: what their
 	// queries would say is known only once the events are void.
-	Changes       []*UsageChange `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Changes []*UsageChange `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The metrics in SQL that read events of the names that would be voided ("met_…"), in order: their usage may change
+	// too, and is not among changes.
+	UnmeasuredMetricIds []string `protobuf:"bytes,3,rep,name=unmeasured_metric_ids,json=unmeasuredMetricIds,proto3" json:"unmeasured_metric_ids,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *PreviewVoidEventsResponse) Reset() {
@@ -685,6 +688,13 @@ func (x *PreviewVoidEventsResponse) GetEventCount() int64 {
 func (x *PreviewVoidEventsResponse) GetChanges() []*UsageChange {
 	if x != nil {
 		return x.Changes
+	}
+	return nil
+}
+
+func (x *PreviewVoidEventsResponse) GetUnmeasuredMetricIds() []string {
+	if x != nil {
+		return x.UnmeasuredMetricIds
 	}
 	return nil
 }
@@ -1615,10 +1625,12 @@ type ReplayRejectedEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	// Which dead letters ("rej_…"), at most 1000; all that wait when empty.
+	// Which dead letters ("rej_…"), at most 1000; when empty, all that wait, oldest first, up to 10,000 in one call.
 	RejectedEventIds []string `protobuf:"bytes,2,rep,name=rejected_event_ids,json=rejectedEventIds,proto3" json:"rejected_event_ids,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Goes on behind this dead letter, the last_rejected_event_id of an earlier answer; not with rejected_event_ids.
+	AfterRejectedEventId *string `protobuf:"bytes,3,opt,name=after_rejected_event_id,json=afterRejectedEventId,proto3,oneof" json:"after_rejected_event_id,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ReplayRejectedEventsRequest) Reset() {
@@ -1665,6 +1677,13 @@ func (x *ReplayRejectedEventsRequest) GetRejectedEventIds() []string {
 	return nil
 }
 
+func (x *ReplayRejectedEventsRequest) GetAfterRejectedEventId() string {
+	if x != nil && x.AfterRejectedEventId != nil {
+		return *x.AfterRejectedEventId
+	}
+	return ""
+}
+
 // ReplayRejectedEventsResponse says what became of them.
 type ReplayRejectedEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1676,9 +1695,11 @@ type ReplayRejectedEventsResponse struct {
 	HeldCount int64 `protobuf:"varint,3,opt,name=held_count,json=heldCount,proto3" json:"held_count,omitempty"`
 	// What became of each dead letter: in the order of rejected_event_ids when some were named; else of those that keep
 	// waiting, oldest first, at most 1000 of them.
-	Results       []*ReplayedEvent `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Results []*ReplayedEvent `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
+	// The last dead letter that was gone through, when there may be more behind it ("rej_…"); absent when there are none.
+	LastRejectedEventId *string `protobuf:"bytes,5,opt,name=last_rejected_event_id,json=lastRejectedEventId,proto3,oneof" json:"last_rejected_event_id,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ReplayRejectedEventsResponse) Reset() {
@@ -1737,6 +1758,13 @@ func (x *ReplayRejectedEventsResponse) GetResults() []*ReplayedEvent {
 		return x.Results
 	}
 	return nil
+}
+
+func (x *ReplayRejectedEventsResponse) GetLastRejectedEventId() string {
+	if x != nil && x.LastRejectedEventId != nil {
+		return *x.LastRejectedEventId
+	}
+	return ""
 }
 
 // ReplayedEvent says what became of one dead letter.
@@ -1847,11 +1875,12 @@ const file_candela_metering_v1_ingestion_service_proto_rawDesc = "" +
 	"\x18PreviewVoidEventsRequest\x12Q\n" +
 	"\x10idempotency_keys\x18\x01 \x01(\v2$.candela.metering.v1.IdempotencyKeysH\x00R\x0fidempotencyKeys\x12:\n" +
 	"\x06filter\x18\x02 \x01(\v2 .candela.metering.v1.EventFilterH\x00R\x06filterB\b\n" +
-	"\x06target\"x\n" +
+	"\x06target\"\xac\x01\n" +
 	"\x19PreviewVoidEventsResponse\x12\x1f\n" +
 	"\vevent_count\x18\x01 \x01(\x03R\n" +
 	"eventCount\x12:\n" +
-	"\achanges\x18\x02 \x03(\v2 .candela.metering.v1.UsageChangeR\achanges\"\xc2\x01\n" +
+	"\achanges\x18\x02 \x03(\v2 .candela.metering.v1.UsageChangeR\achanges\x122\n" +
+	"\x15unmeasured_metric_ids\x18\x03 \x03(\tR\x13unmeasuredMetricIds\"\xc2\x01\n" +
 	"\vUsageChange\x12\x1f\n" +
 	"\vcustomer_id\x18\x01 \x01(\tR\n" +
 	"customerId\x12\x1b\n" +
@@ -1910,16 +1939,20 @@ const file_candela_metering_v1_ingestion_service_proto_rawDesc = "" +
 	"\x11received_since_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0freceivedSinceAt\"\x91\x01\n" +
 	"\x1aListRejectedEventsResponse\x12K\n" +
 	"\x0frejected_events\x18\x01 \x03(\v2\".candela.metering.v1.RejectedEventR\x0erejectedEvents\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"t\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcc\x01\n" +
 	"\x1bReplayRejectedEventsRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12,\n" +
-	"\x12rejected_event_ids\x18\x02 \x03(\tR\x10rejectedEventIds\"\xd1\x01\n" +
+	"\x12rejected_event_ids\x18\x02 \x03(\tR\x10rejectedEventIds\x12:\n" +
+	"\x17after_rejected_event_id\x18\x03 \x01(\tH\x00R\x14afterRejectedEventId\x88\x01\x01B\x1a\n" +
+	"\x18_after_rejected_event_id\"\xa6\x02\n" +
 	"\x1cReplayRejectedEventsResponse\x12%\n" +
 	"\x0eaccepted_count\x18\x01 \x01(\x03R\racceptedCount\x12-\n" +
 	"\x12deduplicated_count\x18\x02 \x01(\x03R\x11deduplicatedCount\x12\x1d\n" +
 	"\n" +
 	"held_count\x18\x03 \x01(\x03R\theldCount\x12<\n" +
-	"\aresults\x18\x04 \x03(\v2\".candela.metering.v1.ReplayedEventR\aresults\"\xaa\x01\n" +
+	"\aresults\x18\x04 \x03(\v2\".candela.metering.v1.ReplayedEventR\aresults\x128\n" +
+	"\x16last_rejected_event_id\x18\x05 \x01(\tH\x00R\x13lastRejectedEventId\x88\x01\x01B\x19\n" +
+	"\x17_last_rejected_event_id\"\xaa\x01\n" +
 	"\rReplayedEvent\x12*\n" +
 	"\x11rejected_event_id\x18\x01 \x01(\tR\x0frejectedEventId\x12;\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2!.candela.metering.v1.EventOutcomeR\aoutcome\x120\n" +
@@ -2073,6 +2106,8 @@ func file_candela_metering_v1_ingestion_service_proto_init() {
 		(*VoidEventsRequest_IdempotencyKeys)(nil),
 		(*VoidEventsRequest_Filter)(nil),
 	}
+	file_candela_metering_v1_ingestion_service_proto_msgTypes[26].OneofWrappers = []any{}
+	file_candela_metering_v1_ingestion_service_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

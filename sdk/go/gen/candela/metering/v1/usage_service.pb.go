@@ -35,8 +35,9 @@ type GetUsageRequest struct {
 	//	*GetUsageRequest_User
 	//	*GetUsageRequest_Everyone
 	Who isGetUsageRequest_Who `protobuf_oneof:"who"`
-	// Which metrics, at most 100; all of the merchant's that are not archived when empty. For everyone, of those in SQL
-	// only indexed ones are served, and only when they are named here.
+	// Which metrics, at most 100; all of the merchant's that are not archived when empty. For everyone, those in SQL are
+	// measured only when they are named here, and only indexed ones: any other query is a number of one customer's events,
+	// and INVALID_FIELD.
 	Metrics []*v1.MetricRef `protobuf:"bytes,3,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent; for
 	// everyone in UTC, on the server's clock.
@@ -158,9 +159,11 @@ type GetUsageResponse struct {
 	// The span that was asked for or taken.
 	Window *v11.Interval `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
 	// One entry per metric: in request order, or by slug when the request named none.
-	Usages        []*MetricUsage `protobuf:"bytes,4,rep,name=usages,proto3" json:"usages,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Usages []*MetricUsage `protobuf:"bytes,4,rep,name=usages,proto3" json:"usages,omitempty"`
+	// Metrics in SQL that are not among usages, because everyone was asked for and they were not named ("met_…"); by slug.
+	LeftOutMetricIds []string `protobuf:"bytes,5,rep,name=left_out_metric_ids,json=leftOutMetricIds,proto3" json:"left_out_metric_ids,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *GetUsageResponse) Reset() {
@@ -221,6 +224,13 @@ func (x *GetUsageResponse) GetUsages() []*MetricUsage {
 	return nil
 }
 
+func (x *GetUsageResponse) GetLeftOutMetricIds() []string {
+	if x != nil {
+		return x.LeftOutMetricIds
+	}
+	return nil
+}
+
 // QueryUsageRequest says whose usage of one metric, and how it is cut.
 type QueryUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -246,7 +256,8 @@ type QueryUsageRequest struct {
 	// in the overflow group is not found by its name.
 	Groups []string `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
 	// Only events for which these hold, too, beside the metric's own filters; at most 10. Such an answer is read from
-	// the events themselves: of a customer or a user, over at most 31 days and 1,000,000 events; INVALID_FIELD beyond.
+	// the events themselves: of a customer or a user, over at most 31 days and 1,000,000 events; INVALID_FIELD beyond. Of a
+	// metric in SQL, its query runs over the events that pass.
 	Filters       []*v1.PropertyFilter `protobuf:"bytes,10,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -381,6 +392,7 @@ type QueryUsageRequest_User struct {
 
 type QueryUsageRequest_Everyone struct {
 	// All customers of the merchant together; must be true. Costs as much as asking for each customer.
+	// Not by a metric in SQL that is not indexed: its number is one of a single customer's events.
 	Everyone bool `protobuf:"varint,9,opt,name=everyone,proto3,oneof"`
 }
 
@@ -1052,13 +1064,14 @@ const file_candela_metering_v1_usage_service_proto_rawDesc = "" +
 	"\beveryone\x18\x05 \x01(\bH\x00R\beveryone\x127\n" +
 	"\ametrics\x18\x03 \x03(\v2\x1d.candela.catalog.v1.MetricRefR\ametrics\x121\n" +
 	"\x06window\x18\x04 \x01(\v2\x19.candela.type.v1.IntervalR\x06windowB\x05\n" +
-	"\x03who\"\xca\x01\n" +
+	"\x03who\"\xf9\x01\n" +
 	"\x10GetUsageResponse\x12\x1f\n" +
 	"\vcustomer_id\x18\x01 \x01(\tR\n" +
 	"customerId\x12\x1c\n" +
 	"\auser_id\x18\x02 \x01(\tH\x00R\x06userId\x88\x01\x01\x121\n" +
 	"\x06window\x18\x03 \x01(\v2\x19.candela.type.v1.IntervalR\x06window\x128\n" +
-	"\x06usages\x18\x04 \x03(\v2 .candela.metering.v1.MetricUsageR\x06usagesB\n" +
+	"\x06usages\x18\x04 \x03(\v2 .candela.metering.v1.MetricUsageR\x06usages\x12-\n" +
+	"\x13left_out_metric_ids\x18\x05 \x03(\tR\x10leftOutMetricIdsB\n" +
 	"\n" +
 	"\b_user_id\"\xe5\x03\n" +
 	"\x11QueryUsageRequest\x12>\n" +

@@ -81,8 +81,9 @@ type SubscriptionServiceClient interface {
 	PauseSubscription(ctx context.Context, in *PauseSubscriptionRequest, opts ...grpc.CallOption) (*PauseSubscriptionResponse, error)
 	// ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
 	ResumeSubscription(ctx context.Context, in *ResumeSubscriptionRequest, opts ...grpc.CallOption) (*ResumeSubscriptionResponse, error)
-	// CancelSubscription ends a subscription now, at the period's end, or at an instant. Fails with
-	// SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+	// CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
+	// the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
+	// notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
 	CancelSubscription(ctx context.Context, in *CancelSubscriptionRequest, opts ...grpc.CallOption) (*CancelSubscriptionResponse, error)
 	// UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
 	// SUBSCRIPTION_TRANSITION_REFUSED.
@@ -346,8 +347,9 @@ type SubscriptionServiceServer interface {
 	PauseSubscription(context.Context, *PauseSubscriptionRequest) (*PauseSubscriptionResponse, error)
 	// ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
 	ResumeSubscription(context.Context, *ResumeSubscriptionRequest) (*ResumeSubscriptionResponse, error)
-	// CancelSubscription ends a subscription now, at the period's end, or at an instant. Fails with
-	// SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+	// CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
+	// the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
+	// notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
 	CancelSubscription(context.Context, *CancelSubscriptionRequest) (*CancelSubscriptionResponse, error)
 	// UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
 	// SUBSCRIPTION_TRANSITION_REFUSED.

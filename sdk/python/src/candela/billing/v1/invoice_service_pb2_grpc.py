@@ -112,7 +112,9 @@ class InvoiceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VoidInvoice(self, request, context):
-        """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Fails with
+        """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
+        billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
+        difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
         INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -46,7 +46,9 @@ class InvoiceServiceStub:
     INVOICE_NOT_FOUND and INVOICE_FINALIZED.
     """
     VoidInvoice: _grpc.UnaryUnaryMultiCallable[_invoice_service_pb2.VoidInvoiceRequest, _invoice_service_pb2.VoidInvoiceResponse]
-    """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Fails with
+    """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
+    billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
+    difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
     INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
     """
     ReissueInvoice: _grpc.UnaryUnaryMultiCallable[_invoice_service_pb2.ReissueInvoiceRequest, _invoice_service_pb2.ReissueInvoiceResponse]
@@ -78,7 +80,9 @@ class InvoiceServiceAsyncStub(InvoiceServiceStub):
     INVOICE_NOT_FOUND and INVOICE_FINALIZED.
     """
     VoidInvoice: _aio.UnaryUnaryMultiCallable[_invoice_service_pb2.VoidInvoiceRequest, _invoice_service_pb2.VoidInvoiceResponse]  # type: ignore[assignment]
-    """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Fails with
+    """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
+    billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
+    difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
     INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
     """
     ReissueInvoice: _aio.UnaryUnaryMultiCallable[_invoice_service_pb2.ReissueInvoiceRequest, _invoice_service_pb2.ReissueInvoiceResponse]  # type: ignore[assignment]
@@ -132,7 +136,9 @@ class InvoiceServiceServicer:
         request: _invoice_service_pb2.VoidInvoiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_invoice_service_pb2.VoidInvoiceResponse, _abc.Awaitable[_invoice_service_pb2.VoidInvoiceResponse]]:
-        """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Fails with
+        """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
+        billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
+        difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
         INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
         """
 

@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from candela.billing.v1 import credit_note_pb2 as candela_dot_billing_dot_v1_dot_credit__note__pb2
 from candela.billing.v1 import invoice_pb2 as candela_dot_billing_dot_v1_dot_invoice__pb2
 from candela.subscription.v1 import subscription_change_pb2 as candela_dot_subscription_dot_v1_dot_subscription__change__pb2
 from candela.subscription.v1 import subscription_service_pb2 as candela_dot_subscription_dot_v1_dot_subscription__service__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(candela/billing/v1/preview_service.proto\x12\x12\x63\x61ndela.billing.v1\x1a candela/billing/v1/invoice.proto\x1a\x31\x63\x61ndela/subscription/v1/subscription_change.proto\x1a\x32\x63\x61ndela/subscription/v1/subscription_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x19PreviewNextInvoiceRequest\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\"J\n\x1aPreviewNextInvoiceResponse\x12,\n\x07invoice\x18\x01 \x01(\x0b\x32\x1b.candela.billing.v1.Invoice\"\xf1\x05\n PreviewSubscriptionChangeRequest\x12Q\n\x13\x63reate_subscription\x18\x01 \x01(\x0b\x32\x32.candela.subscription.v1.CreateSubscriptionRequestH\x00\x12\x41\n\x0b\x63hange_plan\x18\x02 \x01(\x0b\x32*.candela.subscription.v1.ChangePlanRequestH\x00\x12G\n\x0eoverride_price\x18\x03 \x01(\x0b\x32-.candela.subscription.v1.OverridePriceRequestH\x00\x12I\n\x0f\x63hange_quantity\x18\x04 \x01(\x0b\x32..candela.subscription.v1.ChangeQuantityRequestH\x00\x12G\n\x0eswap_component\x18\x05 \x01(\x0b\x32-.candela.subscription.v1.SwapComponentRequestH\x00\x12O\n\x12pause_subscription\x18\x06 \x01(\x0b\x32\x31.candela.subscription.v1.PauseSubscriptionRequestH\x00\x12Q\n\x13resume_subscription\x18\x07 \x01(\x0b\x32\x32.candela.subscription.v1.ResumeSubscriptionRequestH\x00\x12Q\n\x13\x63\x61ncel_subscription\x18\x08 \x01(\x0b\x32\x32.candela.subscription.v1.CancelSubscriptionRequestH\x00\x12Y\n\x17reactivate_subscription\x18\t \x01(\x0b\x32\x36.candela.subscription.v1.ReactivateSubscriptionRequestH\x00\x42\x08\n\x06\x63hange\"\xcc\x01\n!PreviewSubscriptionChangeResponse\x12-\n\x08invoices\x18\x01 \x03(\x0b\x32\x1b.candela.billing.v1.Invoice\x12\x31\n\x0cnext_invoice\x18\x02 \x01(\x0b\x32\x1b.candela.billing.v1.Invoice\x12\x15\n\rpreview_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x9a\x02\n\x0ePreviewService\x12x\n\x12PreviewNextInvoice\x12-.candela.billing.v1.PreviewNextInvoiceRequest\x1a..candela.billing.v1.PreviewNextInvoiceResponse\"\x03\x90\x02\x01\x12\x8d\x01\n\x19PreviewSubscriptionChange\x12\x34.candela.billing.v1.PreviewSubscriptionChangeRequest\x1a\x35.candela.billing.v1.PreviewSubscriptionChangeResponse\"\x03\x90\x02\x01\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(candela/billing/v1/preview_service.proto\x12\x12\x63\x61ndela.billing.v1\x1a$candela/billing/v1/credit_note.proto\x1a candela/billing/v1/invoice.proto\x1a\x31\x63\x61ndela/subscription/v1/subscription_change.proto\x1a\x32\x63\x61ndela/subscription/v1/subscription_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x19PreviewNextInvoiceRequest\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\"J\n\x1aPreviewNextInvoiceResponse\x12,\n\x07invoice\x18\x01 \x01(\x0b\x32\x1b.candela.billing.v1.Invoice\"\xf1\x05\n PreviewSubscriptionChangeRequest\x12Q\n\x13\x63reate_subscription\x18\x01 \x01(\x0b\x32\x32.candela.subscription.v1.CreateSubscriptionRequestH\x00\x12\x41\n\x0b\x63hange_plan\x18\x02 \x01(\x0b\x32*.candela.subscription.v1.ChangePlanRequestH\x00\x12G\n\x0eoverride_price\x18\x03 \x01(\x0b\x32-.candela.subscription.v1.OverridePriceRequestH\x00\x12I\n\x0f\x63hange_quantity\x18\x04 \x01(\x0b\x32..candela.subscription.v1.ChangeQuantityRequestH\x00\x12G\n\x0eswap_component\x18\x05 \x01(\x0b\x32-.candela.subscription.v1.SwapComponentRequestH\x00\x12O\n\x12pause_subscription\x18\x06 \x01(\x0b\x32\x31.candela.subscription.v1.PauseSubscriptionRequestH\x00\x12Q\n\x13resume_subscription\x18\x07 \x01(\x0b\x32\x32.candela.subscription.v1.ResumeSubscriptionRequestH\x00\x12Q\n\x13\x63\x61ncel_subscription\x18\x08 \x01(\x0b\x32\x32.candela.subscription.v1.CancelSubscriptionRequestH\x00\x12Y\n\x17reactivate_subscription\x18\t \x01(\x0b\x32\x36.candela.subscription.v1.ReactivateSubscriptionRequestH\x00\x42\x08\n\x06\x63hange\"\x82\x02\n!PreviewSubscriptionChangeResponse\x12-\n\x08invoices\x18\x01 \x03(\x0b\x32\x1b.candela.billing.v1.Invoice\x12\x31\n\x0cnext_invoice\x18\x02 \x01(\x0b\x32\x1b.candela.billing.v1.Invoice\x12\x15\n\rpreview_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0c\x63redit_notes\x18\x05 \x03(\x0b\x32\x1e.candela.billing.v1.CreditNote2\x9a\x02\n\x0ePreviewService\x12x\n\x12PreviewNextInvoice\x12-.candela.billing.v1.PreviewNextInvoiceRequest\x1a..candela.billing.v1.PreviewNextInvoiceResponse\"\x03\x90\x02\x01\x12\x8d\x01\n\x19PreviewSubscriptionChange\x12\x34.candela.billing.v1.PreviewSubscriptionChangeRequest\x1a\x35.candela.billing.v1.PreviewSubscriptionChangeResponse\"\x03\x90\x02\x01\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,14 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREVIEWSERVICE'].methods_by_name['PreviewNextInvoice']._serialized_options = b'\220\002\001'
   _globals['_PREVIEWSERVICE'].methods_by_name['PreviewSubscriptionChange']._loaded_options = None
   _globals['_PREVIEWSERVICE'].methods_by_name['PreviewSubscriptionChange']._serialized_options = b'\220\002\001'
-  _globals['_PREVIEWNEXTINVOICEREQUEST']._serialized_start=234
-  _globals['_PREVIEWNEXTINVOICEREQUEST']._serialized_end=286
-  _globals['_PREVIEWNEXTINVOICERESPONSE']._serialized_start=288
-  _globals['_PREVIEWNEXTINVOICERESPONSE']._serialized_end=362
-  _globals['_PREVIEWSUBSCRIPTIONCHANGEREQUEST']._serialized_start=365
-  _globals['_PREVIEWSUBSCRIPTIONCHANGEREQUEST']._serialized_end=1118
-  _globals['_PREVIEWSUBSCRIPTIONCHANGERESPONSE']._serialized_start=1121
-  _globals['_PREVIEWSUBSCRIPTIONCHANGERESPONSE']._serialized_end=1325
-  _globals['_PREVIEWSERVICE']._serialized_start=1328
-  _globals['_PREVIEWSERVICE']._serialized_end=1610
+  _globals['_PREVIEWNEXTINVOICEREQUEST']._serialized_start=272
+  _globals['_PREVIEWNEXTINVOICEREQUEST']._serialized_end=324
+  _globals['_PREVIEWNEXTINVOICERESPONSE']._serialized_start=326
+  _globals['_PREVIEWNEXTINVOICERESPONSE']._serialized_end=400
+  _globals['_PREVIEWSUBSCRIPTIONCHANGEREQUEST']._serialized_start=403
+  _globals['_PREVIEWSUBSCRIPTIONCHANGEREQUEST']._serialized_end=1156
+  _globals['_PREVIEWSUBSCRIPTIONCHANGERESPONSE']._serialized_start=1159
+  _globals['_PREVIEWSUBSCRIPTIONCHANGERESPONSE']._serialized_end=1417
+  _globals['_PREVIEWSERVICE']._serialized_start=1420
+  _globals['_PREVIEWSERVICE']._serialized_end=1702
 # @@protoc_insertion_point(module_scope)

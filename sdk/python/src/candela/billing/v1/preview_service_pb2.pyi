@@ -1,5 +1,6 @@
 import datetime
 
+from candela.billing.v1 import credit_note_pb2 as _credit_note_pb2
 from candela.billing.v1 import invoice_pb2 as _invoice_pb2
 from candela.subscription.v1 import subscription_change_pb2 as _subscription_change_pb2
 from candela.subscription.v1 import subscription_service_pb2 as _subscription_service_pb2
@@ -47,13 +48,15 @@ class PreviewSubscriptionChangeRequest(_message.Message):
     def __init__(self, create_subscription: _Optional[_Union[_subscription_service_pb2.CreateSubscriptionRequest, _Mapping]] = ..., change_plan: _Optional[_Union[_subscription_change_pb2.ChangePlanRequest, _Mapping]] = ..., override_price: _Optional[_Union[_subscription_change_pb2.OverridePriceRequest, _Mapping]] = ..., change_quantity: _Optional[_Union[_subscription_change_pb2.ChangeQuantityRequest, _Mapping]] = ..., swap_component: _Optional[_Union[_subscription_change_pb2.SwapComponentRequest, _Mapping]] = ..., pause_subscription: _Optional[_Union[_subscription_change_pb2.PauseSubscriptionRequest, _Mapping]] = ..., resume_subscription: _Optional[_Union[_subscription_change_pb2.ResumeSubscriptionRequest, _Mapping]] = ..., cancel_subscription: _Optional[_Union[_subscription_change_pb2.CancelSubscriptionRequest, _Mapping]] = ..., reactivate_subscription: _Optional[_Union[_subscription_change_pb2.ReactivateSubscriptionRequest, _Mapping]] = ...) -> None: ...
 
 class PreviewSubscriptionChangeResponse(_message.Message):
-    __slots__ = ("invoices", "next_invoice", "preview_token", "expires_at")
+    __slots__ = ("invoices", "next_invoice", "preview_token", "expires_at", "credit_notes")
     INVOICES_FIELD_NUMBER: _ClassVar[int]
     NEXT_INVOICE_FIELD_NUMBER: _ClassVar[int]
     PREVIEW_TOKEN_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTES_FIELD_NUMBER: _ClassVar[int]
     invoices: _containers.RepeatedCompositeFieldContainer[_invoice_pb2.Invoice]
     next_invoice: _invoice_pb2.Invoice
     preview_token: str
     expires_at: _timestamp_pb2.Timestamp
-    def __init__(self, invoices: _Optional[_Iterable[_Union[_invoice_pb2.Invoice, _Mapping]]] = ..., next_invoice: _Optional[_Union[_invoice_pb2.Invoice, _Mapping]] = ..., preview_token: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    credit_notes: _containers.RepeatedCompositeFieldContainer[_credit_note_pb2.CreditNote]
+    def __init__(self, invoices: _Optional[_Iterable[_Union[_invoice_pb2.Invoice, _Mapping]]] = ..., next_invoice: _Optional[_Union[_invoice_pb2.Invoice, _Mapping]] = ..., preview_token: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., credit_notes: _Optional[_Iterable[_Union[_credit_note_pb2.CreditNote, _Mapping]]] = ...) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61ndela/catalog/v1/metric.proto\x12\x12\x63\x61ndela.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x03\n\x06Metric\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04slug\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x34\n\x0b\x61ggregation\x18\x04 \x01(\x0e\x32\x1f.candela.catalog.v1.Aggregation\x12\x13\n\x0b\x65vent_names\x18\x05 \x03(\t\x12\x10\n\x08property\x18\x06 \x01(\t\x12/\n\tunique_of\x18\x07 \x01(\x0e\x32\x1c.candela.catalog.v1.UniqueOf\x12\x33\n\x07\x66ilters\x18\x08 \x03(\x0b\x32\".candela.catalog.v1.PropertyFilter\x12\x10\n\x08group_by\x18\t \x03(\t\x12*\n\x03sql\x18\n \x01(\x0b\x32\x1d.candela.catalog.v1.SqlMetric\x12\x11\n\tunit_name\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\x0ePropertyFilter\x12\x10\n\x08property\x18\x01 \x01(\t\x12\x34\n\x08operator\x18\x02 \x01(\x0e\x32\".candela.catalog.v1.FilterOperator\x12\x0e\n\x06values\x18\x03 \x03(\t\"+\n\tSqlMetric\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0f\n\x07indexed\x18\x02 \x01(\x08\"0\n\tMetricRef\x12\x0c\n\x02id\x18\x01 \x01(\tH\x00\x12\x0e\n\x04slug\x18\x02 \x01(\tH\x00\x42\x05\n\x03ref\"\xbb\x02\n\tNewMetric\x12\x0c\n\x04slug\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x34\n\x0b\x61ggregation\x18\x03 \x01(\x0e\x32\x1f.candela.catalog.v1.Aggregation\x12\x13\n\x0b\x65vent_names\x18\x04 \x03(\t\x12\x10\n\x08property\x18\x05 \x01(\t\x12/\n\tunique_of\x18\x06 \x01(\x0e\x32\x1c.candela.catalog.v1.UniqueOf\x12\x33\n\x07\x66ilters\x18\x07 \x03(\x0b\x32\".candela.catalog.v1.PropertyFilter\x12\x10\n\x08group_by\x18\x08 \x03(\t\x12*\n\x03sql\x18\t \x01(\x0b\x32\x1d.candela.catalog.v1.SqlMetric\x12\x11\n\tunit_name\x18\n \x01(\t*\xe5\x01\n\x0b\x41ggregation\x12\x1b\n\x17\x41GGREGATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41GGREGATION_COUNT\x10\x01\x12\x13\n\x0f\x41GGREGATION_SUM\x10\x02\x12\x17\n\x13\x41GGREGATION_AVERAGE\x10\x03\x12\x13\n\x0f\x41GGREGATION_MAX\x10\x04\x12\x13\n\x0f\x41GGREGATION_MIN\x10\x05\x12\x14\n\x10\x41GGREGATION_LAST\x10\x06\x12\x16\n\x12\x41GGREGATION_UNIQUE\x10\x07\x12\x1c\n\x18\x41GGREGATION_WEIGHTED_SUM\x10\x08*i\n\x08UniqueOf\x12\x19\n\x15UNIQUE_OF_UNSPECIFIED\x10\x00\x12\x16\n\x12UNIQUE_OF_PROPERTY\x10\x01\x12\x12\n\x0eUNIQUE_OF_USER\x10\x02\x12\x16\n\x12UNIQUE_OF_CUSTOMER\x10\x03*\xf6\x01\n\x0e\x46ilterOperator\x12\x1f\n\x1b\x46ILTER_OPERATOR_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46ILTER_OPERATOR_EQUALS\x10\x01\x12\x16\n\x12\x46ILTER_OPERATOR_IN\x10\x02\x12\x1a\n\x16\x46ILTER_OPERATOR_PREFIX\x10\x03\x12\x1c\n\x18\x46ILTER_OPERATOR_AT_LEAST\x10\x04\x12\x1d\n\x19\x46ILTER_OPERATOR_LESS_THAN\x10\x05\x12\x1a\n\x16\x46ILTER_OPERATOR_EXISTS\x10\x06\x12\x1a\n\x16\x46ILTER_OPERATOR_ABSENT\x10\x07\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1;catalogv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61ndela/catalog/v1/metric.proto\x12\x12\x63\x61ndela.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x03\n\x06Metric\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04slug\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x34\n\x0b\x61ggregation\x18\x04 \x01(\x0e\x32\x1f.candela.catalog.v1.Aggregation\x12\x13\n\x0b\x65vent_names\x18\x05 \x03(\t\x12\x10\n\x08property\x18\x06 \x01(\t\x12/\n\tunique_of\x18\x07 \x01(\x0e\x32\x1c.candela.catalog.v1.UniqueOf\x12\x33\n\x07\x66ilters\x18\x08 \x03(\x0b\x32\".candela.catalog.v1.PropertyFilter\x12\x10\n\x08group_by\x18\t \x03(\t\x12*\n\x03sql\x18\n \x01(\x0b\x32\x1d.candela.catalog.v1.SqlMetric\x12\x11\n\tunit_name\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05gauge\x18\x0e \x01(\x08\"h\n\x0ePropertyFilter\x12\x10\n\x08property\x18\x01 \x01(\t\x12\x34\n\x08operator\x18\x02 \x01(\x0e\x32\".candela.catalog.v1.FilterOperator\x12\x0e\n\x06values\x18\x03 \x03(\t\"+\n\tSqlMetric\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0f\n\x07indexed\x18\x02 \x01(\x08\"0\n\tMetricRef\x12\x0c\n\x02id\x18\x01 \x01(\tH\x00\x12\x0e\n\x04slug\x18\x02 \x01(\tH\x00\x42\x05\n\x03ref\"\xca\x02\n\tNewMetric\x12\x0c\n\x04slug\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x34\n\x0b\x61ggregation\x18\x03 \x01(\x0e\x32\x1f.candela.catalog.v1.Aggregation\x12\x13\n\x0b\x65vent_names\x18\x04 \x03(\t\x12\x10\n\x08property\x18\x05 \x01(\t\x12/\n\tunique_of\x18\x06 \x01(\x0e\x32\x1c.candela.catalog.v1.UniqueOf\x12\x33\n\x07\x66ilters\x18\x07 \x03(\x0b\x32\".candela.catalog.v1.PropertyFilter\x12\x10\n\x08group_by\x18\x08 \x03(\t\x12*\n\x03sql\x18\t \x01(\x0b\x32\x1d.candela.catalog.v1.SqlMetric\x12\x11\n\tunit_name\x18\n \x01(\t\x12\r\n\x05gauge\x18\x0b \x01(\x08*\xe5\x01\n\x0b\x41ggregation\x12\x1b\n\x17\x41GGREGATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41GGREGATION_COUNT\x10\x01\x12\x13\n\x0f\x41GGREGATION_SUM\x10\x02\x12\x17\n\x13\x41GGREGATION_AVERAGE\x10\x03\x12\x13\n\x0f\x41GGREGATION_MAX\x10\x04\x12\x13\n\x0f\x41GGREGATION_MIN\x10\x05\x12\x14\n\x10\x41GGREGATION_LAST\x10\x06\x12\x16\n\x12\x41GGREGATION_UNIQUE\x10\x07\x12\x1c\n\x18\x41GGREGATION_WEIGHTED_SUM\x10\x08*i\n\x08UniqueOf\x12\x19\n\x15UNIQUE_OF_UNSPECIFIED\x10\x00\x12\x16\n\x12UNIQUE_OF_PROPERTY\x10\x01\x12\x12\n\x0eUNIQUE_OF_USER\x10\x02\x12\x16\n\x12UNIQUE_OF_CUSTOMER\x10\x03*\xf6\x01\n\x0e\x46ilterOperator\x12\x1f\n\x1b\x46ILTER_OPERATOR_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46ILTER_OPERATOR_EQUALS\x10\x01\x12\x16\n\x12\x46ILTER_OPERATOR_IN\x10\x02\x12\x1a\n\x16\x46ILTER_OPERATOR_PREFIX\x10\x03\x12\x1c\n\x18\x46ILTER_OPERATOR_AT_LEAST\x10\x04\x12\x1d\n\x19\x46ILTER_OPERATOR_LESS_THAN\x10\x05\x12\x1a\n\x16\x46ILTER_OPERATOR_EXISTS\x10\x06\x12\x1a\n\x16\x46ILTER_OPERATOR_ABSENT\x10\x07\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1;catalogv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,20 +33,20 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.catalog.v1.metric_p
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZJgithub.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1;catalogv1'
-  _globals['_AGGREGATION']._serialized_start=1032
-  _globals['_AGGREGATION']._serialized_end=1261
-  _globals['_UNIQUEOF']._serialized_start=1263
-  _globals['_UNIQUEOF']._serialized_end=1368
-  _globals['_FILTEROPERATOR']._serialized_start=1371
-  _globals['_FILTEROPERATOR']._serialized_end=1617
+  _globals['_AGGREGATION']._serialized_start=1062
+  _globals['_AGGREGATION']._serialized_end=1291
+  _globals['_UNIQUEOF']._serialized_start=1293
+  _globals['_UNIQUEOF']._serialized_end=1398
+  _globals['_FILTEROPERATOR']._serialized_start=1401
+  _globals['_FILTEROPERATOR']._serialized_end=1647
   _globals['_METRIC']._serialized_start=89
-  _globals['_METRIC']._serialized_end=510
-  _globals['_PROPERTYFILTER']._serialized_start=512
-  _globals['_PROPERTYFILTER']._serialized_end=616
-  _globals['_SQLMETRIC']._serialized_start=618
-  _globals['_SQLMETRIC']._serialized_end=661
-  _globals['_METRICREF']._serialized_start=663
-  _globals['_METRICREF']._serialized_end=711
-  _globals['_NEWMETRIC']._serialized_start=714
-  _globals['_NEWMETRIC']._serialized_end=1029
+  _globals['_METRIC']._serialized_end=525
+  _globals['_PROPERTYFILTER']._serialized_start=527
+  _globals['_PROPERTYFILTER']._serialized_end=631
+  _globals['_SQLMETRIC']._serialized_start=633
+  _globals['_SQLMETRIC']._serialized_end=676
+  _globals['_METRICREF']._serialized_start=678
+  _globals['_METRICREF']._serialized_end=726
+  _globals['_NEWMETRIC']._serialized_start=729
+  _globals['_NEWMETRIC']._serialized_end=1059
 # @@protoc_insertion_point(module_scope)

@@ -62,7 +62,7 @@ FILTER_OPERATOR_EXISTS: FilterOperator
 FILTER_OPERATOR_ABSENT: FilterOperator
 
 class Metric(_message.Message):
-    __slots__ = ("id", "slug", "name", "aggregation", "event_names", "property", "unique_of", "filters", "group_by", "sql", "unit_name", "created_at", "archived_at")
+    __slots__ = ("id", "slug", "name", "aggregation", "event_names", "property", "unique_of", "filters", "group_by", "sql", "unit_name", "created_at", "archived_at", "gauge")
     ID_FIELD_NUMBER: _ClassVar[int]
     SLUG_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class Metric(_message.Message):
     UNIT_NAME_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     ARCHIVED_AT_FIELD_NUMBER: _ClassVar[int]
+    GAUGE_FIELD_NUMBER: _ClassVar[int]
     id: str
     slug: str
     name: str
@@ -89,7 +90,8 @@ class Metric(_message.Message):
     unit_name: str
     created_at: _timestamp_pb2.Timestamp
     archived_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., slug: _Optional[str] = ..., name: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., event_names: _Optional[_Iterable[str]] = ..., property: _Optional[str] = ..., unique_of: _Optional[_Union[UniqueOf, str]] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_by: _Optional[_Iterable[str]] = ..., sql: _Optional[_Union[SqlMetric, _Mapping]] = ..., unit_name: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    gauge: bool
+    def __init__(self, id: _Optional[str] = ..., slug: _Optional[str] = ..., name: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., event_names: _Optional[_Iterable[str]] = ..., property: _Optional[str] = ..., unique_of: _Optional[_Union[UniqueOf, str]] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_by: _Optional[_Iterable[str]] = ..., sql: _Optional[_Union[SqlMetric, _Mapping]] = ..., unit_name: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., gauge: _Optional[bool] = ...) -> None: ...
 
 class PropertyFilter(_message.Message):
     __slots__ = ("property", "operator", "values")
@@ -118,7 +120,7 @@ class MetricRef(_message.Message):
     def __init__(self, id: _Optional[str] = ..., slug: _Optional[str] = ...) -> None: ...
 
 class NewMetric(_message.Message):
-    __slots__ = ("slug", "name", "aggregation", "event_names", "property", "unique_of", "filters", "group_by", "sql", "unit_name")
+    __slots__ = ("slug", "name", "aggregation", "event_names", "property", "unique_of", "filters", "group_by", "sql", "unit_name", "gauge")
     SLUG_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     AGGREGATION_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +131,7 @@ class NewMetric(_message.Message):
     GROUP_BY_FIELD_NUMBER: _ClassVar[int]
     SQL_FIELD_NUMBER: _ClassVar[int]
     UNIT_NAME_FIELD_NUMBER: _ClassVar[int]
+    GAUGE_FIELD_NUMBER: _ClassVar[int]
     slug: str
     name: str
     aggregation: Aggregation
@@ -139,4 +142,5 @@ class NewMetric(_message.Message):
     group_by: _containers.RepeatedScalarFieldContainer[str]
     sql: SqlMetric
     unit_name: str
-    def __init__(self, slug: _Optional[str] = ..., name: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., event_names: _Optional[_Iterable[str]] = ..., property: _Optional[str] = ..., unique_of: _Optional[_Union[UniqueOf, str]] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_by: _Optional[_Iterable[str]] = ..., sql: _Optional[_Union[SqlMetric, _Mapping]] = ..., unit_name: _Optional[str] = ...) -> None: ...
+    gauge: bool
+    def __init__(self, slug: _Optional[str] = ..., name: _Optional[str] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ..., event_names: _Optional[_Iterable[str]] = ..., property: _Optional[str] = ..., unique_of: _Optional[_Union[UniqueOf, str]] = ..., filters: _Optional[_Iterable[_Union[PropertyFilter, _Mapping]]] = ..., group_by: _Optional[_Iterable[str]] = ..., sql: _Optional[_Union[SqlMetric, _Mapping]] = ..., unit_name: _Optional[str] = ..., gauge: _Optional[bool] = ...) -> None: ...

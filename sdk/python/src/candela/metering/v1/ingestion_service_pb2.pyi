@@ -101,12 +101,14 @@ class PreviewVoidEventsRequest(_message.Message):
     def __init__(self, idempotency_keys: _Optional[_Union[IdempotencyKeys, _Mapping]] = ..., filter: _Optional[_Union[EventFilter, _Mapping]] = ...) -> None: ...
 
 class PreviewVoidEventsResponse(_message.Message):
-    __slots__ = ("event_count", "changes")
+    __slots__ = ("event_count", "changes", "unmeasured_metric_ids")
     EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
+    UNMEASURED_METRIC_IDS_FIELD_NUMBER: _ClassVar[int]
     event_count: int
     changes: _containers.RepeatedCompositeFieldContainer[UsageChange]
-    def __init__(self, event_count: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[UsageChange, _Mapping]]] = ...) -> None: ...
+    unmeasured_metric_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, event_count: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[UsageChange, _Mapping]]] = ..., unmeasured_metric_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UsageChange(_message.Message):
     __slots__ = ("customer_id", "metric_id", "window", "value_before", "value_after")
@@ -243,24 +245,28 @@ class ListRejectedEventsResponse(_message.Message):
     def __init__(self, rejected_events: _Optional[_Iterable[_Union[_event_pb2.RejectedEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ReplayRejectedEventsRequest(_message.Message):
-    __slots__ = ("idempotency_key", "rejected_event_ids")
+    __slots__ = ("idempotency_key", "rejected_event_ids", "after_rejected_event_id")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     REJECTED_EVENT_IDS_FIELD_NUMBER: _ClassVar[int]
+    AFTER_REJECTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     rejected_event_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, idempotency_key: _Optional[str] = ..., rejected_event_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    after_rejected_event_id: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., rejected_event_ids: _Optional[_Iterable[str]] = ..., after_rejected_event_id: _Optional[str] = ...) -> None: ...
 
 class ReplayRejectedEventsResponse(_message.Message):
-    __slots__ = ("accepted_count", "deduplicated_count", "held_count", "results")
+    __slots__ = ("accepted_count", "deduplicated_count", "held_count", "results", "last_rejected_event_id")
     ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     DEDUPLICATED_COUNT_FIELD_NUMBER: _ClassVar[int]
     HELD_COUNT_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
+    LAST_REJECTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     accepted_count: int
     deduplicated_count: int
     held_count: int
     results: _containers.RepeatedCompositeFieldContainer[ReplayedEvent]
-    def __init__(self, accepted_count: _Optional[int] = ..., deduplicated_count: _Optional[int] = ..., held_count: _Optional[int] = ..., results: _Optional[_Iterable[_Union[ReplayedEvent, _Mapping]]] = ...) -> None: ...
+    last_rejected_event_id: str
+    def __init__(self, accepted_count: _Optional[int] = ..., deduplicated_count: _Optional[int] = ..., held_count: _Optional[int] = ..., results: _Optional[_Iterable[_Union[ReplayedEvent, _Mapping]]] = ..., last_rejected_event_id: _Optional[str] = ...) -> None: ...
 
 class ReplayedEvent(_message.Message):
     __slots__ = ("rejected_event_id", "outcome", "error")

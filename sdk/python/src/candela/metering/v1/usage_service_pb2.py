@@ -30,7 +30,7 @@ from candela.metering.v1 import usage_pb2 as candela_dot_metering_dot_v1_dot_usa
 from candela.type.v1 import interval_pb2 as candela_dot_type_dot_v1_dot_interval__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'candela/metering/v1/usage_service.proto\x12\x13\x63\x61ndela.metering.v1\x1a\x1f\x63\x61ndela/catalog/v1/metric.proto\x1a\"candela/customer/v1/customer.proto\x1a\x1e\x63\x61ndela/customer/v1/user.proto\x1a\x1f\x63\x61ndela/metering/v1/event.proto\x1a\x1f\x63\x61ndela/metering/v1/usage.proto\x1a\x1e\x63\x61ndela/type/v1/interval.proto\"\xeb\x01\n\x0fGetUsageRequest\x12\x34\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32 .candela.customer.v1.CustomerRefH\x00\x12,\n\x04user\x18\x02 \x01(\x0b\x32\x1c.candela.customer.v1.UserRefH\x00\x12\x12\n\x08\x65veryone\x18\x05 \x01(\x08H\x00\x12.\n\x07metrics\x18\x03 \x03(\x0b\x32\x1d.candela.catalog.v1.MetricRef\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.candela.type.v1.IntervalB\x05\n\x03who\"\xa6\x01\n\x10GetUsageResponse\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x14\n\x07user_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12\x30\n\x06usages\x18\x04 \x03(\x0b\x32 .candela.metering.v1.MetricUsageB\n\n\x08_user_id\"\x8b\x03\n\x11QueryUsageRequest\x12\x34\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32 .candela.customer.v1.CustomerRefH\x00\x12,\n\x04user\x18\x02 \x01(\x0b\x32\x1c.candela.customer.v1.UserRefH\x00\x12\x12\n\x08\x65veryone\x18\t \x01(\x08H\x00\x12-\n\x06metric\x18\x03 \x01(\x0b\x32\x1d.candela.catalog.v1.MetricRef\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12\x34\n\x0b\x62ucket_size\x18\x05 \x01(\x0e\x32\x1f.candela.metering.v1.BucketSize\x12\x11\n\ttime_zone\x18\x06 \x01(\t\x12\x0f\n\x07grouped\x18\x07 \x01(\x08\x12\x0e\n\x06groups\x18\x08 \x03(\t\x12\x33\n\x07\x66ilters\x18\n \x03(\x0b\x32\".candela.catalog.v1.PropertyFilterB\x05\n\x03who\"\xc7\x01\n\x12QueryUsageResponse\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x14\n\x07user_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tmetric_id\x18\x03 \x01(\t\x12\x31\n\x07\x62uckets\x18\x04 \x03(\x0b\x32 .candela.metering.v1.UsageBucket\x12\x34\n\x0b\x66ill_status\x18\x05 \x01(\x0e\x32\x1f.candela.metering.v1.FillStatusB\n\n\x08_user_id\"\xd4\x01\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x32\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\x12\r\n\x05names\x18\x04 \x03(\t\x12)\n\x06window\x18\x05 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12*\n\x04user\x18\x06 \x01(\x0b\x32\x1c.candela.customer.v1.UserRef\"_\n\x12ListEventsResponse\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .candela.metering.v1.StoredEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa4\x01\n\x14PreviewMetricRequest\x12-\n\x06metric\x18\x01 \x01(\x0b\x32\x1d.candela.catalog.v1.NewMetric\x12\x32\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.candela.type.v1.Interval\";\n\x15PreviewMetricResponse\x12\r\n\x05value\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\"[\n\x11\x46illMetricRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12-\n\x06metric\x18\x02 \x01(\x0b\x32\x1d.candela.catalog.v1.MetricRef\"C\n\x12\x46illMetricResponse\x12-\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1f.candela.metering.v1.MetricFill\"E\n\x14GetMetricFillRequest\x12-\n\x06metric\x18\x01 \x01(\x0b\x32\x1d.candela.catalog.v1.MetricRef\"F\n\x15GetMetricFillResponse\x12-\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1f.candela.metering.v1.MetricFill\"G\n\x1eListUnmatchedEventNamesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"r\n\x1fListUnmatchedEventNamesResponse\x12\x36\n\x05names\x18\x01 \x03(\x0b\x32\'.candela.metering.v1.UnmatchedEventName\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf9\x05\n\x0cUsageService\x12\\\n\x08GetUsage\x12$.candela.metering.v1.GetUsageRequest\x1a%.candela.metering.v1.GetUsageResponse\"\x03\x90\x02\x01\x12\x62\n\nQueryUsage\x12&.candela.metering.v1.QueryUsageRequest\x1a\'.candela.metering.v1.QueryUsageResponse\"\x03\x90\x02\x01\x12\x62\n\nListEvents\x12&.candela.metering.v1.ListEventsRequest\x1a\'.candela.metering.v1.ListEventsResponse\"\x03\x90\x02\x01\x12k\n\rPreviewMetric\x12).candela.metering.v1.PreviewMetricRequest\x1a*.candela.metering.v1.PreviewMetricResponse\"\x03\x90\x02\x01\x12]\n\nFillMetric\x12&.candela.metering.v1.FillMetricRequest\x1a\'.candela.metering.v1.FillMetricResponse\x12k\n\rGetMetricFill\x12).candela.metering.v1.GetMetricFillRequest\x1a*.candela.metering.v1.GetMetricFillResponse\"\x03\x90\x02\x01\x12\x89\x01\n\x17ListUnmatchedEventNames\x12\x33.candela.metering.v1.ListUnmatchedEventNamesRequest\x1a\x34.candela.metering.v1.ListUnmatchedEventNamesResponse\"\x03\x90\x02\x01\x42NZLgithub.com/candela-billing/candela/sdk/go/gen/candela/metering/v1;meteringv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'candela/metering/v1/usage_service.proto\x12\x13\x63\x61ndela.metering.v1\x1a\x1f\x63\x61ndela/catalog/v1/metric.proto\x1a\"candela/customer/v1/customer.proto\x1a\x1e\x63\x61ndela/customer/v1/user.proto\x1a\x1f\x63\x61ndela/metering/v1/event.proto\x1a\x1f\x63\x61ndela/metering/v1/usage.proto\x1a\x1e\x63\x61ndela/type/v1/interval.proto\"\xeb\x01\n\x0fGetUsageRequest\x12\x34\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32 .candela.customer.v1.CustomerRefH\x00\x12,\n\x04user\x18\x02 \x01(\x0b\x32\x1c.candela.customer.v1.UserRefH\x00\x12\x12\n\x08\x65veryone\x18\x05 \x01(\x08H\x00\x12.\n\x07metrics\x18\x03 \x03(\x0b\x32\x1d.candela.catalog.v1.MetricRef\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.candela.type.v1.IntervalB\x05\n\x03who\"\xc3\x01\n\x10GetUsageResponse\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x14\n\x07user_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12\x30\n\x06usages\x18\x04 \x03(\x0b\x32 .candela.metering.v1.MetricUsage\x12\x1b\n\x13left_out_metric_ids\x18\x05 \x03(\tB\n\n\x08_user_id\"\x8b\x03\n\x11QueryUsageRequest\x12\x34\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32 .candela.customer.v1.CustomerRefH\x00\x12,\n\x04user\x18\x02 \x01(\x0b\x32\x1c.candela.customer.v1.UserRefH\x00\x12\x12\n\x08\x65veryone\x18\t \x01(\x08H\x00\x12-\n\x06metric\x18\x03 \x01(\x0b\x32\x1d.candela.catalog.v1.MetricRef\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12\x34\n\x0b\x62ucket_size\x18\x05 \x01(\x0e\x32\x1f.candela.metering.v1.BucketSize\x12\x11\n\ttime_zone\x18\x06 \x01(\t\x12\x0f\n\x07grouped\x18\x07 \x01(\x08\x12\x0e\n\x06groups\x18\x08 \x03(\t\x12\x33\n\x07\x66ilters\x18\n \x03(\x0b\x32\".candela.catalog.v1.PropertyFilterB\x05\n\x03who\"\xc7\x01\n\x12QueryUsageResponse\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x14\n\x07user_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tmetric_id\x18\x03 \x01(\t\x12\x31\n\x07\x62uckets\x18\x04 \x03(\x0b\x32 .candela.metering.v1.UsageBucket\x12\x34\n\x0b\x66ill_status\x18\x05 \x01(\x0e\x32\x1f.candela.metering.v1.FillStatusB\n\n\x08_user_id\"\xd4\x01\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x32\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\x12\r\n\x05names\x18\x04 \x03(\t\x12)\n\x06window\x18\x05 \x01(\x0b\x32\x19.candela.type.v1.Interval\x12*\n\x04user\x18\x06 \x01(\x0b\x32\x1c.candela.customer.v1.UserRef\"_\n\x12ListEventsResponse\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .candela.metering.v1.StoredEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa4\x01\n\x14PreviewMetricRequest\x12-\n\x06metric\x18\x01 \x01(\x0b\x32\x1d.candela.catalog.v1.NewMetric\x12\x32\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.candela.type.v1.Interval\";\n\x15PreviewMetricResponse\x12\r\n\x05value\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\"[\n\x11\x46illMetricRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12-\n\x06metric\x18\x02 \x01(\x0b\x32\x1d.candela.catalog.v1.MetricRef\"C\n\x12\x46illMetricResponse\x12-\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1f.candela.metering.v1.MetricFill\"E\n\x14GetMetricFillRequest\x12-\n\x06metric\x18\x01 \x01(\x0b\x32\x1d.candela.catalog.v1.MetricRef\"F\n\x15GetMetricFillResponse\x12-\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1f.candela.metering.v1.MetricFill\"G\n\x1eListUnmatchedEventNamesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"r\n\x1fListUnmatchedEventNamesResponse\x12\x36\n\x05names\x18\x01 \x03(\x0b\x32\'.candela.metering.v1.UnmatchedEventName\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf9\x05\n\x0cUsageService\x12\\\n\x08GetUsage\x12$.candela.metering.v1.GetUsageRequest\x1a%.candela.metering.v1.GetUsageResponse\"\x03\x90\x02\x01\x12\x62\n\nQueryUsage\x12&.candela.metering.v1.QueryUsageRequest\x1a\'.candela.metering.v1.QueryUsageResponse\"\x03\x90\x02\x01\x12\x62\n\nListEvents\x12&.candela.metering.v1.ListEventsRequest\x1a\'.candela.metering.v1.ListEventsResponse\"\x03\x90\x02\x01\x12k\n\rPreviewMetric\x12).candela.metering.v1.PreviewMetricRequest\x1a*.candela.metering.v1.PreviewMetricResponse\"\x03\x90\x02\x01\x12]\n\nFillMetric\x12&.candela.metering.v1.FillMetricRequest\x1a\'.candela.metering.v1.FillMetricResponse\x12k\n\rGetMetricFill\x12).candela.metering.v1.GetMetricFillRequest\x1a*.candela.metering.v1.GetMetricFillResponse\"\x03\x90\x02\x01\x12\x89\x01\n\x17ListUnmatchedEventNames\x12\x33.candela.metering.v1.ListUnmatchedEventNamesRequest\x1a\x34.candela.metering.v1.ListUnmatchedEventNamesResponse\"\x03\x90\x02\x01\x42NZLgithub.com/candela-billing/candela/sdk/go/gen/candela/metering/v1;meteringv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,31 +53,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSAGEREQUEST']._serialized_start=264
   _globals['_GETUSAGEREQUEST']._serialized_end=499
   _globals['_GETUSAGERESPONSE']._serialized_start=502
-  _globals['_GETUSAGERESPONSE']._serialized_end=668
-  _globals['_QUERYUSAGEREQUEST']._serialized_start=671
-  _globals['_QUERYUSAGEREQUEST']._serialized_end=1066
-  _globals['_QUERYUSAGERESPONSE']._serialized_start=1069
-  _globals['_QUERYUSAGERESPONSE']._serialized_end=1268
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1271
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1483
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1485
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1580
-  _globals['_PREVIEWMETRICREQUEST']._serialized_start=1583
-  _globals['_PREVIEWMETRICREQUEST']._serialized_end=1747
-  _globals['_PREVIEWMETRICRESPONSE']._serialized_start=1749
-  _globals['_PREVIEWMETRICRESPONSE']._serialized_end=1808
-  _globals['_FILLMETRICREQUEST']._serialized_start=1810
-  _globals['_FILLMETRICREQUEST']._serialized_end=1901
-  _globals['_FILLMETRICRESPONSE']._serialized_start=1903
-  _globals['_FILLMETRICRESPONSE']._serialized_end=1970
-  _globals['_GETMETRICFILLREQUEST']._serialized_start=1972
-  _globals['_GETMETRICFILLREQUEST']._serialized_end=2041
-  _globals['_GETMETRICFILLRESPONSE']._serialized_start=2043
-  _globals['_GETMETRICFILLRESPONSE']._serialized_end=2113
-  _globals['_LISTUNMATCHEDEVENTNAMESREQUEST']._serialized_start=2115
-  _globals['_LISTUNMATCHEDEVENTNAMESREQUEST']._serialized_end=2186
-  _globals['_LISTUNMATCHEDEVENTNAMESRESPONSE']._serialized_start=2188
-  _globals['_LISTUNMATCHEDEVENTNAMESRESPONSE']._serialized_end=2302
-  _globals['_USAGESERVICE']._serialized_start=2305
-  _globals['_USAGESERVICE']._serialized_end=3066
+  _globals['_GETUSAGERESPONSE']._serialized_end=697
+  _globals['_QUERYUSAGEREQUEST']._serialized_start=700
+  _globals['_QUERYUSAGEREQUEST']._serialized_end=1095
+  _globals['_QUERYUSAGERESPONSE']._serialized_start=1098
+  _globals['_QUERYUSAGERESPONSE']._serialized_end=1297
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1300
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1512
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1514
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1609
+  _globals['_PREVIEWMETRICREQUEST']._serialized_start=1612
+  _globals['_PREVIEWMETRICREQUEST']._serialized_end=1776
+  _globals['_PREVIEWMETRICRESPONSE']._serialized_start=1778
+  _globals['_PREVIEWMETRICRESPONSE']._serialized_end=1837
+  _globals['_FILLMETRICREQUEST']._serialized_start=1839
+  _globals['_FILLMETRICREQUEST']._serialized_end=1930
+  _globals['_FILLMETRICRESPONSE']._serialized_start=1932
+  _globals['_FILLMETRICRESPONSE']._serialized_end=1999
+  _globals['_GETMETRICFILLREQUEST']._serialized_start=2001
+  _globals['_GETMETRICFILLREQUEST']._serialized_end=2070
+  _globals['_GETMETRICFILLRESPONSE']._serialized_start=2072
+  _globals['_GETMETRICFILLRESPONSE']._serialized_end=2142
+  _globals['_LISTUNMATCHEDEVENTNAMESREQUEST']._serialized_start=2144
+  _globals['_LISTUNMATCHEDEVENTNAMESREQUEST']._serialized_end=2215
+  _globals['_LISTUNMATCHEDEVENTNAMESRESPONSE']._serialized_start=2217
+  _globals['_LISTUNMATCHEDEVENTNAMESRESPONSE']._serialized_end=2331
+  _globals['_USAGESERVICE']._serialized_start=2334
+  _globals['_USAGESERVICE']._serialized_end=3095
 # @@protoc_insertion_point(module_scope)

@@ -27,16 +27,18 @@ class GetUsageRequest(_message.Message):
     def __init__(self, customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., user: _Optional[_Union[_user_pb2.UserRef, _Mapping]] = ..., everyone: _Optional[bool] = ..., metrics: _Optional[_Iterable[_Union[_metric_pb2.MetricRef, _Mapping]]] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ...) -> None: ...
 
 class GetUsageResponse(_message.Message):
-    __slots__ = ("customer_id", "user_id", "window", "usages")
+    __slots__ = ("customer_id", "user_id", "window", "usages", "left_out_metric_ids")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     USAGES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_METRIC_IDS_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     user_id: str
     window: _interval_pb2.Interval
     usages: _containers.RepeatedCompositeFieldContainer[_usage_pb2.MetricUsage]
-    def __init__(self, customer_id: _Optional[str] = ..., user_id: _Optional[str] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., usages: _Optional[_Iterable[_Union[_usage_pb2.MetricUsage, _Mapping]]] = ...) -> None: ...
+    left_out_metric_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, customer_id: _Optional[str] = ..., user_id: _Optional[str] = ..., window: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., usages: _Optional[_Iterable[_Union[_usage_pb2.MetricUsage, _Mapping]]] = ..., left_out_metric_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class QueryUsageRequest(_message.Message):
     __slots__ = ("customer", "user", "everyone", "metric", "window", "bucket_size", "time_zone", "grouped", "groups", "filters")

@@ -226,8 +226,9 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelSubscription(self, request, context):
-        """CancelSubscription ends a subscription now, at the period's end, or at an instant. Fails with
-        SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+        """CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
+        the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
+        notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -79,8 +79,9 @@ class SubscriptionServiceStub:
     ResumeSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ResumeSubscriptionRequest, _subscription_change_pb2.ResumeSubscriptionResponse]
     """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED."""
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.CancelSubscriptionRequest, _subscription_change_pb2.CancelSubscriptionResponse]
-    """CancelSubscription ends a subscription now, at the period's end, or at an instant. Fails with
-    SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+    """CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
+    the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
+    notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
     """
     UndoCancellation: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.UndoCancellationRequest, _subscription_change_pb2.UndoCancellationResponse]
     """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
@@ -157,8 +158,9 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     ResumeSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ResumeSubscriptionRequest, _subscription_change_pb2.ResumeSubscriptionResponse]  # type: ignore[assignment]
     """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED."""
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.CancelSubscriptionRequest, _subscription_change_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
-    """CancelSubscription ends a subscription now, at the period's end, or at an instant. Fails with
-    SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+    """CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
+    the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
+    notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
     """
     UndoCancellation: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.UndoCancellationRequest, _subscription_change_pb2.UndoCancellationResponse]  # type: ignore[assignment]
     """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
@@ -287,8 +289,9 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.CancelSubscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.CancelSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.CancelSubscriptionResponse]]:
-        """CancelSubscription ends a subscription now, at the period's end, or at an instant. Fails with
-        SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+        """CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
+        the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
+        notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
         """
 
     def UndoCancellation(

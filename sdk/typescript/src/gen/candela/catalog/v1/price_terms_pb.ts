@@ -22,6 +22,10 @@ export const file_candela_catalog_v1_price_terms: GenFile = /*@__PURE__*/
  * The steps are always these: free units are taken off, the model is applied, then the minimum, then the maximum. All
  * amounts are exact and in the price's currency; a line is rounded once, at its end (INV-8).
  *
+ * A change of plan can cut a period of usage into parts. Tiers, free units, packages and bounds are the period's: when a
+ * plan is left and joined again, the later part goes on where the earlier one ended. The minimum and the maximum are cut
+ * to the days; a part within one day owes no minimum and has the maximum of a day.
+ *
  * @generated from message candela.catalog.v1.ChargeModel
  */
 export type ChargeModel = Message<"candela.catalog.v1.ChargeModel"> & {
@@ -261,7 +265,12 @@ export const PercentageChargeSchema: GenMessage<PercentageCharge> = /*@__PURE__*
  * Those of one list follow on one another, a component's before its price's, each on what the one before it left; none
  * takes more than there is. A component's discount counts the component's periods. A price's counts the periods of the
  * component that recurs most often; a line belongs to the one in which its own period begins, and an amount off is
- * taken once from all lines of such a period together.
+ * taken once from all lines of such a period together. It is taken whole from a first period that is short, and shared
+ * by the days of a period that a change cuts; a period that is joined in its middle has none of its price's amounts off.
+ *
+ * Periods are counted from the subscription's anchor, not from when the price was joined: of "the first three months"
+ * nothing is left for who moves to the price in the fifth. So nobody begins a discount anew by leaving and coming back;
+ * a reactivation, which has a new anchor, does begin it anew.
  *
  * @generated from message candela.catalog.v1.Discount
  */
@@ -331,7 +340,7 @@ export type TimeRule = Message<"candela.catalog.v1.TimeRule"> & {
    */
   from: {
     /**
-     * After so many periods; 1 or more.
+     * After so many periods since the subscription's anchor, whenever the price was joined; 1 or more.
      *
      * @generated from field: int32 after_period_count = 1;
      */
@@ -432,14 +441,14 @@ export enum DiscountDuration {
   UNSPECIFIED = 0,
 
   /**
-   * The first period.
+   * The first period since the subscription's anchor.
    *
    * @generated from enum value: DISCOUNT_DURATION_ONCE = 1;
    */
   ONCE = 1,
 
   /**
-   * The first period_count periods.
+   * The first period_count periods since the subscription's anchor.
    *
    * @generated from enum value: DISCOUNT_DURATION_REPEATING = 2;
    */

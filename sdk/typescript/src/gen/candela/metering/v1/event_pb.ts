@@ -89,8 +89,12 @@ export type Event = Message<"candela.metering.v1.Event"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * How much, as a plain decimal of at most 38 digits, at most 12 of them after the point, no exponent; may be
-   * negative. "1" when absent; present and empty is refused.
+   * How much, as a plain decimal of at most 38 digits, at most 12 of them after the point, no exponent. "1" when absent;
+   * present and empty is refused.
+   *
+   * It may be negative: what is less of a state, or given back. So whoever may write events can also give a customer's
+   * quota back, hard limits included; a metric that must never fall has a filter on a property that is at least 0, and
+   * measures that property.
    *
    * @generated from field: optional string value = 7;
    */

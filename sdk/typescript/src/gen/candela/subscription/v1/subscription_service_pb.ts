@@ -473,8 +473,9 @@ export const SubscriptionService: GenService<{
     output: typeof ResumeSubscriptionResponseSchema;
   },
   /**
-   * CancelSubscription ends a subscription now, at the period's end, or at an instant. Fails with
-   * SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+   * CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
+   * the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
+   * notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
    *
    * @generated from rpc candela.subscription.v1.SubscriptionService.CancelSubscription
    */

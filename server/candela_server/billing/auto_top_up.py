@@ -182,7 +182,7 @@ async def _left(
     """
     grants = [
         grant
-        for grant in await credit.list_grants(tx, holder.id, now)
+        for grant in (await credit.list_spendable_grants(tx, {holder.id: now}))[holder.id]
         if (
             grant.currency == currency
             if feature is None
@@ -193,7 +193,6 @@ async def _left(
     balance = sum((grant.balance for grant in grants), Decimal(0))
     if feature is None or feature.metric_id is None:
         return balance
-    balance -= await top_up_store.sum_draws_of_drafts(tx, holder.id, [one.id for one in grants])
     metric = await catalog.get_metric(tx, ById(feature.metric_id))
     period = await _running_period(tx, holder, feature, now)
     if period is None:

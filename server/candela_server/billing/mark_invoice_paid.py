@@ -14,6 +14,7 @@ from candela_server.storage.postgres import Tx
 
 from . import correction_store
 from .credit_note import OfflinePayment, PaymentId
+from .follow_due_dates import settled
 from .model import Invoice, InvoiceId
 from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
@@ -71,5 +72,6 @@ async def mark_invoice_paid(tx: Tx, clock: Clock, command: MarkInvoicePaid) -> I
         },
     )
     await invoice_paid(tx, paid, now)
+    await settled(tx, paid, now=now)
     await tx.entitlements_changed(before.customer_id)
     return paid

@@ -7,7 +7,7 @@ from datetime import datetime
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import failure_store, lapse_store, store, top_up_store
+from . import due_date_store, failure_store, lapse_store, store, top_up_store
 from .failure_store import Work
 from .model import Invoice, InvoiceId, InvoiceNotFoundError
 
@@ -43,3 +43,13 @@ async def list_merchants_with_drafts(tx: Tx, until: datetime) -> list[str]:
 async def count_failures(tx: Tx) -> dict[Work, int]:
     """How much the pipeline could not do and tries again later, by kind; in a system transaction."""
     return await failure_store.count_failures(tx)
+
+
+async def list_merchants_owed(tx: Tx, until: datetime) -> list[str]:
+    """The merchants with overdue invoices in real time; in a system transaction."""
+    return await due_date_store.list_merchants_owed(tx, until)
+
+
+async def next_due_date(tx: Tx, test_clock_id: TestClockId, after: datetime) -> datetime | None:
+    """When an unpaid invoice on a test clock next falls due."""
+    return await due_date_store.next_due_date(tx, test_clock_id, after)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from candela_server.catalog.model import FeatureId
-from candela_server.credit.model import GrantId
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.money import Money
 from candela_server.merchant.model import TestClockId
@@ -106,26 +105,6 @@ async def count_automatic_since(
         since,
     )
     return count
-
-
-async def sum_draws_of_drafts(
-    tx: Tx, customer_id: CustomerId, grant_ids: Sequence[GrantId]
-) -> Decimal:
-    """What a customer's drafts will draw from these grants; adjustments have drawn theirs already."""
-    found: Decimal = await tx.fetchval(
-        """
-        SELECT COALESCE(sum((drawn.part ->> 'quantity')::numeric), 0)
-        FROM invoice i
-        JOIN invoice_line l ON l.merchant_id = i.merchant_id AND l.invoice_id = i.id
-        CROSS JOIN LATERAL jsonb_array_elements(l.credit_applications) AS drawn (part)
-        WHERE i.merchant_id = $1 AND i.customer_id = $2 AND i.status = 'draft'
-          AND l.kind <> 'adjustment' AND drawn.part ->> 'grant_id' = ANY($3::text[])
-        """,
-        tx.merchant_id,
-        customer_id,
-        list(grant_ids),
-    )
-    return found
 
 
 async def put_auto_top_up(tx: Tx, one: AutoTopUp, at: datetime) -> None:

@@ -15,6 +15,7 @@ from candela_server.storage.postgres import Tx
 
 from . import correction_store, credit_note_store
 from .account import give_back, paid_from_account
+from .follow_due_dates import settled
 from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError, LineKind
 from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
@@ -73,6 +74,7 @@ async def annul(tx: Tx, before: Invoice, now: datetime, *, reason: str) -> Invoi
         {"status": voided.status, "amount_due": voided.amount_due},
         reason=reason or None,
     )
+    await settled(tx, voided, now=now)
     await tx.entitlements_changed(before.customer_id)
     return voided
 

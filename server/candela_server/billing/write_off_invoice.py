@@ -9,6 +9,7 @@ from candela_server.merchant import read as merchant
 from candela_server.storage.postgres import Tx
 
 from . import correction_store
+from .follow_due_dates import settled
 from .model import Invoice, InvoiceId
 from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
@@ -33,5 +34,6 @@ async def write_off_invoice(tx: Tx, clock: Clock, invoice_id: InvoiceId, *, reas
         {"status": written_off.status, "lost": before.amount_due},
         reason=reason or None,
     )
+    await settled(tx, written_off, now=now)
     await tx.entitlements_changed(before.customer_id)
     return written_off

@@ -15,6 +15,7 @@ from candela_server.storage.postgres import Tx
 from . import draft_terms, read, version_store
 from .create_credit_definition import NewCreditDefinition, create_credit_definition
 from .errors import PlanArchivedError, PlanVersionNotFoundError, PriceNotOfPlanError
+from .keep_downgrade_plan import keep_downgrade_plan
 from .model import CreditDefinition, Feature, Plan, PlanVersion
 from .price import ComponentId, PriceId
 from .publish_plan_version import publish_draft
@@ -65,6 +66,7 @@ async def add_credit_definition(
             after=await version_trace(tx, published),
             reason=published.message,
         )
+        await keep_downgrade_plan(tx, plan.id)
     return definition
 
 

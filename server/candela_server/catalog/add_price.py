@@ -8,6 +8,7 @@ from candela_server.storage.postgres import Tx
 
 from . import read
 from .create_price import NewPrice, create_price
+from .keep_downgrade_plan import keep_downgrade_plan
 from .new_price_references import check_new_price, customers_named
 from .price import Price
 from .refs import Ref
@@ -36,7 +37,9 @@ async def add_price(tx: Tx, clock: Clock, ref: Ref, new: NewPrice) -> tuple[Pric
             customers=customers,
             is_enterprise_plan=plan.is_enterprise_plan,
         )
-    # No entitlement changes: nobody holds the price yet.
-    return await create_price(
+    created = await create_price(
         tx, clock, plan.id, new, {slug: one.id for slug, one in metrics.items()}
     )
+    # Nobody holds the price yet.
+    await keep_downgrade_plan(tx, plan.id)
+    return created

@@ -8,6 +8,7 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import Tx
 
 from . import read, version_store
+from .keep_downgrade_plan import keep_downgrade_plan
 from .model import Plan
 from .refs import Ref
 
@@ -20,7 +21,7 @@ class ArchivePlan:
 
 
 async def archive_plan(tx: Tx, clock: Clock, command: ArchivePlan) -> Plan:
-    """Archives a plan; an archived one stays as it is. Raises PlanNotFoundError."""
+    """Archives a plan; an archived one stays as it is. Raises PlanNotFoundError and DowngradePlanNeededError."""
     before = await read.get_plan(tx, command.plan, lock=True)
     after = before
     if before.archived_at is None:
@@ -32,4 +33,6 @@ async def archive_plan(tx: Tx, clock: Clock, command: ArchivePlan) -> Plan:
         before={"archived_at": before.archived_at},
         after={"archived_at": after.archived_at},
     )
+    if before.archived_at is None:
+        await keep_downgrade_plan(tx, after.id)
     return after

@@ -8,6 +8,7 @@ from candela_server.storage.postgres import Tx
 
 from . import read, version_store
 from .errors import PlanVersionIsDraftError
+from .keep_downgrade_plan import keep_downgrade_plan
 from .model import PlanVersion, PlanVersionId, PlanVersionStatus
 from .rules.version_states import may_become
 
@@ -22,7 +23,7 @@ class ArchivePlanVersion:
 async def archive_plan_version(tx: Tx, command: ArchivePlanVersion) -> PlanVersion:
     """Archives a version; an archived one stays as it is. What is sold then is the version published before it.
 
-    Raises PlanVersionNotFoundError and PlanVersionIsDraftError.
+    Raises PlanVersionNotFoundError, PlanVersionIsDraftError and DowngradePlanNeededError.
     """
     before = await read.get_plan_version(tx, command.version_id, lock=True)
     after = before
@@ -37,4 +38,5 @@ async def archive_plan_version(tx: Tx, command: ArchivePlanVersion) -> PlanVersi
         before={"status": before.status},
         after={"status": after.status, "plan_id": after.plan_id, "number": after.number},
     )
+    await keep_downgrade_plan(tx, after.plan_id)
     return after

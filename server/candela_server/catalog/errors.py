@@ -149,6 +149,20 @@ class PriceNotOfPlanError(InvalidInput):
         )
 
 
+class DowngradePlanNeededError(Refused):
+    """The plan is what remains for past-due customers, so it must go on being sold (ENT-10)."""
+
+    reason = Reason.PLAN_NOT_SOLD
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"plan {plan!r} is what the past-due policy leaves to customers who owe, and would not be sold any more; "
+            "choose another one by UpdateMerchant first",
+            plan=plan,
+            field="settings.past_due_policy.downgrade_plan_id",
+        )
+
+
 class PlanNotSoldError(Refused):
     """The plan or price is a draft, archived, or private to another customer."""
 

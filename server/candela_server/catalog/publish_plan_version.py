@@ -9,6 +9,7 @@ from candela_server.storage.postgres import Tx
 
 from . import read, version_store
 from .errors import PlanArchivedError, PlanVersionPublishedError
+from .keep_downgrade_plan import keep_downgrade_plan
 from .model import PlanVersion, PlanVersionId, PlanVersionStatus
 from .refs import ById
 from .rules.version_states import may_become, publication_instant
@@ -22,7 +23,7 @@ class PublishPlanVersion:
 
 
 async def publish_plan_version(tx: Tx, clock: Clock, command: PublishPlanVersion) -> PlanVersion:
-    """Publishes a draft; what customers may do stays as it is, since nobody is on it yet.
+    """Publishes a draft; nobody is on it yet but past-due customers whom the policy leaves its plan.
 
     Raises PlanVersionNotFoundError, PlanVersionPublishedError and PlanArchivedError.
     """
@@ -46,6 +47,7 @@ async def publish_plan_version(tx: Tx, clock: Clock, command: PublishPlanVersion
         },
         reason=published.message or None,
     )
+    await keep_downgrade_plan(tx, plan.id)
     return published
 
 

@@ -85,6 +85,13 @@ class CreditGrant:
             self.expires_at is None or instant < self.expires_at
         )
 
+    @property
+    def outlasts_periods(self) -> bool:
+        """Whether it goes on when a billing period ends, so that what the period used of it stays used."""
+        return self.application_type is CreditApplicationType.USAGE and (
+            self.subscription_id is None or self.expires_at is None
+        )
+
     def overlaps(self, period: Interval) -> bool:
         """Whether it can pay for usage of a part of the period at least."""
         return self.effective_at + FURTHER_GRANTS <= period.end_at and (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,6 +12,8 @@ from candela_server.storage.postgres import Tx
 
 from . import store
 from .model import CreditGrant, GrantId, GrantNotFoundError
+
+_ZERO = Decimal(0)
 
 
 async def get_grant(tx: Tx, grant_id: GrantId, *, lock: bool = False) -> CreditGrant:
@@ -39,6 +42,29 @@ async def list_grants_of(
     for grant in await store.list_grants_counting_for(tx, at):
         found[CustomerId(grant.customer_id)].append(grant)
     return found
+
+
+async def list_spendable_grants(
+    tx: Tx, at: Mapping[CustomerId, datetime]
+) -> dict[CustomerId, list[CreditGrant]]:
+    """As list_grants_of; usage credit that goes on when periods end is less what drafts of invoices will draw of it.
+
+    What a period that is over used is spent, though it is posted only when its invoice is final.
+    """
+    found = await list_grants_of(tx, at)
+    asked = [
+        one for one, grants in found.items() if any(grant.outlasts_periods for grant in grants)
+    ]
+    promised = await store.list_promised(tx, asked) if asked else {}
+    return {
+        one: [
+            replace(grant, balance=max(grant.balance - promised[grant.id], _ZERO))
+            if grant.outlasts_periods and grant.id in promised
+            else grant
+            for grant in grants
+        ]
+        for one, grants in found.items()
+    }
 
 
 async def list_grants_of_customers(

@@ -155,6 +155,19 @@ async def list_grants_counting_for(tx: Tx, at: Mapping[CustomerId, datetime]) ->
     return [_grant_from_row(row) for row in rows]
 
 
+async def list_promised(tx: Tx, customer_ids: Sequence[str]) -> dict[GrantId, Decimal]:
+    """What drafts of the customers' invoices will draw from their grants."""
+    rows = await tx.fetch(
+        """
+        SELECT grant_id, sum(amount) AS amount FROM credit_promised
+        WHERE merchant_id = $1 AND customer_id = ANY($2::text[]) GROUP BY grant_id
+        """,
+        tx.merchant_id,
+        list(customer_ids),
+    )
+    return {GrantId(row["grant_id"]): row["amount"] for row in rows}
+
+
 async def list_grants_of_customers(
     tx: Tx, customer_ids: Sequence[str], *, since: datetime | None, until: datetime
 ) -> list[CreditGrant]:

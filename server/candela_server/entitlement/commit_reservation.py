@@ -23,6 +23,7 @@ from .reservation import (
 )
 from .rules.allowance import decide
 from .rules.reservation import (
+    check_measured,
     check_properties,
     check_quantity,
     quantity_to_commit,
@@ -103,10 +104,9 @@ def _amount(
     actual = before.quantity if command.quantity is None else command.quantity
     with FieldViolations() as fields:
         fields.read("quantity", check_quantity, actual, whole=before.counts_events)
-        if metered is not None:
-            fields.read(
-                "properties_json", check_properties, metered.metric, command.properties_json
-            )
+        fields.read(
+            "properties_json", check_measured, before.measured_property, command.properties_json
+        )
     room = _ZERO if stock is None else room_of(state, metered, stock)
     amount = quantity_to_commit(
         reserved=before.quantity,
@@ -117,6 +117,15 @@ def _amount(
     )
     if amount is None:
         raise CommitOverLimitError(before, actual, room or _ZERO)
+    if metered is not None and amount:
+        with FieldViolations() as fields:
+            fields.read(
+                "properties_json",
+                check_properties,
+                metered.metric,
+                command.properties_json,
+                quantity=amount,
+            )
     return amount
 
 

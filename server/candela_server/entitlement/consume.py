@@ -57,7 +57,13 @@ async def consume(
     metric = state.metered.metric
     with FieldViolations() as fields:
         fields.read("quantity", check_quantity, command.quantity, whole=counts_events(metric))
-        fields.read("properties_json", check_properties, metric, command.properties_json)
+        fields.read(
+            "properties_json",
+            check_properties,
+            metric,
+            command.properties_json,
+            quantity=command.quantity,
+        )
     stock, present = await take_stock(tx, events, clock, snapshot, state.metered, key=command.key)
     if command.key in stock.recorded:
         raise EventKeyTakenError(command.key)
@@ -74,6 +80,7 @@ async def consume(
         event_key=command.key,
         quantity=command.quantity,
         counts_events=counts_events(metric),
+        measured_property=metric.property,
         status=ReservationStatus.COMMITTING,
         created_at=present.customers,
         expires_at=None,

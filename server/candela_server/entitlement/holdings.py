@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from candela_server.catalog import read as catalog
@@ -16,24 +15,13 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.feature_override import FeatureOverride
 from candela_server.subscription.model import Status, Subscription, SubscriptionId
+from candela_server.subscription.rules.history import in_state_since
+from candela_server.subscription.rules.trial import trial_end
 
 from .remembered_catalog import Catalog, OfferKey
+from .rules.holding import Holding
 from .rules.past_due import access_in
 from .rules.precedence import Access
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """One subscription with what it bought, or what is left of that, and its overrides by feature.
-
-    `access_until` is when time alone changes the access.
-    """
-
-    subscription: Subscription
-    offer: Offer
-    access: Access
-    access_until: datetime | None
-    overrides: Mapping[FeatureId, FeatureOverride]
 
 
 async def read_holdings(
@@ -42,14 +30,25 @@ async def read_holdings(
     """Each customer's subscriptions that say something about access at its instant, oldest first (ENT-3, ENT-10)."""
     subscriptions = await subscription.list_of_customers(tx, list(at))
     policy = PastDuePolicy()
-    if any(one.version.status is Status.PAST_DUE for one in subscriptions):
+    past_due = [one for one in subscriptions if one.version.status is Status.PAST_DUE]
+    since = {one.id: one.version.valid_from for one in subscriptions}
+    if past_due:
         policy = (await merchant.get_merchant(tx)).settings.past_due_policy
+        histories = await subscription.list_histories(tx, past_due)
+        # What changes meanwhile begins no new grace.
+        since |= {one_id: in_state_since(versions) for one_id, versions in histories.items()}
     # The same for all of them; read when somebody needs it.
     left: list[OfferKey | None] = []
     found: list[tuple[Subscription, OfferKey, Access, datetime | None]] = []
     for one in subscriptions:
         now = at[one.customer_id]
-        state = access_in(one.version.status, since=one.version.valid_from, policy=policy, now=now)
+        state = access_in(
+            one.version.status,
+            since=since[one.id],
+            policy=policy,
+            now=now,
+            ends_at=one.version.cancel_at,
+        )
         if state is None:
             continue
         access, until = state
@@ -62,10 +61,21 @@ async def read_holdings(
     overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
     holdings: dict[CustomerId, list[Holding]] = {one: [] for one in at}
     for one, key, access, until in found:
-        holdings[one.customer_id].append(
-            Holding(one, offers[key], access, until, overrides[one.id])
-        )
+        offer = offers[key]
+        until = _earlier(until, one, offer, at[one.customer_id])
+        holdings[one.customer_id].append(Holding(one, offer, access, until, overrides[one.id]))
     return holdings
+
+
+def _earlier(
+    until: datetime | None, held: Subscription, offer: Offer, now: datetime
+) -> datetime | None:
+    """`until`, or the end of the trial that the subscription is in, if that comes first."""
+    trial = offer.plan.trial
+    if trial is None or held.version.status not in (Status.TRIALING, Status.PAUSED):
+        return until
+    end = trial_end(trial, held.anchor_at, held.time_zone)
+    return until if end <= now else min(end, until or end)
 
 
 async def _what_is_left(tx: Tx, policy: PastDuePolicy) -> OfferKey | None:

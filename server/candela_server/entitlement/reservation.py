@@ -45,7 +45,8 @@ class Reservation:
 
     `event_key` names the usage event that settles it: the reservation's id, or the caller's own key for what Consume
     takes, which is never held and so has no `expires_at`. `settled_at` is on the customer's clock and the event's own
-    instant. `failure` says why the event could not be recorded, if it could not.
+    instant. `measured_property` is where the event holds the quantity, when the metric does not measure its value.
+    `failure` says why the event could not be recorded, if it could not.
     """
 
     id: ReservationId
@@ -57,6 +58,7 @@ class Reservation:
     event_key: str
     quantity: Decimal
     counts_events: bool
+    measured_property: str | None
     status: ReservationStatus
     created_at: datetime
     expires_at: datetime | None

@@ -21,7 +21,7 @@ from .reservation import (
 
 _COLUMNS = """id, customer_id, user_id, feature, metric_id, event_name, event_key, quantity,
               counts_events, status, created_at, expires_at, settled_at, committed_quantity,
-              properties_json, decided_at, failure, failure_message"""
+              properties_json, decided_at, failure, failure_message, measured_property"""
 
 
 async def lock_allowance(
@@ -110,7 +110,7 @@ async def insert_reservation(tx: Tx, new: Reservation) -> None:
             f"""
             INSERT INTO entitlement_reservation (merchant_id, {_COLUMNS})
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                    $19)
+                    $19, $20)
             """,
             tx.merchant_id,
             *_values(new),
@@ -238,6 +238,7 @@ def _values(reservation: Reservation) -> Sequence[object]:
         reservation.decided_at,
         reservation.failure,
         reservation.failure_message,
+        reservation.measured_property,
     )
 
 
@@ -252,6 +253,7 @@ def _from_row(row: Any) -> Reservation:
         event_key=row["event_key"],
         quantity=row["quantity"],
         counts_events=row["counts_events"],
+        measured_property=row["measured_property"],
         status=ReservationStatus(row["status"]),
         created_at=row["created_at"],
         expires_at=row["expires_at"],

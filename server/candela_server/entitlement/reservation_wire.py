@@ -22,6 +22,9 @@ from .consume import Consume
 from .model import Answer, Snapshot
 from .reservation import OverageBehavior, Reservation, ReservationId, ReservationStatus
 from .reserve import Reserve
+from .rules.reservation import with_quantity
+
+_ONE = Decimal(1)
 
 DEFAULT_HOLD = timedelta(minutes=15)
 SHORTEST_HOLD = timedelta(seconds=1)
@@ -128,23 +131,29 @@ def usage_events_to_proto(decided: Reservation) -> list[event_pb2.Event]:
     assert decided.committed_quantity is not None, "made of what was decided only"
     assert decided.settled_at is not None, "made of what was decided only"
     if not decided.counts_events:
-        value = format_decimal(decided.committed_quantity)
-        return [_event(decided, decided.event_key, value)]
+        return [_event(decided, decided.event_key, decided.committed_quantity)]
     return [
-        _event(decided, f"{decided.id}#{number}" if number else decided.event_key, "1")
+        _event(decided, f"{decided.id}#{number}" if number else decided.event_key, _ONE)
         for number in range(int(decided.committed_quantity))
     ]
 
 
-def _event(decided: Reservation, key: str, value: str) -> event_pb2.Event:
+def _event(decided: Reservation, key: str, quantity: Decimal) -> event_pb2.Event:
+    value, properties = quantity, decided.properties_json
+    if decided.measured_property is not None:
+        # Another metric that sums the event's value sees one event, as it does of those that the application sends.
+        value = _ONE
+        properties = with_quantity(
+            properties, property=decided.measured_property, quantity=quantity
+        )
     return event_pb2.Event(
         idempotency_key=key,
         name=decided.event_name,
         customer_id=decided.customer_id,
         user_id=decided.user_id,
-        value=value,
+        value=format_decimal(value),
         timestamp=optional_timestamp_to_proto(decided.settled_at),
-        properties_json=decided.properties_json,
+        properties_json=properties,
     )
 
 

@@ -71,6 +71,7 @@ async def reserve(
         event_key=reservation_id,
         quantity=command.quantity,
         counts_events=whole,
+        measured_property=state.metered.metric.property,
         status=ReservationStatus.HELD,
         created_at=present.customers,
         expires_at=present.customers + command.hold,

@@ -25,9 +25,10 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import Tx
 
 from . import reservation_store, store
-from .holdings import Holding, read_holdings
+from .holdings import read_holdings
 from .remembered_catalog import Catalog
 from .reservation import Reservation
+from .rules.holding import Holding
 
 Who = CustomerRef | UserRef
 
@@ -72,7 +73,7 @@ async def read_facts(tx: Tx, clock: Clock, whos: Sequence[Who], catalog: Catalog
         people=people,
         nows=nows,
         holdings=await read_holdings(tx, nows, catalog) if nows else {},
-        grants=await credit.list_grants_of(tx, nows) if nows else {},
+        grants=await credit.list_spendable_grants(tx, nows) if nows else {},
         grants_begin_at=await credit.next_starts_at(tx, nows) if nows else {},
         open_reservations=await reservation_store.list_shown(tx, nows) if nows else {},
     )

@@ -741,6 +741,98 @@ CREATE TABLE public.credit_note_line (
 
 ALTER TABLE ONLY public.credit_note_line FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.invoice (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    number text,
+    customer_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text COLLATE pg_catalog."C",
+    test_clock_id text COLLATE pg_catalog."C",
+    status text NOT NULL,
+    currency text NOT NULL,
+    time_zone text NOT NULL,
+    subtotal numeric NOT NULL,
+    tax_percent numeric NOT NULL,
+    tax_amount numeric NOT NULL,
+    tax_reason text NOT NULL,
+    total numeric NOT NULL,
+    amount_due numeric NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    finalizes_at timestamp with time zone,
+    finalized_at timestamp with time zone,
+    due_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    seller jsonb,
+    buyer jsonb,
+    tax_name text DEFAULT ''::text NOT NULL,
+    tax_country text DEFAULT ''::text NOT NULL,
+    tax_region text DEFAULT ''::text NOT NULL,
+    tax_inclusive boolean DEFAULT false NOT NULL,
+    CONSTRAINT invoice_adds_up CHECK ((total = (subtotal +
+CASE
+    WHEN tax_inclusive THEN (0)::numeric
+    ELSE tax_amount
+END))),
+    CONSTRAINT invoice_check CHECK (((amount_due >= (0)::numeric) AND (amount_due <= total))),
+    CONSTRAINT invoice_check1 CHECK (((status = 'draft'::text) = (number IS NULL))),
+    CONSTRAINT invoice_check2 CHECK (((status = 'draft'::text) = (finalized_at IS NULL))),
+    CONSTRAINT invoice_check3 CHECK (((status = 'draft'::text) = (finalizes_at IS NOT NULL))),
+    CONSTRAINT invoice_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT invoice_end_is_dated CHECK (((status = ANY (ARRAY['paid'::text, 'void'::text, 'uncollectible'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT invoice_settled_owes_nothing CHECK (((status <> ALL (ARRAY['paid'::text, 'void'::text])) OR (amount_due = (0)::numeric))),
+    CONSTRAINT invoice_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'finalized'::text, 'paid'::text, 'void'::text, 'uncollectible'::text]))),
+    CONSTRAINT invoice_tax_check CHECK (((tax_percent <= (100)::numeric) AND ((tax_amount >= (0)::numeric) AND (tax_amount <= total)))),
+    CONSTRAINT invoice_tax_percent_check CHECK ((tax_percent >= (0)::numeric)),
+    CONSTRAINT invoice_total_check CHECK ((total >= (0)::numeric))
+);
+
+ALTER TABLE ONLY public.invoice FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.invoice_line (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    invoice_id text NOT NULL COLLATE pg_catalog."C",
+    "position" integer NOT NULL,
+    kind text NOT NULL,
+    description text NOT NULL,
+    quantity numeric NOT NULL,
+    unit_name text DEFAULT ''::text NOT NULL,
+    unit_amount numeric,
+    rated_amount numeric NOT NULL,
+    amount numeric NOT NULL,
+    subscription_id text COLLATE pg_catalog."C",
+    component_id text COLLATE pg_catalog."C",
+    price_id text COLLATE pg_catalog."C",
+    plan_version_id text COLLATE pg_catalog."C",
+    metric_id text COLLATE pg_catalog."C",
+    period_number integer NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    source_line_id text COLLATE pg_catalog."C",
+    credit_applications jsonb DEFAULT '[]'::jsonb NOT NULL,
+    usage_seen_at timestamp with time zone,
+    used_start timestamp with time zone,
+    used_end timestamp with time zone,
+    event_count numeric,
+    parts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    voided boolean DEFAULT false NOT NULL,
+    CONSTRAINT invoice_line_kind_check CHECK ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'proration'::text, 'true_up'::text, 'discount'::text, 'monetary_credit'::text, 'adjustment'::text, 'top_up'::text]))),
+    CONSTRAINT invoice_line_used_check CHECK (((used_start IS NULL) = (used_end IS NULL)))
+);
+
+ALTER TABLE ONLY public.invoice_line FORCE ROW LEVEL SECURITY;
+
+CREATE VIEW public.credit_promised WITH (security_invoker='true') AS
+ SELECT invoice.merchant_id,
+    invoice.customer_id,
+    (drawn.value ->> ('grant_id'::text COLLATE "C")) AS grant_id,
+    ((drawn.value ->> 'quantity'::text))::numeric AS amount
+   FROM ((public.invoice
+     JOIN public.invoice_line line ON (((line.merchant_id = invoice.merchant_id) AND (line.invoice_id = invoice.id))))
+     CROSS JOIN LATERAL jsonb_array_elements(line.credit_applications) drawn(value))
+  WHERE ((invoice.status = 'draft'::text) AND (line.kind <> 'adjustment'::text));
+
 CREATE TABLE public.credit_renewal (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     subscription_id text NOT NULL COLLATE pg_catalog."C",
@@ -830,6 +922,7 @@ CREATE TABLE public.entitlement_reservation (
     decided_at timestamp with time zone,
     failure text,
     failure_message text,
+    measured_property text COLLATE pg_catalog."C",
     CONSTRAINT entitlement_reservation_check CHECK ((expires_at > created_at)),
     CONSTRAINT entitlement_reservation_check1 CHECK (((status = 'held'::text) = (settled_at IS NULL))),
     CONSTRAINT entitlement_reservation_check2 CHECK (((status = ANY (ARRAY['committing'::text, 'committed'::text])) = (committed_quantity IS NOT NULL))),
@@ -915,53 +1008,6 @@ CREATE TABLE public.idempotency_record (
 
 ALTER TABLE ONLY public.idempotency_record FORCE ROW LEVEL SECURITY;
 
-CREATE TABLE public.invoice (
-    merchant_id text NOT NULL COLLATE pg_catalog."C",
-    id text NOT NULL COLLATE pg_catalog."C",
-    number text,
-    customer_id text NOT NULL COLLATE pg_catalog."C",
-    subscription_id text COLLATE pg_catalog."C",
-    test_clock_id text COLLATE pg_catalog."C",
-    status text NOT NULL,
-    currency text NOT NULL,
-    time_zone text NOT NULL,
-    subtotal numeric NOT NULL,
-    tax_percent numeric NOT NULL,
-    tax_amount numeric NOT NULL,
-    tax_reason text NOT NULL,
-    total numeric NOT NULL,
-    amount_due numeric NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    finalizes_at timestamp with time zone,
-    finalized_at timestamp with time zone,
-    due_at timestamp with time zone,
-    ended_at timestamp with time zone,
-    seller jsonb,
-    buyer jsonb,
-    tax_name text DEFAULT ''::text NOT NULL,
-    tax_country text DEFAULT ''::text NOT NULL,
-    tax_region text DEFAULT ''::text NOT NULL,
-    tax_inclusive boolean DEFAULT false NOT NULL,
-    CONSTRAINT invoice_adds_up CHECK ((total = (subtotal +
-CASE
-    WHEN tax_inclusive THEN (0)::numeric
-    ELSE tax_amount
-END))),
-    CONSTRAINT invoice_check CHECK (((amount_due >= (0)::numeric) AND (amount_due <= total))),
-    CONSTRAINT invoice_check1 CHECK (((status = 'draft'::text) = (number IS NULL))),
-    CONSTRAINT invoice_check2 CHECK (((status = 'draft'::text) = (finalized_at IS NULL))),
-    CONSTRAINT invoice_check3 CHECK (((status = 'draft'::text) = (finalizes_at IS NOT NULL))),
-    CONSTRAINT invoice_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT invoice_end_is_dated CHECK (((status = ANY (ARRAY['paid'::text, 'void'::text, 'uncollectible'::text])) = (ended_at IS NOT NULL))),
-    CONSTRAINT invoice_settled_owes_nothing CHECK (((status <> ALL (ARRAY['paid'::text, 'void'::text])) OR (amount_due = (0)::numeric))),
-    CONSTRAINT invoice_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'finalized'::text, 'paid'::text, 'void'::text, 'uncollectible'::text]))),
-    CONSTRAINT invoice_tax_check CHECK (((tax_percent <= (100)::numeric) AND ((tax_amount >= (0)::numeric) AND (tax_amount <= total)))),
-    CONSTRAINT invoice_tax_percent_check CHECK ((tax_percent >= (0)::numeric)),
-    CONSTRAINT invoice_total_check CHECK ((total >= (0)::numeric))
-);
-
-ALTER TABLE ONLY public.invoice FORCE ROW LEVEL SECURITY;
-
 CREATE TABLE public.invoice_counter (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     last_number bigint NOT NULL,
@@ -969,41 +1015,6 @@ CREATE TABLE public.invoice_counter (
 );
 
 ALTER TABLE ONLY public.invoice_counter FORCE ROW LEVEL SECURITY;
-
-CREATE TABLE public.invoice_line (
-    merchant_id text NOT NULL COLLATE pg_catalog."C",
-    id text NOT NULL COLLATE pg_catalog."C",
-    invoice_id text NOT NULL COLLATE pg_catalog."C",
-    "position" integer NOT NULL,
-    kind text NOT NULL,
-    description text NOT NULL,
-    quantity numeric NOT NULL,
-    unit_name text DEFAULT ''::text NOT NULL,
-    unit_amount numeric,
-    rated_amount numeric NOT NULL,
-    amount numeric NOT NULL,
-    subscription_id text COLLATE pg_catalog."C",
-    component_id text COLLATE pg_catalog."C",
-    price_id text COLLATE pg_catalog."C",
-    plan_version_id text COLLATE pg_catalog."C",
-    metric_id text COLLATE pg_catalog."C",
-    period_number integer NOT NULL,
-    period_start timestamp with time zone NOT NULL,
-    period_end timestamp with time zone NOT NULL,
-    source_line_id text COLLATE pg_catalog."C",
-    credit_applications jsonb DEFAULT '[]'::jsonb NOT NULL,
-    usage_seen_at timestamp with time zone,
-    used_start timestamp with time zone,
-    used_end timestamp with time zone,
-    event_count numeric,
-    parts jsonb DEFAULT '[]'::jsonb NOT NULL,
-    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
-    voided boolean DEFAULT false NOT NULL,
-    CONSTRAINT invoice_line_kind_check CHECK ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'proration'::text, 'true_up'::text, 'discount'::text, 'monetary_credit'::text, 'adjustment'::text, 'top_up'::text]))),
-    CONSTRAINT invoice_line_used_check CHECK (((used_start IS NULL) = (used_end IS NULL)))
-);
-
-ALTER TABLE ONLY public.invoice_line FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.invoice_reissue (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1911,6 +1922,8 @@ CREATE INDEX invoice_by_customer ON public.invoice USING btree (merchant_id, cus
 
 CREATE INDEX invoice_drafts ON public.invoice USING btree (merchant_id, test_clock_id, finalizes_at) WHERE (status = 'draft'::text);
 
+CREATE INDEX invoice_drafts_of_customer ON public.invoice USING btree (merchant_id, customer_id) WHERE (status = 'draft'::text);
+
 CREATE UNIQUE INDEX invoice_line_adjusts_once ON public.invoice_line USING btree (merchant_id, subscription_id, COALESCE(component_id, price_id), period_start, invoice_id) WHERE (kind = 'adjustment'::text);
 
 CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchant_id, invoice_id, "position");
@@ -1918,6 +1931,10 @@ CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchan
 CREATE UNIQUE INDEX invoice_line_once ON public.invoice_line USING btree (merchant_id, subscription_id, COALESCE(component_id, price_id), period_start, kind) WHERE ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'true_up'::text])) AND (NOT voided));
 
 CREATE UNIQUE INDEX invoice_line_prorates_once ON public.invoice_line USING btree (merchant_id, subscription_id, component_id, period_start, invoice_id) WHERE (kind = 'proration'::text);
+
+CREATE INDEX invoice_unpaid ON public.invoice USING btree (merchant_id, due_at) WHERE (status = 'finalized'::text);
+
+CREATE INDEX invoice_unpaid_of_subscription ON public.invoice USING btree (merchant_id, subscription_id) WHERE (status = 'finalized'::text);
 
 CREATE INDEX late_usage_by_age ON public.late_usage USING btree (noted_at);
 
@@ -1968,6 +1985,8 @@ CREATE INDEX subscription_version_ended ON public.subscription_version USING btr
 CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscription_version USING btree (merchant_id, plan_version_id, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
+
+CREATE INDEX subscription_version_past_due ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE ((valid_to IS NULL) AND (status = 'past_due'::text));
 
 CREATE INDEX top_up_by_customer ON public.top_up USING btree (merchant_id, customer_id, created_at);
 
@@ -2536,6 +2555,8 @@ ALTER TABLE public.subscription ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscription_version ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY subscription_version_system ON public.subscription_version TO candela_system USING (true) WITH CHECK (true);
+
 CREATE POLICY subscription_version_wall ON public.subscription_version TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 CREATE POLICY subscription_wall ON public.subscription TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
@@ -2654,6 +2675,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.credit_note_counter TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.credit_note_line TO candela_app;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.invoice TO candela_app;
+GRANT SELECT ON TABLE public.invoice TO candela_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_line TO candela_app;
+
+GRANT SELECT ON TABLE public.credit_promised TO candela_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_renewal TO candela_app;
 GRANT SELECT ON TABLE public.credit_renewal TO candela_system;
 
@@ -2684,12 +2712,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.feature_override TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.idempotency_record TO candela_app;
 GRANT SELECT,DELETE ON TABLE public.idempotency_record TO candela_system;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.invoice TO candela_app;
-GRANT SELECT ON TABLE public.invoice TO candela_system;
-
 GRANT SELECT,INSERT,UPDATE ON TABLE public.invoice_counter TO candela_app;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_line TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.invoice_reissue TO candela_app;
 
@@ -2750,6 +2773,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.sql_bucket TO candela_events;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subscription_version TO candela_app;
+GRANT SELECT ON TABLE public.subscription_version TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tax_settings TO candela_app;
 

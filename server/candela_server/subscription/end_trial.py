@@ -32,7 +32,6 @@ from candela_server.catalog.price import Price
 from candela_server.catalog.refs import ById
 from candela_server.catalog.rules.free_plan import is_free
 from candela_server.kernel.ids import new_id
-from candela_server.kernel.recurrence import Frequency, Recurrence
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
@@ -43,6 +42,7 @@ from .model import Status, Subscription, SubscriptionVersion
 from .payable import can_be_paid
 from .rules.lifecycle import check_running
 from .rules.quantities import carried_over
+from .rules.trial import trial_end
 
 
 async def plan_trial_end(
@@ -59,7 +59,6 @@ async def plan_trial_end(
     await _on_sale(tx, held, trial.parent_plan_id)
     if ending.free_plan_id is not None:
         await _on_sale(tx, held, ending.free_plan_id)
-    rule = Recurrence(frequency=Frequency.DAILY, interval=trial.days, time_zone=held.time_zone)
     await scheduled_store.insert_scheduled(
         tx,
         ScheduledChange(
@@ -67,7 +66,7 @@ async def plan_trial_end(
             subscription_id=held.id,
             test_clock_id=test_clock_id,
             status=ScheduledStatus.PENDING,
-            due_at=rule.occurrence(held.anchor_at, 1),
+            due_at=trial_end(trial, held.anchor_at, held.time_zone),
             change=TrialEnd(parent_plan_id=trial.parent_plan_id, ending=ending),
             proration=None,
             reason="the trial ends",

@@ -68,6 +68,11 @@ async def list_merchants_with_due(tx: Tx, until: datetime) -> list[str]:
     return sorted({*periods, *moves, *changes, *renewals})
 
 
+async def list_merchants_with_past_due(tx: Tx) -> list[str]:
+    """The merchants who have subscriptions that are past due; in a system transaction."""
+    return await version_store.list_merchants_with_past_due(tx)
+
+
 async def list_histories(
     tx: Tx, held: Collection[Subscription]
 ) -> dict[SubscriptionId, list[Subscription]]:

@@ -98,6 +98,34 @@ async def list_ended(
     return sorted(found, key=lambda one: one.id)
 
 
+async def list_past_due(tx: Tx, test_clock_id: TestClockId | None) -> set[SubscriptionId]:
+    """The subscriptions that are past due now, of customers in real time or on one test clock."""
+    rows = await tx.fetch(
+        """
+        SELECT v.subscription_id FROM subscription_version v
+        JOIN subscription s ON s.merchant_id = v.merchant_id AND s.id = v.subscription_id
+        JOIN customer c ON c.merchant_id = s.merchant_id AND c.id = s.customer_id
+        WHERE v.merchant_id = $1 AND v.valid_to IS NULL AND v.status = 'past_due'
+          AND c.test_clock_id IS NOT DISTINCT FROM $2
+        """,
+        tx.merchant_id,
+        test_clock_id,
+    )
+    return {SubscriptionId(row["subscription_id"]) for row in rows}
+
+
+async def list_merchants_with_past_due(tx: Tx) -> list[str]:
+    """The merchants who have subscriptions that are past due; in a system transaction."""
+    # tenant-scope: the pipeline looks for due work of all merchants
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT merchant_id FROM subscription_version
+        WHERE valid_to IS NULL AND status = 'past_due'
+        """
+    )
+    return [row["merchant_id"] for row in rows]
+
+
 async def status_before_pause(tx: Tx, subscription_id: SubscriptionId) -> Status | None:
     """Where the subscription stood when it was last not paused."""
     found: str | None = await tx.fetchval(

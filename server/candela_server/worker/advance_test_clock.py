@@ -11,6 +11,7 @@ from candela_server.billing.auto_top_up import buy_below_thresholds
 from candela_server.billing.bill_ended import bill_ended
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.finalize_invoices import finalize_due
+from candela_server.billing.follow_due_dates import follow_due_dates
 from candela_server.billing.run_billing import run_billing
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant import read as merchant
@@ -61,9 +62,11 @@ async def _advance(
             clock = await merchant.get_test_clock(tx, clock_id, lock=True)
             if clock.status is not TestClockStatus.ADVANCING or clock.target_at is None:
                 return
+            falls_due_at = await billing.next_due_date(tx, clock_id, clock.now_at)
             due_at = _earliest(
                 await subscription.next_due_at(tx, clock_id),
                 await billing.next_finalization_at(tx, clock_id),
+                falls_due_at,
             )
             arrives = due_at is None or due_at > clock.target_at
             now = clock.target_at if due_at is None or arrives else max(due_at, clock.now_at)
@@ -77,7 +80,8 @@ async def _advance(
                 await rest_test_clock(tx, clock_id)
             return
         done = await _do_what_is_due(db, events, merchant_id, clock_id, now)
-        if not done:
+        # A due date passes whether or not it makes somebody past due.
+        if not done and now != falls_due_at:
             raise RuntimeError(f"something is due at {now:%Y-%m-%dT%H:%M:%SZ} and cannot be done")
     raise RuntimeError(f"more than {MAX_STEPS} instants with due work; advance in smaller steps")
 
@@ -89,9 +93,11 @@ async def _do_what_is_due(
     finalized = await finalize_due(db, events, merchant_id, now=now, test_clock_id=clock_id)
     billed = await run_billing(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
+    followed = await follow_due_dates(db, merchant_id, now=now, test_clock_id=clock_id)
     await _buy_packs(db, events, merchant_id, clock_id, now)
     return (
         renewed > 0
+        or followed > 0
         or finalized.count > 0
         or billed.subscriptions > 0
         or billed.moved > 0

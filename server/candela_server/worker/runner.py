@@ -20,6 +20,7 @@ from candela_server.billing import read as billing
 from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
 from candela_server.billing.carry_out_billing_run import carry_out_billing_run
 from candela_server.billing.finalize_invoices import finalize_due
+from candela_server.billing.follow_due_dates import follow_due_dates
 from candela_server.billing.run_billing import run_billing
 from candela_server.entitlement.forget_changes import forget_changes
 from candela_server.kernel.clock import Clock
@@ -112,6 +113,21 @@ class Worker:
             else:
                 log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
 
+    async def follow_due_dates(self) -> None:
+        """Makes past due what is overdue in real time, and active what is settled, merchant by merchant (ENT-10)."""
+        now = self.clock.now()
+        async with self.db.system() as tx:
+            owed = await billing.list_merchants_owed(tx, now)
+            past_due = await subscription.list_merchants_with_past_due(tx)
+        for merchant_id in sorted({*owed, *past_due}):
+            try:
+                count = await follow_due_dates(self.db, merchant_id, now=now)
+            except Exception as error:
+                log.error("due_dates_not_followed", merchant_id=merchant_id, exc_info=error)
+            else:
+                if count:
+                    log.info("due_dates_followed", merchant_id=merchant_id, subscriptions=count)
+
     async def move_subscribers(self, work: PendingWork) -> None:
         """Goes on with a migration, as far as it is not done (CAT-9)."""
         count = await subscription_tasks.move_subscribers(self.db, self.clock, work)
@@ -126,6 +142,11 @@ class Worker:
         @app.task(name="bill_everything_due", queueing_lock="bill", lock="bill")
         async def bill(timestamp: int) -> None:
             await self.bill_everything_due()
+
+        @app.periodic(cron="* * * * *")
+        @app.task(name="follow_due_dates", queueing_lock="due_dates", lock="due_dates")
+        async def due_dates(timestamp: int) -> None:
+            await self.follow_due_dates()
 
         filling = asyncio.Lock()
 

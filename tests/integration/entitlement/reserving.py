@@ -66,8 +66,8 @@ _HARD, _OVERAGE = feature_pb2.LIMIT_BEHAVIOR_HARD, feature_pb2.LIMIT_BEHAVIOR_OV
 
 @dataclass(slots=True)
 class Shop:
-    """Sells the plan "bounded": 20 hard of "tokens", of "calls" (counted) and, to each user, of "seconds"; and 20 of
-    "pages" with overage."""
+    """Sells the plan "bounded": 20 hard of "tokens", of "calls" (counted), of "bytes" (the property "size") and, to
+    each user, of "seconds"; and 20 of "pages" with overage."""
 
     db: Postgres
     clock: FixedClock
@@ -167,6 +167,7 @@ class Desk:
         *,
         overage: reservation_pb2.OverageBehavior = reservation_pb2.OVERAGE_BEHAVIOR_UNSPECIFIED,
         key: str | None = None,
+        properties: bytes = b"",
     ) -> pb.CommitResponse:
         """Settles a reservation."""
         request = pb.CommitRequest(
@@ -174,6 +175,7 @@ class Desk:
             reservation_id=reservation.id,
             quantity=quantity,
             overage_behavior=overage,
+            properties_json=properties,
         )
         return await self.call("Commit", request)
 
@@ -193,10 +195,15 @@ class Desk:
         feature: str = "tokens",
         *,
         key: str | None = None,
+        properties: bytes = b"",
     ) -> pb.ConsumeResponse:
         """Takes a quantity."""
         request = pb.ConsumeRequest(
-            idempotency_key=key or self._key(), feature=feature, quantity=quantity, **_who(who)
+            idempotency_key=key or self._key(),
+            feature=feature,
+            quantity=quantity,
+            properties_json=properties,
+            **_who(who),
         )
         return await self.call("Consume", request)
 
@@ -315,6 +322,7 @@ def bounded_plan() -> plan_service_pb2.CreatePlanRequest:
         "calls": (metric_pb2.AGGREGATION_COUNT, _HARD, feature_pb2.LIMIT_SCOPE_CUSTOMER),
         "seconds": (metric_pb2.AGGREGATION_SUM, _HARD, feature_pb2.LIMIT_SCOPE_USER),
         "pages": (metric_pb2.AGGREGATION_SUM, _OVERAGE, feature_pb2.LIMIT_SCOPE_CUSTOMER),
+        "bytes": (metric_pb2.AGGREGATION_SUM, _HARD, feature_pb2.LIMIT_SCOPE_CUSTOMER),
         "peak": (metric_pb2.AGGREGATION_MAX, _HARD, feature_pb2.LIMIT_SCOPE_CUSTOMER),
     }
     return plan_service_pb2.CreatePlanRequest(
@@ -322,7 +330,12 @@ def bounded_plan() -> plan_service_pb2.CreatePlanRequest:
         name="Bounded",
         metrics=[
             metric_pb2.NewMetric(
-                slug=slug, name=slug, aggregation=aggregation, event_names=[slug], unit_name=slug
+                slug=slug,
+                name=slug,
+                aggregation=aggregation,
+                event_names=[slug],
+                unit_name=slug,
+                property="size" if slug == "bytes" else "",
             )
             for slug, (aggregation, _, _) in kinds.items()
         ],

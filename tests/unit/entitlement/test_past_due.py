@@ -66,6 +66,28 @@ def test_grace_of_any_length__ends_exactly_once_and_at_the_instant_that_was_told
     )
 
 
+@pytest.mark.spec("SUB-6", "ENT-8", "ENT-10")
+@pytest.mark.parametrize(
+    ("status", "day", "expected"),
+    [
+        (Status.ACTIVE, 2, (Access.FULL, EPOCH + timedelta(days=3))),
+        (Status.ACTIVE, 3, None),
+        (Status.TRIALING, 9, None),
+        (Status.PAUSED, 2, (Access.PAUSED, EPOCH + timedelta(days=3))),
+        (Status.PAUSED, 3, None),
+        (Status.PAST_DUE, 2, (Access.FULL, EPOCH + timedelta(days=3))),
+        (Status.PAST_DUE, 9, None),
+        (Status.CANCELED, 2, None),
+    ],
+)
+def test_planned_end__is_told_beforehand_and_ends_all_access(
+    status: Status, day: int, expected: tuple[Access, object] | None
+) -> None:
+    now, end = EPOCH + timedelta(days=day), EPOCH + timedelta(days=3)
+
+    assert access_in(status, since=EPOCH, policy=BLOCK, now=now, ends_at=end) == expected
+
+
 def held(access: Access, plan: bool | None) -> Held:
     return Held(
         subscription_id="sub_1",

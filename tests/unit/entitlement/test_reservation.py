@@ -10,7 +10,7 @@ from functools import cached_property
 
 import pytest
 
-from candela_server.catalog.model import LimitBehavior, MetricId
+from candela_server.catalog.model import FilterOperator, LimitBehavior, MetricId, PropertyFilter
 from candela_server.catalog.price import ComponentKind
 from candela_server.customer.model import CustomerId
 from candela_server.entitlement.model import FeatureState, HeldQuantity, Metered, Source
@@ -23,13 +23,16 @@ from candela_server.entitlement.reservation import (
 )
 from candela_server.entitlement.rules.allowance import decide, reserved_at
 from candela_server.entitlement.rules.reservation import (
+    check_properties,
     check_quantity,
     quantity_to_commit,
     room_of,
     status_at,
     stock_of,
+    with_quantity,
 )
 from candela_server.entitlement.show_reserved import show_reserved
+from candela_server.metering.rules.event_value import parse_properties
 
 from tests.helpers.builders import FEBRUARY, METRIC, component, offer, price
 
@@ -69,6 +72,7 @@ def held(name: str, quantity: int, *, now: datetime = NOW, hold_s: int = 60) -> 
         event_key=name,
         quantity=D(quantity),
         counts_events=False,
+        measured_property=None,
         status=ReservationStatus.HELD,
         created_at=now,
         expires_at=now + timedelta(seconds=hold_s),
@@ -350,3 +354,39 @@ def _commit(rng: random.Random, journal: Journal, slow: Slow, name: str) -> None
     assert amount == want
     if want is not None:
         slow.taken[name] = (want, None)
+
+
+SIZED = replace(
+    COUNTED,
+    property="size",
+    filters=(PropertyFilter("size", FilterOperator.AT_LEAST, ("10",)),),
+)
+
+
+@pytest.mark.spec("ENT-9", "EVT-5")
+@pytest.mark.parametrize(
+    ("sent", "want"),
+    [
+        (b"", b'{"size":12.5}'),
+        (b"{}", b'{"size":12.5}'),
+        (b' {\n"a": 1.10} ', b'{"size":12.5,"a": 1.10}'),
+    ],
+)
+def test_quantity_of_a_property__stands_beside_what_was_sent(sent: bytes, want: bytes) -> None:
+    assert with_quantity(sent, property="size", quantity=D("12.50")) == want
+
+
+@pytest.mark.spec("ENT-9", "EVT-5")
+def test_filter_of_the_measured_property__sees_the_quantity() -> None:
+    check_properties(SIZED, b'{"a": "b"}', quantity=D(10))
+    with pytest.raises(ValueError, match="filters"):
+        check_properties(SIZED, b'{"a": "b"}', quantity=D(9))
+    with pytest.raises(ValueError, match="'size'"):
+        check_properties(SIZED, b'{"size": "b"}', quantity=D(10))
+
+
+@pytest.mark.spec("ENT-9")
+def test_quantity_in_the_property__is_the_same_however_the_property_is_called() -> None:
+    for name in ("s", 'a "quoted" one', "größe", "back\\slash"):
+        merged = with_quantity(b'{"x": true}', property=name, quantity=D("0.000000000001"))
+        assert parse_properties(merged) == {name: D("0.000000000001"), "x": True}

@@ -13,17 +13,27 @@
 
 "Empty" is false, a number of 0 or below, and the empty text. An override belongs to one subscription and hides that
 subscription's plan, not another subscription's.
+
+Of a metered feature a plan grants more than its number says: an allowance of credits grants it beside a number of 0,
+and so does a price that bills what is beyond a limit, from the first unit on (ENT-4). An override that is empty denies
+it all the same. The most generous subscription is then the one whose limit refuses nothing, or else the one with the
+highest limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
-from candela_server.entitlement.model import Denial, Source, Value
+from candela_server.catalog.model import LimitBehavior
+from candela_server.entitlement.model import Denial, Metered, Source, Value
+
+_ZERO: Final = Decimal(0)
+_ENDLESS: Final = Decimal("Infinity")
 
 
 class Access(StrEnum):
@@ -50,6 +60,27 @@ class Held:
     override_until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a metered feature carries under one subscription: whether it is granted, whether a check ever says no for
+    what is used, and how much is included; None: all of it."""
+
+    granted: bool
+    refuses: bool
+    limit: Decimal | None
+
+    @classmethod
+    def of(cls, value: Value, source: Source, terms: Metered) -> Reach:
+        """The reach of what the plan or an override states."""
+        hard = terms.behavior is LimitBehavior.HARD
+        besides = terms.credits is not None or (isinstance(value, Decimal) and not hard)
+        return cls(
+            granted=not is_empty(value) or (source is Source.PLAN and besides),
+            refuses=hard and terms.limit is not None,
+            limit=terms.limit,
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
     """The value that counts, who says so, and until when that holds if nothing else changes."""
@@ -61,10 +92,21 @@ class InForce:
     valid_until: datetime | None
 
 
+_NO_REACHES: Final[Mapping[str, Reach]] = {}
+
+
 def value_in_force(
-    default: Value, held: Sequence[Held], *, disabled: bool, now: datetime
+    default: Value,
+    held: Sequence[Held],
+    *,
+    disabled: bool,
+    now: datetime,
+    reaches: Mapping[str, Reach] = _NO_REACHES,
 ) -> InForce:
-    """The value of one feature for one customer at `now`."""
+    """The value of one feature for one customer at `now`.
+
+    `reaches` are those of a metered feature by subscription, of each that states something.
+    """
     if disabled:
         return InForce(
             value=default,
@@ -82,14 +124,18 @@ def value_in_force(
         and now < one.override_until
     ]
     valid_until = min(open_overrides, default=None)
-    offers = [offer for one in held if (offer := _offer(one, now)) is not None]
+    offers = [
+        _Offer(one.subscription_id, *found, _reach(reaches.get(one.subscription_id), found[0]))
+        for one in held
+        if (found := stated(one, now)) is not None
+    ]
     if offers:
-        value, source, subscription_id = max(offers, key=_generosity)
+        best = max(offers, key=_generosity)
         return InForce(
-            value=value,
-            source=source,
-            subscription_id=subscription_id,
-            denial=Denial.FEATURE_OFF if is_empty(value) else None,
+            value=best.value,
+            source=best.source,
+            subscription_id=best.subscription_id,
+            denial=None if best.reach.granted else Denial.FEATURE_OFF,
             valid_until=valid_until,
         )
     return InForce(
@@ -108,36 +154,53 @@ def is_empty(value: Value) -> bool:
     return not value
 
 
-def _offer(held: Held, now: datetime) -> tuple[Value, Source, str] | None:
+def stated(held: Held, now: datetime) -> tuple[Value, Source] | None:
+    """What one subscription says of the feature at `now`, and whether its override or its plan says so."""
     if held.access is Access.REDUCED and held.plan_value is not None:
-        return held.plan_value, Source.PLAN, held.subscription_id
+        return held.plan_value, Source.PLAN
     if held.access is not Access.FULL:
         return None
     runs = held.override_until is None or now < held.override_until
     if held.override_value is not None and runs:
-        return held.override_value, Source.OVERRIDE, held.subscription_id
+        return held.override_value, Source.OVERRIDE
     if held.plan_value is not None:
-        return held.plan_value, Source.PLAN, held.subscription_id
+        return held.plan_value, Source.PLAN
     return None
 
 
-def _generosity(offer: tuple[Value, Source, str]) -> tuple[bool, Decimal, str, bool, str]:
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What one subscription offers of the feature."""
+
+    subscription_id: str
+    value: Value
+    source: Source
+    reach: Reach
+
+
+def _generosity(offer: _Offer) -> tuple[bool, bool, Decimal, Decimal, str, bool, str]:
     """Orders offers of one feature: true over false, more over less, and then by fixed ties.
 
+    Of a metered feature one that refuses nothing is over one that does, then the higher limit over the lower.
     Texts have no natural order: a set one beats an empty one, then the alphabetically later one wins, so that the
     answer never depends on the order of reading. Among equals an override wins, then the older subscription (its id
     is smaller, so the comparison is turned round).
     """
-    value, source, subscription_id = offer
-    number = value if isinstance(value, Decimal) else Decimal(0)
-    text = value if isinstance(value, str) else ""
+    value, reach = offer.value, offer.reach
     return (
-        not is_empty(value),
-        number,
-        text,
-        source is Source.OVERRIDE,
-        "".join(chr(0x7F - ord(character)) for character in subscription_id),
+        reach.granted,
+        not reach.refuses,
+        _ENDLESS if reach.limit is None else reach.limit,
+        value if isinstance(value, Decimal) else _ZERO,
+        value if isinstance(value, str) else "",
+        offer.source is Source.OVERRIDE,
+        "".join(chr(0x7F - ord(character)) for character in offer.subscription_id),
     )
+
+
+def _reach(known: Reach | None, value: Value) -> Reach:
+    """The reach that is known, of a metered feature; others carry as far as their value says."""
+    return known or Reach(granted=not is_empty(value), refuses=False, limit=None)
 
 
 def _why_nothing(held: Sequence[Held]) -> Denial:

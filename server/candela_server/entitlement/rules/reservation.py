@@ -8,6 +8,7 @@ and giving back only makes room.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
@@ -22,7 +23,7 @@ from candela_server.entitlement.reservation import (
     Stock,
 )
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.money import exact
+from candela_server.kernel.money import exact, format_decimal
 from candela_server.metering.rules.event_filter import predicate
 from candela_server.metering.rules.event_value import parse_properties
 
@@ -117,11 +118,31 @@ def check_quantity(quantity: Decimal, *, whole: bool) -> None:
         )
 
 
-def check_properties(metric: Metric, properties_json: bytes) -> None:
-    """Refuses properties with which the metric would not read the usage event. Raises ValueError."""
+def check_properties(metric: Metric, properties_json: bytes, *, quantity: Decimal) -> None:
+    """Refuses properties with which the metric would not read this quantity of the usage event. Raises ValueError."""
+    check_measured(metric.property, properties_json)
+    if metric.property is not None:
+        properties_json = with_quantity(
+            properties_json, property=metric.property, quantity=quantity
+        )
     properties = parse_properties(properties_json) if properties_json else {}
     if not predicate(metric.filters)(properties):
         raise ValueError(f"the filters of the metric {metric.slug!r} do not let this event through")
+
+
+def check_measured(measured_property: str | None, properties_json: bytes) -> None:
+    """Refuses properties that say themselves what the quantity is to say. Raises ValueError."""
+    if properties_json and measured_property in parse_properties(properties_json):
+        raise ValueError(
+            f"the metric measures {measured_property!r}, which holds the quantity; leave it out"
+        )
+
+
+def with_quantity(properties_json: bytes, *, property: str, quantity: Decimal) -> bytes:
+    """The properties, a JSON object that lacks this one or nothing, with it; every other byte stays as it was sent."""
+    own = f"{json.dumps(property)}:{format_decimal(quantity)}".encode()
+    rest = properties_json.strip().removeprefix(b"{").removesuffix(b"}").strip()
+    return b"{" + own + (b"," + rest if rest else b"") + b"}"
 
 
 def _settled_in(reservation: Reservation, window: Interval) -> bool:

@@ -8,9 +8,20 @@ from datetime import datetime
 from candela_server.catalog.model import PlanVersionId
 from candela_server.catalog.price import BillingTiming
 from candela_server.kernel.interval import Interval
+from candela_server.subscription.model import Subscription
 
 PlanVersionSteps = Sequence[tuple[datetime, PlanVersionId]]
 """Since when a subscription has been on which plan version, oldest first."""
+
+
+def in_state_since(history: Sequence[Subscription]) -> datetime:
+    """Since when a subscription has been in the state of its last version, whatever else changed meanwhile."""
+    since = history[-1].version
+    for one in reversed(history):
+        if one.version.status is not since.status:
+            break
+        since = one.version
+    return since.valid_from
 
 
 def plan_version_of_period(

@@ -52,7 +52,8 @@ type PlanServiceClient interface {
 	ListPlans(ctx context.Context, in *ListPlansRequest, opts ...grpc.CallOption) (*ListPlansResponse, error)
 	// UpdatePlan changes what people read, which needs no new version (CAT-3). Fails with PLAN_NOT_FOUND.
 	UpdatePlan(ctx context.Context, in *UpdatePlanRequest, opts ...grpc.CallOption) (*UpdatePlanResponse, error)
-	// ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND.
+	// ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND, and
+	// PLAN_NOT_SOLD when it is what the merchant's past-due policy leaves to customers who owe.
 	ArchivePlan(ctx context.Context, in *ArchivePlanRequest, opts ...grpc.CallOption) (*ArchivePlanResponse, error)
 	// CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
 	// PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
@@ -64,7 +65,8 @@ type PlanServiceClient interface {
 	// PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
 	PublishPlanVersion(ctx context.Context, in *PublishPlanVersionRequest, opts ...grpc.CallOption) (*PublishPlanVersionResponse, error)
 	// ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
-	// is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+	// is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft, and for the last one of the plan
+	// that the past-due policy leaves to customers who owe.
 	ArchivePlanVersion(ctx context.Context, in *ArchivePlanVersionRequest, opts ...grpc.CallOption) (*ArchivePlanVersionResponse, error)
 	// GetPlanVersion returns one version. Fails with PLAN_VERSION_NOT_FOUND.
 	GetPlanVersion(ctx context.Context, in *GetPlanVersionRequest, opts ...grpc.CallOption) (*GetPlanVersionResponse, error)
@@ -221,7 +223,8 @@ type PlanServiceServer interface {
 	ListPlans(context.Context, *ListPlansRequest) (*ListPlansResponse, error)
 	// UpdatePlan changes what people read, which needs no new version (CAT-3). Fails with PLAN_NOT_FOUND.
 	UpdatePlan(context.Context, *UpdatePlanRequest) (*UpdatePlanResponse, error)
-	// ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND.
+	// ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND, and
+	// PLAN_NOT_SOLD when it is what the merchant's past-due policy leaves to customers who owe.
 	ArchivePlan(context.Context, *ArchivePlanRequest) (*ArchivePlanResponse, error)
 	// CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
 	// PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
@@ -233,7 +236,8 @@ type PlanServiceServer interface {
 	// PLAN_VERSION_NOT_FOUND, PLAN_VERSION_PUBLISHED and PLAN_NOT_SOLD for an archived plan.
 	PublishPlanVersion(context.Context, *PublishPlanVersionRequest) (*PublishPlanVersionResponse, error)
 	// ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
-	// is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+	// is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft, and for the last one of the plan
+	// that the past-due policy leaves to customers who owe.
 	ArchivePlanVersion(context.Context, *ArchivePlanVersionRequest) (*ArchivePlanVersionResponse, error)
 	// GetPlanVersion returns one version. Fails with PLAN_VERSION_NOT_FOUND.
 	GetPlanVersion(context.Context, *GetPlanVersionRequest) (*GetPlanVersionResponse, error)

@@ -44,7 +44,8 @@ type PriceServiceClient interface {
 	// ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND.
 	ListPrices(ctx context.Context, in *ListPricesRequest, opts ...grpc.CallOption) (*ListPricesResponse, error)
 	// ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
-	// that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+	// that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND, and PLAN_NOT_SOLD
+	// for the last one of the plan that the past-due policy leaves to customers who owe.
 	ArchivePrice(ctx context.Context, in *ArchivePriceRequest, opts ...grpc.CallOption) (*ArchivePriceResponse, error)
 	// PreviewRecurrence shows when a rule would bill, before a price is made of it. Fails with RECURRENCE_RULE_INVALID.
 	PreviewRecurrence(ctx context.Context, in *PreviewRecurrenceRequest, opts ...grpc.CallOption) (*PreviewRecurrenceResponse, error)
@@ -126,7 +127,8 @@ type PriceServiceServer interface {
 	// ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND.
 	ListPrices(context.Context, *ListPricesRequest) (*ListPricesResponse, error)
 	// ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
-	// that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+	// that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND, and PLAN_NOT_SOLD
+	// for the last one of the plan that the past-due policy leaves to customers who owe.
 	ArchivePrice(context.Context, *ArchivePriceRequest) (*ArchivePriceResponse, error)
 	// PreviewRecurrence shows when a rule would bill, before a price is made of it. Fails with RECURRENCE_RULE_INVALID.
 	PreviewRecurrence(context.Context, *PreviewRecurrenceRequest) (*PreviewRecurrenceResponse, error)

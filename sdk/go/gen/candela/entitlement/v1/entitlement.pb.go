@@ -145,7 +145,8 @@ const (
 	DenialReason_DENIAL_REASON_UNSPECIFIED DenialReason = 0
 	// No active subscription's plan has the feature, and its default grants nothing.
 	DenialReason_DENIAL_REASON_FEATURE_NOT_IN_PLAN DenialReason = 1
-	// The plan or an override says no: a boolean that is false.
+	// The plan or an override says no: a boolean that is false, a number of 0. A plan's 0 is no "no" where credits come
+	// with it or where use beyond a limit is billed or let pass.
 	DenialReason_DENIAL_REASON_FEATURE_OFF DenialReason = 2
 	// The limit of the window is reached and no overage is allowed.
 	DenialReason_DENIAL_REASON_LIMIT_REACHED DenialReason = 3
@@ -284,7 +285,7 @@ type Entitlement struct {
 	// The slug that was asked for.
 	Feature string `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
 	// Whether the customer may use the feature now: a boolean feature that is true; a number or string feature that the
-	// customer has; a usage feature with something left or with overage allowed.
+	// customer has; a usage feature with something left, or that refuses nothing beyond its limit.
 	Entitled bool `protobuf:"varint,2,opt,name=entitled,proto3" json:"entitled,omitempty"`
 	// Why not; UNSPECIFIED when entitled.
 	DenialReason DenialReason `protobuf:"varint,3,opt,name=denial_reason,json=denialReason,proto3,enum=candela.entitlement.v1.DenialReason" json:"denial_reason,omitempty"`
@@ -297,10 +298,11 @@ type Entitlement struct {
 	Usage *Usage `protobuf:"bytes,6,opt,name=usage,proto3" json:"usage,omitempty"`
 	// What credits contribute; absent when the customer has no credit for this feature.
 	CreditInfo *CreditInfo `protobuf:"bytes,7,opt,name=credit_info,json=creditInfo,proto3" json:"credit_info,omitempty"`
-	// The subscription that decided, where several could; empty when none did (ENT-3).
+	// The subscription that decided; empty when none did. Of several it is the most generous one, whose terms count whole:
+	// one whose limit refuses nothing, else the one with the highest limit, be it a number or credits (ENT-3).
 	SubscriptionId string `protobuf:"bytes,8,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	// Up to when this answer would stay the same if nothing were changed or used: a period's end, an expiry, a grace's
-	// end. Absent when no such instant is known.
+	// end, the end of a trial or of a subscription that is to be canceled. Absent when no such instant is known.
 	ValidUntil    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

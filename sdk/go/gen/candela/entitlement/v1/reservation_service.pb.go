@@ -245,7 +245,8 @@ type CommitRequest struct {
 	Quantity *string `protobuf:"bytes,3,opt,name=quantity,proto3,oneof" json:"quantity,omitempty"`
 	// What to do when the real use is more than was reserved and the limit is hard.
 	OverageBehavior OverageBehavior `protobuf:"varint,4,opt,name=overage_behavior,json=overageBehavior,proto3,enum=candela.entitlement.v1.OverageBehavior" json:"overage_behavior,omitempty"`
-	// Properties of the usage event, a flat JSON object as in candela.metering.v1.Event.properties_json.
+	// Properties of the usage event, a flat JSON object as in candela.metering.v1.Event.properties_json. Where the
+	// feature's metric sums a property, that one is left out: the quantity is put into it.
 	PropertiesJson []byte `protobuf:"bytes,5,opt,name=properties_json,json=propertiesJson,proto3" json:"properties_json,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -490,7 +491,8 @@ type ConsumeRequest struct {
 	Feature string `protobuf:"bytes,6,opt,name=feature,proto3" json:"feature,omitempty"`
 	// How much to take, a plain decimal above 0; 1 when absent.
 	Quantity *string `protobuf:"bytes,7,opt,name=quantity,proto3,oneof" json:"quantity,omitempty"`
-	// Properties of the usage event, a flat JSON object as in candela.metering.v1.Event.properties_json.
+	// Properties of the usage event, a flat JSON object as in candela.metering.v1.Event.properties_json. Where the
+	// feature's metric sums a property, that one is left out: the quantity is put into it.
 	PropertiesJson []byte `protobuf:"bytes,8,opt,name=properties_json,json=propertiesJson,proto3" json:"properties_json,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

@@ -32,7 +32,9 @@ type FeatureOverride struct {
 	FeatureId string `protobuf:"bytes,2,opt,name=feature_id,json=featureId,proto3" json:"feature_id,omitempty"`
 	// The feature's slug.
 	FeatureSlug string `protobuf:"bytes,3,opt,name=feature_slug,json=featureSlug,proto3" json:"feature_slug,omitempty"`
-	// The value that counts instead of the plan's.
+	// The value that counts instead of the plan's. A number for a usage feature is its limit, in place of the plan's
+	// number and of the plan's credits, which do not count meanwhile; credits given by hand or bought come on top. A no,
+	// or 0, denies the feature whatever credits there are. What is billed does not change.
 	Value *v1.FeatureValue `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	// When it ends by itself, exclusive; absent when it does not.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
@@ -132,7 +134,7 @@ type SetFeatureOverrideRequest struct {
 	SubscriptionId string `protobuf:"bytes,2,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	// Which feature.
 	Feature *v1.FeatureRef `protobuf:"bytes,3,opt,name=feature,proto3" json:"feature,omitempty"`
-	// The value; of the feature's type.
+	// The value; of the feature's type. What it means for a usage feature is said at FeatureOverride.value.
 	Value *v1.FeatureValue `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	// When it ends by itself, for example after a week's trial; never when absent.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`

@@ -109,8 +109,8 @@ const (
 	ErrorReason_ERROR_REASON_PLAN_VERSION_NOT_FOUND ErrorReason = 34
 	// A published version never changes. FAILED_PRECONDITION. Metadata: plan_version_id. Create a new version (CAT-3).
 	ErrorReason_ERROR_REASON_PLAN_VERSION_PUBLISHED ErrorReason = 35
-	// The plan or price is a draft, archived or private to another customer. FAILED_PRECONDITION. Metadata: plan,
-	// price_id.
+	// The plan or price is a draft, archived or private to another customer; or what is to be archived is the last that
+	// the plan of the merchant's past-due policy sells. FAILED_PRECONDITION. Metadata: plan, price_id.
 	ErrorReason_ERROR_REASON_PLAN_NOT_SOLD ErrorReason = 36
 	// No such price. NOT_FOUND. Metadata: price_id.
 	ErrorReason_ERROR_REASON_PRICE_NOT_FOUND ErrorReason = 37

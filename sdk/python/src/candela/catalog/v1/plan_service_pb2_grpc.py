@@ -136,7 +136,8 @@ class PlanServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ArchivePlan(self, request, context):
-        """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND.
+        """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND, and
+        PLAN_NOT_SOLD when it is what the merchant's past-due policy leaves to customers who owe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,7 +169,8 @@ class PlanServiceServicer:
 
     def ArchivePlanVersion(self, request, context):
         """ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
-        is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+        is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft, and for the last one of the plan
+        that the past-due policy leaves to customers who owe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,7 +49,9 @@ class PlanServiceStub:
     UpdatePlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.UpdatePlanRequest, _plan_service_pb2.UpdatePlanResponse]
     """UpdatePlan changes what people read, which needs no new version (CAT-3). Fails with PLAN_NOT_FOUND."""
     ArchivePlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.ArchivePlanRequest, _plan_service_pb2.ArchivePlanResponse]
-    """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND."""
+    """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND, and
+    PLAN_NOT_SOLD when it is what the merchant's past-due policy leaves to customers who owe.
+    """
     CreatePlanVersion: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.CreatePlanVersionRequest, _plan_version_pb2.CreatePlanVersionResponse]
     """CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
     PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
@@ -64,7 +66,8 @@ class PlanServiceStub:
     """
     ArchivePlanVersion: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.ArchivePlanVersionRequest, _plan_version_pb2.ArchivePlanVersionResponse]
     """ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
-    is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+    is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft, and for the last one of the plan
+    that the past-due policy leaves to customers who owe.
     """
     GetPlanVersion: _grpc.UnaryUnaryMultiCallable[_plan_version_pb2.GetPlanVersionRequest, _plan_version_pb2.GetPlanVersionResponse]
     """GetPlanVersion returns one version. Fails with PLAN_VERSION_NOT_FOUND."""
@@ -93,7 +96,9 @@ class PlanServiceAsyncStub(PlanServiceStub):
     UpdatePlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.UpdatePlanRequest, _plan_service_pb2.UpdatePlanResponse]  # type: ignore[assignment]
     """UpdatePlan changes what people read, which needs no new version (CAT-3). Fails with PLAN_NOT_FOUND."""
     ArchivePlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.ArchivePlanRequest, _plan_service_pb2.ArchivePlanResponse]  # type: ignore[assignment]
-    """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND."""
+    """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND, and
+    PLAN_NOT_SOLD when it is what the merchant's past-due policy leaves to customers who owe.
+    """
     CreatePlanVersion: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.CreatePlanVersionRequest, _plan_version_pb2.CreatePlanVersionResponse]  # type: ignore[assignment]
     """CreatePlanVersion begins a draft as a copy of the current version with the given changes. Fails with
     PLAN_NOT_FOUND, PLAN_NOT_SOLD for an archived plan, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
@@ -108,7 +113,8 @@ class PlanServiceAsyncStub(PlanServiceStub):
     """
     ArchivePlanVersion: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.ArchivePlanVersionRequest, _plan_version_pb2.ArchivePlanVersionResponse]  # type: ignore[assignment]
     """ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
-    is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+    is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft, and for the last one of the plan
+    that the past-due policy leaves to customers who owe.
     """
     GetPlanVersion: _aio.UnaryUnaryMultiCallable[_plan_version_pb2.GetPlanVersionRequest, _plan_version_pb2.GetPlanVersionResponse]  # type: ignore[assignment]
     """GetPlanVersion returns one version. Fails with PLAN_VERSION_NOT_FOUND."""
@@ -159,7 +165,9 @@ class PlanServiceServicer:
         request: _plan_service_pb2.ArchivePlanRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.ArchivePlanResponse, _abc.Awaitable[_plan_service_pb2.ArchivePlanResponse]]:
-        """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND."""
+        """ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND, and
+        PLAN_NOT_SOLD when it is what the merchant's past-due policy leaves to customers who owe.
+        """
 
     def CreatePlanVersion(
         self,
@@ -194,7 +202,8 @@ class PlanServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_plan_version_pb2.ArchivePlanVersionResponse, _abc.Awaitable[_plan_version_pb2.ArchivePlanVersionResponse]]:
         """ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
-        is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+        is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft, and for the last one of the plan
+        that the past-due policy leaves to customers who owe.
         """
 
     def GetPlanVersion(

@@ -47,7 +47,8 @@ class PriceServiceStub:
     """ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND."""
     ArchivePrice: _grpc.UnaryUnaryMultiCallable[_price_service_pb2.ArchivePriceRequest, _price_service_pb2.ArchivePriceResponse]
     """ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
-    that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+    that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND, and PLAN_NOT_SOLD
+    for the last one of the plan that the past-due policy leaves to customers who owe.
     """
     PreviewRecurrence: _grpc.UnaryUnaryMultiCallable[_price_service_pb2.PreviewRecurrenceRequest, _price_service_pb2.PreviewRecurrenceResponse]
     """PreviewRecurrence shows when a rule would bill, before a price is made of it. Fails with RECURRENCE_RULE_INVALID."""
@@ -71,7 +72,8 @@ class PriceServiceAsyncStub(PriceServiceStub):
     """ListPrices returns a plan's prices, private ones too, oldest first. Fails with PLAN_NOT_FOUND."""
     ArchivePrice: _aio.UnaryUnaryMultiCallable[_price_service_pb2.ArchivePriceRequest, _price_service_pb2.ArchivePriceResponse]  # type: ignore[assignment]
     """ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
-    that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+    that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND, and PLAN_NOT_SOLD
+    for the last one of the plan that the past-due policy leaves to customers who owe.
     """
     PreviewRecurrence: _aio.UnaryUnaryMultiCallable[_price_service_pb2.PreviewRecurrenceRequest, _price_service_pb2.PreviewRecurrenceResponse]  # type: ignore[assignment]
     """PreviewRecurrence shows when a rule would bill, before a price is made of it. Fails with RECURRENCE_RULE_INVALID."""
@@ -112,7 +114,8 @@ class PriceServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_price_service_pb2.ArchivePriceResponse, _abc.Awaitable[_price_service_pb2.ArchivePriceResponse]]:
         """ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
-        that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+        that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND, and PLAN_NOT_SOLD
+        for the last one of the plan that the past-due policy leaves to customers who owe.
         """
 
     def PreviewRecurrence(

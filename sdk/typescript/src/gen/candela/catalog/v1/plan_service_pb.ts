@@ -517,7 +517,8 @@ export const PlanService: GenService<{
     output: typeof UpdatePlanResponseSchema;
   },
   /**
-   * ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND.
+   * ArchivePlan takes a plan out of sale; those who hold it keep it. Fails with PLAN_NOT_FOUND, and
+   * PLAN_NOT_SOLD when it is what the merchant's past-due policy leaves to customers who owe.
    *
    * @generated from rpc candela.catalog.v1.PlanService.ArchivePlan
    */
@@ -561,7 +562,8 @@ export const PlanService: GenService<{
   },
   /**
    * ArchivePlanVersion takes a published version out of sale; what was published before it is sold again, unless that
-   * is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft.
+   * is archived too. Fails with PLAN_VERSION_NOT_FOUND, and PLAN_NOT_SOLD for a draft, and for the last one of the plan
+   * that the past-due policy leaves to customers who owe.
    *
    * @generated from rpc candela.catalog.v1.PlanService.ArchivePlanVersion
    */

@@ -350,7 +350,8 @@ export const PriceService: GenService<{
   },
   /**
    * ArchivePrice takes a price out of sale; those who hold it are billed on. The latest one of its currency and cadence
-   * that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND.
+   * that is left is sold again, and an archived price stays as it is. Fails with PRICE_NOT_FOUND, and PLAN_NOT_SOLD
+   * for the last one of the plan that the past-due policy leaves to customers who owe.
    *
    * @generated from rpc candela.catalog.v1.PriceService.ArchivePrice
    */

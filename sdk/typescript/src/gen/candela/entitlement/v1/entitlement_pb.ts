@@ -33,7 +33,7 @@ export type Entitlement = Message<"candela.entitlement.v1.Entitlement"> & {
 
   /**
    * Whether the customer may use the feature now: a boolean feature that is true; a number or string feature that the
-   * customer has; a usage feature with something left or with overage allowed.
+   * customer has; a usage feature with something left, or that refuses nothing beyond its limit.
    *
    * @generated from field: bool entitled = 2;
    */
@@ -76,7 +76,8 @@ export type Entitlement = Message<"candela.entitlement.v1.Entitlement"> & {
   creditInfo?: CreditInfo | undefined;
 
   /**
-   * The subscription that decided, where several could; empty when none did (ENT-3).
+   * The subscription that decided; empty when none did. Of several it is the most generous one, whose terms count whole:
+   * one whose limit refuses nothing, else the one with the highest limit, be it a number or credits (ENT-3).
    *
    * @generated from field: string subscription_id = 8;
    */
@@ -84,7 +85,7 @@ export type Entitlement = Message<"candela.entitlement.v1.Entitlement"> & {
 
   /**
    * Up to when this answer would stay the same if nothing were changed or used: a period's end, an expiry, a grace's
-   * end. Absent when no such instant is known.
+   * end, the end of a trial or of a subscription that is to be canceled. Absent when no such instant is known.
    *
    * @generated from field: google.protobuf.Timestamp valid_until = 9;
    */
@@ -342,7 +343,8 @@ export enum DenialReason {
   FEATURE_NOT_IN_PLAN = 1,
 
   /**
-   * The plan or an override says no: a boolean that is false.
+   * The plan or an override says no: a boolean that is false, a number of 0. A plan's 0 is no "no" where credits come
+   * with it or where use beyond a limit is billed or let pass.
    *
    * @generated from enum value: DENIAL_REASON_FEATURE_OFF = 2;
    */

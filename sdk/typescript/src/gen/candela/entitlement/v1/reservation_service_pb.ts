@@ -162,7 +162,8 @@ export type CommitRequest = Message<"candela.entitlement.v1.CommitRequest"> & {
   overageBehavior: OverageBehavior;
 
   /**
-   * Properties of the usage event, a flat JSON object as in candela.metering.v1.Event.properties_json.
+   * Properties of the usage event, a flat JSON object as in candela.metering.v1.Event.properties_json. Where the
+   * feature's metric sums a property, that one is left out: the quantity is put into it.
    *
    * @generated from field: bytes properties_json = 5;
    */
@@ -320,7 +321,8 @@ export type ConsumeRequest = Message<"candela.entitlement.v1.ConsumeRequest"> & 
   quantity?: string | undefined;
 
   /**
-   * Properties of the usage event, a flat JSON object as in candela.metering.v1.Event.properties_json.
+   * Properties of the usage event, a flat JSON object as in candela.metering.v1.Event.properties_json. Where the
+   * feature's metric sums a property, that one is left out: the quantity is put into it.
    *
    * @generated from field: bytes properties_json = 8;
    */

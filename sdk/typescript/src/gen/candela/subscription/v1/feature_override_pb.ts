@@ -44,7 +44,9 @@ export type FeatureOverride = Message<"candela.subscription.v1.FeatureOverride">
   featureSlug: string;
 
   /**
-   * The value that counts instead of the plan's.
+   * The value that counts instead of the plan's. A number for a usage feature is its limit, in place of the plan's
+   * number and of the plan's credits, which do not count meanwhile; credits given by hand or bought come on top. A no,
+   * or 0, denies the feature whatever credits there are. What is billed does not change.
    *
    * @generated from field: candela.catalog.v1.FeatureValue value = 4;
    */
@@ -107,7 +109,7 @@ export type SetFeatureOverrideRequest = Message<"candela.subscription.v1.SetFeat
   feature?: FeatureRef | undefined;
 
   /**
-   * The value; of the feature's type.
+   * The value; of the feature's type. What it means for a usage feature is said at FeatureOverride.value.
    *
    * @generated from field: candela.catalog.v1.FeatureValue value = 4;
    */

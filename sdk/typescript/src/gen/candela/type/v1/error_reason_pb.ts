@@ -282,8 +282,8 @@ export enum ErrorReason {
   PLAN_VERSION_PUBLISHED = 35,
 
   /**
-   * The plan or price is a draft, archived or private to another customer. FAILED_PRECONDITION. Metadata: plan,
-   * price_id.
+   * The plan or price is a draft, archived or private to another customer; or what is to be archived is the last that
+   * the plan of the merchant's past-due policy sells. FAILED_PRECONDITION. Metadata: plan, price_id.
    *
    * @generated from enum value: ERROR_REASON_PLAN_NOT_SOLD = 36;
    */

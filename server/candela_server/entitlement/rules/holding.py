@@ -1,0 +1,27 @@
+"""One subscription that a customer's entitlements rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from candela_server.catalog.model import FeatureId, Offer
+from candela_server.subscription.feature_override import FeatureOverride
+from candela_server.subscription.model import Subscription
+
+from .precedence import Access
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One subscription with what it bought, or what is left of that, and its overrides by feature.
+
+    `access_until` is when time alone changes the access.
+    """
+
+    subscription: Subscription
+    offer: Offer
+    access: Access
+    access_until: datetime | None
+    overrides: Mapping[FeatureId, FeatureOverride]

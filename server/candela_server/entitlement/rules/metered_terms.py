@@ -1,0 +1,115 @@
+"""How use of a metered feature is counted and bounded under one subscription (ENT-4, CRD-9, CRD-10).
+
+| what is in force                       | the limit                                            | the window           |
+|----------------------------------------|------------------------------------------------------|----------------------|
+| a plan with credits for the metric     | the credits that count now, all of them              | the grants', if they |
+|                                        |                                                      | renew                |
+| a plan's number, or an override's      | the number, and what was given by hand or bought     | the component's      |
+| a plan's yes, or an override's, without| none                                                 | the component's      |
+| credits from the plan                  |                                                      |                      |
+
+A number that overrides takes the place of all that the plan says, its credits too (CAT-8, SUB-8): these do not count
+while it is in force. A yes that overrides says nothing of how much, so that the plan's credits go on counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from candela_server.catalog.model import (
+    CreditApplicationType,
+    LimitBehavior,
+    LimitScope,
+    Metric,
+    PlanFeature,
+)
+from candela_server.credit.model import CreditGrant
+from candela_server.entitlement.model import Credits, Metered, Source, Value
+from candela_server.kernel.money import exact
+from candela_server.subscription.rules.credits_held import counts_for, window_of
+
+from .holding import Holding
+from .precedence import Access, is_empty
+
+_ZERO = Decimal(0)
+
+
+def metered_terms(
+    metric: Metric,
+    holding: Holding,
+    granted: PlanFeature | None,
+    grants: Sequence[CreditGrant],
+    value: Value,
+    source: Source,
+    now: datetime,
+) -> Metered:
+    """The terms under which `value`, of which the plan or an override of this subscription says so, may be used."""
+    offer, held = holding.offer, holding.subscription
+    component_id = offer.component_for_metric(metric.id)
+    component = offer.price.component(component_id or offer.price.components[0].id)
+    window = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+    overridden = replaces_credits(value, source)
+    paying = [
+        grant
+        for grant in grants
+        if _pays(grant, metric, holding) and not (overridden and _is_of_plan(grant, holding))
+    ]
+    by_definition = not overridden and any(
+        definition.metric_id == metric.id for definition in offer.credit_definitions
+    )
+    credits = None
+    limit = _stated_limit(value)
+    if paying or by_definition:
+        with exact():
+            allowance = sum((grant.balance for grant in paying), _ZERO)
+        expiries = [grant.expires_at for grant in paying if grant.expires_at is not None]
+        credits = Credits(allowance=allowance, next_expiry_at=min(expiries, default=None))
+        # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
+        of_plan = by_definition or any(_is_by_definition(grant) for grant in paying)
+        if (of_plan and not overridden) or is_empty(value):
+            limit = allowance
+        elif limit is not None:
+            with exact():
+                limit += allowance
+        window = window_of(paying, window)
+    explicit = granted.limit_behavior if granted else None
+    return Metered(
+        metric=metric,
+        window=window,
+        limit=limit,
+        behavior=explicit or (LimitBehavior.OVERAGE if component_id else LimitBehavior.HARD),
+        credits=credits,
+        per_user=granted is not None and granted.limit_scope is LimitScope.USER,
+    )
+
+
+def replaces_credits(value: Value, source: Source) -> bool:
+    """Whether a value stands for all that the plan grants of a metered feature: a number that overrides does, and a
+    no."""
+    return source is Source.OVERRIDE and (isinstance(value, Decimal) or is_empty(value))
+
+
+def _pays(grant: CreditGrant, metric: Metric, holding: Holding) -> bool:
+    return (
+        grant.application_type is CreditApplicationType.USAGE
+        and grant.metric_id == metric.id
+        and counts_for(grant, holding.subscription, holding.offer)
+        # What the plan that is not paid for has granted is not used up meanwhile.
+        and (grant.subscription_id is None or holding.access is Access.FULL)
+    )
+
+
+def _is_of_plan(grant: CreditGrant, holding: Holding) -> bool:
+    """Whether this subscription's plan granted it."""
+    return _is_by_definition(grant) and grant.subscription_id == holding.subscription.id
+
+
+def _is_by_definition(grant: CreditGrant) -> bool:
+    return grant.definition_id is not None
+
+
+def _stated_limit(value: Value) -> Decimal | None:
+    """The bound that a value is by itself; a granted feature without a number has none."""
+    return max(value, _ZERO) if isinstance(value, Decimal) else None

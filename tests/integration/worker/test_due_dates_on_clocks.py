@@ -1,0 +1,139 @@
+"""Due dates pass by the worker's minute and on the way of test clocks (ENT-10, OPS-2)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import pytest_asyncio
+
+from candela_server.catalog.refs import BySlug
+from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.model import Customer, CustomerById
+from candela_server.entitlement.build_snapshot import build_snapshot
+from candela_server.entitlement.model import Denial
+from candela_server.kernel.caller import Mode
+from candela_server.kernel.clock import FixedClock, SystemClock
+from candela_server.merchant.advance_test_clock import AdvanceTestClock
+from candela_server.merchant.advance_test_clock import advance_test_clock as send_off
+from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
+from candela_server.merchant.create_test_clock import CreateTestClock, create_test_clock
+from candela_server.merchant.model import TestClockId
+from candela_server.metering.cache import CounterCache
+from candela_server.metering.read_counters import Counters
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres
+from candela_server.storage.redis import Redis
+from candela_server.subscription import read as subscription
+from candela_server.subscription.create_subscription import (
+    CreateSubscription,
+    create_subscription,
+)
+from candela_server.subscription.model import CollectionMethod, Status
+from candela_server.worker.advance_test_clock import advance_test_clock
+from candela_server.worker.runner import Worker
+
+from tests.helpers.acting import acting_as
+from tests.helpers.billing import Books
+from tests.helpers.selling import Shop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def books(own_database: str, clock: FixedClock) -> AsyncIterator[Books]:
+    """A shop that is alone in its database, as jobs go over all merchants."""
+    db, events = Postgres(own_database, SystemClock()), EventStore(own_database)
+    await db.open()
+    await events.open()
+    made = await create_merchant(db, clock, CreateMerchant(name="Tests", mode=Mode.TEST))
+    shop = Shop(db, clock, made.merchant.id)
+    await shop.sell_team_plan()
+    yield Books(shop, events)
+    await events.close()
+    await db.close()
+
+
+async def status(shop: Shop, holder: Customer) -> Status:
+    async with shop.db.reading(shop.merchant_id) as tx:
+        [held] = await subscription.list_of_customer(tx, holder.id)
+    return held.version.status
+
+
+@pytest.mark.spec("ENT-10", "SUB-7")
+async def test_minute_of_the_worker__follows_due_dates_of_every_merchant(
+    books: Books, redis: Redis
+) -> None:
+    shop = books.shop
+    worker = Worker(
+        db=shop.db,
+        events=books.events,
+        counters=Counters(CounterCache(redis), books.events, shop.clock),
+        clock=shop.clock,
+    )
+    holder = await shop.sign_up("acme")
+    await shop.subscribe(holder, 1)
+    await books.bill()
+    await worker.follow_due_dates()
+    in_time = await status(shop, holder)
+    shop.clock.advance(shop.clock.now() + timedelta(days=31))
+    await worker.follow_due_dates()
+
+    assert (in_time, await status(shop, holder)) == (Status.ACTIVE, Status.PAST_DUE)
+
+
+@pytest.mark.spec("ENT-10", "OPS-2")
+async def test_test_clock_advanced__passes_the_due_date_and_the_grace(books: Books) -> None:
+    shop = books.shop
+    db, clock, begun_at = shop.db, shop.clock, shop.clock.now()
+    with acting_as(shop.merchant_id):
+        async with db.writing(shop.merchant_id) as tx:
+            made = await create_test_clock(tx, clock, CreateTestClock(now_at=begun_at, name="t"))
+            clock_id = TestClockId(made.id)
+            holder = await create_customer(
+                tx,
+                clock,
+                CreateCustomer(
+                    name="Acme",
+                    external_id=None,
+                    email=None,
+                    business_name=None,
+                    tax_id=None,
+                    address=None,
+                    time_zone="UTC",
+                    metadata={},
+                    test_clock_id=clock_id,
+                ),
+            )
+            await create_subscription(
+                tx,
+                clock,
+                CreateSubscription(
+                    customer=CustomerById(holder.id),
+                    plan=BySlug("team"),
+                    price_id=None,
+                    currency=None,
+                    seats=Decimal(1),
+                    quantities={},
+                    start_at=None,
+                    time_zone=None,
+                    collection_method=CollectionMethod.SEND_INVOICE,
+                    allow_duplicate=False,
+                    metadata={},
+                    reason="",
+                ),
+            )
+    denials = []
+    for days in (29, 31, 38):
+        target = begun_at + timedelta(days=days)
+        with acting_as(shop.merchant_id):
+            async with db.writing(shop.merchant_id) as tx:
+                wanted = AdvanceTestClock(test_clock_id=clock_id, target_at=target)
+                await send_off(tx, clock, wanted)
+        await advance_test_clock(db, books.events, shop.merchant_id, clock_id)
+        async with db.reading(shop.merchant_id) as tx:
+            snapshot = await build_snapshot(tx, clock, CustomerById(holder.id))
+        denials.append(snapshot.features["advanced-analytics"].denial)
+
+    assert denials == [None, None, Denial.SUBSCRIPTION_PAST_DUE]
+    assert await status(shop, holder) is Status.PAST_DUE

@@ -63,7 +63,7 @@ async def bill(
     ids = sorted({one.subscription_id for one in due})
     seller = await merchant.get_merchant(tx)
     context = await read_context(tx, ids, until=now)
-    parked = await _park_runaways(tx, seller, context, now)
+    parked = await park_runaways(tx, seller, context, now)
     due = [one for one in due if one.subscription_id not in parked]
     # First, because money that is granted for a period pays for what is charged in advance for it.
     await grant_for_periods(tx, renewals(context, due), at=now)
@@ -88,7 +88,7 @@ async def bill_rest(
     """Bills what subscriptions owe though nothing is due: differences of cut and of closed periods. They are locked."""
     seller = await merchant.get_merchant(tx)
     context = await read_context(tx, ids, until=now)
-    parked = await _park_runaways(tx, seller, context, now)
+    parked = await park_runaways(tx, seller, context, now)
     drafts = await draft_wanted(
         tx,
         events,
@@ -143,7 +143,7 @@ def _waits(context: Context, draft: Invoice) -> bool:
     )
 
 
-async def _park_runaways(
+async def park_runaways(
     tx: Tx, seller: Merchant, context: Context, now: datetime
 ) -> set[SubscriptionId]:
     """Parks the subscriptions of customers who got an absurd number of invoices today: a safety bound."""

@@ -49,7 +49,8 @@ async def list_billed_lines(
 ) -> list[BilledLine]:
     """The lines of these subscriptions whose periods end after an instant, oldest first.
 
-    Drafts count, because what is on them is billed; void invoices do not, because they never were.
+    Drafts count, because what is on them is billed; void invoices do not, because they never were. What was billed ahead
+    and taken off again is none of it: the period's own lines say all that it costs.
     """
     columns = ", ".join(f"l.{column}" for column in LINE_COLUMNS)
     rows = await tx.fetch(
@@ -57,7 +58,7 @@ async def list_billed_lines(
         SELECT {columns}, i.status FROM invoice_line l
         JOIN invoice i ON i.merchant_id = l.merchant_id AND i.id = l.invoice_id
         WHERE l.merchant_id = $1 AND l.subscription_id = ANY($2::text[]) AND l.period_end > $3
-          AND i.status <> 'void'
+          AND i.status <> 'void' AND l.kind <> 'threshold'
         ORDER BY i.created_at, i.id, l.position
         """,
         tx.merchant_id,
@@ -85,7 +86,7 @@ async def list_voided_lines(
         SELECT {columns} FROM invoice_line l
         JOIN invoice i ON i.merchant_id = l.merchant_id AND i.id = l.invoice_id
         WHERE l.merchant_id = $1 AND l.subscription_id = ANY($2::text[]) AND l.period_end > $3
-          AND i.status = 'void'
+          AND i.status = 'void' AND l.kind <> 'threshold'
           AND NOT EXISTS (SELECT FROM invoice_reissue r
                           WHERE r.merchant_id = i.merchant_id AND r.voided_id = i.id)
         ORDER BY l.subscription_id, i.id, l.position

@@ -34,6 +34,7 @@ from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
 from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
+from .take_off_ahead import without_billed_ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def draft_invoices(
         events,
         context,
         seller,
-        await _wanted(tx, context, due),
+        await wanted_of_due(tx, context, due),
         now=now,
         seen_at=seen_at,
         test_clock_id=test_clock_id,
@@ -126,21 +127,21 @@ async def draft_wanted(
         if found == true_ups:
             break
         true_ups = found if attempt < ATTEMPTS - 2 else {}
-    charged = [
-        Charges(context.subscriptions[one_id], some)
-        for one_id, some in zip(late.lines, settled, strict=True)
-    ]
+    left = await without_billed_ahead(tx, context, dict(zip(late.lines, settled, strict=True)))
+    charged = [Charges(context.subscriptions[one_id], some) for one_id, some in left.items()]
     drawn = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)
     return Drafts(
         {
-            one.held.id: _draft(context, one.held, lines, seller, now, test_clock_id)
+            one.held.id: draft_of(context, one.held, lines, seller, now, test_clock_id)
             for one, lines in zip(charged, drawn, strict=True)
         },
         late.draws,
     )
 
 
-async def _wanted(tx: Tx, context: Context, due: Sequence[ScheduledPeriod]) -> list[WantedInvoice]:
+async def wanted_of_due(
+    tx: Tx, context: Context, due: Sequence[ScheduledPeriod]
+) -> list[WantedInvoice]:
     """What is due of each subscription, by what it holds and, apart, by each price that it held before.
 
     Parts of one period, of a price that was left and joined again, are wanted together.
@@ -179,7 +180,7 @@ def _goes_on(context: Context, one: ScheduledPeriod, last: LastTerms) -> bool:
     return last.price_id == now.version.price_id and then.anchor_at == now.anchor_at
 
 
-def _draft(
+def draft_of(
     context: Context,
     held: Subscription,
     lines: Sequence[InvoiceLine],
@@ -187,6 +188,7 @@ def _draft(
     now: datetime,
     test_clock_id: TestClockId | None,
 ) -> Invoice:
+    """A draft of these lines, taxed as the buyer is now."""
     buyer = context.customers[held.customer_id]
     draft = Invoice(
         id=InvoiceId(new_id("inv")),

@@ -43,6 +43,7 @@ class LineKind(StrEnum):
     ADJUSTMENT = "adjustment"
     MONETARY_CREDIT = "monetary_credit"
     TOP_UP = "top_up"
+    THRESHOLD = "threshold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

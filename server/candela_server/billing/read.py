@@ -7,7 +7,7 @@ from datetime import datetime
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import due_date_store, failure_store, lapse_store, store, top_up_store
+from . import due_date_store, failure_store, lapse_store, store, threshold_store, top_up_store
 from .failure_store import Work
 from .model import Invoice, InvoiceId, InvoiceNotFoundError
 
@@ -33,6 +33,11 @@ async def list_merchants_with_lapsed(tx: Tx, until: datetime) -> list[str]:
 async def list_merchants_buying(tx: Tx) -> list[str]:
     """The merchants of whom a customer buys packs by itself; in a system transaction."""
     return await top_up_store.list_merchants_buying(tx)
+
+
+async def list_merchants_with_thresholds(tx: Tx) -> list[str]:
+    """The merchants who sell usage that is invoiced at a threshold; in a system transaction."""
+    return await threshold_store.list_merchants_with_thresholds(tx)
 
 
 async def list_merchants_with_drafts(tx: Tx, until: datetime) -> list[str]:

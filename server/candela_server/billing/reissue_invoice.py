@@ -9,7 +9,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.claim_due import hold
 
-from . import correction_store, store
+from . import correction_store, store, threshold_store
 from .bill_periods import read_context
 from .draft_invoices import draft_wanted
 from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError
@@ -38,6 +38,13 @@ async def reissue_invoice(
             before.status,
             InvoiceAct.REISSUE,
             "it bills no period but sells a pack; void it, and TopUpCredits sells another",
+        )
+    if await threshold_store.is_threshold_invoice(tx, before.id):
+        raise InvoiceTransitionRefusedError(
+            before.id,
+            before.status,
+            InvoiceAct.REISSUE,
+            "it bills usage of a period ahead; void it, and the next invoice of the period bills it again",
         )
     successor = await correction_store.find_reissue(tx, before.id)
     if successor is not None:

@@ -20,7 +20,7 @@ from .model import Invoice, InvoiceLine, LineKind
 _RATED: Final = frozenset({LineKind.RECURRING, LineKind.USAGE})
 """The lines that say which periods an invoice bills; the others follow from them, or stay."""
 
-FOLLOWING: Final = frozenset({LineKind.ADJUSTMENT, LineKind.PRORATION})
+FOLLOWING: Final = frozenset({LineKind.ADJUSTMENT, LineKind.PRORATION, LineKind.THRESHOLD})
 """The lines that are differences to what was billed before: they stay as they were made."""
 
 _UNRATED: Final = FOLLOWING | {LineKind.MONETARY_CREDIT}

@@ -44,6 +44,7 @@ _KINDS = {
     LineKind.ADJUSTMENT: invoice_line_pb2.LINE_KIND_ADJUSTMENT,
     LineKind.MONETARY_CREDIT: invoice_line_pb2.LINE_KIND_MONETARY_CREDIT,
     LineKind.TOP_UP: invoice_line_pb2.LINE_KIND_TOP_UP,
+    LineKind.THRESHOLD: invoice_line_pb2.LINE_KIND_THRESHOLD,
 }
 
 

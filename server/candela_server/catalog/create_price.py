@@ -57,6 +57,7 @@ class NewPrice:
     private_customer_id: str | None
     discounts: tuple[Discount, ...] = ()
     minimum_commitment: MinimumCommitment | None = None
+    billing_threshold: Decimal | None = None
 
     @property
     def cadence(self) -> tuple[str, ...]:
@@ -80,6 +81,7 @@ async def create_price(
         private_customer_id=new.private_customer_id,
         discounts=new.discounts,
         minimum_commitment=new.minimum_commitment,
+        billing_threshold=new.billing_threshold,
         created_at=clock.now(),
     )
     await price_store.insert_price(tx, price)
@@ -113,6 +115,7 @@ def trace_of(price: Price) -> dict[str, Any]:
         "private_customer_id": price.private_customer_id,
         "discounts": discounts_to_json(price.discounts),
         "minimum_commitment": commitment_to_json(price.minimum_commitment),
+        "billing_threshold": price.billing_threshold,
         "components": [
             {
                 "id": component.id,

@@ -221,6 +221,7 @@ class Price:
     private_customer_id: str | None
     discounts: tuple[Discount, ...] = ()
     minimum_commitment: MinimumCommitment | None = None
+    billing_threshold: Decimal | None = None
     created_at: datetime
     archived_at: datetime | None = None
     varies: PriceId | None = None

@@ -20,7 +20,7 @@ from .price_terms_json import (
 from .terms_json import charge_from_json, charge_to_json, seats_from_json, seats_to_json
 
 _PRICE = """id, plan_id, name, currency, private_customer_id, discounts, minimum_commitment, created_at,
-            archived_at, varies_price_id, kept_component_ids"""
+            archived_at, varies_price_id, kept_component_ids, billing_threshold"""
 
 
 async def insert_price(tx: Tx, price: Price) -> None:
@@ -40,8 +40,8 @@ async def _insert_price(tx: Tx, price: Price, kept: Sequence[ComponentId] = ()) 
         """
         INSERT INTO price (merchant_id, id, plan_id, name, currency, private_customer_id, discounts,
                            minimum_commitment, created_at, archived_at, varies_price_id,
-                           kept_component_ids)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                           kept_component_ids, billing_threshold)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """,
         tx.merchant_id,
         price.id,
@@ -55,6 +55,7 @@ async def _insert_price(tx: Tx, price: Price, kept: Sequence[ComponentId] = ()) 
         price.archived_at,
         price.varies,
         list(kept),
+        price.billing_threshold,
     )
 
 
@@ -190,6 +191,7 @@ async def _with_components(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Pr
             private_customer_id=row["private_customer_id"],
             discounts=discounts_from_json(row["discounts"]),
             minimum_commitment=commitment_from_json(row["minimum_commitment"]),
+            billing_threshold=row["billing_threshold"],
             created_at=row["created_at"],
             archived_at=row["archived_at"],
             varies=row["varies_price_id"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from candela.catalog.v1 import plan_pb2, price_pb2
 from candela.type.v1 import money_pb2
 from google.protobuf.message import Message
@@ -84,7 +86,20 @@ def price_from_proto(new: plan_pb2.NewPrice) -> NewPrice:
             )
             if new.HasField("minimum_commitment")
             else None,
+            billing_threshold=fields.read("billing_threshold", _threshold, new, amount)
+            if new.HasField("billing_threshold")
+            else None,
         )
+
+
+def _threshold(new: plan_pb2.NewPrice, amount: ReadAmount) -> Decimal:
+    """The amount of usage charges that is invoiced at once."""
+    found = amount(new.billing_threshold)
+    if not found:
+        raise ValueError("must be above 0; leave billing_threshold away for none")
+    if all(one.kind != price_pb2.COMPONENT_KIND_USAGE for one in new.components):
+        raise ValueError("must be absent: no component charges usage, which alone reaches it")
+    return found
 
 
 def swapped_in_from_proto(
@@ -117,6 +132,9 @@ def price_to_proto(price: Price) -> price_pb2.Price:
         components=[_component_to_proto(one, show) for one in price.components],
         discounts=[discount_to_proto(one, show) for one in price.discounts],
         minimum_commitment=commitment_to_proto(price.minimum_commitment, show),
+        billing_threshold=None
+        if price.billing_threshold is None
+        else show(price.billing_threshold),
         private_customer_id=price.private_customer_id,
         free=is_free(price),
         display_amounts=[

@@ -817,7 +817,6 @@ CREATE TABLE public.invoice_line (
     parts jsonb DEFAULT '[]'::jsonb NOT NULL,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     voided boolean DEFAULT false NOT NULL,
-    CONSTRAINT invoice_line_kind_check CHECK ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'proration'::text, 'true_up'::text, 'discount'::text, 'monetary_credit'::text, 'adjustment'::text, 'top_up'::text]))),
     CONSTRAINT invoice_line_used_check CHECK (((used_start IS NULL) = (used_end IS NULL)))
 );
 
@@ -1263,6 +1262,8 @@ CREATE TABLE public.price (
     minimum_commitment jsonb,
     varies_price_id text COLLATE pg_catalog."C",
     kept_component_ids text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    billing_threshold numeric,
+    CONSTRAINT price_billing_threshold_check CHECK ((billing_threshold > (0)::numeric)),
     CONSTRAINT price_check CHECK (((varies_price_id IS NULL) OR ((private_customer_id IS NOT NULL) AND (archived_at IS NOT NULL)))),
     CONSTRAINT price_check1 CHECK (((varies_price_id IS NOT NULL) OR (kept_component_ids = '{}'::text[]))),
     CONSTRAINT price_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
@@ -1485,6 +1486,29 @@ CREATE TABLE public.test_clock (
 
 ALTER TABLE ONLY public.test_clock FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.threshold_given_back (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    credit_note_id text NOT NULL COLLATE pg_catalog."C",
+    invoice_line_id text NOT NULL COLLATE pg_catalog."C",
+    amount numeric NOT NULL,
+    CONSTRAINT threshold_given_back_amount_check CHECK ((amount > (0)::numeric))
+);
+
+ALTER TABLE ONLY public.threshold_given_back FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.threshold_invoice (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    period_start timestamp with time zone NOT NULL,
+    ordinal integer NOT NULL,
+    invoice_id text NOT NULL COLLATE pg_catalog."C",
+    threshold numeric NOT NULL,
+    CONSTRAINT threshold_invoice_ordinal_check CHECK ((ordinal > 0)),
+    CONSTRAINT threshold_invoice_threshold_check CHECK ((threshold > (0)::numeric))
+);
+
+ALTER TABLE ONLY public.threshold_invoice FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.top_up (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1693,6 +1717,9 @@ ALTER TABLE ONLY public.invoice_counter
     ADD CONSTRAINT invoice_counter_pkey PRIMARY KEY (merchant_id);
 
 ALTER TABLE public.invoice_line
+    ADD CONSTRAINT invoice_line_kind_check CHECK ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'proration'::text, 'true_up'::text, 'discount'::text, 'monetary_credit'::text, 'adjustment'::text, 'top_up'::text, 'threshold'::text]))) NOT VALID;
+
+ALTER TABLE public.invoice_line
     ADD CONSTRAINT invoice_line_of_a_price CHECK (((kind = 'top_up'::text) OR ((subscription_id IS NOT NULL) AND (price_id IS NOT NULL) AND (plan_version_id IS NOT NULL)))) NOT VALID;
 
 ALTER TABLE ONLY public.invoice_line
@@ -1815,6 +1842,15 @@ ALTER TABLE ONLY public.tax_settings
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.threshold_given_back
+    ADD CONSTRAINT threshold_given_back_pkey PRIMARY KEY (merchant_id, credit_note_id, invoice_line_id);
+
+ALTER TABLE ONLY public.threshold_invoice
+    ADD CONSTRAINT threshold_invoice_merchant_id_invoice_id_key UNIQUE (merchant_id, invoice_id);
+
+ALTER TABLE ONLY public.threshold_invoice
+    ADD CONSTRAINT threshold_invoice_pkey PRIMARY KEY (merchant_id, subscription_id, period_start, ordinal);
+
 ALTER TABLE ONLY public.top_up
     ADD CONSTRAINT top_up_once_per_invoice UNIQUE (merchant_id, invoice_id);
 
@@ -1928,6 +1964,8 @@ CREATE UNIQUE INDEX invoice_line_adjusts_once ON public.invoice_line USING btree
 
 CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchant_id, invoice_id, "position");
 
+CREATE INDEX invoice_line_of_threshold ON public.invoice_line USING btree (merchant_id, subscription_id) WHERE (kind = 'threshold'::text);
+
 CREATE UNIQUE INDEX invoice_line_once ON public.invoice_line USING btree (merchant_id, subscription_id, COALESCE(component_id, price_id), period_start, kind) WHERE ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'true_up'::text])) AND (NOT voided));
 
 CREATE UNIQUE INDEX invoice_line_prorates_once ON public.invoice_line USING btree (merchant_id, subscription_id, component_id, period_start, invoice_id) WHERE (kind = 'proration'::text);
@@ -1958,6 +1996,8 @@ CREATE UNIQUE INDEX plan_version_by_publication ON public.plan_version USING btr
 
 CREATE INDEX price_by_plan ON public.price USING btree (merchant_id, plan_id, created_at, id);
 
+CREATE INDEX price_with_threshold ON public.price USING btree (merchant_id, id) WHERE (billing_threshold IS NOT NULL);
+
 CREATE INDEX pricing_table_by_age ON public.pricing_table USING btree (merchant_id, created_at, id);
 
 CREATE INDEX refund_by_payment ON public.refund USING btree (merchant_id, payment_id);
@@ -1987,6 +2027,8 @@ CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscriptio
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE INDEX subscription_version_past_due ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE ((valid_to IS NULL) AND (status = 'past_due'::text));
+
+CREATE INDEX threshold_given_back_by_line ON public.threshold_given_back USING btree (merchant_id, invoice_line_id);
 
 CREATE INDEX top_up_by_customer ON public.top_up USING btree (merchant_id, customer_id, created_at);
 
@@ -2275,6 +2317,18 @@ ALTER TABLE ONLY public.tax_settings
 ALTER TABLE ONLY public.test_clock
     ADD CONSTRAINT test_clock_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
+ALTER TABLE ONLY public.threshold_given_back
+    ADD CONSTRAINT threshold_given_back_merchant_id_credit_note_id_fkey FOREIGN KEY (merchant_id, credit_note_id) REFERENCES public.credit_note(merchant_id, id);
+
+ALTER TABLE ONLY public.threshold_given_back
+    ADD CONSTRAINT threshold_given_back_merchant_id_invoice_line_id_fkey FOREIGN KEY (merchant_id, invoice_line_id) REFERENCES public.invoice_line(merchant_id, id);
+
+ALTER TABLE ONLY public.threshold_invoice
+    ADD CONSTRAINT threshold_invoice_merchant_id_invoice_id_fkey FOREIGN KEY (merchant_id, invoice_id) REFERENCES public.invoice(merchant_id, id);
+
+ALTER TABLE ONLY public.threshold_invoice
+    ADD CONSTRAINT threshold_invoice_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
+
 ALTER TABLE ONLY public.top_up
     ADD CONSTRAINT top_up_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
@@ -2515,6 +2569,8 @@ ALTER TABLE public.price_component ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY price_component_wall ON public.price_component TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+CREATE POLICY price_system ON public.price TO candela_system USING (true) WITH CHECK (true);
+
 CREATE POLICY price_wall ON public.price TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.pricing_table ENABLE ROW LEVEL SECURITY;
@@ -2570,6 +2626,14 @@ ALTER TABLE public.test_clock ENABLE ROW LEVEL SECURITY;
 CREATE POLICY test_clock_system ON public.test_clock TO candela_system USING (true) WITH CHECK (true);
 
 CREATE POLICY test_clock_wall ON public.test_clock TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.threshold_given_back ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY threshold_given_back_wall ON public.threshold_given_back TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.threshold_invoice ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY threshold_invoice_wall ON public.threshold_invoice TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.top_up ENABLE ROW LEVEL SECURITY;
 
@@ -2750,6 +2814,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.plan_version TO candela_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan_version_feature TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.price TO candela_app;
+GRANT SELECT ON TABLE public.price TO candela_system;
 
 GRANT SELECT,INSERT ON TABLE public.price_component TO candela_app;
 
@@ -2779,6 +2844,10 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tax_settings TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.test_clock TO candela_app;
 GRANT SELECT ON TABLE public.test_clock TO candela_system;
+
+GRANT SELECT,INSERT ON TABLE public.threshold_given_back TO candela_app;
+
+GRANT SELECT,INSERT ON TABLE public.threshold_invoice TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.top_up TO candela_app;
 

@@ -9,10 +9,12 @@ import structlog
 from candela_server.billing import read as billing
 from candela_server.billing.auto_top_up import buy_below_thresholds
 from candela_server.billing.bill_ended import bill_ended
+from candela_server.billing.bill_thresholds import bill_thresholds
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.follow_due_dates import follow_due_dates
 from candela_server.billing.run_billing import run_billing
+from candela_server.billing.settle_ahead import settle_ahead
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant import read as merchant
 from candela_server.merchant.advance_test_clock import move_test_clock, rest_test_clock
@@ -75,7 +77,8 @@ async def _advance(
             # Before it rests, so that whoever waits for that finds the ledger and the invoices of its present.
             await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
             await bill_ended(db, events, merchant_id, now=now, test_clock_id=clock_id)
-            await _buy_packs(db, events, merchant_id, clock_id, now)
+            await settle_ahead(db, events, merchant_id, now=now, test_clock_id=clock_id)
+            await _look_at_usage(db, events, merchant_id, clock_id, now)
             async with db.writing(merchant_id) as tx:
                 await rest_test_clock(tx, clock_id)
             return
@@ -94,7 +97,7 @@ async def _do_what_is_due(
     billed = await run_billing(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
     followed = await follow_due_dates(db, merchant_id, now=now, test_clock_id=clock_id)
-    await _buy_packs(db, events, merchant_id, clock_id, now)
+    await _look_at_usage(db, events, merchant_id, clock_id, now)
     return (
         renewed > 0
         or followed > 0
@@ -105,10 +108,11 @@ async def _do_what_is_due(
     )
 
 
-async def _buy_packs(
+async def _look_at_usage(
     db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId, now: datetime
 ) -> None:
     """What each minute does in real time: at the instants at which something is due, and where the clock rests."""
+    await bill_thresholds(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await buy_below_thresholds(db, events, FixedClock(now), merchant_id, test_clock_id=clock_id)
 
 

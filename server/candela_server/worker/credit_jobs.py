@@ -12,8 +12,10 @@ import structlog
 from candela_server.billing import read as billing
 from candela_server.billing.auto_top_up import buy_below_thresholds
 from candela_server.billing.bill_ended import bill_ended
+from candela_server.billing.bill_thresholds import bill_thresholds
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.billing.settle_ahead import settle_ahead
 from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
@@ -59,10 +61,25 @@ async def bill_late_usage(db: Postgres, events: EventStore, clock: Clock) -> Non
 
     async def bill(merchant_id: str) -> None:
         count = await bill_ended(db, events, merchant_id, now=now)
+        count += await settle_ahead(db, events, merchant_id, now=now)
         if count:
             log.info("late_usage_billed", merchant_id=merchant_id, invoices=count)
 
     await _for_each(merchants, "late_usage_not_billed", bill)
+
+
+async def bill_at_thresholds(db: Postgres, events: EventStore, clock: Clock) -> None:
+    """Each minute: invoices usage that reached its price's threshold before its period ends (INV-1)."""
+    now = clock.now()
+    async with db.system() as tx:
+        merchants = await billing.list_merchants_with_thresholds(tx)
+
+    async def bill(merchant_id: str) -> None:
+        count = await bill_thresholds(db, events, merchant_id, now=now)
+        if count:
+            log.info("thresholds_billed", merchant_id=merchant_id, invoices=count)
+
+    await _for_each(merchants, "thresholds_not_billed", bill)
 
 
 async def reconcile_everyone(db: Postgres) -> None:

@@ -44,7 +44,13 @@ from candela_server.subscription.migration import MigrationId, PendingWork
 from candela_server.subscription.renew_by_rule import renew_due
 
 from .advance_test_clock import advance_test_clock, bill_test_clock
-from .credit_jobs import bill_late_usage, buy_top_ups, look_after_credits, reconcile_everyone
+from .credit_jobs import (
+    bill_at_thresholds,
+    bill_late_usage,
+    buy_top_ups,
+    look_after_credits,
+    reconcile_everyone,
+)
 from .revive_jobs import revive_jobs
 
 log = structlog.get_logger("candela.worker")
@@ -178,6 +184,11 @@ class Worker:
         @app.task(name="buy_top_ups", queueing_lock="top_up", lock="top_up")
         async def top_up(timestamp: int) -> None:
             await buy_top_ups(self.db, self.events, self.clock)
+
+        @app.periodic(cron="* * * * *")
+        @app.task(name="bill_thresholds", queueing_lock="thresholds", lock="thresholds")
+        async def thresholds(timestamp: int) -> None:
+            await bill_at_thresholds(self.db, self.events, self.clock)
 
         @app.periodic(cron="3 * * * *")
         @app.task(name="look_after_credits", queueing_lock="credits", lock="credits")

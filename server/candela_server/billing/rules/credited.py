@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from candela_server.billing.credit_note import CreditNoteExceedsLineError, CreditNoteLine
-from candela_server.billing.model import Invoice, InvoiceLine, LineId
+from candela_server.billing.model import Invoice, InvoiceLine, LineId, LineKind
 from candela_server.kernel.money import Money
 
 _ZERO = Decimal(0)
@@ -26,9 +26,17 @@ def left_of_lines(currency: str, lines: Sequence[InvoiceLine]) -> dict[LineId, D
     """As creditable, of an invoice that need not exist yet."""
     left = {line.id: line.amount for line in lines if line.amount > 0}
     unplaced = _ZERO
+    usage = {
+        (line.component_id, line.period.start_at): line.id
+        for line in lines
+        if line.kind in (LineKind.USAGE, LineKind.THRESHOLD) and line.id in left
+    }
     for line in lines:
         if line.amount < 0:
             source = line.source_line_id if line.source_line_id in left else None
+            if line.kind is LineKind.THRESHOLD and source is None:
+                # What was billed ahead was billed of that usage, whatever line it was on.
+                source = usage.get((line.component_id, line.period.start_at))
             taken = min(-line.amount, left[source]) if source else _ZERO
             if source:
                 left[source] -= taken

@@ -24,6 +24,7 @@ class LineKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LINE_KIND_MONETARY_CREDIT: _ClassVar[LineKind]
     LINE_KIND_ADJUSTMENT: _ClassVar[LineKind]
     LINE_KIND_TOP_UP: _ClassVar[LineKind]
+    LINE_KIND_THRESHOLD: _ClassVar[LineKind]
 LINE_KIND_UNSPECIFIED: LineKind
 LINE_KIND_RECURRING: LineKind
 LINE_KIND_USAGE: LineKind
@@ -34,6 +35,7 @@ LINE_KIND_DISCOUNT: LineKind
 LINE_KIND_MONETARY_CREDIT: LineKind
 LINE_KIND_ADJUSTMENT: LineKind
 LINE_KIND_TOP_UP: LineKind
+LINE_KIND_THRESHOLD: LineKind
 
 class InvoiceLine(_message.Message):
     __slots__ = ("id", "kind", "description", "amount", "quantity", "unit_name", "unit_amount", "rated_amount", "used_during", "period", "price_component_id", "price_id", "plan_version_id", "metric_id", "source_line_id", "credit_applications", "usage_seen_at", "event_count", "parts", "discounts", "tax_amount")

@@ -4,6 +4,7 @@ from candela.catalog.v1 import credit_definition_pb2 as _credit_definition_pb2
 from candela.catalog.v1 import feature_pb2 as _feature_pb2
 from candela.catalog.v1 import price_pb2 as _price_pb2
 from candela.catalog.v1 import price_terms_pb2 as _price_terms_pb2
+from candela.type.v1 import money_pb2 as _money_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -140,17 +141,19 @@ class PlanFeatureInput(_message.Message):
     def __init__(self, existing: _Optional[_Union[_feature_pb2.FeatureRef, _Mapping]] = ..., new_feature: _Optional[_Union[_feature_pb2.NewFeature, _Mapping]] = ..., value: _Optional[_Union[_feature_pb2.FeatureValue, _Mapping]] = ..., limit_behavior: _Optional[_Union[_feature_pb2.LimitBehavior, str]] = ..., limit_scope: _Optional[_Union[_feature_pb2.LimitScope, str]] = ...) -> None: ...
 
 class NewPrice(_message.Message):
-    __slots__ = ("name", "currency", "components", "discounts", "minimum_commitment", "private_customer_id")
+    __slots__ = ("name", "currency", "components", "discounts", "minimum_commitment", "private_customer_id", "billing_threshold")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
     COMPONENTS_FIELD_NUMBER: _ClassVar[int]
     DISCOUNTS_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     PRIVATE_CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    BILLING_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     name: str
     currency: str
     components: _containers.RepeatedCompositeFieldContainer[_price_pb2.PriceComponent]
     discounts: _containers.RepeatedCompositeFieldContainer[_price_terms_pb2.Discount]
     minimum_commitment: _price_terms_pb2.MinimumCommitment
     private_customer_id: str
-    def __init__(self, name: _Optional[str] = ..., currency: _Optional[str] = ..., components: _Optional[_Iterable[_Union[_price_pb2.PriceComponent, _Mapping]]] = ..., discounts: _Optional[_Iterable[_Union[_price_terms_pb2.Discount, _Mapping]]] = ..., minimum_commitment: _Optional[_Union[_price_terms_pb2.MinimumCommitment, _Mapping]] = ..., private_customer_id: _Optional[str] = ...) -> None: ...
+    billing_threshold: _money_pb2.Money
+    def __init__(self, name: _Optional[str] = ..., currency: _Optional[str] = ..., components: _Optional[_Iterable[_Union[_price_pb2.PriceComponent, _Mapping]]] = ..., discounts: _Optional[_Iterable[_Union[_price_terms_pb2.Discount, _Mapping]]] = ..., minimum_commitment: _Optional[_Union[_price_terms_pb2.MinimumCommitment, _Mapping]] = ..., private_customer_id: _Optional[str] = ..., billing_threshold: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...

@@ -27,7 +27,7 @@ from candela.type.v1 import money_pb2 as candela_dot_type_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61ndela/catalog/v1/price.proto\x12\x12\x63\x61ndela.catalog.v1\x1a$candela/catalog/v1/price_terms.proto\x1a\x1b\x63\x61ndela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x03\n\x05Price\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12\x36\n\ncomponents\x18\x05 \x03(\x0b\x32\".candela.catalog.v1.PriceComponent\x12/\n\tdiscounts\x18\x06 \x03(\x0b\x32\x1c.candela.catalog.v1.Discount\x12\x41\n\x12minimum_commitment\x18\x07 \x01(\x0b\x32%.candela.catalog.v1.MinimumCommitment\x12 \n\x13private_customer_id\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04\x66ree\x18\t \x01(\x08\x12:\n\x0f\x64isplay_amounts\x18\n \x03(\x0b\x32!.candela.catalog.v1.DisplayAmount\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x16\n\x14_private_customer_id\"\x8c\x03\n\x0ePriceComponent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x04kind\x18\x03 \x01(\x0e\x32!.candela.catalog.v1.ComponentKind\x12\x17\n\x0frecurrence_rule\x18\x04 \x01(\t\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x31\n\x06timing\x18\x06 \x01(\x0e\x32!.candela.catalog.v1.BillingTiming\x12\x0e\n\x06metric\x18\x07 \x01(\t\x12/\n\x06\x63harge\x18\x08 \x01(\x0b\x32\x1f.candela.catalog.v1.ChargeModel\x12,\n\x05seats\x18\t \x01(\x0b\x32\x1d.candela.catalog.v1.SeatTerms\x12/\n\tdiscounts\x18\n \x03(\x0b\x32\x1c.candela.catalog.v1.Discount\x12\x30\n\ntime_rules\x18\x0b \x03(\x0b\x32\x1c.candela.catalog.v1.TimeRule\"T\n\tSeatTerms\x12\x15\n\rminimum_seats\x18\x01 \x01(\x05\x12\x16\n\x0eincluded_seats\x18\x02 \x01(\x05\x12\x18\n\x10\x62ill_immediately\x18\x03 \x01(\x08\"D\n\rDisplayAmount\x12&\n\x06\x61mount\x18\x01 \x01(\x0b\x32\x16.candela.type.v1.Money\x12\x0b\n\x03per\x18\x02 \x01(\t*\x80\x01\n\rComponentKind\x12\x1e\n\x1a\x43OMPONENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43OMPONENT_KIND_FIXED\x10\x01\x12\x1b\n\x17\x43OMPONENT_KIND_PER_UNIT\x10\x02\x12\x18\n\x14\x43OMPONENT_KIND_USAGE\x10\x03*m\n\rBillingTiming\x12\x1e\n\x1a\x42ILLING_TIMING_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x42ILLING_TIMING_IN_ADVANCE\x10\x01\x12\x1d\n\x19\x42ILLING_TIMING_IN_ARREARS\x10\x02\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1;catalogv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61ndela/catalog/v1/price.proto\x12\x12\x63\x61ndela.catalog.v1\x1a$candela/catalog/v1/price_terms.proto\x1a\x1b\x63\x61ndela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x04\n\x05Price\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12\x36\n\ncomponents\x18\x05 \x03(\x0b\x32\".candela.catalog.v1.PriceComponent\x12/\n\tdiscounts\x18\x06 \x03(\x0b\x32\x1c.candela.catalog.v1.Discount\x12\x41\n\x12minimum_commitment\x18\x07 \x01(\x0b\x32%.candela.catalog.v1.MinimumCommitment\x12 \n\x13private_customer_id\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04\x66ree\x18\t \x01(\x08\x12:\n\x0f\x64isplay_amounts\x18\n \x03(\x0b\x32!.candela.catalog.v1.DisplayAmount\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x11\x62illing_threshold\x18\r \x01(\x0b\x32\x16.candela.type.v1.MoneyB\x16\n\x14_private_customer_id\"\x8c\x03\n\x0ePriceComponent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x04kind\x18\x03 \x01(\x0e\x32!.candela.catalog.v1.ComponentKind\x12\x17\n\x0frecurrence_rule\x18\x04 \x01(\t\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x31\n\x06timing\x18\x06 \x01(\x0e\x32!.candela.catalog.v1.BillingTiming\x12\x0e\n\x06metric\x18\x07 \x01(\t\x12/\n\x06\x63harge\x18\x08 \x01(\x0b\x32\x1f.candela.catalog.v1.ChargeModel\x12,\n\x05seats\x18\t \x01(\x0b\x32\x1d.candela.catalog.v1.SeatTerms\x12/\n\tdiscounts\x18\n \x03(\x0b\x32\x1c.candela.catalog.v1.Discount\x12\x30\n\ntime_rules\x18\x0b \x03(\x0b\x32\x1c.candela.catalog.v1.TimeRule\"T\n\tSeatTerms\x12\x15\n\rminimum_seats\x18\x01 \x01(\x05\x12\x16\n\x0eincluded_seats\x18\x02 \x01(\x05\x12\x18\n\x10\x62ill_immediately\x18\x03 \x01(\x08\"D\n\rDisplayAmount\x12&\n\x06\x61mount\x18\x01 \x01(\x0b\x32\x16.candela.type.v1.Money\x12\x0b\n\x03per\x18\x02 \x01(\t*\x80\x01\n\rComponentKind\x12\x1e\n\x1a\x43OMPONENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43OMPONENT_KIND_FIXED\x10\x01\x12\x1b\n\x17\x43OMPONENT_KIND_PER_UNIT\x10\x02\x12\x18\n\x14\x43OMPONENT_KIND_USAGE\x10\x03*m\n\rBillingTiming\x12\x1e\n\x1a\x42ILLING_TIMING_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x42ILLING_TIMING_IN_ADVANCE\x10\x01\x12\x1d\n\x19\x42ILLING_TIMING_IN_ARREARS\x10\x02\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1;catalogv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,16 +35,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.catalog.v1.price_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZJgithub.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1;catalogv1'
-  _globals['_COMPONENTKIND']._serialized_start=1182
-  _globals['_COMPONENTKIND']._serialized_end=1310
-  _globals['_BILLINGTIMING']._serialized_start=1312
-  _globals['_BILLINGTIMING']._serialized_end=1421
+  _globals['_COMPONENTKIND']._serialized_start=1233
+  _globals['_COMPONENTKIND']._serialized_end=1361
+  _globals['_BILLINGTIMING']._serialized_start=1363
+  _globals['_BILLINGTIMING']._serialized_end=1472
   _globals['_PRICE']._serialized_start=155
-  _globals['_PRICE']._serialized_end=624
-  _globals['_PRICECOMPONENT']._serialized_start=627
-  _globals['_PRICECOMPONENT']._serialized_end=1023
-  _globals['_SEATTERMS']._serialized_start=1025
-  _globals['_SEATTERMS']._serialized_end=1109
-  _globals['_DISPLAYAMOUNT']._serialized_start=1111
-  _globals['_DISPLAYAMOUNT']._serialized_end=1179
+  _globals['_PRICE']._serialized_end=675
+  _globals['_PRICECOMPONENT']._serialized_start=678
+  _globals['_PRICECOMPONENT']._serialized_end=1074
+  _globals['_SEATTERMS']._serialized_start=1076
+  _globals['_SEATTERMS']._serialized_end=1160
+  _globals['_DISPLAYAMOUNT']._serialized_start=1162
+  _globals['_DISPLAYAMOUNT']._serialized_end=1230
 # @@protoc_insertion_point(module_scope)

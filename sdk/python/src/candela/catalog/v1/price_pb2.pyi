@@ -33,7 +33,7 @@ BILLING_TIMING_IN_ADVANCE: BillingTiming
 BILLING_TIMING_IN_ARREARS: BillingTiming
 
 class Price(_message.Message):
-    __slots__ = ("id", "plan_id", "name", "currency", "components", "discounts", "minimum_commitment", "private_customer_id", "free", "display_amounts", "created_at", "archived_at")
+    __slots__ = ("id", "plan_id", "name", "currency", "components", "discounts", "minimum_commitment", "private_customer_id", "free", "display_amounts", "created_at", "archived_at", "billing_threshold")
     ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,7 @@ class Price(_message.Message):
     DISPLAY_AMOUNTS_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     ARCHIVED_AT_FIELD_NUMBER: _ClassVar[int]
+    BILLING_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     id: str
     plan_id: str
     name: str
@@ -58,7 +59,8 @@ class Price(_message.Message):
     display_amounts: _containers.RepeatedCompositeFieldContainer[DisplayAmount]
     created_at: _timestamp_pb2.Timestamp
     archived_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., plan_id: _Optional[str] = ..., name: _Optional[str] = ..., currency: _Optional[str] = ..., components: _Optional[_Iterable[_Union[PriceComponent, _Mapping]]] = ..., discounts: _Optional[_Iterable[_Union[_price_terms_pb2.Discount, _Mapping]]] = ..., minimum_commitment: _Optional[_Union[_price_terms_pb2.MinimumCommitment, _Mapping]] = ..., private_customer_id: _Optional[str] = ..., free: _Optional[bool] = ..., display_amounts: _Optional[_Iterable[_Union[DisplayAmount, _Mapping]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    billing_threshold: _money_pb2.Money
+    def __init__(self, id: _Optional[str] = ..., plan_id: _Optional[str] = ..., name: _Optional[str] = ..., currency: _Optional[str] = ..., components: _Optional[_Iterable[_Union[PriceComponent, _Mapping]]] = ..., discounts: _Optional[_Iterable[_Union[_price_terms_pb2.Discount, _Mapping]]] = ..., minimum_commitment: _Optional[_Union[_price_terms_pb2.MinimumCommitment, _Mapping]] = ..., private_customer_id: _Optional[str] = ..., free: _Optional[bool] = ..., display_amounts: _Optional[_Iterable[_Union[DisplayAmount, _Mapping]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., billing_threshold: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
 
 class PriceComponent(_message.Message):
     __slots__ = ("id", "name", "kind", "recurrence_rule", "time_zone", "timing", "metric", "charge", "seats", "discounts", "time_rules")

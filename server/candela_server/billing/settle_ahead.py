@@ -1,0 +1,138 @@
+"""Settles what threshold invoices billed of subscriptions that have ended, which no regular invoice will (INV-6).
+
+While one goes on, its next invoice takes off what an earlier one could not bear, and charges what was taken off for a
+threshold invoice that was voided since. After its end there is none: what is owed goes on an invoice of its own, and
+what was billed ahead for usage that is not any more is given back by a credit note.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import structlog
+
+from candela_server.kernel.money import Money
+from candela_server.merchant.model import TestClockId
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Postgres, Tx
+from candela_server.subscription import read as subscription
+from candela_server.subscription.claim_due import hold
+from candela_server.subscription.model import SubscriptionId
+from candela_server.subscription.rules.reschedule import ENDED
+
+from . import credit_note_store, threshold_store
+from .bill_due import bill_rest
+from .create_credit_note import make_credit_note
+from .credit_note import CreditNoteReason, Purpose
+from .draw_up_credit_note import CreateCreditNote, draw_up
+from .model import InvoiceStatus, LineId
+from .read import get_invoice
+from .rules.credited import creditable
+from .rules.threshold import BilledAhead, Key
+
+log = structlog.get_logger("candela.billing")
+
+_PURPOSES: Final = {
+    InvoiceStatus.FINALIZED: Purpose.REDUCE_DUE,
+    InvoiceStatus.PAID: Purpose.CREDIT_BALANCE,
+}
+_ZERO = Decimal(0)
+
+
+async def settle_ahead(
+    db: Postgres,
+    events: EventStore,
+    merchant_id: str,
+    *,
+    now: datetime,
+    test_clock_id: TestClockId | None = None,
+) -> int:
+    """Looks at a merchant's ended subscriptions; returns how many invoices and credit notes it made.
+
+    In real time one's failure is logged and stops no other; the next look tries it again.
+    """
+    async with db.reading(merchant_id) as tx:
+        found = await threshold_store.list_unsettled_ends(tx, test_clock_id)
+    count = 0
+    for one_id in found:
+        try:
+            async with db.writing(merchant_id) as tx:
+                count += await _settle(tx, events, one_id, now, test_clock_id)
+        except Exception as error:
+            if test_clock_id is not None:
+                raise
+            log.error("threshold_not_settled", subscription_id=one_id, exc_info=error)
+    return count
+
+
+async def _settle(
+    tx: Tx,
+    events: EventStore,
+    one_id: SubscriptionId,
+    now: datetime,
+    test_clock_id: TestClockId | None,
+) -> int:
+    await hold(tx, one_id)
+    held = await subscription.get_subscription(tx, one_id)
+    if held.version.status not in ENDED or await threshold_store.has_draft(tx, one_id):
+        return 0
+    count = 0
+    if any(one.ahead.amount < 0 for one in await threshold_store.list_billed_ahead(tx, [one_id])):
+        count += len(await bill_rest(tx, events, [one_id], now=now, test_clock_id=test_clock_id))
+        if await threshold_store.has_draft(tx, one_id):
+            return count
+    left = {
+        one.ahead.key: one.ahead
+        for one in await threshold_store.list_billed_ahead(tx, [one_id])
+        if one.closed and one.ahead.amount > 0
+    }
+    return count + await _give_back(tx, one_id, left, now)
+
+
+async def _give_back(
+    tx: Tx, one_id: SubscriptionId, ahead: dict[Key, BilledAhead], now: datetime
+) -> int:
+    """Credit notes on the threshold invoices, the latest first, as far as something of them is left to take back."""
+    left = {key: one.amount for key, one in ahead.items()}
+    count = 0
+    for invoice_id in await threshold_store.list_threshold_invoices(tx, one_id):
+        if not any(left.values()):
+            break
+        invoice = await get_invoice(tx, invoice_id, lock=True)
+        if invoice.status not in _PURPOSES:
+            continue
+        credited, _ = await credit_note_store.sum_credited(tx, invoice.id)
+        room = creditable(invoice)
+        amounts: defaultdict[LineId, Decimal] = defaultdict(Decimal)
+        for line in invoice.lines:
+            if line.component_id is None or line.id not in room:
+                continue
+            key = (line.component_id, line.period.start_at)
+            given = min(left.get(key, _ZERO), room[line.id] - credited.get(line.id, _ZERO))
+            if given > 0:
+                left[key] -= given
+                amounts[line.id] = given
+        if not amounts:
+            continue
+        drawn_up = await draw_up(
+            tx,
+            invoice,
+            CreateCreditNote(
+                invoice_id=invoice.id,
+                lines={
+                    line_id: Money(currency=invoice.currency, amount=amount)
+                    for line_id, amount in amounts.items()
+                },
+                purpose=_PURPOSES[invoice.status],
+                reason=CreditNoteReason.ORDER_CANCELLATION,
+                memo="Usage that was billed ahead and taken back before the subscription's last invoice",
+            ),
+            at=now,
+        )
+        note = await make_credit_note(tx, drawn_up)
+        await threshold_store.insert_given_back(tx, note.id, amounts)
+        count += 1
+    return count

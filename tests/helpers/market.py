@@ -89,6 +89,7 @@ class Market:
         *components: price_pb2.PriceComponent,
         discounts: Sequence[price_terms_pb2.Discount] = (),
         commitment: price_terms_pb2.MinimumCommitment | None = None,
+        threshold: money_pb2.Money | None = None,
         request: plan_service_pb2.CreatePlanRequest | None = None,
         metric: metric_pb2.NewMetric | None = None,
     ) -> None:
@@ -116,6 +117,7 @@ class Market:
                 components=components,
                 discounts=discounts,
                 minimum_commitment=commitment,
+                billing_threshold=threshold,
             )
         )
         async with self.db.writing(self.merchant_id) as tx:

@@ -1,0 +1,180 @@
+"""What threshold invoices billed ahead, when the subscription changes or ends, and what pays them (SUB-6, INV-2, INV-6)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from candela_server.billing import credit_note_store
+from candela_server.billing.mark_invoice_paid import MarkInvoicePaid, mark_invoice_paid
+from candela_server.billing.model import InvoiceStatus
+from candela_server.billing.settle_ahead import settle_ahead
+from candela_server.subscription.change import Cancellation
+
+from tests.helpers.changing import NOW, Desk, to_plan
+from tests.helpers.market import Market, calls, fee, flat, money
+from tests.integration.billing.test_threshold_invoices import (
+    FEBRUARY,
+    GRACE,
+    MARCH,
+    close,
+    day,
+    graduated,
+    look,
+    use,
+    void,
+)
+
+D = Decimal
+
+
+async def settle(market: Market, now: datetime) -> int:
+    """What the worker does each hour."""
+    market.clock.advance(now)
+    return await settle_ahead(market.db, market.events, market.merchant_id, now=now)
+
+
+async def kept(market: Market) -> Decimal:
+    """What was billed and not given back."""
+    async with market.db.reading(market.merchant_id) as tx:
+        notes = await credit_note_store.page_credit_notes(tx, invoice_id=None, limit=99, after=None)
+    billed = [one.total for one in await market.invoices() if one.status is not InvoiceStatus.VOID]
+    return sum(billed, D(0)) - sum((one.total for one in notes), D(0))
+
+
+@pytest.mark.spec("SUB-6", "INV-2")
+async def test_plan_left_after_a_threshold_invoice__its_part_of_the_period_takes_it_off(
+    market: Market,
+) -> None:
+    desk = Desk(market)
+    await market.sell(calls(graduated()), threshold=money("50"))
+    await desk.sell("basic", fee("20", name="Basic"))
+    customer = await market.sign_up()
+    held = await desk.take("plan", customer=customer)
+    await use(market, customer, "600", day(5))
+    assert await look(market, day(5)) == 1
+    await use(market, customer, "50", day(8))
+    market.clock.advance(day(10))
+    await desk.change(held, to_plan("basic"), NOW)
+    assert await look(market, day(11)) == 0
+    await close(market, day(12), FEBRUARY)
+
+    usage = [line for line in sum(await market.lines(), []) if line[0] in ("usage", "threshold")]
+    assert usage == [("threshold", "60.00"), ("usage", "65.00"), ("threshold", "-60.00")]
+
+
+@pytest.mark.spec("SUB-6", "INV-2")
+async def test_plan_left_and_joined_again__counts_both_parts_once(market: Market) -> None:
+    desk = Desk(market)
+    await market.sell(calls(graduated()), threshold=money("50"))
+    await desk.sell("basic", fee("0", name="Basic"))
+    customer = await market.sign_up()
+    held = await desk.take("plan", customer=customer)
+    await use(market, customer, "600", day(5))
+    assert await look(market, day(5)) == 1
+    market.clock.advance(day(10))
+    await desk.change(held, to_plan("basic"), NOW)
+    market.clock.advance(day(12))
+    await desk.change(held, to_plan("plan"), NOW)
+    await use(market, customer, "1400", day(15))
+    assert await look(market, day(15)) == 1
+    await use(market, customer, "100", day(16))
+    await close(market, day(17), FEBRUARY)
+
+    # 1000 × 0.10 + 1100 × 0.05, as if the plan had never been left
+    assert await kept(market) == D("155.00")
+
+
+@pytest.mark.spec("SUB-6", "INV-2")
+async def test_cancelled_after_a_threshold_invoice__the_last_invoice_bills_the_rest(
+    market: Market,
+) -> None:
+    desk = Desk(market)
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.sign_up()
+    held = await desk.take("plan", customer=customer)
+    await use(market, customer, "60", day(5))
+    await look(market, day(5))
+    await use(market, customer, "7", day(6))
+    market.clock.advance(day(10))
+    await desk.change(held, Cancellation(), NOW)
+    assert await look(market, day(11)) == 0
+    await close(market, day(12), FEBRUARY)
+
+    assert await market.lines() == [
+        [("threshold", "60.00")],
+        [("usage", "67.00"), ("threshold", "-60.00")],
+    ]
+    assert await settle(market, MARCH) == 0
+
+
+@pytest.mark.spec("INV-6", "EVT-4")
+@pytest.mark.parametrize("paid", [True, False])
+async def test_usage_taken_back_before_the_end__is_given_back_by_a_note_once(
+    market: Market, paid: bool
+) -> None:
+    desk = Desk(market)
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.sign_up()
+    held = await desk.take("plan", customer=customer)
+    key = await use(market, customer, "60", day(5))
+    await look(market, day(5))
+    if paid:
+        [invoice] = await market.invoices()
+        async with market.db.writing(market.merchant_id) as tx:
+            await mark_invoice_paid(
+                tx,
+                market.clock,
+                MarkInvoicePaid(invoice_id=invoice.id, paid_at=None, reference="wire"),
+            )
+    await market.take_back(key)
+    await use(market, customer, "20", day(6))
+    market.clock.advance(day(10))
+    await desk.change(held, Cancellation(), NOW)
+
+    assert await settle(market, day(10)) == 0  # its last invoice is a draft still
+    await market.bill(day(10) + GRACE)
+    assert await settle(market, day(11)) == 1
+    assert await settle(market, day(12)) == 0
+    assert await kept(market) == D(20)
+
+
+@pytest.mark.spec("INV-6")
+async def test_threshold_invoice_voided_after_the_end__is_owed_on_an_invoice_of_its_own(
+    market: Market,
+) -> None:
+    desk = Desk(market)
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.sign_up()
+    held = await desk.take("plan", customer=customer)
+    await use(market, customer, "60", day(5))
+    await look(market, day(5))
+    market.clock.advance(day(10))
+    await desk.change(held, Cancellation(), NOW)
+    await market.bill(day(10) + GRACE)
+    await void(market, (await market.invoices())[0])
+
+    assert await settle(market, day(11)) == 1
+    assert await settle(market, day(12)) == 0
+    assert (await market.lines())[2:] == [[("threshold", "60.00")]]
+    assert await kept(market) == D(60)
+
+
+@pytest.mark.spec("INV-2", "SUB-6")
+async def test_price_without_a_threshold_taken_in_a_period__bills_no_more_ahead(
+    market: Market,
+) -> None:
+    desk = Desk(market)
+    await market.sell(fee("5"), calls(flat("1")), threshold=money("50"))
+    customer = await market.sign_up()
+    held = await desk.take("plan", customer=customer)
+    await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
+    await use(market, customer, "60", day(5))
+    assert await look(market, day(5)) == 1
+    assert await look(market, day(5) + timedelta(minutes=1)) == 0
+    await close(market, FEBRUARY, MARCH)
+
+    assert held.version.number == 1
+    assert [one.total for one in await market.invoices()] == [D(5), D(60), D(5), D(5)]

@@ -1,0 +1,352 @@
+"""Usage that reaches its price's billing threshold is invoiced before its period ends, and never twice (INV-1, INV-2)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from candela.catalog.v1 import credit_definition_pb2, plan_service_pb2, price_terms_pb2
+
+from candela_server.billing.bill_thresholds import bill_thresholds
+from candela_server.billing.finalize_invoices import finalize_invoice
+from candela_server.billing.model import (
+    Invoice,
+    InvoiceStatus,
+    InvoiceTransitionRefusedError,
+    LineKind,
+)
+from candela_server.billing.preview_next_invoice import preview_next_invoice
+from candela_server.billing.reissue_invoice import reissue_invoice
+from candela_server.billing.void_invoice import void_invoice
+
+from candela_server.customer.model import Customer
+
+from tests.helpers.market import Market, calls, fee, flat, money
+
+D = Decimal
+FEBRUARY, MARCH = (
+    datetime(2026, month, day, 15, tzinfo=UTC) for month, day in ((2, 28), (3, 31))
+)
+GRACE = timedelta(hours=2)
+
+
+def day(of_february: int, hour: int = 12) -> datetime:
+    """An instant of the running period, which began on 31 January."""
+    return datetime(2026, 2, of_february, hour, tzinfo=UTC)
+
+
+def graduated() -> price_terms_pb2.ChargeModel:
+    """The first 1000 at 0.10, what is beyond at 0.05."""
+    return price_terms_pb2.ChargeModel(
+        graduated=price_terms_pb2.GraduatedCharge(
+            tiers=[
+                price_terms_pb2.Tier(up_to="1000", unit_price=money("0.10")),
+                price_terms_pb2.Tier(unit_price=money("0.05")),
+            ]
+        )
+    )
+
+
+def included(amount: str) -> plan_service_pb2.CreatePlanRequest:
+    """A plan that includes so many calls each period."""
+    return plan_service_pb2.CreatePlanRequest(
+        credit_definitions=[
+            credit_definition_pb2.NewCreditDefinition(
+                name="Included calls",
+                scope=credit_definition_pb2.CREDIT_SCOPE_PLAN,
+                application_type=credit_definition_pb2.CREDIT_APPLICATION_TYPE_USAGE,
+                feature="calls",
+                default_amount=amount,
+                refill_amount=amount,
+                renew_on_billing=True,
+                billing_visible=True,
+            )
+        ]
+    )
+
+
+async def use(market: Market, who: Customer, amount: str, at: datetime) -> str:
+    """Calls of this very moment."""
+    market.clock.advance(at)
+    return await market.use(who, amount, at)
+
+
+async def look(market: Market, now: datetime) -> int:
+    """What the worker does each minute."""
+    market.clock.advance(now)
+    return await bill_thresholds(market.db, market.events, market.merchant_id, now=now)
+
+
+async def close(market: Market, *ends: datetime) -> None:
+    """Bills these periods' ends, and finalizes."""
+    for end in ends:
+        await market.bill(end)
+        await market.bill(end + GRACE)
+
+
+async def void(market: Market, invoice: Invoice) -> None:
+    """Voids an invoice."""
+    async with market.db.writing(market.merchant_id) as tx:
+        await void_invoice(tx, market.clock, invoice.id, reason="by mistake")
+
+
+@pytest.mark.spec("INV-1", "INV-2")
+async def test_usage_reaches_the_threshold__is_invoiced_at_once_and_the_period_bills_the_rest(
+    market: Market,
+) -> None:
+    await market.sell(calls(graduated()), threshold=money("50"))
+    customer = await market.subscribe()
+
+    await use(market, customer, "499", day(3))
+    assert await look(market, day(3)) == 0  # 49.90
+    await use(market, customer, "101", day(5))
+    assert await look(market, day(5)) == 1  # 60.00
+    assert await look(market, day(6)) == 0
+    await use(market, customer, "1000", day(20))
+    assert await look(market, day(20)) == 1  # 1000 × 0.10 + 600 × 0.05 = 130.00, less 60.00
+    await use(market, customer, "100", day(25))
+    assert await look(market, day(25)) == 0  # 5.00 more
+    await close(market, FEBRUARY, MARCH)
+
+    assert await market.lines() == [
+        [("threshold", "60.00")],
+        [("threshold", "130.00"), ("threshold", "-60.00")],
+        [("usage", "135.00"), ("threshold", "-130.00")],
+        [("usage", "0.00")],
+    ]
+    first, second, regular, _ = await market.invoices()
+    assert [one.total for one in (first, second, regular)] == [D(60), D(70), D(5)]
+    assert first.status is InvoiceStatus.FINALIZED and first.number is not None
+    assert [line.description for line in second.lines] == [
+        "So far: Calls × 1,600, 31 Jan – 28 Feb 2026",
+        "Billed already: Calls, 31 Jan – 28 Feb 2026",
+    ]
+    assert [part.quantity for part in second.lines[0].parts] == [D(1000), D(600)]
+    assert second.lines[0].used_during is not None
+    assert second.lines[0].used_during.end_at == day(20)
+
+
+@pytest.mark.spec("INV-2")
+async def test_ten_looks_at_once__make_one_invoice(market: Market) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "80", day(5))
+
+    made = await asyncio.gather(*[look(market, day(5)) for _ in range(10)])
+
+    assert sum(made) == 1
+    assert await market.lines() == [[("threshold", "80.00")]]
+
+
+@pytest.mark.spec("INV-2")
+async def test_look_that_is_cut_off_before_its_commit__leaves_nothing_and_the_next_bills_it(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "80", day(5))
+    looking = asyncio.create_task(look(market, day(5)))
+    await asyncio.sleep(0)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+
+    await look(market, day(5))
+    await close(market, FEBRUARY)
+
+    assert await market.lines() == [
+        [("threshold", "80.00")],
+        [("usage", "80.00"), ("threshold", "-80.00")],
+    ]
+
+
+@pytest.mark.spec("INV-5")
+async def test_preview_after_a_threshold_invoice__shows_the_rest(market: Market) -> None:
+    await market.sell(fee("10"), calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
+    await use(market, customer, "80", day(5))
+    await look(market, day(5))
+    await use(market, customer, "7", day(6))
+    market.clock.advance(day(6))
+    held = (await market.invoices())[0].of_subscription
+
+    async with market.db.reading(market.merchant_id) as tx:
+        shown = await preview_next_invoice(tx, market.events, market.clock, held)
+
+    assert shown is not None
+    assert [(line.kind, line.amount) for line in shown.lines] == [
+        (LineKind.USAGE, D(87)),
+        (LineKind.RECURRING, D(10)),
+        (LineKind.THRESHOLD, D(-80)),
+    ] or sorted(line.amount for line in shown.lines) == [D(-80), D(10), D(87)]
+    await close(market, FEBRUARY)
+    assert (await market.invoices())[-1].total == shown.total == D(17)
+
+
+@pytest.mark.spec("EVT-9", "INV-2")
+async def test_event_after_the_periods_invoice__is_adjusted_once(market: Market) -> None:
+    await market.sell(calls(graduated()), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "900", day(5))
+    await look(market, day(5))
+    await close(market, FEBRUARY)
+    market.clock.advance(datetime(2026, 3, 2, tzinfo=UTC))
+    await market.use(customer, "200", day(20))
+    await close(market, MARCH)
+
+    assert await market.lines() == [
+        [("threshold", "90.00")],
+        [("usage", "90.00"), ("threshold", "-90.00")],
+        [("usage", "0.00"), ("adjustment", "15.00")],
+    ]
+
+
+@pytest.mark.spec("EVT-4", "INV-8")
+async def test_usage_taken_back_after_the_threshold_invoice__is_given_back_as_far_as_invoices_bear_it(
+    market: Market,
+) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    key = await use(market, customer, "80", day(5))
+    await look(market, day(5))
+    await market.take_back(key)
+    await use(market, customer, "30", day(10))
+    assert await look(market, day(10)) == 0
+    await close(market, FEBRUARY)
+    await use(market, customer, "70", datetime(2026, 3, 10, tzinfo=UTC))
+    await close(market, MARCH)
+
+    assert await market.lines() == [
+        [("threshold", "80.00")],
+        [("usage", "30.00"), ("threshold", "-30.00")],
+        [("usage", "70.00"), ("threshold", "-50.00")],
+    ]
+
+
+@pytest.mark.spec("INV-6")
+async def test_threshold_invoice_voided_while_its_period_runs__is_billed_by_the_periods_invoice(
+    market: Market,
+) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "80", day(5))
+    await look(market, day(5))
+    [first] = await market.invoices()
+    await void(market, first)
+
+    assert await look(market, day(6)) == 0  # it was voided for a reason
+    await use(market, customer, "50", day(10))
+    assert await look(market, day(10)) == 1
+    await close(market, FEBRUARY)
+
+    assert await market.lines() == [
+        [("threshold", "80.00")],
+        [("threshold", "130.00")],
+        [("usage", "130.00"), ("threshold", "-130.00")],
+    ]
+
+
+@pytest.mark.spec("INV-6")
+async def test_threshold_invoice_voided_after_its_period__is_owed_on_the_next_invoice(
+    market: Market,
+) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "80", day(5))
+    await look(market, day(5))
+    await close(market, FEBRUARY)
+    await void(market, (await market.invoices())[0])
+    await close(market, MARCH)
+
+    assert (await market.lines())[1:] == [
+        [("usage", "80.00"), ("threshold", "-80.00")],
+        [("usage", "0.00"), ("threshold", "80.00")],
+    ]
+
+
+@pytest.mark.spec("INV-6")
+async def test_periods_invoice_reissued__takes_off_the_same_again(market: Market) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "80", day(5))
+    await look(market, day(5))
+    await use(market, customer, "5", day(6))
+    await close(market, FEBRUARY)
+    ahead, regular = await market.invoices()
+
+    async with market.db.writing(market.merchant_id) as tx:
+        _, again = await reissue_invoice(tx, market.events, market.clock, regular.id, reason="")
+    with pytest.raises(InvoiceTransitionRefusedError, match="the next invoice of the period"):
+        async with market.db.writing(market.merchant_id) as tx:
+            await reissue_invoice(tx, market.events, market.clock, ahead.id, reason="")
+
+    async with market.db.writing(market.merchant_id) as tx:
+        final = await finalize_invoice(tx, market.events, again.id, now=market.clock.now())
+    assert [(line.kind, line.amount) for line in final.lines] == [
+        (LineKind.USAGE, D(85)),
+        (LineKind.THRESHOLD, D(-80)),
+    ]
+
+
+@pytest.mark.spec("CRD-5", "CRD-7")
+async def test_included_credits__are_drawn_once_by_the_periods_invoice(market: Market) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"), request=included("100"))
+    customer = await market.subscribe()
+    await use(market, customer, "120", day(5))
+    assert await look(market, day(5)) == 0  # 20 beyond what is included
+    await use(market, customer, "40", day(6))
+    assert await look(market, day(6)) == 1
+    assert await market.balances() == [D(100)]
+    await use(market, customer, "10", day(7))
+    await close(market, FEBRUARY)
+
+    assert await market.lines() == [
+        [("threshold", "160.00"), ("threshold", "-100.00")],
+        [("usage", "170.00"), ("usage_credit", "-100.00"), ("threshold", "-60.00")],
+    ]
+    assert [one.total for one in await market.invoices()] == [D(60), D(10)]
+    assert await market.balances() == [D(0), D(100)]
+
+
+@pytest.mark.spec("DSL-4", "DSL-10")
+async def test_minimum_discount_and_commitment__count_as_without_a_threshold(
+    market: Market,
+) -> None:
+    charge = flat("1")
+    charge.minimum.CopyFrom(money("70"))
+    await market.sell(
+        calls(charge),
+        discounts=[price_terms_pb2.Discount(
+                name="Ten off", amount_off=money("10"), duration=price_terms_pb2.DISCOUNT_DURATION_FOREVER
+            )],
+        commitment=price_terms_pb2.MinimumCommitment(
+            amount=money("200"), recurrence_rule="FREQ=MONTHLY"
+        ),
+        threshold=money("40"),
+    )
+    customer = await market.subscribe()
+    await use(market, customer, "30", day(3))
+    assert await look(market, day(3)) == 0  # 30 − 10: its minimum is not owed yet
+    await use(market, customer, "30", day(5))
+    assert await look(market, day(5)) == 1  # 60 − 10
+    await close(market, FEBRUARY)
+
+    assert await market.lines() == [
+        [("threshold", "50.00")],
+        [("usage", "60.00"), ("true_up", "140.00"), ("threshold", "-50.00")],
+    ]
+
+
+@pytest.mark.spec("CAT-4")
+async def test_no_threshold__bills_at_the_end_alone(market: Market) -> None:
+    await market.sell(calls(flat("1")))
+    customer = await market.subscribe()
+    await use(market, customer, "1000", day(5))
+
+    assert await look(market, day(5)) == 0
+    assert await market.lines() == []
+
+

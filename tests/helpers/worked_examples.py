@@ -15,6 +15,7 @@ from candela_server.billing.rules.commitment import periods_ending
 from candela_server.billing.rules.invoice_lines import BilledPeriod
 from candela_server.billing.rules.late_usage import LatePeriod, adjustment_of
 from candela_server.billing.rules.rate_invoice import InvoiceToRate, TrueUp, rate
+from candela_server.billing.rules.threshold import as_it_runs
 from candela_server.catalog.price import (
     AmountOff,
     BillingTiming,
@@ -104,6 +105,22 @@ class Ledger:
         lines += [line for late in wanted.get("late", ()) if (line := self._late(late))]
         self.billed += lines
         return due_at, lines
+
+    def so_far(self, wanted: Mapping[str, Any]) -> list[InvoiceLine]:
+        """The running first period's lines, as a look at it sees them; bills nothing."""
+        running = as_it_runs(offer(self.price))
+        return rate(
+            InvoiceToRate(
+                offer=running,
+                anchor_at=self.anchor_at,
+                time_zone=self.time_zone,
+                periods=[
+                    self._period(component, 0, wanted)
+                    for component in running.price.components
+                    if component.kind is ComponentKind.USAGE
+                ],
+            )
+        )
 
     def _late(self, late: Mapping[str, Any]) -> InvoiceLine | None:
         """A closed period rated anew with what is known now."""

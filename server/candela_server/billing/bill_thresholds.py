@@ -23,6 +23,7 @@ from candela_server.merchant import read as merchant
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
+from candela_server.subscription import read_schedule
 from candela_server.subscription.claim_due import hold
 from candela_server.subscription.model import SubscriptionId
 from candela_server.subscription.rules.reschedule import BILLED
@@ -112,9 +113,7 @@ async def _look(
     ]
 
 
-async def _reached(
-    tx: Tx, events: EventStore, context: Context, now: datetime
-) -> list[_Reached]:
+async def _reached(tx: Tx, events: EventStore, context: Context, now: datetime) -> list[_Reached]:
     """Those of the context whose charges, not billed yet, reach what their price says."""
     thresholds = {
         one_id: offer.price.billing_threshold
@@ -122,7 +121,7 @@ async def _reached(
         if offer.price.billing_threshold is not None
         and context.subscriptions[one_id].version.status in BILLED
     }
-    running = await threshold_store.list_running(tx, sorted(thresholds), now)
+    running = await read_schedule.list_running(tx, sorted(thresholds), now)
     wanted = [
         replace(one, offer=as_it_runs(one.offer_in(context)))
         for one in await wanted_of_due(tx, context, running)
@@ -205,7 +204,5 @@ async def _bill(
 
 def _keys(lines: Sequence[InvoiceLine]) -> set[Key]:
     return {
-        (line.component_id, line.period.start_at)
-        for line in lines
-        if line.component_id is not None
+        (line.component_id, line.period.start_at) for line in lines if line.component_id is not None
     }

@@ -49,8 +49,8 @@ async def list_billed_lines(
 ) -> list[BilledLine]:
     """The lines of these subscriptions whose periods end after an instant, oldest first.
 
-    Drafts count, because what is on them is billed; void invoices do not, because they never were. What was billed ahead
-    and taken off again is none of it: the period's own lines say all that it costs.
+    Drafts count, because what is on them is billed; void invoices do not, because they never were. What was billed
+    ahead and taken off again is none of it: the period's own lines say all that it costs.
     """
     columns = ", ".join(f"l.{column}" for column in LINE_COLUMNS)
     rows = await tx.fetch(

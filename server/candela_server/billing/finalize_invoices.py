@@ -39,6 +39,7 @@ from .read import get_invoice
 from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
 from .rules.tax_amount import taxed
+from .rules.threshold import still_taken_off
 from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
 from .wanted_drafts import FOLLOWING, wanted_of
 
@@ -201,7 +202,10 @@ async def _rated_again(
             Making(
                 subscription_id=draft.of_subscription,
                 id=draft.id,
-                lines=[*made, *within_total(made, _adjustments(draft), to_come=more)],
+                lines=[
+                    *made,
+                    *within_total(made, still_taken_off(_adjustments(draft), made), to_come=more),
+                ],
             )
             for draft, made, more in zip(drafts, rated, true_ups, strict=True)
         ]

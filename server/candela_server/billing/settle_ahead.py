@@ -1,8 +1,9 @@
-"""Settles what threshold invoices billed of subscriptions that have ended, which no regular invoice will (INV-6).
+"""Settles what threshold invoices billed too much or too little, once their period is billed (INV-6).
 
-While one goes on, its next invoice takes off what an earlier one could not bear, and charges what was taken off for a
-threshold invoice that was voided since. After its end there is none: what is owed goes on an invoice of its own, and
-what was billed ahead for usage that is not any more is given back by a credit note.
+Usage may have been taken back since, or become cheaper: what the period's own invoice could not take off is given back
+by credit notes on the invoices that billed it ahead, which lower what is due of them, or go to the customer's account.
+What is owed again, because one of them was voided after its period was billed, is on the subscription's next invoice;
+after its end there is none, so it goes on an invoice of its own.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ async def settle_ahead(
     now: datetime,
     test_clock_id: TestClockId | None = None,
 ) -> int:
-    """Looks at a merchant's ended subscriptions; returns how many invoices and credit notes it made.
+    """Looks at a merchant's subscriptions; returns how many invoices and credit notes it made.
 
     In real time one's failure is logged and stops no other; the next look tries it again.
     """
     async with db.reading(merchant_id) as tx:
-        found = await threshold_store.list_unsettled_ends(tx, test_clock_id)
+        found = await threshold_store.list_unsettled(tx, test_clock_id)
     count = 0
     for one_id in found:
         try:
@@ -77,10 +78,11 @@ async def _settle(
 ) -> int:
     await hold(tx, one_id)
     held = await subscription.get_subscription(tx, one_id)
-    if held.version.status not in ENDED or await threshold_store.has_draft(tx, one_id):
+    if await threshold_store.has_draft(tx, one_id):
         return 0
     count = 0
-    if any(one.ahead.amount < 0 for one in await threshold_store.list_billed_ahead(tx, [one_id])):
+    ahead = await threshold_store.list_billed_ahead(tx, [one_id])
+    if held.version.status in ENDED and any(one.closed and one.ahead.amount < 0 for one in ahead):
         count += len(await bill_rest(tx, events, [one_id], now=now, test_clock_id=test_clock_id))
         if await threshold_store.has_draft(tx, one_id):
             return count
@@ -127,8 +129,8 @@ async def _give_back(
                     for line_id, amount in amounts.items()
                 },
                 purpose=_PURPOSES[invoice.status],
-                reason=CreditNoteReason.ORDER_CANCELLATION,
-                memo="Usage that was billed ahead and taken back before the subscription's last invoice",
+                reason=CreditNoteReason.OTHER,
+                memo="Usage that was billed before its period ended and is not owed any more",
             ),
             at=now,
         )

@@ -1,6 +1,8 @@
 """Takes off new invoices what threshold invoices billed ahead of the periods that are on them (INV-2).
 
-And of earlier periods, as far as their own invoices could not bear it, or were billed anew since.
+What is left of it is given back (`settle_ahead`); what was taken off too much, because a threshold invoice was voided
+since, is charged. A period whose own
+invoice is void, and not reissued, keeps what was billed ahead of it: that stands on invoices of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ async def without_billed_ahead(
             for line in invoices[one.subscription_id]
             if line.kind is LineKind.USAGE
         }
-        if one.closed or one.ahead.key in closing:
+        if one.ahead.key in closing or (one.closed and one.ahead.amount < 0):
             ahead[one.subscription_id].append(one.ahead)
     return {
         one_id: [

@@ -12,8 +12,7 @@ from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
-from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
-from candela_server.subscription.store import scheduled_from_row
+from candela_server.subscription.model import SubscriptionId
 
 from .credit_note import CreditNoteId
 from .model import InvoiceId, LineId
@@ -36,7 +35,9 @@ class OfSubscription:
 async def list_merchants_with_thresholds(tx: Tx) -> list[str]:
     """The merchants who have a price with a threshold; in a system transaction."""
     # tenant-scope: the pipeline looks for due work of all merchants
-    rows = await tx.fetch("SELECT DISTINCT merchant_id FROM price WHERE billing_threshold IS NOT NULL")
+    rows = await tx.fetch(
+        "SELECT DISTINCT merchant_id FROM price WHERE billing_threshold IS NOT NULL"
+    )
     return [row["merchant_id"] for row in rows]
 
 
@@ -64,26 +65,6 @@ async def list_with_threshold(
         limit,
     )
     return [row["id"] for row in rows]
-
-
-async def list_running(
-    tx: Tx, ids: Sequence[SubscriptionId], now: datetime
-) -> list[ScheduledPeriod]:
-    """The periods of these subscriptions that have begun and are not due yet; of those that are parked none."""
-    rows = await tx.fetch(
-        """
-        SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
-               due_at, price_id, plan_version_id, held
-        FROM component_schedule
-        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[]) AND period_start < $3
-          AND due_at > $3 AND parked_at IS NULL
-        ORDER BY subscription_id, component_id, period_start
-        """,
-        tx.merchant_id,
-        list(ids),
-        now,
-    )
-    return [scheduled_from_row(row) for row in rows]
 
 
 async def list_billed_ahead(tx: Tx, ids: Sequence[SubscriptionId]) -> list[OfSubscription]:
@@ -176,9 +157,10 @@ async def is_threshold_invoice(tx: Tx, invoice_id: InvoiceId) -> bool:
     return found
 
 
-async def list_unsettled_ends(tx: Tx, test_clock_id: TestClockId | None) -> list[SubscriptionId]:
-    """Ended subscriptions, in real time or on one test clock, of which threshold invoices billed a period too much or
-    too little."""
+async def list_unsettled(tx: Tx, test_clock_id: TestClockId | None) -> list[SubscriptionId]:
+    """The subscriptions, in real time or on one test clock, of which threshold invoices billed too much of a period
+    that is over; and, of those that have ended, too little as well.
+    """
     rows = await tx.fetch(
         """
         SELECT DISTINCT subscription_id FROM (
@@ -192,10 +174,16 @@ async def list_unsettled_ends(tx: Tx, test_clock_id: TestClockId | None) -> list
                 WHERE merchant_id = $1 AND invoice_line_id = l.id
             ) AS g ON true
             WHERE l.merchant_id = $1 AND l.kind = 'threshold' AND NOT l.voided
-              AND i.test_clock_id IS NOT DISTINCT FROM $2
-              AND v.valid_to IS NULL AND v.status IN ('canceled', 'expired')
-            GROUP BY l.subscription_id, l.component_id, l.period_start
-            HAVING sum(l.amount) - COALESCE(sum(g.amount), 0) <> 0
+              AND i.test_clock_id IS NOT DISTINCT FROM $2 AND v.valid_to IS NULL
+            GROUP BY l.subscription_id, l.component_id, l.period_start, v.status
+            HAVING CASE WHEN v.status IN ('canceled', 'expired')
+                        THEN sum(l.amount) - COALESCE(sum(g.amount), 0) <> 0
+                        ELSE sum(l.amount) - COALESCE(sum(g.amount), 0) > 0 END
+               AND EXISTS (SELECT FROM invoice_line u
+                           WHERE u.merchant_id = $1 AND u.subscription_id = l.subscription_id
+                             AND COALESCE(u.component_id, u.price_id) = l.component_id
+                             AND u.period_start = l.period_start AND u.kind = 'usage'
+                             AND NOT u.voided)
         ) AS unsettled
         ORDER BY subscription_id
         """,

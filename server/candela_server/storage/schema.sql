@@ -2024,6 +2024,8 @@ CREATE INDEX subscription_version_ended ON public.subscription_version USING btr
 
 CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscription_version USING btree (merchant_id, plan_version_id, subscription_id) WHERE (valid_to IS NULL);
 
+CREATE INDEX subscription_version_in_force_by_price ON public.subscription_version USING btree (merchant_id, price_id, subscription_id) WHERE (valid_to IS NULL);
+
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE INDEX subscription_version_past_due ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE ((valid_to IS NULL) AND (status = 'past_due'::text));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from candela_server.customer.model import CustomerId
@@ -19,6 +20,13 @@ async def list_next_due(tx: Tx, subscription_id: SubscriptionId) -> list[Schedul
 async def list_schedule(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledPeriod]:
     """All that is still to be billed of a subscription, whenever it is due."""
     return await schedule_store.list_schedule(tx, subscription_id)
+
+
+async def list_running(
+    tx: Tx, ids: Sequence[SubscriptionId], now: datetime
+) -> list[ScheduledPeriod]:
+    """The periods of these subscriptions that have begun and are not due yet; of those that are parked none."""
+    return await schedule_store.list_running(tx, ids, now)
 
 
 async def list_parked(tx: Tx, customer_id: CustomerId | None = None) -> list[ParkedSubscription]:

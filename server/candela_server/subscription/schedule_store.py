@@ -46,6 +46,26 @@ async def list_schedule(tx: Tx, subscription_id: SubscriptionId) -> list[Schedul
     return [scheduled_from_row(row) for row in rows]
 
 
+async def list_running(
+    tx: Tx, ids: Sequence[SubscriptionId], now: datetime
+) -> list[ScheduledPeriod]:
+    """The periods of these subscriptions that have begun and are not due yet; of those that are parked none."""
+    rows = await tx.fetch(
+        """
+        SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
+               due_at, price_id, plan_version_id, held
+        FROM component_schedule
+        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[]) AND period_start < $3
+          AND due_at > $3 AND parked_at IS NULL
+        ORDER BY subscription_id, component_id, period_start
+        """,
+        tx.merchant_id,
+        list(ids),
+        now,
+    )
+    return [scheduled_from_row(row) for row in rows]
+
+
 async def list_merchants_with_parked(tx: Tx) -> list[str]:
     """The merchants of whom something is parked; in a system transaction."""
     # tenant-scope: the operator of the machine looks over all merchants

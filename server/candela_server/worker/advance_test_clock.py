@@ -77,7 +77,6 @@ async def _advance(
             # Before it rests, so that whoever waits for that finds the ledger and the invoices of its present.
             await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
             await bill_ended(db, events, merchant_id, now=now, test_clock_id=clock_id)
-            await settle_ahead(db, events, merchant_id, now=now, test_clock_id=clock_id)
             await _look_at_usage(db, events, merchant_id, clock_id, now)
             async with db.writing(merchant_id) as tx:
                 await rest_test_clock(tx, clock_id)
@@ -113,6 +112,7 @@ async def _look_at_usage(
 ) -> None:
     """What each minute does in real time: at the instants at which something is due, and where the clock rests."""
     await bill_thresholds(db, events, merchant_id, now=now, test_clock_id=clock_id)
+    await settle_ahead(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await buy_below_thresholds(db, events, FixedClock(now), merchant_id, test_clock_id=clock_id)
 
 

@@ -54,7 +54,7 @@ async def look_after_credits(db: Postgres, clock: Clock) -> None:
 
 
 async def bill_late_usage(db: Postgres, events: EventStore, clock: Clock) -> None:
-    """Each hour: bills what came late for subscriptions that have ended (EVT-9)."""
+    """Each hour: bills what came late for subscriptions that have ended, and settles what was billed ahead (EVT-9)."""
     now = clock.now()
     async with db.system() as tx:
         merchants = [one.id for one in await merchant.list_merchants(tx)]

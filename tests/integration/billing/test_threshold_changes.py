@@ -1,8 +1,8 @@
-"""What threshold invoices billed ahead, when the subscription changes or ends, and what pays them (SUB-6, INV-2, INV-6)."""
+"""What threshold invoices billed ahead, when the subscription changes or ends (SUB-6, INV-2, INV-6)."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,11 +10,13 @@ import pytest
 from candela_server.billing import credit_note_store
 from candela_server.billing.mark_invoice_paid import MarkInvoicePaid, mark_invoice_paid
 from candela_server.billing.model import InvoiceStatus
-from candela_server.billing.settle_ahead import settle_ahead
+from candela_server.billing.write_off_invoice import write_off_invoice
 from candela_server.subscription.change import Cancellation
 
 from tests.helpers.changing import NOW, Desk, to_plan
+from tests.helpers.crediting import give
 from tests.helpers.market import Market, calls, fee, flat, money
+from tests.helpers.selling import Shop
 from tests.integration.billing.test_threshold_invoices import (
     FEBRUARY,
     GRACE,
@@ -23,6 +25,7 @@ from tests.integration.billing.test_threshold_invoices import (
     day,
     graduated,
     look,
+    settle,
     use,
     void,
 )
@@ -30,10 +33,10 @@ from tests.integration.billing.test_threshold_invoices import (
 D = Decimal
 
 
-async def settle(market: Market, now: datetime) -> int:
-    """What the worker does each hour."""
+async def settle_at(market: Market, now: datetime) -> int:
+    """The look of an hour."""
     market.clock.advance(now)
-    return await settle_ahead(market.db, market.events, market.merchant_id, now=now)
+    return await settle(market)
 
 
 async def kept(market: Market) -> Decimal:
@@ -61,7 +64,12 @@ async def test_plan_left_after_a_threshold_invoice__its_part_of_the_period_takes
     assert await look(market, day(11)) == 0
     await close(market, day(12), FEBRUARY)
 
-    usage = [line for line in sum(await market.lines(), []) if line[0] in ("usage", "threshold")]
+    usage = [
+        line
+        for lines in await market.lines()
+        for line in lines
+        if line[0] in ("usage", "threshold")
+    ]
     assert usage == [("threshold", "60.00"), ("usage", "65.00"), ("threshold", "-60.00")]
 
 
@@ -107,7 +115,7 @@ async def test_cancelled_after_a_threshold_invoice__the_last_invoice_bills_the_r
         [("threshold", "60.00")],
         [("usage", "67.00"), ("threshold", "-60.00")],
     ]
-    assert await settle(market, MARCH) == 0
+    assert await settle_at(market, MARCH) == 0
 
 
 @pytest.mark.spec("INV-6", "EVT-4")
@@ -134,10 +142,10 @@ async def test_usage_taken_back_before_the_end__is_given_back_by_a_note_once(
     market.clock.advance(day(10))
     await desk.change(held, Cancellation(), NOW)
 
-    assert await settle(market, day(10)) == 0  # its last invoice is a draft still
+    assert await settle_at(market, day(10)) == 0  # its last invoice is a draft still
     await market.bill(day(10) + GRACE)
-    assert await settle(market, day(11)) == 1
-    assert await settle(market, day(12)) == 0
+    assert await settle_at(market, day(11)) == 1
+    assert await settle_at(market, day(12)) == 0
     assert await kept(market) == D(20)
 
 
@@ -156,25 +164,66 @@ async def test_threshold_invoice_voided_after_the_end__is_owed_on_an_invoice_of_
     await market.bill(day(10) + GRACE)
     await void(market, (await market.invoices())[0])
 
-    assert await settle(market, day(11)) == 1
-    assert await settle(market, day(12)) == 0
+    assert await settle_at(market, day(11)) == 1
+    assert await settle_at(market, day(12)) == 0
     assert (await market.lines())[2:] == [[("threshold", "60.00")]]
     assert await kept(market) == D(60)
 
 
 @pytest.mark.spec("INV-2", "SUB-6")
-async def test_price_without_a_threshold_taken_in_a_period__bills_no_more_ahead(
+async def test_plan_without_a_threshold_taken_in_a_period__bills_no_more_ahead(
     market: Market,
 ) -> None:
     desk = Desk(market)
-    await market.sell(fee("5"), calls(flat("1")), threshold=money("50"))
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    await desk.sell("plain", calls(flat("2")))
     customer = await market.sign_up()
     held = await desk.take("plan", customer=customer)
-    await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
     await use(market, customer, "60", day(5))
     assert await look(market, day(5)) == 1
-    assert await look(market, day(5) + timedelta(minutes=1)) == 0
-    await close(market, FEBRUARY, MARCH)
+    market.clock.advance(day(10))
+    await desk.change(held, to_plan("plain"), NOW)
+    await use(market, customer, "100", day(15))
+    assert await look(market, day(15)) == 0
+    await close(market, day(16), FEBRUARY)
 
-    assert held.version.number == 1
-    assert [one.total for one in await market.invoices()] == [D(5), D(60), D(5), D(5)]
+    assert await kept(market) == D(260)
+
+
+@pytest.mark.spec("INV-6", "INV-2")
+async def test_threshold_invoice_written_off__is_not_asked_for_again(market: Market) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "60", day(5))
+    await look(market, day(5))
+    [ahead] = await market.invoices()
+    async with market.db.writing(market.merchant_id) as tx:
+        await write_off_invoice(tx, market.clock, ahead.id, reason="bankrupt")
+    await use(market, customer, "10", day(6))
+    await close(market, FEBRUARY)
+
+    assert (await market.lines())[1] == [("usage", "70.00"), ("threshold", "-60.00")]
+
+
+@pytest.mark.spec("CRD-8", "INV-2")
+async def test_money_given_by_hand__pays_the_threshold_invoice_and_then_the_rest_once(
+    market: Market,
+) -> None:
+    await market.sell(fee("20"), calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
+    await give(Shop(market.db, market.clock, market.merchant_id), customer, "65", currency="USD")
+    await use(market, customer, "60", day(5))
+    assert await look(market, day(5)) == 1
+    await use(market, customer, "10", day(6))
+    await close(market, FEBRUARY)
+
+    assert [one.total for one in await market.invoices()] == [D(20), D(0), D(25)]
+    # 70 used and a fee of 20, less 60 billed ahead, less the 5.00 that are left of 65.00
+    assert sorted(amount for _, amount in (await market.lines())[2]) == [
+        "-5.00",
+        "-60.00",
+        "20.00",
+        "70.00",
+    ]
+    assert await market.balances() == [D(0)]

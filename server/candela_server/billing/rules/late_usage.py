@@ -114,7 +114,11 @@ def within_total(
                 if given != line.amount:
                     line = replace(line, amount=given, rated_amount=given, discounts=())
             kept.append(line)
-    return [line for line in kept if line.quantity or line.amount or line.draws]
+    return [
+        line
+        for line in kept
+        if line.amount or line.draws or (line.quantity and line.kind is not LineKind.THRESHOLD)
+    ]
 
 
 def borne(lines: Sequence[InvoiceLine], *, to_come: Decimal = _ZERO) -> list[InvoiceLine]:

@@ -3,11 +3,13 @@
 What a threshold invoice bills is a payment ahead of the period's invoice, and nothing else ever counts it: the period
 is rated as a whole when it ends, as if there had been no such invoice, and then what was billed ahead is taken off. So
 tiers never begin anew, credits are drawn once, commitments and late usage see what they always see, and all invoices
-together come to exactly what one would.
+together, less what credit notes give back of what was billed ahead and is not owed any more, come to exactly what one
+would.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -112,20 +114,59 @@ def taken_off(
 ) -> list[InvoiceLine]:
     """The lines that take what was billed ahead off an invoice with these other lines.
 
-    As far as the invoice bears it, whose total is never negative: what is left is found again by the next one. What was
-    taken off too much, because a threshold invoice was voided since, is charged.
+    Never more than the usage of that very period costs on it, so that no other charge pays for it, nor than the whole
+    invoice bears: what is left is given back on the invoices that billed it. What was taken off too much, because one
+    of those was voided since, is charged.
     """
     some = [one for one in ahead if one.amount]
+    room = _Room(lines)
+    found = []
     with exact():
-        room = sum((line.amount for line in lines), _ZERO)
-        room += sum((-one.amount for one in some if one.amount < 0), _ZERO)
-        found = []
-        for one in some:
-            amount = -min(one.amount, max(room, _ZERO)) if one.amount > 0 else -one.amount
-            room += min(amount, _ZERO)
+        for one in sorted(some, key=lambda one: one.amount > 0):
+            amount = -room.take(one.key, one.amount) if one.amount > 0 else -one.amount
+            if one.amount < 0:
+                room.total += amount
             if amount:
                 found.append(_line(one, amount, names(one), time_zone, line_id()))
     return found
+
+
+def still_taken_off(
+    following: Iterable[InvoiceLine], lines: Sequence[InvoiceLine]
+) -> list[InvoiceLine]:
+    """The following lines of a draft, whose other lines were rated again: no more is taken off than usage costs now."""
+    room = _Room(lines)
+    kept = []
+    with exact():
+        for line in following:
+            if line.kind is LineKind.THRESHOLD and line.amount < 0 and line.component_id:
+                given = -room.left((line.component_id, line.period.start_at), -line.amount)
+                line = replace(line, amount=given, rated_amount=given)
+            kept.append(line)
+    return kept
+
+
+class _Room:
+    """What usage costs on an invoice, by its period, and what the whole invoice bears."""
+
+    def __init__(self, lines: Sequence[InvoiceLine]) -> None:
+        self.total = sum((line.amount for line in lines), _ZERO)
+        self._usage: defaultdict[Key, Decimal] = defaultdict(Decimal)
+        for line in lines:
+            if line.kind in (*_CHARGES, LineKind.THRESHOLD) and line.component_id is not None:
+                self._usage[line.component_id, line.period.start_at] += line.amount
+
+    def left(self, key: Key, wanted: Decimal) -> Decimal:
+        """As much of what is wanted as the usage of the period bears."""
+        found = max(min(wanted, self._usage[key]), _ZERO)
+        self._usage[key] -= found
+        return found
+
+    def take(self, key: Key, wanted: Decimal) -> Decimal:
+        """The same, and no more than the whole invoice bears."""
+        found = self.left(key, min(wanted, max(self.total, _ZERO)))
+        self.total -= found
+        return found
 
 
 def _line(

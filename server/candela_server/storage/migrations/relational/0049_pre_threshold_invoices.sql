@@ -1,11 +1,13 @@
 -- Invoices that are made before a period ends, because its usage charges reached an amount that the price names (INV-1, INV-2).
--- Locks: price for an instant, invoice_line against writes while its index, which is empty, is built; the lines that exist
--- are not looked at, they are of the kinds that were before.
+-- Locks: price for an instant; invoice_line and subscription_version against writes while an index of each is built. The
+-- lines that exist are not checked again, they are of the kinds that were before.
 -- Undo: drop the table and the column; the lines stay as they are.
 
 ALTER TABLE price ADD COLUMN billing_threshold numeric CHECK (billing_threshold > 0);
 CREATE INDEX price_with_threshold ON price (merchant_id, id) WHERE billing_threshold IS NOT NULL;
 SELECT candela_system_reads('price');
+CREATE INDEX subscription_version_in_force_by_price ON subscription_version (merchant_id, price_id, subscription_id)
+    WHERE valid_to IS NULL;
 
 ALTER TABLE invoice_line DROP CONSTRAINT invoice_line_kind_check;
 ALTER TABLE invoice_line ADD CONSTRAINT invoice_line_kind_check CHECK (kind IN (

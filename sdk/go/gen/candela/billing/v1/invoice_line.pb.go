@@ -47,21 +47,27 @@ const (
 	LineKind_LINE_KIND_ADJUSTMENT LineKind = 8
 	// A pack of credits.
 	LineKind_LINE_KIND_TOP_UP LineKind = 9
+	// Usage that was invoiced before its period ended, because it reached the price's billing threshold: all of it so
+	// far, and negative what earlier such invoices billed already. On the period's own invoice, negative, what they
+	// billed in all, which is taken off the usage of the whole period; what that does not bear, because usage was taken
+	// back or became cheaper, is given back by credit notes on them. Positive there for one that was voided since.
+	LineKind_LINE_KIND_THRESHOLD LineKind = 10
 )
 
 // Enum value maps for LineKind.
 var (
 	LineKind_name = map[int32]string{
-		0: "LINE_KIND_UNSPECIFIED",
-		1: "LINE_KIND_RECURRING",
-		2: "LINE_KIND_USAGE",
-		3: "LINE_KIND_USAGE_CREDIT",
-		4: "LINE_KIND_PRORATION",
-		5: "LINE_KIND_TRUE_UP",
-		6: "LINE_KIND_DISCOUNT",
-		7: "LINE_KIND_MONETARY_CREDIT",
-		8: "LINE_KIND_ADJUSTMENT",
-		9: "LINE_KIND_TOP_UP",
+		0:  "LINE_KIND_UNSPECIFIED",
+		1:  "LINE_KIND_RECURRING",
+		2:  "LINE_KIND_USAGE",
+		3:  "LINE_KIND_USAGE_CREDIT",
+		4:  "LINE_KIND_PRORATION",
+		5:  "LINE_KIND_TRUE_UP",
+		6:  "LINE_KIND_DISCOUNT",
+		7:  "LINE_KIND_MONETARY_CREDIT",
+		8:  "LINE_KIND_ADJUSTMENT",
+		9:  "LINE_KIND_TOP_UP",
+		10: "LINE_KIND_THRESHOLD",
 	}
 	LineKind_value = map[string]int32{
 		"LINE_KIND_UNSPECIFIED":     0,
@@ -74,6 +80,7 @@ var (
 		"LINE_KIND_MONETARY_CREDIT": 7,
 		"LINE_KIND_ADJUSTMENT":      8,
 		"LINE_KIND_TOP_UP":          9,
+		"LINE_KIND_THRESHOLD":       10,
 	}
 )
 
@@ -605,7 +612,7 @@ const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\x11CreditApplication\x12\x19\n" +
 	"\bgrant_id\x18\x01 \x01(\tR\agrantId\x12\x1a\n" +
 	"\bquantity\x18\x02 \x01(\tR\bquantity\x12.\n" +
-	"\x06amount\x18\x03 \x01(\v2\x16.candela.type.v1.MoneyR\x06amount*\x86\x02\n" +
+	"\x06amount\x18\x03 \x01(\v2\x16.candela.type.v1.MoneyR\x06amount*\x9f\x02\n" +
 	"\bLineKind\x12\x19\n" +
 	"\x15LINE_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13LINE_KIND_RECURRING\x10\x01\x12\x13\n" +
@@ -616,7 +623,9 @@ const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\x12LINE_KIND_DISCOUNT\x10\x06\x12\x1d\n" +
 	"\x19LINE_KIND_MONETARY_CREDIT\x10\a\x12\x18\n" +
 	"\x14LINE_KIND_ADJUSTMENT\x10\b\x12\x14\n" +
-	"\x10LINE_KIND_TOP_UP\x10\tBLZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3"
+	"\x10LINE_KIND_TOP_UP\x10\t\x12\x17\n" +
+	"\x13LINE_KIND_THRESHOLD\x10\n" +
+	"BLZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3"
 
 var (
 	file_candela_billing_v1_invoice_line_proto_rawDescOnce sync.Once

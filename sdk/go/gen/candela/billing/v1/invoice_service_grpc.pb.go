@@ -47,11 +47,12 @@ type InvoiceServiceClient interface {
 	FinalizeInvoice(ctx context.Context, in *FinalizeInvoiceRequest, opts ...grpc.CallOption) (*FinalizeInvoiceResponse, error)
 	// VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
 	// billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
-	// difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
-	// INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+	// difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
+	// billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
+	// made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
 	VoidInvoice(ctx context.Context, in *VoidInvoiceRequest, opts ...grpc.CallOption) (*VoidInvoiceResponse, error)
 	// ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
-	// INVOICE_TRANSITION_REFUSED.
+	// INVOICE_TRANSITION_REFUSED: also for one that a billing threshold made, which VoidInvoice undoes.
 	ReissueInvoice(ctx context.Context, in *ReissueInvoiceRequest, opts ...grpc.CallOption) (*ReissueInvoiceResponse, error)
 	// MarkInvoicePaid records that it was paid outside (INV-7). Fails with INVOICE_NOT_FOUND and
 	// INVOICE_TRANSITION_REFUSED.
@@ -166,11 +167,12 @@ type InvoiceServiceServer interface {
 	FinalizeInvoice(context.Context, *FinalizeInvoiceRequest) (*FinalizeInvoiceResponse, error)
 	// VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
 	// billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
-	// difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
-	// INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+	// difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
+	// billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
+	// made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
 	VoidInvoice(context.Context, *VoidInvoiceRequest) (*VoidInvoiceResponse, error)
 	// ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
-	// INVOICE_TRANSITION_REFUSED.
+	// INVOICE_TRANSITION_REFUSED: also for one that a billing threshold made, which VoidInvoice undoes.
 	ReissueInvoice(context.Context, *ReissueInvoiceRequest) (*ReissueInvoiceResponse, error)
 	// MarkInvoicePaid records that it was paid outside (INV-7). Fails with INVOICE_NOT_FOUND and
 	// INVOICE_TRANSITION_REFUSED.

@@ -7,6 +7,7 @@
 package catalogv1
 
 import (
+	v1 "github.com/candela-billing/candela/sdk/go/gen/candela/type/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -749,8 +750,10 @@ type NewPrice struct {
 	MinimumCommitment *MinimumCommitment `protobuf:"bytes,5,opt,name=minimum_commitment,json=minimumCommitment,proto3" json:"minimum_commitment,omitempty"`
 	// The only customer who may see and buy it.
 	PrivateCustomerId *string `protobuf:"bytes,6,opt,name=private_customer_id,json=privateCustomerId,proto3,oneof" json:"private_customer_id,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The amount of usage charges at which an invoice is made before the period ends.
+	BillingThreshold *v1.Money `protobuf:"bytes,7,opt,name=billing_threshold,json=billingThreshold,proto3" json:"billing_threshold,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *NewPrice) Reset() {
@@ -825,11 +828,18 @@ func (x *NewPrice) GetPrivateCustomerId() string {
 	return ""
 }
 
+func (x *NewPrice) GetBillingThreshold() *v1.Money {
+	if x != nil {
+		return x.BillingThreshold
+	}
+	return nil
+}
+
 var File_candela_catalog_v1_plan_proto protoreflect.FileDescriptor
 
 const file_candela_catalog_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcandela/catalog/v1/plan.proto\x12\x12candela.catalog.v1\x1a*candela/catalog/v1/credit_definition.proto\x1a candela/catalog/v1/feature.proto\x1a\x1ecandela/catalog/v1/price.proto\x1a$candela/catalog/v1/price_terms.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x06\n" +
+	"\x1dcandela/catalog/v1/plan.proto\x12\x12candela.catalog.v1\x1a*candela/catalog/v1/credit_definition.proto\x1a candela/catalog/v1/feature.proto\x1a\x1ecandela/catalog/v1/price.proto\x1a$candela/catalog/v1/price_terms.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x06\n" +
 	"\x04Plan\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04slug\x18\x02 \x01(\tR\x04slug\x12\x12\n" +
@@ -890,7 +900,7 @@ const file_candela_catalog_v1_plan_proto_rawDesc = "" +
 	"\x0elimit_behavior\x18\x04 \x01(\x0e2!.candela.catalog.v1.LimitBehaviorR\rlimitBehavior\x12?\n" +
 	"\vlimit_scope\x18\x05 \x01(\x0e2\x1e.candela.catalog.v1.LimitScopeR\n" +
 	"limitScopeB\t\n" +
-	"\afeature\"\xdd\x02\n" +
+	"\afeature\"\xa2\x03\n" +
 	"\bNewPrice\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12B\n" +
@@ -899,7 +909,8 @@ const file_candela_catalog_v1_plan_proto_rawDesc = "" +
 	"components\x12:\n" +
 	"\tdiscounts\x18\x04 \x03(\v2\x1c.candela.catalog.v1.DiscountR\tdiscounts\x12T\n" +
 	"\x12minimum_commitment\x18\x05 \x01(\v2%.candela.catalog.v1.MinimumCommitmentR\x11minimumCommitment\x123\n" +
-	"\x13private_customer_id\x18\x06 \x01(\tH\x00R\x11privateCustomerId\x88\x01\x01B\x16\n" +
+	"\x13private_customer_id\x18\x06 \x01(\tH\x00R\x11privateCustomerId\x88\x01\x01\x12C\n" +
+	"\x11billing_threshold\x18\a \x01(\v2\x16.candela.type.v1.MoneyR\x10billingThresholdB\x16\n" +
 	"\x14_private_customer_id*\x9d\x01\n" +
 	"\x10TrialEndBehavior\x12\"\n" +
 	"\x1eTRIAL_END_BEHAVIOR_UNSPECIFIED\x10\x00\x12\x1d\n" +
@@ -946,6 +957,7 @@ var file_candela_catalog_v1_plan_proto_goTypes = []any{
 	(*PriceComponent)(nil),        // 16: candela.catalog.v1.PriceComponent
 	(*Discount)(nil),              // 17: candela.catalog.v1.Discount
 	(*MinimumCommitment)(nil),     // 18: candela.catalog.v1.MinimumCommitment
+	(*v1.Money)(nil),              // 19: candela.type.v1.Money
 }
 var file_candela_catalog_v1_plan_proto_depIdxs = []int32{
 	8,  // 0: candela.catalog.v1.Plan.metadata:type_name -> candela.catalog.v1.Plan.MetadataEntry
@@ -968,11 +980,12 @@ var file_candela_catalog_v1_plan_proto_depIdxs = []int32{
 	16, // 17: candela.catalog.v1.NewPrice.components:type_name -> candela.catalog.v1.PriceComponent
 	17, // 18: candela.catalog.v1.NewPrice.discounts:type_name -> candela.catalog.v1.Discount
 	18, // 19: candela.catalog.v1.NewPrice.minimum_commitment:type_name -> candela.catalog.v1.MinimumCommitment
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	19, // 20: candela.catalog.v1.NewPrice.billing_threshold:type_name -> candela.type.v1.Money
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_candela_catalog_v1_plan_proto_init() }

@@ -162,9 +162,13 @@ type Price struct {
 	// When the price was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was archived: no longer sold, still billed. Absent while sold.
-	ArchivedAt    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ArchivedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
+	// When the usage charges of the running periods that are not invoiced yet reach this amount, before tax, an invoice
+	// of them is made at once, within a minute or two. The period's own invoice bills the rest. Above 0, of a price that
+	// charges usage; absent when there is none. Other terms for one customer are another, private price.
+	BillingThreshold *v1.Money `protobuf:"bytes,13,opt,name=billing_threshold,json=billingThreshold,proto3" json:"billing_threshold,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Price) Reset() {
@@ -277,6 +281,13 @@ func (x *Price) GetCreatedAt() *timestamppb.Timestamp {
 func (x *Price) GetArchivedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ArchivedAt
+	}
+	return nil
+}
+
+func (x *Price) GetBillingThreshold() *v1.Money {
+	if x != nil {
+		return x.BillingThreshold
 	}
 	return nil
 }
@@ -546,7 +557,7 @@ var File_candela_catalog_v1_price_proto protoreflect.FileDescriptor
 
 const file_candela_catalog_v1_price_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecandela/catalog/v1/price.proto\x12\x12candela.catalog.v1\x1a$candela/catalog/v1/price_terms.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x04\n" +
+	"\x1ecandela/catalog/v1/price.proto\x12\x12candela.catalog.v1\x1a$candela/catalog/v1/price_terms.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x05\n" +
 	"\x05Price\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\aplan_id\x18\x02 \x01(\tR\x06planId\x12\x12\n" +
@@ -564,7 +575,8 @@ const file_candela_catalog_v1_price_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12;\n" +
 	"\varchived_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"archivedAtB\x16\n" +
+	"archivedAt\x12C\n" +
+	"\x11billing_threshold\x18\r \x01(\v2\x16.candela.type.v1.MoneyR\x10billingThresholdB\x16\n" +
 	"\x14_private_customer_id\"\xeb\x03\n" +
 	"\x0ePriceComponent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -621,9 +633,9 @@ var file_candela_catalog_v1_price_proto_goTypes = []any{
 	(*Discount)(nil),              // 6: candela.catalog.v1.Discount
 	(*MinimumCommitment)(nil),     // 7: candela.catalog.v1.MinimumCommitment
 	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*ChargeModel)(nil),           // 9: candela.catalog.v1.ChargeModel
-	(*TimeRule)(nil),              // 10: candela.catalog.v1.TimeRule
-	(*v1.Money)(nil),              // 11: candela.type.v1.Money
+	(*v1.Money)(nil),              // 9: candela.type.v1.Money
+	(*ChargeModel)(nil),           // 10: candela.catalog.v1.ChargeModel
+	(*TimeRule)(nil),              // 11: candela.catalog.v1.TimeRule
 }
 var file_candela_catalog_v1_price_proto_depIdxs = []int32{
 	3,  // 0: candela.catalog.v1.Price.components:type_name -> candela.catalog.v1.PriceComponent
@@ -632,18 +644,19 @@ var file_candela_catalog_v1_price_proto_depIdxs = []int32{
 	5,  // 3: candela.catalog.v1.Price.display_amounts:type_name -> candela.catalog.v1.DisplayAmount
 	8,  // 4: candela.catalog.v1.Price.created_at:type_name -> google.protobuf.Timestamp
 	8,  // 5: candela.catalog.v1.Price.archived_at:type_name -> google.protobuf.Timestamp
-	0,  // 6: candela.catalog.v1.PriceComponent.kind:type_name -> candela.catalog.v1.ComponentKind
-	1,  // 7: candela.catalog.v1.PriceComponent.timing:type_name -> candela.catalog.v1.BillingTiming
-	9,  // 8: candela.catalog.v1.PriceComponent.charge:type_name -> candela.catalog.v1.ChargeModel
-	4,  // 9: candela.catalog.v1.PriceComponent.seats:type_name -> candela.catalog.v1.SeatTerms
-	6,  // 10: candela.catalog.v1.PriceComponent.discounts:type_name -> candela.catalog.v1.Discount
-	10, // 11: candela.catalog.v1.PriceComponent.time_rules:type_name -> candela.catalog.v1.TimeRule
-	11, // 12: candela.catalog.v1.DisplayAmount.amount:type_name -> candela.type.v1.Money
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	9,  // 6: candela.catalog.v1.Price.billing_threshold:type_name -> candela.type.v1.Money
+	0,  // 7: candela.catalog.v1.PriceComponent.kind:type_name -> candela.catalog.v1.ComponentKind
+	1,  // 8: candela.catalog.v1.PriceComponent.timing:type_name -> candela.catalog.v1.BillingTiming
+	10, // 9: candela.catalog.v1.PriceComponent.charge:type_name -> candela.catalog.v1.ChargeModel
+	4,  // 10: candela.catalog.v1.PriceComponent.seats:type_name -> candela.catalog.v1.SeatTerms
+	6,  // 11: candela.catalog.v1.PriceComponent.discounts:type_name -> candela.catalog.v1.Discount
+	11, // 12: candela.catalog.v1.PriceComponent.time_rules:type_name -> candela.catalog.v1.TimeRule
+	9,  // 13: candela.catalog.v1.DisplayAmount.amount:type_name -> candela.type.v1.Money
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_candela_catalog_v1_price_proto_init() }

@@ -48,12 +48,13 @@ class InvoiceServiceStub:
     VoidInvoice: _grpc.UnaryUnaryMultiCallable[_invoice_service_pb2.VoidInvoiceRequest, _invoice_service_pb2.VoidInvoiceResponse]
     """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
     billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
-    difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
-    INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+    difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
+    billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
+    made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
     """
     ReissueInvoice: _grpc.UnaryUnaryMultiCallable[_invoice_service_pb2.ReissueInvoiceRequest, _invoice_service_pb2.ReissueInvoiceResponse]
     """ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
-    INVOICE_TRANSITION_REFUSED.
+    INVOICE_TRANSITION_REFUSED: also for one that a billing threshold made, which VoidInvoice undoes.
     """
     MarkInvoicePaid: _grpc.UnaryUnaryMultiCallable[_invoice_service_pb2.MarkInvoicePaidRequest, _invoice_service_pb2.MarkInvoicePaidResponse]
     """MarkInvoicePaid records that it was paid outside (INV-7). Fails with INVOICE_NOT_FOUND and
@@ -82,12 +83,13 @@ class InvoiceServiceAsyncStub(InvoiceServiceStub):
     VoidInvoice: _aio.UnaryUnaryMultiCallable[_invoice_service_pb2.VoidInvoiceRequest, _invoice_service_pb2.VoidInvoiceResponse]  # type: ignore[assignment]
     """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
     billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
-    difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
-    INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+    difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
+    billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
+    made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
     """
     ReissueInvoice: _aio.UnaryUnaryMultiCallable[_invoice_service_pb2.ReissueInvoiceRequest, _invoice_service_pb2.ReissueInvoiceResponse]  # type: ignore[assignment]
     """ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
-    INVOICE_TRANSITION_REFUSED.
+    INVOICE_TRANSITION_REFUSED: also for one that a billing threshold made, which VoidInvoice undoes.
     """
     MarkInvoicePaid: _aio.UnaryUnaryMultiCallable[_invoice_service_pb2.MarkInvoicePaidRequest, _invoice_service_pb2.MarkInvoicePaidResponse]  # type: ignore[assignment]
     """MarkInvoicePaid records that it was paid outside (INV-7). Fails with INVOICE_NOT_FOUND and
@@ -138,8 +140,9 @@ class InvoiceServiceServicer:
     ) -> _typing.Union[_invoice_service_pb2.VoidInvoiceResponse, _abc.Awaitable[_invoice_service_pb2.VoidInvoiceResponse]]:
         """VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
         billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
-        difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
-        INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+        difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
+        billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
+        made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
         """
 
     def ReissueInvoice(
@@ -148,7 +151,7 @@ class InvoiceServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_invoice_service_pb2.ReissueInvoiceResponse, _abc.Awaitable[_invoice_service_pb2.ReissueInvoiceResponse]]:
         """ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
-        INVOICE_TRANSITION_REFUSED.
+        INVOICE_TRANSITION_REFUSED: also for one that a billing threshold made, which VoidInvoice undoes.
         """
 
     def MarkInvoicePaid(

@@ -531,8 +531,9 @@ export const InvoiceService: GenService<{
   /**
    * VoidInvoice declares an unpaid invoice never to have been; its credits go back to their grants. Its own periods are
    * billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
-   * difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. Fails with
-   * INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+   * difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
+   * billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
+   * made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
    *
    * @generated from rpc candela.billing.v1.InvoiceService.VoidInvoice
    */
@@ -543,7 +544,7 @@ export const InvoiceService: GenService<{
   },
   /**
    * ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
-   * INVOICE_TRANSITION_REFUSED.
+   * INVOICE_TRANSITION_REFUSED: also for one that a billing threshold made, which VoidInvoice undoes.
    *
    * @generated from rpc candela.billing.v1.InvoiceService.ReissueInvoice
    */

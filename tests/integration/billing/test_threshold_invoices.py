@@ -20,10 +20,14 @@ from candela_server.billing.model import (
 )
 from candela_server.billing.preview_next_invoice import preview_next_invoice
 from candela_server.billing.reissue_invoice import reissue_invoice
+from candela_server.billing.run_billing import run_billing
 from candela_server.billing.settle_ahead import settle_ahead
 from candela_server.billing.void_invoice import void_invoice
+from candela_server.catalog import read as catalog
 from candela_server.customer.model import Customer
+from candela_server.worker.credit_jobs import bill_at_thresholds
 
+from tests.helpers.changing import NOW, Desk, swap
 from tests.helpers.market import Market, calls, fee, flat, money
 
 D = Decimal
@@ -164,6 +168,62 @@ async def test_looks_that_are_cut_off_anywhere__leave_all_of_it_or_nothing(marke
 
     assert ahead == [[("threshold", "80.00")]] * 6
     assert (await market.lines())[6:] == [[("usage", "80.00"), ("threshold", "-80.00")]] * 6
+
+
+@pytest.mark.spec("INV-2")
+async def test_looks_and_the_periods_run_at_once__bill_it_once(market: Market) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    for _ in range(5):
+        await use(market, await market.subscribe(), "80", day(5))
+    market.clock.advance(FEBRUARY)
+
+    async def run() -> None:
+        await run_billing(market.db, market.events, market.merchant_id, now=FEBRUARY)
+
+    async def look_before() -> None:
+        now = FEBRUARY - timedelta(seconds=1)
+        await bill_thresholds(market.db, market.events, market.merchant_id, now=now)
+
+    await asyncio.gather(*[one() for _ in range(4) for one in (look_before, run)])
+    await run()
+    await market.bill(FEBRUARY + GRACE)
+
+    assert sum(one.total for one in await market.invoices()) == D(400)
+
+
+@pytest.mark.spec("INV-1")
+async def test_workers_minute__finds_every_merchant_with_a_threshold(market: Market) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "80", day(5))
+
+    await bill_at_thresholds(market.db, market.events, market.clock)
+    await bill_at_thresholds(market.db, market.events, market.clock)
+
+    assert await market.lines() == [[("threshold", "80.00")]]
+
+
+@pytest.mark.spec("SUB-6")
+async def test_component_swapped_in_the_period__keeps_the_threshold_and_what_was_billed_ahead(
+    market: Market,
+) -> None:
+    desk = Desk(market)
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.sign_up()
+    held = await desk.take("plan", customer=customer)
+    await use(market, customer, "60", day(5))
+    assert await look(market, day(5)) == 1
+    market.clock.advance(day(10))
+    async with market.db.reading(market.merchant_id) as tx:
+        price = (await catalog.get_prices(tx, [held.version.price_id]))[held.version.price_id]
+    await desk.change(held, swap(price.components[0].id, calls(flat("2"))), NOW)
+    await use(market, customer, "30", day(12))
+    assert await look(market, day(12)) == 1
+    await use(market, customer, "1", day(13))
+    await close(market, day(14), FEBRUARY)
+
+    billed = [one.total for one in await market.invoices()]
+    assert sum(billed) == D(60) + D(62)
 
 
 @pytest.mark.spec("INV-5")

@@ -227,3 +227,57 @@ async def test_money_given_by_hand__pays_the_threshold_invoice_and_then_the_rest
         "70.00",
     ]
     assert await market.balances() == [D(0)]
+
+
+@pytest.mark.spec("INV-3", "INV-6")
+async def test_usage_taken_back_while_the_periods_invoice_is_a_draft__takes_off_less(
+    market: Market,
+) -> None:
+    await market.sell(fee("100"), calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
+    key = await use(market, customer, "60", day(5))
+    await look(market, day(5))
+    await use(market, customer, "20", day(6))
+    await market.bill(FEBRUARY)
+    drafted = (await market.invoices())[2].total
+    await market.take_back(key)
+    assert await settle(market) == 0
+    await market.bill(FEBRUARY + GRACE)
+    made = [await settle(market), await settle(market)]
+
+    # 80 − 60, and then 20 of which all was billed ahead; 40 of the 60 come back
+    assert (drafted, (await market.invoices())[2].total) == (D(120), D(100))
+    assert made == [1, 0]
+    assert await kept(market) == D(100) + D(20) + D(100)
+
+
+@pytest.mark.spec("INV-3", "EVT-9")
+async def test_event_while_the_periods_invoice_is_a_draft__is_on_it(market: Market) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "60", day(5))
+    await look(market, day(5))
+    await market.bill(FEBRUARY)
+    await market.use(customer, "7", day(20))
+    await market.bill(FEBRUARY + GRACE)
+
+    assert (await market.lines())[1] == [("usage", "67.00"), ("threshold", "-60.00")]
+
+
+@pytest.mark.spec("INV-6")
+async def test_periods_invoice_voided_and_not_reissued__leaves_what_was_billed_ahead(
+    market: Market,
+) -> None:
+    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer = await market.subscribe()
+    await use(market, customer, "60", day(5))
+    await look(market, day(5))
+    await use(market, customer, "7", day(6))
+    await close(market, FEBRUARY)
+    await void(market, (await market.invoices())[1])
+    assert await settle(market) == 0
+    await close(market, MARCH)
+
+    assert (await market.lines())[2:] == [[("usage", "0.00")]]
+    assert await kept(market) == D(60)

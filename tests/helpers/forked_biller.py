@@ -81,6 +81,7 @@ async def _bill(now: datetime) -> None:
     from candela_server.storage.events import EventStore
     from candela_server.storage.postgres import Postgres
     from candela_server.storage.redis import Redis
+    from candela_server.worker.credit_jobs import bill_at_thresholds
     from candela_server.worker.runner import Worker
 
     clock = FixedClock(now)
@@ -90,6 +91,7 @@ async def _bill(now: datetime) -> None:
     await events.open()
     counters = Counters(CounterCache(Redis(os.environ["CANDELA_REDIS_URL"])), events, clock)
     await Worker(db=db, events=events, counters=counters, clock=clock).bill_everything_due()
+    await bill_at_thresholds(db, events, clock)
     await events.close()
     await db.close()
 

@@ -817,6 +817,7 @@ CREATE TABLE public.invoice_line (
     parts jsonb DEFAULT '[]'::jsonb NOT NULL,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     voided boolean DEFAULT false NOT NULL,
+    calculation jsonb,
     CONSTRAINT invoice_line_kind_check CHECK ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'proration'::text, 'true_up'::text, 'discount'::text, 'monetary_credit'::text, 'adjustment'::text, 'top_up'::text]))),
     CONSTRAINT invoice_line_used_check CHECK (((used_start IS NULL) = (used_end IS NULL)))
 );

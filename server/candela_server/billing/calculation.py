@@ -14,8 +14,8 @@ class Calculation:
 
     `quantity` is what its model charged: what was `measured` or held, with `earlier_quantity` of the period's earlier
     parts, less what credits `covered` and the free units, and never below 0. The line's parts, its unit price, or
-    percent and fee bring it to `model_amount`. `bound_amount` stands instead where the minimum or maximum decided; both are shown as the price has
-    them, and hold for `days` of `whole_days`, as what is due because time passes does.
+    percent and fee bring it to `model_amount`. `bound_amount` stands instead where the minimum or maximum decided; both
+    are shown as the price has them, and hold for `days` of `whole_days`, as what is due because time passes does.
 
     From the result `earlier_amount` is taken off, which is exact; and once it is rounded, `billed_amount`, which other
     lines bill of it, and `left_amount`, which the invoice could not give back. Discounts come last.

@@ -1,4 +1,4 @@
-"""What lines say of tiers, discounts and calculations, as jsonb holds it: amounts are texts, so that they stay exact."""
+"""What lines say of tiers, discounts and calculations, as jsonb holds it: amounts are texts, as these stay exact."""
 
 from __future__ import annotations
 

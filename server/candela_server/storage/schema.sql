@@ -1461,6 +1461,8 @@ CREATE TABLE public.tax_settings (
     seller_country text NOT NULL,
     seller_tax_id text NOT NULL,
     version bigint NOT NULL,
+    seller_address jsonb,
+    seller_business_name text DEFAULT ''::text NOT NULL,
     CONSTRAINT tax_settings_check CHECK (((mode <> 'default_rate'::text) OR (default_percent IS NOT NULL))),
     CONSTRAINT tax_settings_check1 CHECK (((mode = 'none'::text) OR (seller_country <> ''::text))),
     CONSTRAINT tax_settings_default_percent_check CHECK (((default_percent >= (0)::numeric) AND (default_percent <= (100)::numeric))),

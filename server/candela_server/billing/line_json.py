@@ -84,9 +84,8 @@ def calculation_from_json(stored: Mapping[str, Any] | None) -> Calculation | Non
     """The calculation that `calculation_text` wrote."""
     if stored is None:
         return None
-    return Calculation(
-        **{
-            name: Decimal(value) if isinstance(value, str) and name != "bound" else value
-            for name, value in stored.items()
-        }
-    )
+    said: dict[str, Any] = {
+        name: Decimal(value) if isinstance(value, str) and name != "bound" else value
+        for name, value in stored.items()
+    }
+    return Calculation(**said)

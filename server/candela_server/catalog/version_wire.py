@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from candela.catalog.v1 import (
-    credit_definition_pb2,
     credit_definition_service_pb2,
     feature_service_pb2,
     metric_service_pb2,

@@ -76,7 +76,8 @@ async def cancel_scheduled_change(
 ) -> ScheduledChange:
     """The change, called off; one that is done, failed or called off stays as it is.
 
-    A cancellation that is called off is undone, as a new version; a start that is called off ends the subscription. Raises ScheduledChangeNotFoundError.
+    A cancellation that is called off is undone, as a new version; a start that is called off ends the subscription.
+    Raises ScheduledChangeNotFoundError.
     """
     found = await _found(tx, scheduled_change_id)
     held, _, now = await take(tx, clock, found.subscription_id)

@@ -1,4 +1,4 @@
-"""Begins a subscription whose start lies ahead: until then it is INCOMPLETE, billed nothing and granted nothing (SUB-5).
+"""Begins a subscription whose start lies ahead: until then it is INCOMPLETE, and has nothing (SUB-5).
 
 What was agreed is kept as it was: plan version, price and quantities are those of the day of the agreement. The start
 is listed as a scheduled change; calling it off ends the subscription, and ending the subscription calls it off.

@@ -309,7 +309,9 @@ async def test_money_for_everything__comes_with_a_new_version_and_belongs_to_no_
 
     assert not got.HasField("plan_id")
     [on_sale, *_] = await catalog.versions()
-    assert got.id in {one.id for version in await catalog.versions() for one in version.credit_definitions}
+    assert got.id in {
+        one.id for version in await catalog.versions() for one in version.credit_definitions
+    }
     assert on_sale is not None
     assert [one.field for one in caught.value.violations] == ["price_id"]
 

@@ -12,7 +12,7 @@ from statistics import median
 from candela import Client
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
-from . import cold_checks, local_checks, snapshot_memory
+from . import busy_checks, cold_checks, local_checks, snapshot_memory
 from .ghz import Ghz, Report
 from .harness import (
     SERVER_CORE,
@@ -72,7 +72,7 @@ def rows(stage: Stage, *, rounds: int, seconds: float) -> list[Row]:
     check = _Target(ghz, stage.address, stage.server_pid, CHECK, question)
     with _echo(stage, answer) as (address, pid):
         echo = _Target(ghz, address, pid, CHECK, question)
-        found = _unary(check, echo, rounds, seconds)
+        found = _unary(stage, check, echo, rounds, seconds)
     found.append(_batches(stage, check, rounds, seconds))
     found += local_checks.rows(stage, rounds=rounds)
     found += cold_checks.rows(stage)
@@ -80,7 +80,7 @@ def rows(stage: Stage, *, rounds: int, seconds: float) -> list[Row]:
     return found
 
 
-def _unary(check: _Target, echo: _Target, rounds: int, seconds: float) -> list[Row]:
+def _unary(stage: Stage, check: _Target, echo: _Target, rounds: int, seconds: float) -> list[Row]:
     say(f"unary Check against a bare echo: {rounds} rounds of {seconds:.0f} s each")
     costs: dict[str, list[float]] = {"check": [], "echo": []}
 
@@ -98,15 +98,19 @@ def _unary(check: _Target, echo: _Target, rounds: int, seconds: float) -> list[R
     )
     half = bare / 2
     say(f"the same at half the echo's rate, {half:,.0f} calls/s")
-    late, bare_late = interleave(
-        lambda: check.load(seconds, half)[0].p99_ms,
-        lambda: echo.load(seconds, half)[0].p99_ms,
-        # Single tails differ by a factor of two from round to round.
-        2 * rounds,
-    )
+
+    def check_p99_ms() -> float:
+        return check.load(seconds, half)[0].p99_ms
+
+    def echo_p99_ms() -> float:
+        return echo.load(seconds, half)[0].p99_ms
+
+    # Single tails differ by a factor of two from round to round.
+    late, bare_late = interleave(check_p99_ms, echo_p99_ms, 2 * rounds)
     return [
         row("unary Check, warm, usage feature (calls/s) : bare echo", fast, bare, 0.90),
         row("the same at half load (p99, ms) : bare echo", late, bare_late, 1.25, at_most=True),
+        busy_checks.row_of(stage, check_p99_ms, echo_p99_ms, rounds),
     ]
 
 

@@ -91,6 +91,16 @@ class Life:
     def go_to(self, month: int, day: int) -> None:
         advance(self.candela, self.clock_id, datetime(2026, month, day, 12, tzinfo=UTC))
 
+    def pay(self) -> None:
+        """Everything that is open: what is overdue would change the subscription (ENT-10)."""
+        request = invoice_service_pb2.ListInvoicesRequest(
+            customer=customer_pb2.CustomerRef(id=self.customer.id)
+        )
+        for one in self.candela.invoices.ListInvoices(request).invoices:
+            self.candela.invoices.MarkInvoicePaid(
+                invoice_service_pb2.MarkInvoicePaidRequest(invoice_id=one.id)
+            )
+
     def to_pro(self, **fields: object) -> subscription_change_pb2.ChangePlanRequest:
         return subscription_change_pb2.ChangePlanRequest(
             subscription_id=self.id, plan=plan_pb2.PlanRef(slug="pro"), **fields
@@ -178,6 +188,8 @@ def test_scheduled_changes__are_listed_called_off_and_made_as_time_passes(life: 
     called_off = subscriptions.CancelScheduledChange(
         scheduled_change_pb2.CancelScheduledChangeRequest(scheduled_change_id=second.id)
     ).scheduled_change
+    life.go_to(4, 2)
+    life.pay()
     life.go_to(5, 1)
     listing.include_ended = True
     ended = subscriptions.ListScheduledChanges(listing).scheduled_changes

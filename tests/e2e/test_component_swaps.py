@@ -92,6 +92,8 @@ def test_scheduled_swap__is_listed_as_it_was_asked_for_and_made_when_due(life: L
     ).scheduled_change
     listing = scheduled_change_pb2.ListScheduledChangesRequest(subscription_id=life.id)
     [listed] = life.candela.subscriptions.ListScheduledChanges(listing).scheduled_changes
+    life.go_to(4, 2)
+    life.pay()
     life.go_to(5, 1)
 
     assert listed == planned

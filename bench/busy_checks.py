@@ -1,0 +1,83 @@
+"""Checks while events stream into the same installation at half of what it takes, each role in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from candela import Client
+from candela.metering.v1 import event_pb2
+
+from .harness import LOAD_CORE, Row, free_port, interleave, process, row, say, wait_for
+from .sent_events import CHUNK, Stream, made_events
+from .stage import Stage
+
+
+def row_of(
+    stage: Stage, check_p99_ms: Callable[[], float], echo_p99_ms: Callable[[], float], rounds: int
+) -> Row:
+    """The p99 of checks at half load against the echo's, both while an ingesting process is at half its maximum."""
+    with _ingesting(stage) as ingesting:
+        stream = Stream(ingesting)
+        stream.send(made_events(stage.user_ids, "busy-warm", 10_000))
+        most = stream.send(made_events(stage.user_ids, "busy-most", 60_000))
+        say(f"the same while {most / 2:,.0f} events a second come, half of what goes")
+        with _events_at(ingesting, most / 2):
+            late, bare = interleave(check_p99_ms, echo_p99_ms, rounds)
+    return row(
+        "the same while events come at half their maximum (p99, ms)", late, bare, 2, at_most=True
+    )
+
+
+@contextmanager
+def _ingesting(stage: Stage) -> Iterator[Stage]:
+    """The stage with a process that only takes events, away from the core of checks."""
+    address = f"127.0.0.1:{free_port()}"
+    environment = {
+        **stage.environment,
+        "CANDELA_GRPC_ADDRESS": address,
+        "CANDELA_HTTP_ADDRESS": f"127.0.0.1:{free_port()}",
+        "CANDELA_ROLE": "ingest",
+    }
+    with process(
+        [sys.executable, "-m", "candela_server", "serve"],
+        environment,
+        core=LOAD_CORE,
+        log=stage.folder / "ingesting.log",
+    ) as pid:
+        wait_for(address)
+        yield replace(stage, address=address, server_pid=pid)
+
+
+@contextmanager
+def _events_at(stage: Stage, rate: float) -> Iterator[None]:
+    """Streams events at a steady rate until the block is left. Raises RuntimeError when one was refused."""
+    over = threading.Event()
+    refused: list[object] = []
+
+    def paced() -> Iterator[event_pb2.Event]:
+        began = time.perf_counter()
+        sent = 0
+        while not over.is_set():
+            yield from made_events(stage.user_ids, f"busy-{time.time_ns()}", CHUNK)
+            sent += CHUNK
+            while not over.is_set() and (left := began + sent / rate - time.perf_counter()) > 0:
+                time.sleep(min(left, 0.1))
+
+    def send() -> None:
+        with Client(stage.address, stage.key) as client:
+            refused.extend(client.stream_events(paced(), chunk_events=CHUNK).errors)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join(60)
+    if refused:
+        raise RuntimeError(f"events were refused: {refused[:1]}")

@@ -26,6 +26,10 @@ FURTHER_GRANTS: Final = timedelta(milliseconds=1)
 """Further grants for a period that has begun begin so much before it at most, a microsecond each, as grants of one
 definition are told apart by when they begin; they pay for nothing before that period."""
 
+SINCE_AT_MOST: Final = 2 * FURTHER_GRANTS
+"""Terms that take others' place at the instant at which those began are said to begin so much later: what they brought
+themselves began a little before."""
+
 GrantId = NewType("GrantId", str)
 CreditTransactionId = NewType("CreditTransactionId", str)
 

@@ -20,6 +20,7 @@ from candela_server.billing.model import (
 )
 from candela_server.billing.preview_next_invoice import preview_next_invoice
 from candela_server.billing.reissue_invoice import reissue_invoice
+from candela_server.billing.rules.line_workings import workings_of
 from candela_server.billing.run_billing import run_billing
 from candela_server.billing.settle_ahead import settle_ahead
 from candela_server.billing.void_invoice import void_invoice
@@ -377,6 +378,9 @@ async def test_included_credits__are_drawn_once_by_the_periods_invoice(market: M
     ]
     assert [one.total for one in await market.invoices()] == [D(60), D(10)]
     assert await market.balances() == [D(0), D(100)]
+    ahead = (await market.invoices())[0]
+    for line, texts in zip(ahead.lines, [[], []], strict=True):
+        assert workings_of(line, "USD") == texts
 
 
 @pytest.mark.spec("DSL-4", "DSL-10")

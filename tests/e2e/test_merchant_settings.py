@@ -192,6 +192,16 @@ def test_settings_out_of_bounds__are_all_refused_by_path(candela: Client) -> Non
     assert [field.field for field in endless.fields] == ["settings.invoice_grace"]
 
 
+@pytest.mark.spec("INV-4", "INV-6")
+@pytest.mark.parametrize("prefix", ["CN-", "cn-"])
+def test_prefix_of_credit_notes__is_refused_for_invoices(candela: Client, prefix: str) -> None:
+    got = refused(candela, settings=merchant_pb2.MerchantSettings(invoice_number_prefix=prefix))
+
+    [field] = got.fields
+    assert field.field == "settings.invoice_number_prefix"
+    assert "credit notes have it" in field.description
+
+
 @pytest.mark.spec("CAT-4")
 def test_settings_that_nothing_honours_yet__are_refused_with_what_they_wait_for(
     candela: Client,

@@ -37,6 +37,10 @@ MANUAL = tax_pb2.TaxSettings(
     us_nexus_states=["NY"],
     seller_country="DE",
     seller_tax_id="DE136695976",
+    seller_business_name="Kerze GmbH",
+    seller_address=customer_pb2.Address(
+        country="DE", city="Berlin", postal_code="10115", lines=["Dochtweg 3"]
+    ),
 )
 
 
@@ -232,6 +236,7 @@ def test_wrong_settings__are_refused_naming_every_field(candela: Client) -> None
             tax_pb2.TaxRate(country="US", region="California", percent="7.25"),
         ],
         us_nexus_states=["NY", "Texas"],
+        seller_address=customer_pb2.Address(country="Germany", lines=["1", "2", "3", "4", "5"]),
     )
     failure = refused(candela, wrong)
     no_rates = refused(
@@ -243,6 +248,8 @@ def test_wrong_settings__are_refused_naming_every_field(candela: Client) -> None
     assert {one.field for one in failure.fields} == {
         "tax_settings.default_percent",
         "tax_settings.seller_country",
+        "tax_settings.seller_address.country",
+        "tax_settings.seller_address.lines",
         "tax_settings.rates[0].country",
         "tax_settings.rates[1].percent",
         "tax_settings.rates[2]",  # DE has a rate already

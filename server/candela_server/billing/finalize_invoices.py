@@ -40,6 +40,8 @@ from .rules.late_usage import within_total
 from .rules.numbering import invoice_number
 from .rules.tax_amount import taxed
 from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
+from .tax_settings import TaxSettings
+from .tax_store import address_to_json
 from .wanted_drafts import FOLLOWING, wanted_of
 
 CHUNK = 1000
@@ -145,7 +147,7 @@ async def finalized(
             finalized_at=now,
             due_at=now + PAYMENT_TERMS,
             ended_at=None if due[draft.id] else now,
-            seller={"name": seller.name, "tax_id": context.tax_settings.seller_tax_id or None},
+            seller=_seller(seller, context.tax_settings),
             buyer=_party(context.customers[draft.customer_id]),
         )
         for draft, ordinal in zip(drafts, ordinals, strict=True)
@@ -268,20 +270,20 @@ def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:
     return list(lapsed.values())
 
 
+def _seller(seller: Merchant, settings: TaxSettings) -> dict[str, Any]:
+    return {
+        "name": seller.name,
+        "business_name": settings.seller_business_name or None,
+        "tax_id": settings.seller_tax_id or None,
+        "address": address_to_json(settings.seller_address),
+    }
+
+
 def _party(buyer: Customer) -> dict[str, Any]:
-    address = buyer.address
     return {
         "name": buyer.name,
         "business_name": buyer.business_name,
         "tax_id": buyer.tax_id,
         "email": buyer.email,
-        "address": {
-            "country": address.country,
-            "region": address.region,
-            "city": address.city,
-            "postal_code": address.postal_code,
-            "lines": list(address.lines),
-        }
-        if address
-        else None,
+        "address": address_to_json(buyer.address),
     }

@@ -1,13 +1,16 @@
-"""What lines say of tiers and discounts, as jsonb holds it: every number a text, so that it stays exact."""
+"""What lines say of tiers, discounts and calculations, as jsonb holds it: amounts are texts, as these stay exact."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
 from candela_server.kernel.money import format_decimal
 
+from .calculation import Calculation
 from .model import AppliedDiscount, RatedPart
 
 
@@ -63,3 +66,26 @@ def discounts_from_json(stored: list[dict[str, Any]]) -> tuple[AppliedDiscount, 
         )
         for one in stored
     )
+
+
+def calculation_text(made: Calculation | None) -> str | None:
+    """The calculation as JSON, without what says nothing: most lines say little."""
+    if made is None:
+        return None
+    said: dict[str, Any] = {}
+    for one in fields(Calculation):
+        value = getattr(made, one.name)
+        if value != one.default:
+            said[one.name] = format_decimal(value) if isinstance(value, Decimal) else value
+    return json.dumps(said)
+
+
+def calculation_from_json(stored: Mapping[str, Any] | None) -> Calculation | None:
+    """The calculation that `calculation_text` wrote."""
+    if stored is None:
+        return None
+    said: dict[str, Any] = {
+        name: Decimal(value) if isinstance(value, str) and name != "bound" else value
+        for name, value in stored.items()
+    }
+    return Calculation(**said)

@@ -18,6 +18,8 @@ from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
 from candela_server.subscription.model import SubscriptionId
 
+from .calculation import Calculation
+
 InvoiceId = NewType("InvoiceId", str)
 LineId = NewType("LineId", str)
 
@@ -81,7 +83,7 @@ class InvoiceLine:
 
     `amount` is net of `discounts`; what these took off was part of `rated_amount`. `component_id` is None for the
     true-up of a price's commitment. `used_during` is the part of the period that the line is for; None for all of it.
-    `event_count` is given where each event has a fee.
+    `event_count` is given where each event has a fee. `calculation` is None of what was not rated from a quantity.
     """
 
     id: LineId
@@ -105,6 +107,7 @@ class InvoiceLine:
     event_count: Decimal | None = None
     parts: tuple[RatedPart, ...] = ()
     discounts: tuple[AppliedDiscount, ...] = ()
+    calculation: Calculation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,14 @@ from candela_server.kernel.money import format_decimal
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from .line_json import discounts_from_json, discounts_to_json, parts_from_json, parts_to_json
+from .line_json import (
+    calculation_from_json,
+    calculation_text,
+    discounts_from_json,
+    discounts_to_json,
+    parts_from_json,
+    parts_to_json,
+)
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
 from .tax_store import tax_from_row
 
@@ -48,6 +55,7 @@ LINE_COLUMNS = (
     "event_count",
     "parts",
     "discounts",
+    "calculation",
 )
 _LINE_TYPES = {
     "position": "int",
@@ -65,6 +73,7 @@ _LINE_TYPES = {
     "credit_applications": "jsonb",
     "parts": "jsonb",
     "discounts": "jsonb",
+    "calculation": "jsonb",
 }
 """Of the columns that are no text."""
 
@@ -357,6 +366,7 @@ def _line_values(invoice: Invoice, position: int, line: InvoiceLine) -> tuple[ob
         line.event_count,
         json.dumps(parts_to_json(line.parts)),
         json.dumps(discounts_to_json(line.discounts)),
+        calculation_text(line.calculation),
     )
 
 
@@ -405,6 +415,7 @@ def line_from_row(row: Mapping[str, Any]) -> InvoiceLine:
         event_count=row["event_count"],
         parts=parts_from_json(row["parts"]),
         discounts=discounts_from_json(row["discounts"]),
+        calculation=calculation_from_json(row["calculation"]),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from candela_server.customer.model import Address
 from candela_server.kernel.errors import Conflict, Reason
 
 
@@ -39,6 +40,8 @@ class TaxSettings:
     prices_include_tax: bool = False
     seller_country: str = ""
     seller_tax_id: str = ""
+    seller_address: Address | None = None
+    seller_business_name: str = ""
     version: int = 0
 
 

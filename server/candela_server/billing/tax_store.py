@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from candela_server.customer.model import Address
 from candela_server.kernel.money import format_decimal
 from candela_server.storage.postgres import Tx
 
@@ -18,7 +19,7 @@ async def get_tax_settings(tx: Tx) -> TaxSettings:
     row = await tx.fetchrow(
         """
         SELECT mode, default_name, default_percent, rates, us_nexus_states, prices_include_tax,
-               seller_country, seller_tax_id, version
+               seller_country, seller_tax_id, seller_address, seller_business_name, version
         FROM tax_settings WHERE merchant_id = $1
         """,
         tx.merchant_id,
@@ -42,6 +43,8 @@ async def get_tax_settings(tx: Tx) -> TaxSettings:
         prices_include_tax=row["prices_include_tax"],
         seller_country=row["seller_country"],
         seller_tax_id=row["seller_tax_id"],
+        seller_address=address_from_json(row["seller_address"]),
+        seller_business_name=row["seller_business_name"],
         version=row["version"],
     )
 
@@ -52,11 +55,12 @@ async def put_tax_settings(tx: Tx, settings: TaxSettings) -> None:
         """
         INSERT INTO tax_settings (merchant_id, mode, default_name, default_percent, rates,
                                   us_nexus_states, prices_include_tax, seller_country,
-                                  seller_tax_id, version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                  seller_tax_id, version, seller_address, seller_business_name)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (merchant_id) DO UPDATE
         SET mode = $2, default_name = $3, default_percent = $4, rates = $5, us_nexus_states = $6,
-            prices_include_tax = $7, seller_country = $8, seller_tax_id = $9, version = $10
+            prices_include_tax = $7, seller_country = $8, seller_tax_id = $9, version = $10,
+            seller_address = $11, seller_business_name = $12
         """,
         tx.merchant_id,
         settings.mode,
@@ -68,6 +72,8 @@ async def put_tax_settings(tx: Tx, settings: TaxSettings) -> None:
         settings.seller_country,
         settings.seller_tax_id,
         settings.version,
+        address_to_json(settings.seller_address),
+        settings.seller_business_name,
     )
 
 
@@ -82,6 +88,24 @@ def rates_to_json(settings: TaxSettings) -> list[dict[str, Any]]:
         }
         for one in settings.rates
     ]
+
+
+def address_to_json(address: Address | None) -> dict[str, Any] | None:
+    """An address as jsonb, documents and the audit trail hold it."""
+    if address is None:
+        return None
+    return {
+        "country": address.country,
+        "region": address.region,
+        "city": address.city,
+        "postal_code": address.postal_code,
+        "lines": list(address.lines),
+    }
+
+
+def address_from_json(stored: Mapping[str, Any] | None) -> Address | None:
+    """The address that `address_to_json` made."""
+    return Address(**{**stored, "lines": tuple(stored["lines"])}) if stored else None
 
 
 def tax_from_row(row: Mapping[str, Any]) -> TaxTerms:

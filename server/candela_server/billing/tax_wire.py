@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from candela.billing.v1 import invoice_pb2, tax_pb2, tax_service_pb2
 
+from candela_server.customer.wire import address_from_proto, address_to_proto
 from candela_server.kernel.errors import FieldViolations, Unserved
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import country_code, decimal, text
@@ -19,6 +20,7 @@ from .update_tax_settings import UpdateTaxSettings
 
 MAX_RATES: Final = 1000
 _MAX_NAME_LENGTH: Final = 50
+_MAX_SELLER_NAME: Final = 200
 _MAX_REGION_LENGTH: Final = 100
 
 _MODES: Final = {
@@ -67,6 +69,8 @@ def settings_to_proto(settings: TaxSettings) -> tax_pb2.TaxSettings:
         prices_include_tax=settings.prices_include_tax,
         seller_country=settings.seller_country,
         seller_tax_id=settings.seller_tax_id,
+        seller_address=address_to_proto(settings.seller_address),
+        seller_business_name=settings.seller_business_name,
         default_name=settings.default_name,
         version=settings.version,
     )
@@ -113,6 +117,14 @@ def _settings_from_proto(settings: tax_pb2.TaxSettings) -> TaxSettings:
             if settings.seller_country
             else "",
             seller_tax_id=fields.read("seller_tax_id", _name, settings.seller_tax_id),
+            seller_address=address_from_proto(
+                fields.nested("seller_address"), settings.seller_address
+            )
+            if settings.HasField("seller_address")
+            else None,
+            seller_business_name=fields.read(
+                "seller_business_name", text(0, _MAX_SELLER_NAME), settings.seller_business_name
+            ),
         )
 
 

@@ -46,5 +46,7 @@ def _trace(settings: TaxSettings) -> dict[str, Any]:
         "prices_include_tax": settings.prices_include_tax,
         "seller_country": settings.seller_country,
         "seller_tax_id": settings.seller_tax_id,
+        "seller_address": tax_store.address_to_json(settings.seller_address),
+        "seller_business_name": settings.seller_business_name,
         "version": settings.version,
     }

@@ -20,6 +20,7 @@ from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import Money, exact, format_decimal
 from candela_server.kernel.read_fields import instant, text, typed_id
 
+from .calculation_wire import calculation_to_proto
 from .mark_invoice_paid import MarkInvoicePaid
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineKind, RatedPart
 from .rules.tax_amount import tax_by_line
@@ -160,6 +161,7 @@ def _line_to_proto(
             for one in line.discounts
         ],
         tax_amount=money_to_proto(Money(currency=currency, amount=tax_amount)),
+        calculation=calculation_to_proto(line.calculation),
     )
 
 

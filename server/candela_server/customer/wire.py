@@ -74,7 +74,7 @@ def create_customer_from_proto(
                 "business_name", optional(text(1, 200)), request.business_name
             ),
             tax_id=fields.read("tax_id", optional(text(1, 50)), request.tax_id),
-            address=_address_from_proto(fields.nested("address"), request.address)
+            address=address_from_proto(fields.nested("address"), request.address)
             if request.HasField("address")
             else None,
             time_zone=fields.read("time_zone", optional(time_zone), request.time_zone),
@@ -107,7 +107,7 @@ def update_customer_from_proto(
             tax_id=fields.read("tax_id", text(0, 50), request.tax_id)
             if request.HasField("tax_id")
             else None,
-            address=_address_from_proto(fields.nested("address"), request.address)
+            address=address_from_proto(fields.nested("address"), request.address)
             if request.HasField("address")
             else None,
             time_zone=fields.read("time_zone", time_zone, request.time_zone)
@@ -153,7 +153,6 @@ def archive_user_from_proto(request: user_service_pb2.ArchiveUserRequest) -> Arc
 
 def customer_to_proto(customer: Customer) -> customer_pb2.Customer:
     """The customer as the contract shows it."""
-    address = customer.address
     return customer_pb2.Customer(
         id=customer.id,
         name=customer.name,
@@ -161,15 +160,7 @@ def customer_to_proto(customer: Customer) -> customer_pb2.Customer:
         email=customer.email,
         business_name=customer.business_name,
         tax_id=customer.tax_id,
-        address=customer_pb2.Address(
-            country=address.country,
-            region=address.region,
-            city=address.city,
-            postal_code=address.postal_code,
-            lines=address.lines,
-        )
-        if address
-        else None,
+        address=address_to_proto(customer.address),
         time_zone=customer.time_zone,
         metadata=customer.metadata,
         test_clock_id=customer.test_clock_id,
@@ -191,7 +182,21 @@ def user_to_proto(user: User) -> user_pb2.User:
     )
 
 
-def _address_from_proto(fields: FieldViolations, address: customer_pb2.Address) -> Address:
+def address_to_proto(address: Address | None) -> customer_pb2.Address | None:
+    """An address as the contract shows it."""
+    if address is None:
+        return None
+    return customer_pb2.Address(
+        country=address.country,
+        region=address.region,
+        city=address.city,
+        postal_code=address.postal_code,
+        lines=address.lines,
+    )
+
+
+def address_from_proto(fields: FieldViolations, address: customer_pb2.Address) -> Address:
+    """An address; wrong fields are added to `fields`."""
     if len(address.lines) > _MAX_ADDRESS_LINES:
         fields.add("lines", f"must have at most {_MAX_ADDRESS_LINES} lines")
     return Address(

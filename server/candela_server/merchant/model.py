@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from candela_server.kernel.caller import Mode, Scope
 from candela_server.kernel.errors import (
@@ -59,6 +59,10 @@ class PastDuePolicy:
     def __post_init__(self) -> None:
         if (self.then is PastDueAction.DOWNGRADE) != (self.downgrade_plan_id is not None):
             raise ValueError("a downgrade has a plan, and nothing else has one")
+
+
+CREDIT_NOTE_NUMBER_PREFIX: Final = "CN-"
+"""Put before every credit note's number; no invoice number begins with it alone (INV-4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from candela_server.kernel.errors import FieldViolations, Unserved
 from candela_server.kernel.read_fields import text, time_zone, typed_id, whole_number
 
 from .model import (
+    CREDIT_NOTE_NUMBER_PREFIX,
     MerchantSettings,
     PastDueAction,
     PastDuePolicy,
@@ -199,6 +200,10 @@ def _prefix(value: str) -> str:
     if value[-1:].isdigit():
         raise ValueError(
             f"must not end with a digit, or numbers of two prefixes could be equal; try {value + '-'!r}"
+        )
+    if value.casefold() == CREDIT_NOTE_NUMBER_PREFIX.casefold():
+        raise ValueError(
+            f"must not be {value!r}: credit notes have it, and their numbers would be equal; try 'INV-'"
         )
     return value
 

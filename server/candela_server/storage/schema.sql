@@ -817,6 +817,7 @@ CREATE TABLE public.invoice_line (
     parts jsonb DEFAULT '[]'::jsonb NOT NULL,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     voided boolean DEFAULT false NOT NULL,
+    calculation jsonb,
     CONSTRAINT invoice_line_kind_check CHECK ((kind = ANY (ARRAY['recurring'::text, 'usage'::text, 'usage_credit'::text, 'proration'::text, 'true_up'::text, 'discount'::text, 'monetary_credit'::text, 'adjustment'::text, 'top_up'::text]))),
     CONSTRAINT invoice_line_used_check CHECK (((used_start IS NULL) = (used_end IS NULL)))
 );
@@ -1460,6 +1461,8 @@ CREATE TABLE public.tax_settings (
     seller_country text NOT NULL,
     seller_tax_id text NOT NULL,
     version bigint NOT NULL,
+    seller_address jsonb,
+    seller_business_name text DEFAULT ''::text NOT NULL,
     CONSTRAINT tax_settings_check CHECK (((mode <> 'default_rate'::text) OR (default_percent IS NOT NULL))),
     CONSTRAINT tax_settings_check1 CHECK (((mode = 'none'::text) OR (seller_country <> ''::text))),
     CONSTRAINT tax_settings_default_percent_check CHECK (((default_percent >= (0)::numeric) AND (default_percent <= (100)::numeric))),

@@ -228,3 +228,43 @@ async def test_run_again__writes_nothing(market: Market) -> None:
 
     assert await market.bill(datetime(2026, 2, 28, 17, tzinfo=UTC)) == 0
     assert await market.invoices() == before
+
+
+@pytest.mark.spec("DSL-3", "INV-1")
+async def test_calculation__is_kept_with_the_line_and_shown_on_the_wire(market: Market) -> None:
+    charge = price_terms_pb2.ChargeModel(
+        percentage=price_terms_pb2.PercentageCharge(percent="2.9", fee_per_event=money("0.30")),
+        free_units="100",
+        minimum=money("40"),
+    )
+    await market.sell(calls(charge))
+    customer = await market.subscribe()
+    at = datetime(2026, 2, 10, tzinfo=UTC)
+    market.clock.advance(at)
+    for amount in ("600", "500"):
+        await market.use(customer, amount, at)
+
+    await market.bill(FEBRUARY)
+
+    [got] = await market.invoices()
+    [line] = invoice_to_proto(got).lines
+    # 2.9 % of 1,000 = 29.00 and 2 × 0.30 = 0.60, less than the 40.00 of all 28 days
+    assert line.calculation == invoice_line_pb2.LineCalculation(
+        measured_quantity="1100",
+        earlier_quantity="0",
+        covered_quantity="0",
+        free_units="100",
+        charged_quantity="1000",
+        percent="2.9",
+        fee_per_event="0.3",
+        event_count="2",
+        model_amount="29.6",
+        minimum="40",
+        bound_amount="40",
+        days=28,
+        whole_days=28,
+        earlier_amount="0",
+        billed_amount="0",
+        left_amount="0",
+    )
+    assert D(line.amount.amount) == D("40.00")

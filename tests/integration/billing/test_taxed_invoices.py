@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import asyncpg
 import pytest
+from candela.customer.v1 import customer_pb2
+from pypdf import PdfReader
 
 from candela_server.billing import tax_store, wire
 from candela_server.billing.credit_note import Purpose
 from candela_server.billing.credit_note_wire import credit_note_to_proto
 from candela_server.billing.model import Invoice, InvoiceStatus
 from candela_server.billing.preview_next_invoice import preview_next_invoice
+from candela_server.billing.render_pdf import render_pdf
 from candela_server.billing.tax_settings import TaxSettings, TaxSettingsVersionMismatchError
 from candela_server.billing.update_tax_settings import UpdateTaxSettings, update_tax_settings
 from candela_server.customer.create_customer import CreateCustomer, create_customer
@@ -92,6 +96,30 @@ async def test_business_at_home__pays_the_country_s_rate(books: Books) -> None:
     assert (tax.base.amount, tax.amount.amount, tax.inclusive) == ("150", "28.5", False)
     assert [line.tax_amount.amount for line in shown.lines] == ["28.5"]
     assert shown.seller.tax_id == "DE129274202"
+
+
+@pytest.mark.spec("INV-1", "TAX-2")
+async def test_seller__is_printed_with_registered_name_and_address_as_they_were(
+    books: Books,
+) -> None:
+    berlin = Address(country="DE", city="Berlin", postal_code="10115", lines=("Dochtweg 3",))
+    await set_taxes(
+        books, replace(GERMAN, seller_business_name="Kerze GmbH", seller_address=berlin)
+    )
+    one = await sold(books)
+    await set_taxes(books, GERMAN)
+
+    [kept] = await books.invoices()
+    seller = wire.invoice_to_proto(kept).seller
+    [text] = [page.extract_text() for page in PdfReader(io.BytesIO(render_pdf(kept))).pages]
+
+    assert seller.business_name == "Kerze GmbH"
+    assert seller.address == customer_pb2.Address(
+        country="DE", city="Berlin", postal_code="10115", lines=["Dochtweg 3"]
+    )
+    for shown in ("Kerze GmbH", "Dochtweg 3", "10115 Berlin", "DE"):
+        assert shown in text, shown
+    assert kept == one
 
 
 @pytest.mark.spec("TAX-2")

@@ -105,14 +105,17 @@ def test_lines_of_any_price__show_whole_minor_units_that_add_up_and_are_never_ne
 
 @pytest.mark.spec("DSL-3")
 @given(prices(), st.integers(0, 40), QUANTITIES)
-def test_parts_of_a_line__come_to_what_was_rated_unless_a_bound_stands_instead(
+def test_parts_of_a_line__come_to_what_its_model_charges(
     price: Price, number: int, quantity: Decimal
 ) -> None:
     for line in rate(to_rate(price, number, quantity, D(0))):
-        bounded = "(minimum)" in line.description or "(maximum)" in line.description
-        if line.parts and not bounded and line.used_during is None:
+        if line.parts:
+            assert line.calculation is not None
             with exact():
-                assert sum((part.amount for part in line.parts), D(0)) == line.rated_amount
+                parts = sum((part.amount for part in line.parts), D(0))
+            assert parts == line.calculation.model_amount
+            if line.calculation.bound is None and line.used_during is None:
+                assert parts == line.rated_amount
 
 
 @pytest.mark.spec("DSL-4")

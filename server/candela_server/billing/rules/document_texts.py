@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 
 from candela_server.billing.credit_note import CreditNote, Purpose
 from candela_server.billing.model import Invoice, InvoiceLine, InvoiceStatus, TaxTerms
-from candela_server.kernel.currency import minor_digits
-from candela_server.kernel.money import Money, format_decimal
+from candela_server.kernel.money import Money
 
+from .line_workings import money_of, workings_of
 from .tax_texts import tax_label, tax_notes
+from .words import number_of
 
 _LONG_WORD: Final = re.compile(r"\S{25,}")
 _LONG_QUANTITY: Final = re.compile(r"\S{17,}")
+_LONG_PRICE: Final = re.compile(r"\S{14,}")
 _USES: Final = {
     Purpose.REDUCE_DUE: "It lowers what is due.",
     Purpose.CREDIT_BALANCE: "It is kept on your account and pays for later invoices.",
@@ -45,9 +47,9 @@ def invoice_texts(invoice: Invoice, *, from_account: Decimal) -> dict[str, Any]:
         "lines": [
             {
                 "description": _breakable(line.description),
-                "details": _details(line),
+                "details": _details(line, invoice.currency),
                 "quantity": _breakable(
-                    f"{_number(line.quantity)} {line.unit_name}".strip(), _LONG_QUANTITY
+                    f"{number_of(line.quantity)} {line.unit_name}".strip(), _LONG_QUANTITY
                 ),
                 "unit_price": _unit_price(line.unit_amount, invoice.currency),
                 "amount": _grouped(line.amount, invoice.currency),
@@ -107,9 +109,12 @@ def credit_note_texts(note: CreditNote, invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def _details(line: InvoiceLine) -> list[str]:
-    """Which grants paid, so that the customer can find them again."""
-    return [f"{_number(draw.amount)} from {draw.grant_id}" for draw in line.draws]
+def _details(line: InvoiceLine, currency: str) -> list[str]:
+    """How it is computed, and which grants paid, so that the customer can find them again."""
+    return [
+        *(_breakable(step) for step in workings_of(line, currency)),
+        *(f"{number_of(draw.amount)} from {draw.grant_id}" for draw in line.draws),
+    ]
 
 
 def _sum(label: str, amount: Decimal, currency: str, *, strong: bool = False) -> dict[str, Any]:
@@ -123,9 +128,7 @@ def _base_label(tax: TaxTerms) -> str:
 
 def _unit_price(amount: Decimal | None, currency: str) -> str:
     """The exact price of one unit, with at least the currency's own places: 0.20, 0.0004."""
-    if amount is None:
-        return ""
-    return format_decimal(amount, min_places=minor_digits(currency))
+    return "" if amount is None else _breakable(money_of(amount, currency), _LONG_PRICE)
 
 
 def _grouped(value: Decimal, currency: str) -> str:
@@ -134,10 +137,6 @@ def _grouped(value: Decimal, currency: str) -> str:
     whole, point, fraction = text.partition(".")
     sign = "−" if whole.startswith("-") else ""
     return f"{sign}{int(whole.lstrip('-')):,}{point}{fraction}"
-
-
-def _number(value: Decimal) -> str:
-    return f"{Decimal(format_decimal(value)):,}"
 
 
 def _day(instant: datetime, zone: ZoneInfo) -> str:

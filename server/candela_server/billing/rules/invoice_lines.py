@@ -169,6 +169,7 @@ def _held_line(
         rated_amount=rounded_share,
         amount=cost.share(part, days).amount,
         used_during=billed.period,
+        calculation=line.calculation and replace(line.calculation, days=part, whole_days=days),
     )
 
 
@@ -202,7 +203,7 @@ def _usage_lines(billed: BilledPeriod, charge: Charge) -> tuple[InvoiceLine, Inv
         return usage, None
     net = _cheaper(gross, _rated(billed, cut, inside.covered + shown.covered))
     with exact():
-        saved = Rated(amount=net.amount - gross.amount, parts=(), bound=None)
+        saved = replace(net, amount=net.amount - gross.amount)
     credit_text = f"{component.name}: {number_of(shown.covered)} included"
     credit = _line(
         billed,
@@ -216,11 +217,17 @@ def _usage_lines(billed: BilledPeriod, charge: Charge) -> tuple[InvoiceLine, Inv
     )
     # Rounded apart, the two could show a cent more or less than what is left costs.
     cost_of_rest = Money(currency=billed.offer.price.currency, amount=net.amount).rounded().amount
-    return usage, replace(credit, amount=cost_of_rest - usage.amount)
+    return usage, replace(
+        credit,
+        amount=cost_of_rest - usage.amount,
+        calculation=replace(net.calculation, billed_amount=usage.amount),
+    )
 
 
 def _rated(billed: BilledPeriod, cut: CutCharge, covered: Decimal) -> Rated:
-    return cut.cost(billed.used - covered, billed.event_count)
+    cost = cut.cost(billed.used - covered, billed.event_count)
+    made = replace(cost.calculation, measured=billed.used, covered=covered)
+    return replace(cost, calculation=made)
 
 
 def _cheaper(one: Rated, other: Rated) -> Rated:
@@ -241,7 +248,7 @@ def _line(
     component, price = billed.component, billed.offer.price
     model = charge.model
     is_credit = kind is LineKind.USAGE_CREDIT
-    if cost.bound is not None:
+    if cost.bound is not None and not is_credit:
         text += f" ({cost.bound})"
     return InvoiceLine(
         id=billed.credit_line_id if is_credit else billed.line_id,
@@ -263,6 +270,7 @@ def _line(
         usage_seen_at=billed.usage_seen_at,
         event_count=billed.event_count if has_event_fee(charge) and not is_credit else None,
         parts=cost.parts,
+        calculation=cost.calculation,
     )
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from candela_server.billing.model import AppliedDiscount, InvoiceLine, LineId, LineKind
-from candela_server.catalog.price import FlatCharge
 from candela_server.credit.model import Draw, GrantId
 from candela_server.kernel.money import exact
 
@@ -56,12 +55,12 @@ def adjustment_of(late: LatePeriod) -> InvoiceLine | None:
         rated = _rated(now) - _rated(late.billed)
         draws = _draws(now, late.billed)
         discounts = _discounts(now, late.billed)
+        before = _amount(late.billed) + _taken(late.billed)
     if not (quantity or amount or draws):
         return None
     first = late.billed[0]
     usage = now[0]
     component = billed_period.component
-    model = component.charge.model
     word = "Late usage" if quantity >= 0 else "Usage taken back"
     return InvoiceLine(
         id=late.line_id,
@@ -72,9 +71,7 @@ def adjustment_of(late: LatePeriod) -> InvoiceLine | None:
         ),
         quantity=quantity,
         unit_name=usage.unit_name,
-        unit_amount=model.unit_price
-        if isinstance(model, FlatCharge) and not component.time_rules
-        else None,
+        unit_amount=usage.unit_amount,
         rated_amount=rated,
         amount=amount,
         component_id=component.id,
@@ -87,6 +84,9 @@ def adjustment_of(late: LatePeriod) -> InvoiceLine | None:
         draws=draws,
         usage_seen_at=usage.usage_seen_at,
         discounts=discounts,
+        # The line of credits, if there is one, knows what they left.
+        parts=now[-1].parts,
+        calculation=now[-1].calculation and replace(now[-1].calculation, billed_amount=before),
     )
 
 
@@ -112,7 +112,18 @@ def within_total(
                 given = max(line.amount, -max(room, _ZERO))
                 room += given
                 if given != line.amount:
-                    line = replace(line, amount=given, rated_amount=given, discounts=())
+                    line = replace(
+                        line,
+                        amount=given,
+                        rated_amount=given,
+                        discounts=(),
+                        calculation=line.calculation
+                        and replace(
+                            line.calculation,
+                            billed_amount=line.calculation.billed_amount + _taken([line]),
+                            left_amount=line.amount - given,
+                        ),
+                    )
             kept.append(line)
     return [line for line in kept if line.quantity or line.amount or line.draws]
 
@@ -138,6 +149,11 @@ def borne(lines: Sequence[InvoiceLine], *, to_come: Decimal = _ZERO) -> list[Inv
 
 def _amount(lines: Sequence[InvoiceLine]) -> Decimal:
     return sum((line.amount for line in lines), _ZERO)
+
+
+def _taken(lines: Sequence[InvoiceLine]) -> Decimal:
+    """What discounts took off."""
+    return sum((one.amount for line in lines for one in line.discounts), _ZERO)
 
 
 def _rated(lines: Sequence[InvoiceLine]) -> Decimal:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from candela_server.merchant.model import CREDIT_NOTE_NUMBER_PREFIX
+
 _DIGITS: Final = 6
-_CREDIT_NOTE_PREFIX: Final = "CN-"
 
 
 def invoice_number(prefix: str, ordinal: int) -> str:
@@ -15,7 +16,7 @@ def invoice_number(prefix: str, ordinal: int) -> str:
 
 def credit_note_number(ordinal: int) -> str:
     """The number of a merchant's so-manieth credit note, of a series of its own: "CN-000007"."""
-    return _number(_CREDIT_NOTE_PREFIX, ordinal)
+    return _number(CREDIT_NOTE_NUMBER_PREFIX, ordinal)
 
 
 def _number(prefix: str, ordinal: int) -> str:

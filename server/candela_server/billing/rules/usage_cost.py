@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from candela_server.billing.model import InvoiceLine, LineKind, RatedPart
+from candela_server.billing.model import InvoiceLine, LineKind
 from candela_server.catalog.price import AmountOff, Charge, ComponentId, Discount
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact, rounded_fraction
@@ -83,10 +83,13 @@ def earlier_parts(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutCharge:
-    """A charge as it holds up to the end of a part, and up to its beginning."""
+    """A charge as it holds up to the end of a part, and up to its beginning; `whole` is that of all the period."""
 
+    whole: Charge
     charge: Charge
     before: Charge
+    days: int
+    whole_days: int
     earlier: EarlierParts
 
     def cost(self, quantity: Decimal, event_count: Decimal) -> Rated:
@@ -102,15 +105,25 @@ class CutCharge:
                 earlier.quantity + quantity,
                 event_count=earlier.event_count + event_count,
             )
-            if earlier.are_none:
-                return now
-            then = rated(self.before, earlier.quantity, event_count=earlier.event_count)
-            if now.amount < then.amount:
-                return Rated(amount=_ZERO, parts=(), bound=now.bound)
-            return Rated(
-                amount=now.amount - then.amount,
-                parts=() if now.bound or then.bound else _beyond(now.parts, then.parts),
-                bound=now.bound,
+            then = (
+                _ZERO
+                if earlier.are_none
+                else rated(self.before, earlier.quantity, event_count=earlier.event_count).amount
+            )
+            # What is more than all of it stays with the earlier parts.
+            then = min(then, now.amount)
+            return replace(
+                now,
+                amount=now.amount - then,
+                calculation=replace(
+                    now.calculation,
+                    minimum=self.whole.minimum,
+                    maximum=self.whole.maximum,
+                    days=self.days,
+                    whole_days=self.whole_days,
+                    earlier_quantity=earlier.quantity,
+                    earlier_amount=then,
+                ),
             )
 
 
@@ -127,8 +140,11 @@ def cut_charge(
     whole_days = civil_days(whole, time_zone)
     days = earlier.days + civil_days(part, time_zone)
     return CutCharge(
+        whole=charge,
         charge=_for_days(charge, currency, days, whole_days),
         before=_for_days(charge, currency, earlier.days, whole_days),
+        days=days,
+        whole_days=whole_days,
         earlier=earlier,
     )
 
@@ -162,18 +178,3 @@ def _for_days(charge: Charge, currency: str, days: int, whole_days: int) -> Char
     return replace(
         charge, minimum=cut(charge.minimum, days), maximum=cut(charge.maximum, max(days, 1))
     )
-
-
-def _beyond(now: tuple[RatedPart, ...], then: tuple[RatedPart, ...]) -> tuple[RatedPart, ...]:
-    """What tiers and blocks come to more than before; one that is left for another is taken back."""
-    found: dict[tuple[Decimal | None, Decimal], RatedPart] = {}
-    for sign, parts in ((1, now), (-1, then)):
-        for one in parts:
-            key = one.up_to, one.unit_amount
-            before = found.get(key, replace(one, quantity=_ZERO, flat_fee=_ZERO))
-            found[key] = replace(
-                before,
-                quantity=before.quantity + sign * one.quantity,
-                flat_fee=before.flat_fee + sign * one.flat_fee,
-            )
-    return tuple(one for one in found.values() if one.quantity or one.flat_fee)

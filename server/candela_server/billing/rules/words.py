@@ -25,7 +25,7 @@ def dates_of(period: Interval, time_zone: str) -> str:
 
 def number_of(value: Decimal) -> str:
     """A quantity with its thousands apart: 1,365."""
-    return f"{Decimal(format_decimal(value)):,}"
+    return f"{Decimal(format_decimal(value)):,f}"
 
 
 def words_of(currency: str, discounts: Sequence[AppliedDiscount]) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
 
+from candela_server.billing.calculation import Calculation
 from candela_server.billing.model import RatedPart
 from candela_server.catalog.price import (
     Charge,
@@ -39,12 +40,17 @@ class Rated:
     """What a quantity costs, exactly, and how that came about.
 
     `parts` are what the model's tiers or blocks come to, and empty where one price holds for every unit; their sum is
-    the amount unless `bound` says that the minimum or maximum stands instead.
+    what the model comes to, before the minimum or maximum stands instead.
     """
 
     amount: Decimal
     parts: tuple[RatedPart, ...]
-    bound: Bound | None
+    calculation: Calculation
+
+    @property
+    def bound(self) -> str | None:
+        """Which end of the charge decided, if one did."""
+        return self.calculation.bound
 
 
 def rate(charge: Charge, quantity: Decimal, *, event_count: Decimal = _ZERO) -> Decimal:
@@ -56,13 +62,34 @@ def rated(charge: Charge, quantity: Decimal, *, event_count: Decimal = _ZERO) ->
     """What `quantity` costs in one period, with its tiers and blocks; `event_count` is for fees per event."""
     with exact():
         billable = max(quantity - charge.free_units, _ZERO)
-        amount, parts = _apply_model(charge, billable, event_count)
-        bound = None
+        model_amount, parts = _apply_model(charge, billable, event_count)
+        amount, bound = model_amount, None
         if charge.minimum is not None and amount < charge.minimum:
             amount, bound = charge.minimum, Bound.MINIMUM
         if charge.maximum is not None and amount > charge.maximum:
             amount, bound = charge.maximum, Bound.MAXIMUM
-        return Rated(amount=amount, parts=parts, bound=bound)
+    model = charge.model
+    percentage = model if isinstance(model, PercentageCharge) else None
+    return Rated(
+        amount=amount,
+        parts=parts,
+        calculation=Calculation(
+            quantity=billable,
+            measured=quantity,
+            model_amount=model_amount,
+            free_units=charge.free_units,
+            percent=percentage.percent if percentage else None,
+            fee_per_event=percentage.fee_per_event if percentage else None,
+            event_count=event_count
+            if percentage and percentage.fee_per_event is not None
+            else _ZERO,
+            package_size=model.package_size if isinstance(model, PackageCharge) else None,
+            minimum=charge.minimum,
+            maximum=charge.maximum,
+            bound=bound,
+            bound_amount=amount if bound else None,
+        ),
+    )
 
 
 def _apply_model(

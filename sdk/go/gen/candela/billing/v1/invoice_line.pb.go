@@ -145,14 +145,17 @@ type InvoiceLine struct {
 	// How many events were measured, a plain decimal; absent unless each of them has a fee.
 	EventCount *string `protobuf:"bytes,20,opt,name=event_count,json=eventCount,proto3,oneof" json:"event_count,omitempty"`
 	// What each tier that was touched comes to, or the blocks of a package; empty where one price holds for every unit.
-	// Their sum is rated_amount, unless the description says that a minimum or maximum stands instead.
+	// Their sum is model_amount of the calculation.
 	Parts []*RatedPart `protobuf:"bytes,21,rep,name=parts,proto3" json:"parts,omitempty"`
 	// What discounts took off, in the order in which they were applied, each on what the one before it left (DSL-4).
 	// rated_amount, rounded, less these is amount; where credits are on a line of their own, they lowered it first.
 	Discounts []*LineDiscount `protobuf:"bytes,22,rep,name=discounts,proto3" json:"discounts,omitempty"`
 	// Its part of the invoice's tax, which was rounded once for all lines and is dealt out by largest remainder over what
 	// each line asks for; lines that offset others have none, as they lowered those.
-	TaxAmount     *v1.Money `protobuf:"bytes,25,opt,name=tax_amount,json=taxAmount,proto3" json:"tax_amount,omitempty"`
+	TaxAmount *v1.Money `protobuf:"bytes,25,opt,name=tax_amount,json=taxAmount,proto3" json:"tax_amount,omitempty"`
+	// The terms that it was rated by and what each step came to, to recompute the amount with; absent where no quantity
+	// was rated: the descriptions of prorations and true-ups say what they consist of.
+	Calculation   *LineCalculation `protobuf:"bytes,26,opt,name=calculation,proto3" json:"calculation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -334,6 +337,217 @@ func (x *InvoiceLine) GetTaxAmount() *v1.Money {
 	return nil
 }
 
+func (x *InvoiceLine) GetCalculation() *LineCalculation {
+	if x != nil {
+		return x.Calculation
+	}
+	return nil
+}
+
+// LineCalculation is how a line's amount came about, step by step (INV-1, DSL-3). Every number is a plain decimal, and
+// exact unless it says otherwise. Credit lines and adjustments calculate what all of their usage costs, less what was
+// billed of it: a credit line, what its grants leave of the usage line; an adjustment, what is owed by now.
+type LineCalculation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was measured, or is held.
+	MeasuredQuantity string `protobuf:"bytes,1,opt,name=measured_quantity,json=measuredQuantity,proto3" json:"measured_quantity,omitempty"`
+	// What was charged for earlier parts of the period, when a plan was left and joined again in it: tiers, free units
+	// and bounds are the period's.
+	EarlierQuantity string `protobuf:"bytes,2,opt,name=earlier_quantity,json=earlierQuantity,proto3" json:"earlier_quantity,omitempty"`
+	// What credits paid for.
+	CoveredQuantity string `protobuf:"bytes,3,opt,name=covered_quantity,json=coveredQuantity,proto3" json:"covered_quantity,omitempty"`
+	// What the price leaves free in a period.
+	FreeUnits string `protobuf:"bytes,4,opt,name=free_units,json=freeUnits,proto3" json:"free_units,omitempty"`
+	// What the price is asked for: measured and earlier quantity, less the covered one and the free units; at least 0.
+	ChargedQuantity string `protobuf:"bytes,5,opt,name=charged_quantity,json=chargedQuantity,proto3" json:"charged_quantity,omitempty"`
+	// The share of the quantity that is charged, in percent; absent for other prices.
+	Percent *string `protobuf:"bytes,6,opt,name=percent,proto3,oneof" json:"percent,omitempty"`
+	// What each event costs besides; absent when nothing.
+	FeePerEvent *string `protobuf:"bytes,7,opt,name=fee_per_event,json=feePerEvent,proto3,oneof" json:"fee_per_event,omitempty"`
+	// How many events have the fee, those of earlier parts too; absent when there is none.
+	EventCount *string `protobuf:"bytes,8,opt,name=event_count,json=eventCount,proto3,oneof" json:"event_count,omitempty"`
+	// How many units a block has, of those that `parts` count; absent for other prices.
+	PackageSize *string `protobuf:"bytes,9,opt,name=package_size,json=packageSize,proto3,oneof" json:"package_size,omitempty"`
+	// What the charged quantity comes to by unit_amount, by the parts, or by percent and fee_per_event.
+	ModelAmount string `protobuf:"bytes,10,opt,name=model_amount,json=modelAmount,proto3" json:"model_amount,omitempty"`
+	// The least that a whole period costs; absent when there is none.
+	Minimum *string `protobuf:"bytes,11,opt,name=minimum,proto3,oneof" json:"minimum,omitempty"`
+	// The most that a whole period costs; absent when there is none.
+	Maximum *string `protobuf:"bytes,12,opt,name=maximum,proto3,oneof" json:"maximum,omitempty"`
+	// What stands instead of model_amount, as the minimum or maximum decided: for usage, its share of days, where they
+	// are not the whole period's, rounded to the minor unit; absent when neither decided.
+	BoundAmount *string `protobuf:"bytes,13,opt,name=bound_amount,json=boundAmount,proto3,oneof" json:"bound_amount,omitempty"`
+	// How many days what is charged is for, those of earlier parts too. They share what is due because time passes, and
+	// the bounds of usage; a maximum is one day's at least. Of no matter where they are whole_days.
+	Days int32 `protobuf:"varint,14,opt,name=days,proto3" json:"days,omitempty"`
+	// How many days the whole period has.
+	WholeDays int32 `protobuf:"varint,15,opt,name=whole_days,json=wholeDays,proto3" json:"whole_days,omitempty"`
+	// What the earlier parts of the period came to.
+	EarlierAmount string `protobuf:"bytes,16,opt,name=earlier_amount,json=earlierAmount,proto3" json:"earlier_amount,omitempty"`
+	// What other lines bill of it, before discounts; taken off what was rounded to the minor unit.
+	BilledAmount string `protobuf:"bytes,17,opt,name=billed_amount,json=billedAmount,proto3" json:"billed_amount,omitempty"`
+	// What the invoice could not give back, and later ones will; negative or 0, and taken off likewise.
+	LeftAmount    string `protobuf:"bytes,18,opt,name=left_amount,json=leftAmount,proto3" json:"left_amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LineCalculation) Reset() {
+	*x = LineCalculation{}
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LineCalculation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LineCalculation) ProtoMessage() {}
+
+func (x *LineCalculation) ProtoReflect() protoreflect.Message {
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LineCalculation.ProtoReflect.Descriptor instead.
+func (*LineCalculation) Descriptor() ([]byte, []int) {
+	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *LineCalculation) GetMeasuredQuantity() string {
+	if x != nil {
+		return x.MeasuredQuantity
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetEarlierQuantity() string {
+	if x != nil {
+		return x.EarlierQuantity
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetCoveredQuantity() string {
+	if x != nil {
+		return x.CoveredQuantity
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetFreeUnits() string {
+	if x != nil {
+		return x.FreeUnits
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetChargedQuantity() string {
+	if x != nil {
+		return x.ChargedQuantity
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetPercent() string {
+	if x != nil && x.Percent != nil {
+		return *x.Percent
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetFeePerEvent() string {
+	if x != nil && x.FeePerEvent != nil {
+		return *x.FeePerEvent
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetEventCount() string {
+	if x != nil && x.EventCount != nil {
+		return *x.EventCount
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetPackageSize() string {
+	if x != nil && x.PackageSize != nil {
+		return *x.PackageSize
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetModelAmount() string {
+	if x != nil {
+		return x.ModelAmount
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetMinimum() string {
+	if x != nil && x.Minimum != nil {
+		return *x.Minimum
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetMaximum() string {
+	if x != nil && x.Maximum != nil {
+		return *x.Maximum
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetBoundAmount() string {
+	if x != nil && x.BoundAmount != nil {
+		return *x.BoundAmount
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *LineCalculation) GetWholeDays() int32 {
+	if x != nil {
+		return x.WholeDays
+	}
+	return 0
+}
+
+func (x *LineCalculation) GetEarlierAmount() string {
+	if x != nil {
+		return x.EarlierAmount
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetBilledAmount() string {
+	if x != nil {
+		return x.BilledAmount
+	}
+	return ""
+}
+
+func (x *LineCalculation) GetLeftAmount() string {
+	if x != nil {
+		return x.LeftAmount
+	}
+	return ""
+}
+
 // RatedPart is what one tier, or a number of blocks, comes to.
 type RatedPart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -353,7 +567,7 @@ type RatedPart struct {
 
 func (x *RatedPart) Reset() {
 	*x = RatedPart{}
-	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[1]
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +579,7 @@ func (x *RatedPart) String() string {
 func (*RatedPart) ProtoMessage() {}
 
 func (x *RatedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[1]
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +592,7 @@ func (x *RatedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RatedPart.ProtoReflect.Descriptor instead.
 func (*RatedPart) Descriptor() ([]byte, []int) {
-	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{1}
+	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RatedPart) GetQuantity() string {
@@ -433,7 +647,7 @@ type LineDiscount struct {
 
 func (x *LineDiscount) Reset() {
 	*x = LineDiscount{}
-	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[2]
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -445,7 +659,7 @@ func (x *LineDiscount) String() string {
 func (*LineDiscount) ProtoMessage() {}
 
 func (x *LineDiscount) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[2]
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -458,7 +672,7 @@ func (x *LineDiscount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineDiscount.ProtoReflect.Descriptor instead.
 func (*LineDiscount) Descriptor() ([]byte, []int) {
-	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{2}
+	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LineDiscount) GetName() string {
@@ -504,7 +718,7 @@ type CreditApplication struct {
 
 func (x *CreditApplication) Reset() {
 	*x = CreditApplication{}
-	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[3]
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -516,7 +730,7 @@ func (x *CreditApplication) String() string {
 func (*CreditApplication) ProtoMessage() {}
 
 func (x *CreditApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[3]
+	mi := &file_candela_billing_v1_invoice_line_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -529,7 +743,7 @@ func (x *CreditApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreditApplication.ProtoReflect.Descriptor instead.
 func (*CreditApplication) Descriptor() ([]byte, []int) {
-	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{3}
+	return file_candela_billing_v1_invoice_line_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreditApplication) GetGrantId() string {
@@ -557,7 +771,7 @@ var File_candela_billing_v1_invoice_line_proto protoreflect.FileDescriptor
 
 const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\n" +
-	"%candela/billing/v1/invoice_line.proto\x12\x12candela.billing.v1\x1a\x1ecandela/type/v1/interval.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\a\n" +
+	"%candela/billing/v1/invoice_line.proto\x12\x12candela.billing.v1\x1a\x1ecandela/type/v1/interval.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\b\n" +
 	"\vInvoiceLine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.candela.billing.v1.LineKindR\x04kind\x12 \n" +
@@ -584,9 +798,44 @@ const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\x05parts\x18\x15 \x03(\v2\x1d.candela.billing.v1.RatedPartR\x05parts\x12>\n" +
 	"\tdiscounts\x18\x16 \x03(\v2 .candela.billing.v1.LineDiscountR\tdiscounts\x125\n" +
 	"\n" +
-	"tax_amount\x18\x19 \x01(\v2\x16.candela.type.v1.MoneyR\ttaxAmountB\x0e\n" +
+	"tax_amount\x18\x19 \x01(\v2\x16.candela.type.v1.MoneyR\ttaxAmount\x12E\n" +
+	"\vcalculation\x18\x1a \x01(\v2#.candela.billing.v1.LineCalculationR\vcalculationB\x0e\n" +
 	"\f_unit_amountB\x0e\n" +
-	"\f_event_count\"\x9f\x01\n" +
+	"\f_event_count\"\x85\x06\n" +
+	"\x0fLineCalculation\x12+\n" +
+	"\x11measured_quantity\x18\x01 \x01(\tR\x10measuredQuantity\x12)\n" +
+	"\x10earlier_quantity\x18\x02 \x01(\tR\x0fearlierQuantity\x12)\n" +
+	"\x10covered_quantity\x18\x03 \x01(\tR\x0fcoveredQuantity\x12\x1d\n" +
+	"\n" +
+	"free_units\x18\x04 \x01(\tR\tfreeUnits\x12)\n" +
+	"\x10charged_quantity\x18\x05 \x01(\tR\x0fchargedQuantity\x12\x1d\n" +
+	"\apercent\x18\x06 \x01(\tH\x00R\apercent\x88\x01\x01\x12'\n" +
+	"\rfee_per_event\x18\a \x01(\tH\x01R\vfeePerEvent\x88\x01\x01\x12$\n" +
+	"\vevent_count\x18\b \x01(\tH\x02R\n" +
+	"eventCount\x88\x01\x01\x12&\n" +
+	"\fpackage_size\x18\t \x01(\tH\x03R\vpackageSize\x88\x01\x01\x12!\n" +
+	"\fmodel_amount\x18\n" +
+	" \x01(\tR\vmodelAmount\x12\x1d\n" +
+	"\aminimum\x18\v \x01(\tH\x04R\aminimum\x88\x01\x01\x12\x1d\n" +
+	"\amaximum\x18\f \x01(\tH\x05R\amaximum\x88\x01\x01\x12&\n" +
+	"\fbound_amount\x18\r \x01(\tH\x06R\vboundAmount\x88\x01\x01\x12\x12\n" +
+	"\x04days\x18\x0e \x01(\x05R\x04days\x12\x1d\n" +
+	"\n" +
+	"whole_days\x18\x0f \x01(\x05R\twholeDays\x12%\n" +
+	"\x0eearlier_amount\x18\x10 \x01(\tR\rearlierAmount\x12#\n" +
+	"\rbilled_amount\x18\x11 \x01(\tR\fbilledAmount\x12\x1f\n" +
+	"\vleft_amount\x18\x12 \x01(\tR\n" +
+	"leftAmountB\n" +
+	"\n" +
+	"\b_percentB\x10\n" +
+	"\x0e_fee_per_eventB\x0e\n" +
+	"\f_event_countB\x0f\n" +
+	"\r_package_sizeB\n" +
+	"\n" +
+	"\b_minimumB\n" +
+	"\n" +
+	"\b_maximumB\x0f\n" +
+	"\r_bound_amount\"\x9f\x01\n" +
 	"\tRatedPart\x12\x1a\n" +
 	"\bquantity\x18\x01 \x01(\tR\bquantity\x12\x1f\n" +
 	"\vunit_amount\x18\x02 \x01(\tR\n" +
@@ -631,34 +880,36 @@ func file_candela_billing_v1_invoice_line_proto_rawDescGZIP() []byte {
 }
 
 var file_candela_billing_v1_invoice_line_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_candela_billing_v1_invoice_line_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_candela_billing_v1_invoice_line_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_candela_billing_v1_invoice_line_proto_goTypes = []any{
 	(LineKind)(0),                 // 0: candela.billing.v1.LineKind
 	(*InvoiceLine)(nil),           // 1: candela.billing.v1.InvoiceLine
-	(*RatedPart)(nil),             // 2: candela.billing.v1.RatedPart
-	(*LineDiscount)(nil),          // 3: candela.billing.v1.LineDiscount
-	(*CreditApplication)(nil),     // 4: candela.billing.v1.CreditApplication
-	(*v1.Money)(nil),              // 5: candela.type.v1.Money
-	(*v1.Interval)(nil),           // 6: candela.type.v1.Interval
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*LineCalculation)(nil),       // 2: candela.billing.v1.LineCalculation
+	(*RatedPart)(nil),             // 3: candela.billing.v1.RatedPart
+	(*LineDiscount)(nil),          // 4: candela.billing.v1.LineDiscount
+	(*CreditApplication)(nil),     // 5: candela.billing.v1.CreditApplication
+	(*v1.Money)(nil),              // 6: candela.type.v1.Money
+	(*v1.Interval)(nil),           // 7: candela.type.v1.Interval
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_candela_billing_v1_invoice_line_proto_depIdxs = []int32{
 	0,  // 0: candela.billing.v1.InvoiceLine.kind:type_name -> candela.billing.v1.LineKind
-	5,  // 1: candela.billing.v1.InvoiceLine.amount:type_name -> candela.type.v1.Money
-	6,  // 2: candela.billing.v1.InvoiceLine.used_during:type_name -> candela.type.v1.Interval
-	6,  // 3: candela.billing.v1.InvoiceLine.period:type_name -> candela.type.v1.Interval
-	4,  // 4: candela.billing.v1.InvoiceLine.credit_applications:type_name -> candela.billing.v1.CreditApplication
-	7,  // 5: candela.billing.v1.InvoiceLine.usage_seen_at:type_name -> google.protobuf.Timestamp
-	2,  // 6: candela.billing.v1.InvoiceLine.parts:type_name -> candela.billing.v1.RatedPart
-	3,  // 7: candela.billing.v1.InvoiceLine.discounts:type_name -> candela.billing.v1.LineDiscount
-	5,  // 8: candela.billing.v1.InvoiceLine.tax_amount:type_name -> candela.type.v1.Money
-	5,  // 9: candela.billing.v1.LineDiscount.amount:type_name -> candela.type.v1.Money
-	5,  // 10: candela.billing.v1.CreditApplication.amount:type_name -> candela.type.v1.Money
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	6,  // 1: candela.billing.v1.InvoiceLine.amount:type_name -> candela.type.v1.Money
+	7,  // 2: candela.billing.v1.InvoiceLine.used_during:type_name -> candela.type.v1.Interval
+	7,  // 3: candela.billing.v1.InvoiceLine.period:type_name -> candela.type.v1.Interval
+	5,  // 4: candela.billing.v1.InvoiceLine.credit_applications:type_name -> candela.billing.v1.CreditApplication
+	8,  // 5: candela.billing.v1.InvoiceLine.usage_seen_at:type_name -> google.protobuf.Timestamp
+	3,  // 6: candela.billing.v1.InvoiceLine.parts:type_name -> candela.billing.v1.RatedPart
+	4,  // 7: candela.billing.v1.InvoiceLine.discounts:type_name -> candela.billing.v1.LineDiscount
+	6,  // 8: candela.billing.v1.InvoiceLine.tax_amount:type_name -> candela.type.v1.Money
+	2,  // 9: candela.billing.v1.InvoiceLine.calculation:type_name -> candela.billing.v1.LineCalculation
+	6,  // 10: candela.billing.v1.LineDiscount.amount:type_name -> candela.type.v1.Money
+	6,  // 11: candela.billing.v1.CreditApplication.amount:type_name -> candela.type.v1.Money
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_invoice_line_proto_init() }
@@ -669,13 +920,14 @@ func file_candela_billing_v1_invoice_line_proto_init() {
 	file_candela_billing_v1_invoice_line_proto_msgTypes[0].OneofWrappers = []any{}
 	file_candela_billing_v1_invoice_line_proto_msgTypes[1].OneofWrappers = []any{}
 	file_candela_billing_v1_invoice_line_proto_msgTypes[2].OneofWrappers = []any{}
+	file_candela_billing_v1_invoice_line_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_candela_billing_v1_invoice_line_proto_rawDesc), len(file_candela_billing_v1_invoice_line_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -7,6 +7,7 @@
 package billingv1
 
 import (
+	v1 "github.com/candela-billing/candela/sdk/go/gen/candela/customer/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -120,9 +121,14 @@ type TaxSettings struct {
 	// What the tax of DEFAULT_RATE is called, for example "VAT"; at most 50 characters, may be empty.
 	DefaultName string `protobuf:"bytes,8,opt,name=default_name,json=defaultName,proto3" json:"default_name,omitempty"`
 	// How often the settings were changed, made by the server; ignored on input.
-	Version       int64 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Version int64 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
+	// Where the merchant is established, which finalized invoices print, as most tax laws ask for; absent when unknown.
+	SellerAddress *v1.Address `protobuf:"bytes,10,opt,name=seller_address,json=sellerAddress,proto3" json:"seller_address,omitempty"`
+	// The merchant's registered name, which finalized invoices print beside its name; at most 200 characters, may be
+	// empty.
+	SellerBusinessName string `protobuf:"bytes,11,opt,name=seller_business_name,json=sellerBusinessName,proto3" json:"seller_business_name,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *TaxSettings) Reset() {
@@ -218,6 +224,20 @@ func (x *TaxSettings) GetVersion() int64 {
 	return 0
 }
 
+func (x *TaxSettings) GetSellerAddress() *v1.Address {
+	if x != nil {
+		return x.SellerAddress
+	}
+	return nil
+}
+
+func (x *TaxSettings) GetSellerBusinessName() string {
+	if x != nil {
+		return x.SellerBusinessName
+	}
+	return ""
+}
+
 // TaxRate is the rate of one country or region.
 type TaxRate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -296,7 +316,7 @@ var File_candela_billing_v1_tax_proto protoreflect.FileDescriptor
 
 const file_candela_billing_v1_tax_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccandela/billing/v1/tax.proto\x12\x12candela.billing.v1\"\xf8\x02\n" +
+	"\x1ccandela/billing/v1/tax.proto\x12\x12candela.billing.v1\x1a\"candela/customer/v1/customer.proto\"\xef\x03\n" +
 	"\vTaxSettings\x12/\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x1b.candela.billing.v1.TaxModeR\x04mode\x12'\n" +
 	"\x0fdefault_percent\x18\x02 \x01(\tR\x0edefaultPercent\x121\n" +
@@ -306,7 +326,10 @@ const file_candela_billing_v1_tax_proto_rawDesc = "" +
 	"\x0eseller_country\x18\x06 \x01(\tR\rsellerCountry\x12\"\n" +
 	"\rseller_tax_id\x18\a \x01(\tR\vsellerTaxId\x12!\n" +
 	"\fdefault_name\x18\b \x01(\tR\vdefaultName\x12\x18\n" +
-	"\aversion\x18\t \x01(\x03R\aversion\"i\n" +
+	"\aversion\x18\t \x01(\x03R\aversion\x12C\n" +
+	"\x0eseller_address\x18\n" +
+	" \x01(\v2\x1c.candela.customer.v1.AddressR\rsellerAddress\x120\n" +
+	"\x14seller_business_name\x18\v \x01(\tR\x12sellerBusinessName\"i\n" +
 	"\aTaxRate\x12\x18\n" +
 	"\acountry\x18\x01 \x01(\tR\acountry\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x12\n" +
@@ -337,15 +360,17 @@ var file_candela_billing_v1_tax_proto_goTypes = []any{
 	(TaxMode)(0),        // 0: candela.billing.v1.TaxMode
 	(*TaxSettings)(nil), // 1: candela.billing.v1.TaxSettings
 	(*TaxRate)(nil),     // 2: candela.billing.v1.TaxRate
+	(*v1.Address)(nil),  // 3: candela.customer.v1.Address
 }
 var file_candela_billing_v1_tax_proto_depIdxs = []int32{
 	0, // 0: candela.billing.v1.TaxSettings.mode:type_name -> candela.billing.v1.TaxMode
 	2, // 1: candela.billing.v1.TaxSettings.rates:type_name -> candela.billing.v1.TaxRate
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 2: candela.billing.v1.TaxSettings.seller_address:type_name -> candela.customer.v1.Address
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_tax_proto_init() }

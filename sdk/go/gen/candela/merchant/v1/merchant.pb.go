@@ -373,7 +373,8 @@ type MerchantSettings struct {
 	// (ENT-10).
 	PastDuePolicy *PastDuePolicy `protobuf:"bytes,5,opt,name=past_due_policy,json=pastDuePolicy,proto3" json:"past_due_policy,omitempty"`
 	// Put before every invoice number, for example "ACME-"; at most 20 printable ASCII characters of which the last is no
-	// digit, so that two prefixes never make the same number; "INV-" by default (INV-4).
+	// digit, so that two prefixes never make the same number; not "CN-", whatever the case, which credit notes have;
+	// "INV-" by default (INV-4).
 	InvoiceNumberPrefix *string `protobuf:"bytes,6,opt,name=invoice_number_prefix,json=invoiceNumberPrefix,proto3,oneof" json:"invoice_number_prefix,omitempty"`
 	// More invoices than this for one customer on one day park the customer instead; 1 to 1000, 15 by default.
 	MaxInvoicesPerCustomerPerDay *int32 `protobuf:"varint,7,opt,name=max_invoices_per_customer_per_day,json=maxInvoicesPerCustomerPerDay,proto3,oneof" json:"max_invoices_per_customer_per_day,omitempty"`

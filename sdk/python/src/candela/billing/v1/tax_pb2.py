@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from candela.customer.v1 import customer_pb2 as candela_dot_customer_dot_v1_dot_customer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61ndela/billing/v1/tax.proto\x12\x12\x63\x61ndela.billing.v1\"\x88\x02\n\x0bTaxSettings\x12)\n\x04mode\x18\x01 \x01(\x0e\x32\x1b.candela.billing.v1.TaxMode\x12\x17\n\x0f\x64\x65\x66\x61ult_percent\x18\x02 \x01(\t\x12*\n\x05rates\x18\x03 \x03(\x0b\x32\x1b.candela.billing.v1.TaxRate\x12\x17\n\x0fus_nexus_states\x18\x04 \x03(\t\x12\x1a\n\x12prices_include_tax\x18\x05 \x01(\x08\x12\x16\n\x0eseller_country\x18\x06 \x01(\t\x12\x15\n\rseller_tax_id\x18\x07 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_name\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\x03\"I\n\x07TaxRate\x12\x0f\n\x07\x63ountry\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07percent\x18\x04 \x01(\t*\x84\x01\n\x07TaxMode\x12\x18\n\x14TAX_MODE_UNSPECIFIED\x10\x00\x12\x11\n\rTAX_MODE_NONE\x10\x01\x12\x16\n\x12TAX_MODE_AUTOMATIC\x10\x02\x12\x19\n\x15TAX_MODE_DEFAULT_RATE\x10\x03\x12\x19\n\x15TAX_MODE_MANUAL_RATES\x10\x04\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61ndela/billing/v1/tax.proto\x12\x12\x63\x61ndela.billing.v1\x1a\"candela/customer/v1/customer.proto\"\xdc\x02\n\x0bTaxSettings\x12)\n\x04mode\x18\x01 \x01(\x0e\x32\x1b.candela.billing.v1.TaxMode\x12\x17\n\x0f\x64\x65\x66\x61ult_percent\x18\x02 \x01(\t\x12*\n\x05rates\x18\x03 \x03(\x0b\x32\x1b.candela.billing.v1.TaxRate\x12\x17\n\x0fus_nexus_states\x18\x04 \x03(\t\x12\x1a\n\x12prices_include_tax\x18\x05 \x01(\x08\x12\x16\n\x0eseller_country\x18\x06 \x01(\t\x12\x15\n\rseller_tax_id\x18\x07 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_name\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\x03\x12\x34\n\x0eseller_address\x18\n \x01(\x0b\x32\x1c.candela.customer.v1.Address\x12\x1c\n\x14seller_business_name\x18\x0b \x01(\t\"I\n\x07TaxRate\x12\x0f\n\x07\x63ountry\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07percent\x18\x04 \x01(\t*\x84\x01\n\x07TaxMode\x12\x18\n\x14TAX_MODE_UNSPECIFIED\x10\x00\x12\x11\n\rTAX_MODE_NONE\x10\x01\x12\x16\n\x12TAX_MODE_AUTOMATIC\x10\x02\x12\x19\n\x15TAX_MODE_DEFAULT_RATE\x10\x03\x12\x19\n\x15TAX_MODE_MANUAL_RATES\x10\x04\x42LZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,10 +33,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.billing.v1.tax_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZJgithub.com/candela-billing/candela/sdk/go/gen/candela/billing/v1;billingv1'
-  _globals['_TAXMODE']._serialized_start=395
-  _globals['_TAXMODE']._serialized_end=527
-  _globals['_TAXSETTINGS']._serialized_start=53
-  _globals['_TAXSETTINGS']._serialized_end=317
-  _globals['_TAXRATE']._serialized_start=319
-  _globals['_TAXRATE']._serialized_end=392
+  _globals['_TAXMODE']._serialized_start=515
+  _globals['_TAXMODE']._serialized_end=647
+  _globals['_TAXSETTINGS']._serialized_start=89
+  _globals['_TAXSETTINGS']._serialized_end=437
+  _globals['_TAXRATE']._serialized_start=439
+  _globals['_TAXRATE']._serialized_end=512
 # @@protoc_insertion_point(module_scope)

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/billing/v1/invoice_line.proto.
  */
 export const file_candela_billing_v1_invoice_line: GenFile = /*@__PURE__*/
-  fileDesc("CiVjYW5kZWxhL2JpbGxpbmcvdjEvaW52b2ljZV9saW5lLnByb3RvEhJjYW5kZWxhLmJpbGxpbmcudjEi5AUKC0ludm9pY2VMaW5lEgoKAmlkGAEgASgJEioKBGtpbmQYAiABKA4yHC5jYW5kZWxhLmJpbGxpbmcudjEuTGluZUtpbmQSEwoLZGVzY3JpcHRpb24YAyABKAkSJgoGYW1vdW50GAQgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EhAKCHF1YW50aXR5GAUgASgJEhEKCXVuaXRfbmFtZRgGIAEoCRIYCgt1bml0X2Ftb3VudBgHIAEoCUgAiAEBEhQKDHJhdGVkX2Ftb3VudBgIIAEoCRIuCgt1c2VkX2R1cmluZxgJIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIpCgZwZXJpb2QYCiABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSGgoScHJpY2VfY29tcG9uZW50X2lkGAsgASgJEhAKCHByaWNlX2lkGAwgASgJEhcKD3BsYW5fdmVyc2lvbl9pZBgNIAEoCRIRCgltZXRyaWNfaWQYDiABKAkSFgoOc291cmNlX2xpbmVfaWQYDyABKAkSQgoTY3JlZGl0X2FwcGxpY2F0aW9ucxgQIAMoCzIlLmNhbmRlbGEuYmlsbGluZy52MS5DcmVkaXRBcHBsaWNhdGlvbhIxCg11c2FnZV9zZWVuX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgtldmVudF9jb3VudBgUIAEoCUgBiAEBEiwKBXBhcnRzGBUgAygLMh0uY2FuZGVsYS5iaWxsaW5nLnYxLlJhdGVkUGFydBIzCglkaXNjb3VudHMYFiADKAsyIC5jYW5kZWxhLmJpbGxpbmcudjEuTGluZURpc2NvdW50EioKCnRheF9hbW91bnQYGSABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXlCDgoMX3VuaXRfYW1vdW50Qg4KDF9ldmVudF9jb3VudCJyCglSYXRlZFBhcnQSEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSEAoIZmxhdF9mZWUYAyABKAkSEgoFdXBfdG8YBCABKAlIAIgBARIOCgZhbW91bnQYBSABKAlCCAoGX3VwX3RvIngKDExpbmVEaXNjb3VudBIMCgRuYW1lGAEgASgJEhQKB3BlcmNlbnQYAiABKAlIAIgBARImCgZhbW91bnQYAyABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkSEAoIb2ZfcHJpY2UYBCABKAhCCgoIX3BlcmNlbnQiXwoRQ3JlZGl0QXBwbGljYXRpb24SEAoIZ3JhbnRfaWQYASABKAkSEAoIcXVhbnRpdHkYAiABKAkSJgoGYW1vdW50GAMgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5KoYCCghMaW5lS2luZBIZChVMSU5FX0tJTkRfVU5TUEVDSUZJRUQQABIXChNMSU5FX0tJTkRfUkVDVVJSSU5HEAESEwoPTElORV9LSU5EX1VTQUdFEAISGgoWTElORV9LSU5EX1VTQUdFX0NSRURJVBADEhcKE0xJTkVfS0lORF9QUk9SQVRJT04QBBIVChFMSU5FX0tJTkRfVFJVRV9VUBAFEhYKEkxJTkVfS0lORF9ESVNDT1VOVBAGEh0KGUxJTkVfS0lORF9NT05FVEFSWV9DUkVESVQQBxIYChRMSU5FX0tJTkRfQURKVVNUTUVOVBAIEhQKEExJTkVfS0lORF9UT1BfVVAQCUJMWkpnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9iaWxsaW5nL3YxO2JpbGxpbmd2MWIGcHJvdG8z", [file_candela_type_v1_interval, file_candela_type_v1_money, file_google_protobuf_timestamp]);
+  fileDesc("CiVjYW5kZWxhL2JpbGxpbmcvdjEvaW52b2ljZV9saW5lLnByb3RvEhJjYW5kZWxhLmJpbGxpbmcudjEingYKC0ludm9pY2VMaW5lEgoKAmlkGAEgASgJEioKBGtpbmQYAiABKA4yHC5jYW5kZWxhLmJpbGxpbmcudjEuTGluZUtpbmQSEwoLZGVzY3JpcHRpb24YAyABKAkSJgoGYW1vdW50GAQgASgLMhYuY2FuZGVsYS50eXBlLnYxLk1vbmV5EhAKCHF1YW50aXR5GAUgASgJEhEKCXVuaXRfbmFtZRgGIAEoCRIYCgt1bml0X2Ftb3VudBgHIAEoCUgAiAEBEhQKDHJhdGVkX2Ftb3VudBgIIAEoCRIuCgt1c2VkX2R1cmluZxgJIAEoCzIZLmNhbmRlbGEudHlwZS52MS5JbnRlcnZhbBIpCgZwZXJpb2QYCiABKAsyGS5jYW5kZWxhLnR5cGUudjEuSW50ZXJ2YWwSGgoScHJpY2VfY29tcG9uZW50X2lkGAsgASgJEhAKCHByaWNlX2lkGAwgASgJEhcKD3BsYW5fdmVyc2lvbl9pZBgNIAEoCRIRCgltZXRyaWNfaWQYDiABKAkSFgoOc291cmNlX2xpbmVfaWQYDyABKAkSQgoTY3JlZGl0X2FwcGxpY2F0aW9ucxgQIAMoCzIlLmNhbmRlbGEuYmlsbGluZy52MS5DcmVkaXRBcHBsaWNhdGlvbhIxCg11c2FnZV9zZWVuX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgtldmVudF9jb3VudBgUIAEoCUgBiAEBEiwKBXBhcnRzGBUgAygLMh0uY2FuZGVsYS5iaWxsaW5nLnYxLlJhdGVkUGFydBIzCglkaXNjb3VudHMYFiADKAsyIC5jYW5kZWxhLmJpbGxpbmcudjEuTGluZURpc2NvdW50EioKCnRheF9hbW91bnQYGSABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkSOAoLY2FsY3VsYXRpb24YGiABKAsyIy5jYW5kZWxhLmJpbGxpbmcudjEuTGluZUNhbGN1bGF0aW9uQg4KDF91bml0X2Ftb3VudEIOCgxfZXZlbnRfY291bnQioAQKD0xpbmVDYWxjdWxhdGlvbhIZChFtZWFzdXJlZF9xdWFudGl0eRgBIAEoCRIYChBlYXJsaWVyX3F1YW50aXR5GAIgASgJEhgKEGNvdmVyZWRfcXVhbnRpdHkYAyABKAkSEgoKZnJlZV91bml0cxgEIAEoCRIYChBjaGFyZ2VkX3F1YW50aXR5GAUgASgJEhQKB3BlcmNlbnQYBiABKAlIAIgBARIaCg1mZWVfcGVyX2V2ZW50GAcgASgJSAGIAQESGAoLZXZlbnRfY291bnQYCCABKAlIAogBARIZCgxwYWNrYWdlX3NpemUYCSABKAlIA4gBARIUCgxtb2RlbF9hbW91bnQYCiABKAkSFAoHbWluaW11bRgLIAEoCUgEiAEBEhQKB21heGltdW0YDCABKAlIBYgBARIZCgxib3VuZF9hbW91bnQYDSABKAlIBogBARIMCgRkYXlzGA4gASgFEhIKCndob2xlX2RheXMYDyABKAUSFgoOZWFybGllcl9hbW91bnQYECABKAkSFQoNYmlsbGVkX2Ftb3VudBgRIAEoCRITCgtsZWZ0X2Ftb3VudBgSIAEoCUIKCghfcGVyY2VudEIQCg5fZmVlX3Blcl9ldmVudEIOCgxfZXZlbnRfY291bnRCDwoNX3BhY2thZ2Vfc2l6ZUIKCghfbWluaW11bUIKCghfbWF4aW11bUIPCg1fYm91bmRfYW1vdW50InIKCVJhdGVkUGFydBIQCghxdWFudGl0eRgBIAEoCRITCgt1bml0X2Ftb3VudBgCIAEoCRIQCghmbGF0X2ZlZRgDIAEoCRISCgV1cF90bxgEIAEoCUgAiAEBEg4KBmFtb3VudBgFIAEoCUIICgZfdXBfdG8ieAoMTGluZURpc2NvdW50EgwKBG5hbWUYASABKAkSFAoHcGVyY2VudBgCIAEoCUgAiAEBEiYKBmFtb3VudBgDIAEoCzIWLmNhbmRlbGEudHlwZS52MS5Nb25leRIQCghvZl9wcmljZRgEIAEoCEIKCghfcGVyY2VudCJfChFDcmVkaXRBcHBsaWNhdGlvbhIQCghncmFudF9pZBgBIAEoCRIQCghxdWFudGl0eRgCIAEoCRImCgZhbW91bnQYAyABKAsyFi5jYW5kZWxhLnR5cGUudjEuTW9uZXkqhgIKCExpbmVLaW5kEhkKFUxJTkVfS0lORF9VTlNQRUNJRklFRBAAEhcKE0xJTkVfS0lORF9SRUNVUlJJTkcQARITCg9MSU5FX0tJTkRfVVNBR0UQAhIaChZMSU5FX0tJTkRfVVNBR0VfQ1JFRElUEAMSFwoTTElORV9LSU5EX1BST1JBVElPThAEEhUKEUxJTkVfS0lORF9UUlVFX1VQEAUSFgoSTElORV9LSU5EX0RJU0NPVU5UEAYSHQoZTElORV9LSU5EX01PTkVUQVJZX0NSRURJVBAHEhgKFExJTkVfS0lORF9BREpVU1RNRU5UEAgSFAoQTElORV9LSU5EX1RPUF9VUBAJQkxaSmdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL2JpbGxpbmcvdjE7YmlsbGluZ3YxYgZwcm90bzM", [file_candela_type_v1_interval, file_candela_type_v1_money, file_google_protobuf_timestamp]);
 
 /**
  * InvoiceLine is one line of an invoice: a quantity of one component over one span.
@@ -153,7 +153,7 @@ export type InvoiceLine = Message<"candela.billing.v1.InvoiceLine"> & {
 
   /**
    * What each tier that was touched comes to, or the blocks of a package; empty where one price holds for every unit.
-   * Their sum is rated_amount, unless the description says that a minimum or maximum stands instead.
+   * Their sum is model_amount of the calculation.
    *
    * @generated from field: repeated candela.billing.v1.RatedPart parts = 21;
    */
@@ -174,6 +174,14 @@ export type InvoiceLine = Message<"candela.billing.v1.InvoiceLine"> & {
    * @generated from field: candela.type.v1.Money tax_amount = 25;
    */
   taxAmount?: Money | undefined;
+
+  /**
+   * The terms that it was rated by and what each step came to, to recompute the amount with; absent where no quantity
+   * was rated: the descriptions of prorations and true-ups say what they consist of.
+   *
+   * @generated from field: candela.billing.v1.LineCalculation calculation = 26;
+   */
+  calculation?: LineCalculation | undefined;
 };
 
 /**
@@ -182,6 +190,151 @@ export type InvoiceLine = Message<"candela.billing.v1.InvoiceLine"> & {
  */
 export const InvoiceLineSchema: GenMessage<InvoiceLine> = /*@__PURE__*/
   messageDesc(file_candela_billing_v1_invoice_line, 0);
+
+/**
+ * LineCalculation is how a line's amount came about, step by step (INV-1, DSL-3). Every number is a plain decimal, and
+ * exact unless it says otherwise. Credit lines and adjustments calculate what all of their usage costs, less what was
+ * billed of it: a credit line, what its grants leave of the usage line; an adjustment, what is owed by now.
+ *
+ * @generated from message candela.billing.v1.LineCalculation
+ */
+export type LineCalculation = Message<"candela.billing.v1.LineCalculation"> & {
+  /**
+   * What was measured, or is held.
+   *
+   * @generated from field: string measured_quantity = 1;
+   */
+  measuredQuantity: string;
+
+  /**
+   * What was charged for earlier parts of the period, when a plan was left and joined again in it: tiers, free units
+   * and bounds are the period's.
+   *
+   * @generated from field: string earlier_quantity = 2;
+   */
+  earlierQuantity: string;
+
+  /**
+   * What credits paid for.
+   *
+   * @generated from field: string covered_quantity = 3;
+   */
+  coveredQuantity: string;
+
+  /**
+   * What the price leaves free in a period.
+   *
+   * @generated from field: string free_units = 4;
+   */
+  freeUnits: string;
+
+  /**
+   * What the price is asked for: measured and earlier quantity, less the covered one and the free units; at least 0.
+   *
+   * @generated from field: string charged_quantity = 5;
+   */
+  chargedQuantity: string;
+
+  /**
+   * The share of the quantity that is charged, in percent; absent for other prices.
+   *
+   * @generated from field: optional string percent = 6;
+   */
+  percent?: string | undefined;
+
+  /**
+   * What each event costs besides; absent when nothing.
+   *
+   * @generated from field: optional string fee_per_event = 7;
+   */
+  feePerEvent?: string | undefined;
+
+  /**
+   * How many events have the fee, those of earlier parts too; absent when there is none.
+   *
+   * @generated from field: optional string event_count = 8;
+   */
+  eventCount?: string | undefined;
+
+  /**
+   * How many units a block has, of those that `parts` count; absent for other prices.
+   *
+   * @generated from field: optional string package_size = 9;
+   */
+  packageSize?: string | undefined;
+
+  /**
+   * What the charged quantity comes to by unit_amount, by the parts, or by percent and fee_per_event.
+   *
+   * @generated from field: string model_amount = 10;
+   */
+  modelAmount: string;
+
+  /**
+   * The least that a whole period costs; absent when there is none.
+   *
+   * @generated from field: optional string minimum = 11;
+   */
+  minimum?: string | undefined;
+
+  /**
+   * The most that a whole period costs; absent when there is none.
+   *
+   * @generated from field: optional string maximum = 12;
+   */
+  maximum?: string | undefined;
+
+  /**
+   * What stands instead of model_amount, as the minimum or maximum decided: for usage, its share of days, where they
+   * are not the whole period's, rounded to the minor unit; absent when neither decided.
+   *
+   * @generated from field: optional string bound_amount = 13;
+   */
+  boundAmount?: string | undefined;
+
+  /**
+   * How many days what is charged is for, those of earlier parts too. They share what is due because time passes, and
+   * the bounds of usage; a maximum is one day's at least. Of no matter where they are whole_days.
+   *
+   * @generated from field: int32 days = 14;
+   */
+  days: number;
+
+  /**
+   * How many days the whole period has.
+   *
+   * @generated from field: int32 whole_days = 15;
+   */
+  wholeDays: number;
+
+  /**
+   * What the earlier parts of the period came to.
+   *
+   * @generated from field: string earlier_amount = 16;
+   */
+  earlierAmount: string;
+
+  /**
+   * What other lines bill of it, before discounts; taken off what was rounded to the minor unit.
+   *
+   * @generated from field: string billed_amount = 17;
+   */
+  billedAmount: string;
+
+  /**
+   * What the invoice could not give back, and later ones will; negative or 0, and taken off likewise.
+   *
+   * @generated from field: string left_amount = 18;
+   */
+  leftAmount: string;
+};
+
+/**
+ * Describes the message candela.billing.v1.LineCalculation.
+ * Use `create(LineCalculationSchema)` to create a new message.
+ */
+export const LineCalculationSchema: GenMessage<LineCalculation> = /*@__PURE__*/
+  messageDesc(file_candela_billing_v1_invoice_line, 1);
 
 /**
  * RatedPart is what one tier, or a number of blocks, comes to.
@@ -230,7 +383,7 @@ export type RatedPart = Message<"candela.billing.v1.RatedPart"> & {
  * Use `create(RatedPartSchema)` to create a new message.
  */
 export const RatedPartSchema: GenMessage<RatedPart> = /*@__PURE__*/
-  messageDesc(file_candela_billing_v1_invoice_line, 1);
+  messageDesc(file_candela_billing_v1_invoice_line, 2);
 
 /**
  * LineDiscount is what one discount took off a line.
@@ -272,7 +425,7 @@ export type LineDiscount = Message<"candela.billing.v1.LineDiscount"> & {
  * Use `create(LineDiscountSchema)` to create a new message.
  */
 export const LineDiscountSchema: GenMessage<LineDiscount> = /*@__PURE__*/
-  messageDesc(file_candela_billing_v1_invoice_line, 2);
+  messageDesc(file_candela_billing_v1_invoice_line, 3);
 
 /**
  * CreditApplication is what one grant paid.
@@ -307,7 +460,7 @@ export type CreditApplication = Message<"candela.billing.v1.CreditApplication"> 
  * Use `create(CreditApplicationSchema)` to create a new message.
  */
 export const CreditApplicationSchema: GenMessage<CreditApplication> = /*@__PURE__*/
-  messageDesc(file_candela_billing_v1_invoice_line, 3);
+  messageDesc(file_candela_billing_v1_invoice_line, 4);
 
 /**
  * LineKind is why a line exists.

@@ -4,13 +4,15 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Address } from "../../customer/v1/customer_pb.js";
+import { file_candela_customer_v1_customer } from "../../customer/v1/customer_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file candela/billing/v1/tax.proto.
  */
 export const file_candela_billing_v1_tax: GenFile = /*@__PURE__*/
-  fileDesc("ChxjYW5kZWxhL2JpbGxpbmcvdjEvdGF4LnByb3RvEhJjYW5kZWxhLmJpbGxpbmcudjEiiAIKC1RheFNldHRpbmdzEikKBG1vZGUYASABKA4yGy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4TW9kZRIXCg9kZWZhdWx0X3BlcmNlbnQYAiABKAkSKgoFcmF0ZXMYAyADKAsyGy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4UmF0ZRIXCg91c19uZXh1c19zdGF0ZXMYBCADKAkSGgoScHJpY2VzX2luY2x1ZGVfdGF4GAUgASgIEhYKDnNlbGxlcl9jb3VudHJ5GAYgASgJEhUKDXNlbGxlcl90YXhfaWQYByABKAkSFAoMZGVmYXVsdF9uYW1lGAggASgJEg8KB3ZlcnNpb24YCSABKAMiSQoHVGF4UmF0ZRIPCgdjb3VudHJ5GAEgASgJEg4KBnJlZ2lvbhgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB3BlcmNlbnQYBCABKAkqhAEKB1RheE1vZGUSGAoUVEFYX01PREVfVU5TUEVDSUZJRUQQABIRCg1UQVhfTU9ERV9OT05FEAESFgoSVEFYX01PREVfQVVUT01BVElDEAISGQoVVEFYX01PREVfREVGQVVMVF9SQVRFEAMSGQoVVEFYX01PREVfTUFOVUFMX1JBVEVTEARCTFpKZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvYmlsbGluZy92MTtiaWxsaW5ndjFiBnByb3RvMw");
+  fileDesc("ChxjYW5kZWxhL2JpbGxpbmcvdjEvdGF4LnByb3RvEhJjYW5kZWxhLmJpbGxpbmcudjEi3AIKC1RheFNldHRpbmdzEikKBG1vZGUYASABKA4yGy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4TW9kZRIXCg9kZWZhdWx0X3BlcmNlbnQYAiABKAkSKgoFcmF0ZXMYAyADKAsyGy5jYW5kZWxhLmJpbGxpbmcudjEuVGF4UmF0ZRIXCg91c19uZXh1c19zdGF0ZXMYBCADKAkSGgoScHJpY2VzX2luY2x1ZGVfdGF4GAUgASgIEhYKDnNlbGxlcl9jb3VudHJ5GAYgASgJEhUKDXNlbGxlcl90YXhfaWQYByABKAkSFAoMZGVmYXVsdF9uYW1lGAggASgJEg8KB3ZlcnNpb24YCSABKAMSNAoOc2VsbGVyX2FkZHJlc3MYCiABKAsyHC5jYW5kZWxhLmN1c3RvbWVyLnYxLkFkZHJlc3MSHAoUc2VsbGVyX2J1c2luZXNzX25hbWUYCyABKAkiSQoHVGF4UmF0ZRIPCgdjb3VudHJ5GAEgASgJEg4KBnJlZ2lvbhgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB3BlcmNlbnQYBCABKAkqhAEKB1RheE1vZGUSGAoUVEFYX01PREVfVU5TUEVDSUZJRUQQABIRCg1UQVhfTU9ERV9OT05FEAESFgoSVEFYX01PREVfQVVUT01BVElDEAISGQoVVEFYX01PREVfREVGQVVMVF9SQVRFEAMSGQoVVEFYX01PREVfTUFOVUFMX1JBVEVTEARCTFpKZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvYmlsbGluZy92MTtiaWxsaW5ndjFiBnByb3RvMw", [file_candela_customer_v1_customer]);
 
 /**
  * TaxSettings is how the merchant's invoices are taxed (TAX-2).
@@ -98,6 +100,21 @@ export type TaxSettings = Message<"candela.billing.v1.TaxSettings"> & {
    * @generated from field: int64 version = 9;
    */
   version: bigint;
+
+  /**
+   * Where the merchant is established, which finalized invoices print, as most tax laws ask for; absent when unknown.
+   *
+   * @generated from field: candela.customer.v1.Address seller_address = 10;
+   */
+  sellerAddress?: Address | undefined;
+
+  /**
+   * The merchant's registered name, which finalized invoices print beside its name; at most 200 characters, may be
+   * empty.
+   *
+   * @generated from field: string seller_business_name = 11;
+   */
+  sellerBusinessName: string;
 };
 
 /**

@@ -133,7 +133,8 @@ export type MerchantSettings = Message<"candela.merchant.v1.MerchantSettings"> &
 
   /**
    * Put before every invoice number, for example "ACME-"; at most 20 printable ASCII characters of which the last is no
-   * digit, so that two prefixes never make the same number; "INV-" by default (INV-4).
+   * digit, so that two prefixes never make the same number; not "CN-", whatever the case, which credit notes have;
+   * "INV-" by default (INV-4).
    *
    * @generated from field: optional string invoice_number_prefix = 6;
    */

@@ -16,6 +16,7 @@ from candela_server.subscription.change_subscription import (
     change_subscription,
 )
 from candela_server.subscription.create_subscription import CreateSubscription, create_subscription
+from candela_server.subscription.model import Status
 from candela_server.subscription.preview_token import Previewed, digest_of
 
 from .credit_note import CreditNote, CreditNoteId
@@ -67,8 +68,13 @@ async def preview_change(
 async def preview_creation(
     tx: Tx, events: EventStore, clock: Clock, command: CreateSubscription
 ) -> tuple[list[Invoice], Invoice | None]:
-    """Begins the subscription and bills what is due first; the caller must roll back."""
+    """Begins the subscription and bills what is due first; the caller must roll back. One that begins later bills
+    nothing at once, and next what it does then."""
     made = await create_subscription(tx, clock, command)
+    if made.version.status is Status.INCOMPLETE:
+        [beginning] = await read_schedule.list_pending(tx, made.id)
+        await carry_out_scheduled(tx, beginning, now=beginning.due_at)
+        return [], await preview_next_invoice(tx, events, clock, made.id)
     due = await read_schedule.list_next_due(tx, made.id)
     invoices = await settle_change(
         tx, events, made.id, now=made.created_at, test_clock_id=due[0].test_clock_id

@@ -19,6 +19,7 @@ from candela_server.subscription.change import Changed, ScheduledChange
 from candela_server.subscription.change_subscription import carry_out_scheduled
 from candela_server.subscription.claim_changes import claim_change, note_failure
 
+from .count_used_before import count_used_before
 from .draw_unpriced import draw_cut_off
 from .give_back_days import amounts_of_notes, give_back_after
 from .model import Invoice
@@ -45,10 +46,12 @@ async def run_changes(
 async def bill_change(tx: Tx, events: EventStore, changed: Changed) -> list[Invoice]:
     """The invoices of a change that is billed at once; none of one that is not.
 
-    Usage that costs nothing is drawn for the part of the period that any change cuts off (CRD-8).
+    Usage that costs nothing is drawn for the part of the period that any change cuts off (CRD-8), and what the period
+    used counts against what another plan brings for it (ENT-4).
     """
     if changed.at is not None:
         await draw_cut_off(tx, events, changed)
+        await count_used_before(tx, events, changed)
     if not changed.settles_now:
         return []
     return await settle_change(

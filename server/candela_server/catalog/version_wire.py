@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from candela.catalog.v1 import (
-    credit_definition_pb2,
     credit_definition_service_pb2,
     feature_service_pb2,
     metric_service_pb2,
@@ -13,7 +12,7 @@ from candela.catalog.v1 import (
     plan_version_pb2,
 )
 
-from candela_server.kernel.errors import FieldViolations, Unserved
+from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.read_fields import metadata, text, typed_id
 
 from .add_credit_definition import AddCreditDefinition
@@ -152,10 +151,8 @@ def archive_metric_from_proto(request: metric_service_pb2.ArchiveMetricRequest) 
 def add_credit_definition_from_proto(
     request: credit_definition_service_pb2.CreateCreditDefinitionRequest,
 ) -> AddCreditDefinition:
-    """The command; raises InvalidInput with every wrong field, and Unserved for the merchant's own credits."""
+    """The command; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
-        if request.credit_definition.scope == credit_definition_pb2.CREDIT_SCOPE_MERCHANT:
-            raise Unserved("CREDIT_SCOPE_MERCHANT", "CRD-2", field="credit_definition.scope")
         return AddCreditDefinition(
             plan=fields.read("plan", ref_from_proto, "plan", request.plan),
             price_id=PriceId(fields.read("price_id", typed_id("price"), request.price_id))

@@ -54,8 +54,12 @@ async def _carry_over(
     """Makes the grants of what is carried over, and returns what each old grant gave for them, and them."""
     ids = sorted({grant.definition_id for grant in grants if grant.definition_id is not None})
     definitions = await catalog.get_credit_definitions(tx, ids)
+    ends = await store.list_ends(tx, [grant.id for grant in grants]) if ids else {}
     ended: defaultdict[_Ended, list[CreditGrant]] = defaultdict(list)
     for grant in grants:
+        noted = ends.get(grant.id)
+        if noted is not None and grant.expires_at is not None and noted < grant.expires_at:
+            continue  # its terms ended before its time: what follows is no further period of theirs
         if grant.definition_id is not None and definitions[grant.definition_id].rollover_cap > 0:
             ended[grant.definition_id, grant.subscription_id, grant.expires_at].append(grant)
     given: dict[GrantId, Decimal] = {}

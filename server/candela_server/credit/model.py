@@ -30,6 +30,10 @@ definition are told apart by when they begin; they pay for nothing before that p
 COST_PLACES: Final = 12
 """A part of what a grant was sold for is as fine as a unit price may be."""
 
+SINCE_AT_MOST: Final = 2 * FURTHER_GRANTS
+"""Terms that take others' place at the instant at which those began are said to begin so much later: what they brought
+themselves began a little before."""
+
 GrantId = NewType("GrantId", str)
 CreditTransactionId = NewType("CreditTransactionId", str)
 

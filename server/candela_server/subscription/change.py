@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NewType
 
 from candela_server.catalog.create_price import NewComponent
-from candela_server.catalog.model import CANCELED, PlanId, TrialEnding
+from candela_server.catalog.model import CANCELED, PlanId, PlanVersionId, TrialEnding
 from candela_server.catalog.price import ComponentId, PriceId
 from candela_server.catalog.refs import Ref
 from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
@@ -77,6 +77,15 @@ class Resume:
     """End a pause."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Begin as was agreed when it lay ahead (SUB-5); `ending` is that of a trial, None when the plan is none."""
+
+    plan_version_id: PlanVersionId
+    price_id: PriceId
+    ending: TrialEnding | None
+
+
 @dataclass(frozen=True, slots=True)
 class Cancellation:
     """End the subscription."""
@@ -104,6 +113,7 @@ Change = (
     | ComponentSwap
     | Pause
     | Resume
+    | Start
     | Cancellation
     | Reactivation
     | TrialEnd

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, assert_never
 
-from candela_server.catalog.model import PlanId, TrialEndBehavior, TrialEnding
+from candela_server.catalog.model import PlanId, PlanVersionId, TrialEndBehavior, TrialEnding
 from candela_server.catalog.new_component_json import (
     new_component_from_json,
     new_component_to_json,
@@ -26,6 +26,7 @@ from .change import (
     QuantityChange,
     Reactivation,
     Resume,
+    Start,
     TrialEnd,
 )
 
@@ -60,6 +61,15 @@ def change_to_json(change: Change) -> dict[str, Any]:
             return {"kind": "pause", "resume_at": until.isoformat() if until else None}
         case Resume():
             return {"kind": "resume"}
+        case Start():
+            ending = change.ending
+            return {
+                "kind": "start",
+                "plan_version_id": change.plan_version_id,
+                "price_id": change.price_id,
+                "behavior": ending.behavior if ending else None,
+                "free_plan_id": ending.free_plan_id if ending else None,
+            }
         case Cancellation():
             return {"kind": "cancel"}
         case Reactivation():
@@ -101,6 +111,17 @@ def change_from_json(stored: Mapping[str, Any]) -> Change:
             return Pause(resume_at=datetime.fromisoformat(until) if until else None)
         case "resume":
             return Resume()
+        case "start":
+            return Start(
+                plan_version_id=PlanVersionId(stored["plan_version_id"]),
+                price_id=PriceId(stored["price_id"]),
+                ending=TrialEnding(
+                    behavior=TrialEndBehavior(stored["behavior"]),
+                    free_plan_id=stored["free_plan_id"],
+                )
+                if stored["behavior"]
+                else None,
+            )
         case "cancel":
             return Cancellation()
         case "reactivate":

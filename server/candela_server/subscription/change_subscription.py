@@ -40,6 +40,7 @@ from .change import (
     ScheduledChange,
     ScheduledChangeId,
     ScheduledStatus,
+    Start,
     SubscriptionVersionMismatchError,
     TrialEnd,
 )
@@ -70,6 +71,7 @@ _NAMES: dict[type, str] = {
     ComponentSwap: "component_swapped",
     Pause: "paused",
     Resume: "resumed",
+    Start: "started",
     Cancellation: "canceled",
     Reactivation: "reactivated",
     TrialEnd: "trial_ended",
@@ -185,6 +187,8 @@ async def take(
 
 async def _end_of_period(tx: Tx, held: Subscription, price: Price, at: datetime) -> datetime:
     """When the current period ends; of a trial, when that does. Raises TransitionRefusedError."""
+    if held.version.status is Status.INCOMPLETE:
+        return at
     check_running(held.version.status)
     if held.version.status is Status.TRIALING:
         for planned in await scheduled_store.list_pending(tx, held.id):

@@ -5,6 +5,8 @@ A family is a plan, in all its versions and at all its prices, with the trial pl
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Plan, PlanId
 from candela_server.catalog.refs import ById
@@ -12,17 +14,29 @@ from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import DuplicateSubscriptionError, SubscriptionId
+from .model import DuplicateSubscriptionError, Status, SubscriptionId
 from .rules.lifecycle import RUNNING
+
+_HELD = RUNNING | {Status.INCOMPLETE}
 
 
 async def check_duplicate(
-    tx: Tx, customer_id: CustomerId, plan: Plan, *, by: SubscriptionId | None = None
+    tx: Tx,
+    customer_id: CustomerId,
+    plan: Plan,
+    *,
+    by: SubscriptionId | None = None,
+    begins_at: datetime | None = None,
 ) -> None:
-    """Raises DuplicateSubscriptionError when another running subscription than `by` is to the plan's family."""
+    """Raises DuplicateSubscriptionError when another subscription than `by` is to the plan's family: one that runs, or
+    that is to begin. One that is to end by `begins_at` is none.
+    """
     families: dict[PlanId, PlanId] = {plan.id: family_of(plan)}
     for held in await store.list_subscriptions_of_customers(tx, [customer_id]):
-        if held.id == by or held.version.status not in RUNNING:
+        if held.id == by or held.version.status not in _HELD:
+            continue
+        cancel_at = held.version.cancel_at
+        if begins_at is not None and cancel_at is not None and cancel_at <= begins_at:
             continue
         held_id = held.version.plan_id
         if held_id not in families:

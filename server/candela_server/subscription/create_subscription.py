@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -37,6 +37,7 @@ from .renew_by_rule import schedule_renewals
 from .rules.first_grants import first_grants
 from .rules.quantities import new_quantities
 from .rules.schedule import scheduled_period
+from .start_subscription import plan_start
 
 BILLING_DUE = "billing_due"
 MAX_BACKDATING = timedelta(days=366)
@@ -67,6 +68,8 @@ class CreateSubscription:
 async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription) -> Subscription:
     """Begins a subscription, active at once or as a trial (SUB-1, SUB-2, TRL-2); its first invoice follows.
 
+    One that begins later waits for it (SUB-5).
+
     Raises the customer's and the catalog's not-found errors, PlanNotSoldError, DuplicateSubscriptionError, and
     InvalidInput for quantities and starts that cannot be; and Unserved for what cannot be billed yet.
     """
@@ -79,9 +82,10 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         currency=command.currency,
         customer_id=holder.id,
     )
-    if not command.allow_duplicate:
-        await check_duplicate(tx, holder.id, plan)
     start_at = _checked_start(command.start_at, now)
+    if not command.allow_duplicate:
+        later = start_at if start_at > now else None
+        await check_duplicate(tx, holder.id, plan, begins_at=later)
     subscription = Subscription(
         id=SubscriptionId(new_id("sub")),
         customer_id=holder.id,
@@ -109,18 +113,24 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
     if refused is not None:
         raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field="plan")
     check_payable(subscription, price)
-    await store.insert_subscription(tx, subscription)
-    await _schedule(tx, subscription, price, holder.test_clock_id)
     if command.trial_ending is not None and plan.trial is None:
         raise InvalidInput(
             f"must be unspecified: plan {plan.slug!r} is no trial", field="trial_end_behavior"
         )
-    if plan.trial is not None:
-        ending = plan.trial.ending
-        if command.trial_ending is not None:
-            ending = await find_trial_ending(tx, command.trial_ending)
-        await plan_trial_end(tx, subscription, plan.trial, ending, holder.test_clock_id)
-    await _grant_first(tx, subscription, offer, holder.test_clock_id, now)
+    ending = plan.trial.ending if plan.trial else None
+    if command.trial_ending is not None:
+        ending = await find_trial_ending(tx, command.trial_ending)
+    if start_at > now:
+        waiting = replace(subscription.version, status=Status.INCOMPLETE, valid_from=now)
+        subscription = replace(subscription, version=waiting)
+        await store.insert_subscription(tx, subscription)
+        await plan_start(tx, subscription, ending, holder.test_clock_id, now=now)
+    else:
+        await store.insert_subscription(tx, subscription)
+        await _schedule(tx, subscription, price, holder.test_clock_id)
+        if plan.trial is not None and ending is not None:
+            await plan_trial_end(tx, subscription, plan.trial, ending, holder.test_clock_id)
+        await _grant_first(tx, subscription, offer, holder.test_clock_id, now)
     await tx.audit(
         "subscription.created",
         subscription.id,
@@ -142,11 +152,9 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
 def _checked_start(start_at: datetime | None, now: datetime) -> datetime:
     if start_at is None:
         return now
-    if start_at > now:
-        raise Unserved("a subscription that begins in the future", "SUB-5", field="start_at")
     with FieldViolations() as fields:
-        if start_at < now - MAX_BACKDATING:
-            fields.add("start_at", f"must lie at most {MAX_BACKDATING.days} days back")
+        if abs(start_at - now) > MAX_BACKDATING:
+            fields.add("start_at", f"must lie at most {MAX_BACKDATING.days} days back or ahead")
         return start_at
 
 

@@ -17,9 +17,11 @@ from .change import (
     ScheduledChange,
     ScheduledChangeId,
     ScheduledStatus,
+    Start,
     TrialEnd,
 )
 from .model import Status, Subscription
+from .start_subscription import after_start
 
 
 async def follow_up(
@@ -35,6 +37,8 @@ async def follow_up(
     pending = await scheduled_store.list_pending(tx, after.id)
     if after.version.status is Status.CANCELED:
         await scheduled_store.call_off(tx, [one.id for one in pending], "the subscription ended")
+    if isinstance(change, Start):
+        await after_start(tx, after, change, test_clock_id)
     if isinstance(change, Resume):
         planned = [one.id for one in pending if isinstance(one.change, Resume)]
         await scheduled_store.call_off(tx, planned, "it was resumed before")

@@ -2,10 +2,11 @@
 
 A definition that comes with the old and the new terms goes on: nothing is granted twice. Nor is it when terms come
 back within a period: what they had left counts again, also where it had expired meanwhile. What comes with the new
-terms only is granted whole from the change on. What came with the old terms only pays for what was used before, and
-counts no more (`counts_for`): so the credits of a trial end with it (CRD-6). Seats that are added bring their own
-credits at once, seats that were held before in the period none. Credits that do not renew with billing begin once; a
-rule of their own goes on by itself.
+terms only is granted from the change on; of a period's allowance billing takes off what the period used under other
+plans (billing/count_used_before.py), so that no way from plan to plan and back brings a fresh one (ENT-4). What came
+with the old terms only pays for what was used before, and counts no more (`counts_for`): so the credits of a trial end
+with it (CRD-6). Seats that are added bring their own credits at once, seats that were held before in the period none.
+Credits that do not renew with billing begin once; a rule of their own goes on by itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
 from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.model import FURTHER_GRANTS, CreditGrant, PeriodGrant
+from candela_server.credit.model import FURTHER_GRANTS, SINCE_AT_MOST, CreditGrant, PeriodGrant
 from candela_server.credit.reopen_credits import reopen_credits
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.interval import Interval
@@ -55,7 +56,7 @@ async def terms_since(tx: Tx, held: Subscription, at: datetime) -> datetime:
     """When the terms of another plan begin that takes this one's place: just after what this one granted last."""
     found = await credit.list_grants_of_subscription(tx, held.id)
     begun = any(one.effective_at >= at for one in found)
-    return at + 2 * FURTHER_GRANTS if begun else at
+    return at + SINCE_AT_MOST if begun else at
 
 
 async def grant_after_change(
@@ -109,13 +110,30 @@ async def grant_after_change(
                 customer_id=held.customer_id,
                 subscription_id=held.id,
                 definition=definition,
-                amount=period_amount(definition, first=not own, seats=seats),
+                amount=period_amount(
+                    definition, first=_is_first(after, definition, at, own, running), seats=seats
+                ),
                 effective_at=period.start_at,
                 expires_at=period.end_at,
             )
         )
     await grant_for_periods(tx, wanted, at=now)
     await schedule_renewals(tx, held, after.offer, test_clock_id, after=at)
+
+
+def _is_first(
+    after: Sold,
+    definition: CreditDefinition,
+    at: datetime,
+    own: Sequence[CreditGrant],
+    running: Sequence[CreditGrant],
+) -> bool:
+    """Whether what is granted is the first of its definition; a plan that comes back in its first period brings that
+    again."""
+    if running:
+        return False
+    begun_at = _whole(after, definition, at).start_at
+    return all(one.effective_at + FURTHER_GRANTS >= begun_at for one in own)
 
 
 def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> PeriodGrant:
@@ -167,11 +185,15 @@ def _period(
 
     Grants of a definition are told apart by when they begin, so that a further one begins a microsecond earlier.
     """
-    held = after.held
-    rule = credit_component(after.offer, definition).recurrence_in(held.time_zone)
-    whole = rule.period_containing(held.anchor_at, at)
+    whole = _whole(after, definition, at)
     begins = {one.effective_at for one in own}
     start_at = min((one.effective_at for one in running), default=at)
     while start_at in begins:
         start_at -= _STEP
     return Interval(start_at, whole.end_at)
+
+
+def _whole(after: Sold, definition: CreditDefinition, at: datetime) -> Interval:
+    held = after.held
+    rule = credit_component(after.offer, definition).recurrence_in(held.time_zone)
+    return rule.period_containing(held.anchor_at, at)

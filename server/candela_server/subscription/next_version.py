@@ -19,15 +19,17 @@ from .change import (
     QuantityChange,
     Reactivation,
     Resume,
+    Start,
     TrialEnd,
 )
 from .change_plan import change_plan, override_price
 from .change_quantity import change_quantity, usual_proration, usual_timing
 from .end_trial import end_trial
 from .migration import MoveTiming
-from .model import Proration, Subscription, SubscriptionVersion
+from .model import Proration, Status, Subscription, SubscriptionVersion
 from .pause_subscription import pause, resume
 from .reactivate_subscription import reactivate
+from .start_subscription import start
 from .swap_component import swap_component
 
 
@@ -35,7 +37,9 @@ def usual_timing_of(held: Subscription, change: Change) -> MoveTiming:
     """When a change takes effect that does not say it."""
     match change:
         case Cancellation():
-            return MoveTiming.PERIOD_END
+            # What has not begun has no period to wait for.
+            waits = held.version.status is Status.INCOMPLETE
+            return MoveTiming.NOW if waits else MoveTiming.PERIOD_END
         case QuantityChange():
             return usual_timing(held, change)
         case _:
@@ -66,6 +70,8 @@ async def next_version(
             return pause(held)
         case Resume():
             return await resume(tx, held)
+        case Start():
+            return start(held, change)
         case Cancellation():
             return cancel_now(held)
         case Reactivation():

@@ -7,13 +7,19 @@ from datetime import datetime
 from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import schedule_store
+from . import schedule_store, scheduled_store
+from .change import ScheduledChange
 from .model import ParkedSubscription, ScheduledPeriod, SubscriptionId
 
 
 async def list_next_due(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledPeriod]:
     """The periods of a subscription that fall due first; none when nothing will be billed."""
     return await schedule_store.list_next_due(tx, subscription_id)
+
+
+async def list_pending(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledChange]:
+    """The changes of a subscription that wait for their time, in the order in which they will be done."""
+    return await scheduled_store.list_pending(tx, subscription_id)
 
 
 async def list_schedule(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledPeriod]:

@@ -13,6 +13,7 @@ from candela_server.storage.postgres import Tx
 from . import scheduled_store
 from .cancel_subscription import call_off_cancellation, is_end
 from .change import (
+    Cancellation,
     ChangeSubscription,
     ScheduledChange,
     ScheduledChangeId,
@@ -22,6 +23,7 @@ from .change import (
 )
 from .change_subscription import append_without_change, change_subscription, take
 from .migration import MoveTiming
+from .start_subscription import is_start
 
 
 class Moment(StrEnum):
@@ -74,7 +76,8 @@ async def cancel_scheduled_change(
 ) -> ScheduledChange:
     """The change, called off; one that is done, failed or called off stays as it is.
 
-    A cancellation that is called off is undone, as a new version. Raises ScheduledChangeNotFoundError.
+    A cancellation that is called off is undone, as a new version; a start that is called off ends the subscription.
+    Raises ScheduledChangeNotFoundError.
     """
     found = await _found(tx, scheduled_change_id)
     held, _, now = await take(tx, clock, found.subscription_id)
@@ -85,6 +88,11 @@ async def cancel_scheduled_change(
                 "a trial ends in any case; cancel the subscription or change its plan instead",
                 field="scheduled_change_id",
             )
+        if is_start(found):
+            end = ChangeSubscription(
+                subscription_id=held.id, change=Cancellation(), timing=MoveTiming.NOW
+            )
+            await change_subscription(tx, clock, end)
         outcome = "called off"
         if is_end(found) and held.version.cancel_at is not None:
             version = await call_off_cancellation(tx, held, outcome=outcome)

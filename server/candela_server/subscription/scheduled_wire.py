@@ -30,6 +30,7 @@ from .change import (
     ScheduledChange,
     ScheduledChangeId,
     ScheduledStatus,
+    Start,
     TrialEnd,
 )
 from .model import Proration
@@ -168,6 +169,11 @@ def _change_to_proto(scheduled: ScheduledChange) -> dict[str, Any]:
             return {"pause": requests.PauseSubscriptionRequest(resume_at=until, **shown)}
         case Resume():
             return {"resume": requests.ResumeSubscriptionRequest(**shown)}
+        case Start(plan_version_id=plan_version_id, price_id=price_id, ending=begun):
+            return {
+                "start": pb.ScheduledStart(plan_version_id=plan_version_id, price_id=price_id),
+                **(trial_ending_to_proto(begun) if begun else {}),
+            }
         case Cancellation():
             return {"cancel": requests.CancelSubscriptionRequest(**shown)}
         case Reactivation():

@@ -181,7 +181,7 @@ async def test_trial__uses_up_its_own_credit_and_then_the_gift(desk: Desk) -> No
 
 
 @pytest.mark.spec("CRD-9", "SUB-6")
-async def test_change_to_a_plan_that_prices_no_usage_either__each_plans_credit_pays_for_its_own_time(
+async def test_change_to_a_plan_that_prices_no_usage_either__has_one_allowance_for_the_period(
     desk: Desk,
 ) -> None:
     holder, held, gift = await start(desk)
@@ -191,8 +191,8 @@ async def test_change_to_a_plan_that_prices_no_usage_either__each_plans_credit_p
     await use(desk, holder, "60", day(4, 20))
     await desk.market.bill(day(5, 1))
 
-    # 130 − 100 = 30 under the one plan, 60 − 50 = 10 under the other
-    assert await left(desk, gift) == D(460)
+    # 130 − 100 = 30 under the one plan; the other brings 50 a month, less the 100: all 60 are the gift's
+    assert await left(desk, gift) == D(410)
 
 
 @pytest.mark.spec("CRD-9", "SUB-6", "DSL-2")
@@ -207,8 +207,8 @@ async def test_change_to_yearly_periods__draws_no_month_again_at_the_years_end(d
     await use(desk, holder, "105", day(7, 1))
     await desk.market.bill(datetime(2027, 4, 1, 15, tzinfo=UTC))
 
-    # 30 + 20 + 10 of three months with 100 each; then 105 in a year that brings 100
-    assert await left(desk, gift) == D(435)
+    # 30 + 20 + 10 of three months with 100 each; then 105 in a year that brings 100, which June used up
+    assert await left(desk, gift) == D(335)
 
 
 @pytest.mark.spec("CRD-9", "CRD-8")

@@ -27,7 +27,7 @@ from candela_server.catalog.errors import (
 from candela_server.customer.model import CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import FeatureState
-from candela_server.kernel.errors import InvalidInput, Reason, Unserved
+from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.storage.listen import Listener
 from candela_server.storage.transaction import ENTITLEMENTS_CHANNEL
 from candela_server.subscription.model import Subscription
@@ -270,22 +270,50 @@ async def test_credits_for_what_the_plan_does_not_grant__are_refused_and_leave_n
         price_id="price_00000000000000000000000000",
         credit_definition=monthly_credits("premium-messages", "50"),
     )
-    everywhere = credit_definition_service_pb2.CreateCreditDefinitionRequest(
-        credit_definition=monthly_credits("premium-messages", "50")
-    )
-    everywhere.credit_definition.scope = credit_definition_pb2.CREDIT_SCOPE_MERCHANT
 
     with pytest.raises(InvalidInput) as caught:
         await catalog.call("CreateCreditDefinition", wrong)
     with pytest.raises(PriceNotFoundError):
         await catalog.call("CreateCreditDefinition", nowhere)
-    with pytest.raises(Unserved):
-        await catalog.call("CreateCreditDefinition", everywhere)
 
     assert [(one.field, one.reason) for one in caught.value.violations] == [
         ("credit_definition.feature", Reason.FEATURE_NOT_FOUND)
     ]
     assert len(await catalog.versions()) == 1
+
+
+@pytest.mark.spec("CRD-2", "CRD-3")
+async def test_money_for_everything__comes_with_a_new_version_and_belongs_to_no_plan(
+    catalog: Catalog,
+) -> None:
+    sold = await catalog.sell_team_plan()
+    request = credit_definition_service_pb2.CreateCreditDefinitionRequest(
+        plan=TEAM,
+        credit_definition=credit_definition_pb2.NewCreditDefinition(
+            name="Anything",
+            scope=credit_definition_pb2.CREDIT_SCOPE_MERCHANT,
+            application_type=credit_definition_pb2.CREDIT_APPLICATION_TYPE_MONETARY,
+            currency="USD",
+            default_amount="5",
+            renew_on_billing=True,
+        ),
+    )
+    narrowed = credit_definition_service_pb2.CreateCreditDefinitionRequest()
+    narrowed.CopyFrom(request)
+    narrowed.price_id = sold.prices[0].id
+
+    got = (await catalog.call("CreateCreditDefinition", request)).credit_definition
+    narrowed.idempotency_key = ""
+    with pytest.raises(InvalidInput) as caught:
+        await catalog.call("CreateCreditDefinition", narrowed)
+
+    assert not got.HasField("plan_id")
+    [on_sale, *_] = await catalog.versions()
+    assert got.id in {
+        one.id for version in await catalog.versions() for one in version.credit_definitions
+    }
+    assert on_sale is not None
+    assert [one.field for one in caught.value.violations] == ["price_id"]
 
 
 @pytest.mark.spec("CRD-2", "CRD-3")

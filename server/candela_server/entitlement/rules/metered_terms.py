@@ -27,7 +27,9 @@ from candela_server.catalog.model import (
 )
 from candela_server.credit.model import CreditGrant
 from candela_server.entitlement.model import Credits, Metered, Source, Value
+from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
+from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.subscription.rules.credits_held import counts_for, window_of
 
 from .holding import Holding
@@ -73,7 +75,7 @@ def metered_terms(
         elif limit is not None:
             with exact():
                 limit += allowance
-        window = window_of(paying, window)
+        window = _counted_in(window_of(paying, window), window, metric, holding)
     explicit = granted.limit_behavior if granted else None
     return Metered(
         metric=metric,
@@ -89,6 +91,17 @@ def replaces_credits(value: Value, source: Source) -> bool:
     """Whether a value stands for all that the plan grants of a metered feature: a number that overrides does, and a
     no."""
     return source is Source.OVERRIDE and (isinstance(value, Decimal) or is_empty(value))
+
+
+def _counted_in(found: Interval, period: Interval, metric: Metric, holding: Holding) -> Interval:
+    """The window that was found; all of the period, where a plan came within it and parts of it cannot be told apart.
+
+    So another plan's allowance is compared with all that the period has measured, too (CRD-5).
+    """
+    since = holding.subscription.version.terms_since
+    if parts_add_up(metric) or since is None or found.start_at > since:
+        return found
+    return Interval(min(found.start_at, period.start_at), found.end_at)
 
 
 def _pays(grant: CreditGrant, metric: Metric, holding: Holding) -> bool:

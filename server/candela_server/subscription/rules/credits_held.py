@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from candela_server.catalog.model import CreditScope, Offer
+from candela_server.catalog.model import (
+    CreditApplicationType,
+    CreditDefinition,
+    CreditScope,
+    Offer,
+)
 from candela_server.catalog.price import Price
-from candela_server.credit.model import FURTHER_GRANTS, CreditGrant
+from candela_server.credit.model import FURTHER_GRANTS, SINCE_AT_MOST, CreditGrant
 from candela_server.kernel.interval import Interval
 from candela_server.subscription.model import Subscription
 
@@ -17,9 +22,9 @@ def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
     """Whether a grant can pay for what is used under this version of the subscription, which `offer` is of.
 
     What was not granted by a plan counts for whom it was given to, and what another subscription brought only if it
-    pays for everything (CRD-2). What a plan granted counts while its terms last, and
-    so long as another plan has the same definition; never after the periods are counted anew, as after a trial (CRD-6)
-    or a reactivation.
+    pays for everything (CRD-2). What a plan granted counts while its terms last, and again when they come back; but an
+    allowance of a period then begins anew, less what the period used (`begins_anew`). Nothing counts after the periods
+    are counted anew, as after a trial (CRD-6) or a reactivation.
     """
     if grant.subscription_id not in (None, held.id):
         return grant.scope is CreditScope.MERCHANT
@@ -32,8 +37,19 @@ def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
     return (
         since is None
         or began_at >= since
-        or any(one.id == grant.definition_id for one in offer.credit_definitions)
+        or any(
+            one.id == grant.definition_id
+            and (not begins_anew(one) or began_at + SINCE_AT_MOST >= since)
+            for one in offer.credit_definitions
+        )
     )
+
+
+def begins_anew(definition: CreditDefinition) -> bool:
+    """Whether it is an allowance of each period, which a plan that takes another's place brings less what the period
+    used already (ENT-4)."""
+    usage = definition.application_type is CreditApplicationType.USAGE
+    return usage and definition.renew_on_billing
 
 
 def is_over(grant: CreditGrant, after: Subscription, offer: Offer) -> bool:

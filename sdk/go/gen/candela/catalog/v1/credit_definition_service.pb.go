@@ -26,7 +26,7 @@ type CreateCreditDefinitionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	// The plan that grants it; absent for scope MERCHANT.
+	// The plan that grants it. One of scope MERCHANT comes with a plan as well, and pays for everything.
 	Plan *PlanRef `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
 	// Narrows it to one price of the plan; every price when absent.
 	PriceId *string `protobuf:"bytes,3,opt,name=price_id,json=priceId,proto3,oneof" json:"price_id,omitempty"`

@@ -40,8 +40,10 @@ type MetricServiceClient interface {
 	GetMetric(ctx context.Context, in *GetMetricRequest, opts ...grpc.CallOption) (*GetMetricResponse, error)
 	// ListMetrics returns the merchant's metrics, oldest first.
 	ListMetrics(ctx context.Context, in *ListMetricsRequest, opts ...grpc.CallOption) (*ListMetricsResponse, error)
-	// UpdateMetric changes what people read; what is counted never changes: make another metric for that. Fails with
-	// METRIC_NOT_FOUND.
+	// UpdateMetric changes what people read; what is counted never changes, as invoices and limits rest on it. To count
+	// otherwise, such as by a corrected filter, make another metric: it is filled from history (EVT-10). UpdateFeature then
+	// has the feature counted by it, at once for every customer; prices charge by it once they are made with it, and those
+	// that were made before, with who holds them, keep the metric that they name. Fails with METRIC_NOT_FOUND.
 	UpdateMetric(ctx context.Context, in *UpdateMetricRequest, opts ...grpc.CallOption) (*UpdateMetricResponse, error)
 	// ArchiveMetric takes a metric out of use for new prices and features; it goes on counting. Fails with
 	// METRIC_NOT_FOUND.
@@ -120,8 +122,10 @@ type MetricServiceServer interface {
 	GetMetric(context.Context, *GetMetricRequest) (*GetMetricResponse, error)
 	// ListMetrics returns the merchant's metrics, oldest first.
 	ListMetrics(context.Context, *ListMetricsRequest) (*ListMetricsResponse, error)
-	// UpdateMetric changes what people read; what is counted never changes: make another metric for that. Fails with
-	// METRIC_NOT_FOUND.
+	// UpdateMetric changes what people read; what is counted never changes, as invoices and limits rest on it. To count
+	// otherwise, such as by a corrected filter, make another metric: it is filled from history (EVT-10). UpdateFeature then
+	// has the feature counted by it, at once for every customer; prices charge by it once they are made with it, and those
+	// that were made before, with who holds them, keep the metric that they name. Fails with METRIC_NOT_FOUND.
 	UpdateMetric(context.Context, *UpdateMetricRequest) (*UpdateMetricResponse, error)
 	// ArchiveMetric takes a metric out of use for new prices and features; it goes on counting. Fails with
 	// METRIC_NOT_FOUND.

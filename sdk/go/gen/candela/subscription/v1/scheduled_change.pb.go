@@ -163,12 +163,13 @@ type ScheduledChange struct {
 	//	*ScheduledChange_Resume
 	//	*ScheduledChange_Cancel
 	//	*ScheduledChange_SwapComponent
+	//	*ScheduledChange_Start
 	Change isScheduledChange_Change `protobuf_oneof:"change"`
 	// Why it failed or was called off; empty otherwise.
 	Outcome string `protobuf:"bytes,11,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// When it was planned.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// For the end of a trial, which shows as the move to the plan it leads to: what it ends in instead when nothing is
+	// For the end of a trial, which shows as the move to the plan it leads to, and for the start of one: what it ends in instead when nothing is
 	// there to pay that plan with (TRL-2). Fixed when the trial began; unspecified for other changes.
 	TrialEndBehavior v1.TrialEndBehavior `protobuf:"varint,14,opt,name=trial_end_behavior,json=trialEndBehavior,proto3,enum=candela.catalog.v1.TrialEndBehavior" json:"trial_end_behavior,omitempty"`
 	// The free plan that remains then; absent unless trial_end_behavior is DOWNGRADE_TO_FREE.
@@ -305,6 +306,15 @@ func (x *ScheduledChange) GetSwapComponent() *SwapComponentRequest {
 	return nil
 }
 
+func (x *ScheduledChange) GetStart() *ScheduledStart {
+	if x != nil {
+		if x, ok := x.Change.(*ScheduledChange_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
 func (x *ScheduledChange) GetOutcome() string {
 	if x != nil {
 		return x.Outcome
@@ -372,6 +382,11 @@ type ScheduledChange_SwapComponent struct {
 	SwapComponent *SwapComponentRequest `protobuf:"bytes,13,opt,name=swap_component,json=swapComponent,proto3,oneof"`
 }
 
+type ScheduledChange_Start struct {
+	// Begin. Calling it off ends the subscription.
+	Start *ScheduledStart `protobuf:"bytes,16,opt,name=start,proto3,oneof"`
+}
+
 func (*ScheduledChange_ChangePlan) isScheduledChange_Change() {}
 
 func (*ScheduledChange_OverridePrice) isScheduledChange_Change() {}
@@ -385,6 +400,63 @@ func (*ScheduledChange_Resume) isScheduledChange_Change() {}
 func (*ScheduledChange_Cancel) isScheduledChange_Change() {}
 
 func (*ScheduledChange_SwapComponent) isScheduledChange_Change() {}
+
+func (*ScheduledChange_Start) isScheduledChange_Change() {}
+
+// ScheduledStart is the beginning of a subscription that was made with start_at in the future.
+type ScheduledStart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plan version that it begins with ("plv_…").
+	PlanVersionId string `protobuf:"bytes,1,opt,name=plan_version_id,json=planVersionId,proto3" json:"plan_version_id,omitempty"`
+	// The price ("price_…").
+	PriceId       string `protobuf:"bytes,2,opt,name=price_id,json=priceId,proto3" json:"price_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduledStart) Reset() {
+	*x = ScheduledStart{}
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduledStart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduledStart) ProtoMessage() {}
+
+func (x *ScheduledStart) ProtoReflect() protoreflect.Message {
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduledStart.ProtoReflect.Descriptor instead.
+func (*ScheduledStart) Descriptor() ([]byte, []int) {
+	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ScheduledStart) GetPlanVersionId() string {
+	if x != nil {
+		return x.PlanVersionId
+	}
+	return ""
+}
+
+func (x *ScheduledStart) GetPriceId() string {
+	if x != nil {
+		return x.PriceId
+	}
+	return ""
+}
 
 // ScheduleChangeRequest says what to do and when.
 type ScheduleChangeRequest struct {
@@ -417,7 +489,7 @@ type ScheduleChangeRequest struct {
 
 func (x *ScheduleChangeRequest) Reset() {
 	*x = ScheduleChangeRequest{}
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[1]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -429,7 +501,7 @@ func (x *ScheduleChangeRequest) String() string {
 func (*ScheduleChangeRequest) ProtoMessage() {}
 
 func (x *ScheduleChangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[1]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -442,7 +514,7 @@ func (x *ScheduleChangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScheduleChangeRequest.ProtoReflect.Descriptor instead.
 func (*ScheduleChangeRequest) Descriptor() ([]byte, []int) {
-	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{1}
+	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ScheduleChangeRequest) GetIdempotencyKey() string {
@@ -614,7 +686,7 @@ type ScheduleChangeResponse struct {
 
 func (x *ScheduleChangeResponse) Reset() {
 	*x = ScheduleChangeResponse{}
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[2]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -626,7 +698,7 @@ func (x *ScheduleChangeResponse) String() string {
 func (*ScheduleChangeResponse) ProtoMessage() {}
 
 func (x *ScheduleChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[2]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +711,7 @@ func (x *ScheduleChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScheduleChangeResponse.ProtoReflect.Descriptor instead.
 func (*ScheduleChangeResponse) Descriptor() ([]byte, []int) {
-	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{2}
+	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ScheduleChangeResponse) GetScheduledChange() *ScheduledChange {
@@ -666,7 +738,7 @@ type ListScheduledChangesRequest struct {
 
 func (x *ListScheduledChangesRequest) Reset() {
 	*x = ListScheduledChangesRequest{}
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[3]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +750,7 @@ func (x *ListScheduledChangesRequest) String() string {
 func (*ListScheduledChangesRequest) ProtoMessage() {}
 
 func (x *ListScheduledChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[3]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +763,7 @@ func (x *ListScheduledChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScheduledChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListScheduledChangesRequest) Descriptor() ([]byte, []int) {
-	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{3}
+	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListScheduledChangesRequest) GetSubscriptionId() string {
@@ -735,7 +807,7 @@ type ListScheduledChangesResponse struct {
 
 func (x *ListScheduledChangesResponse) Reset() {
 	*x = ListScheduledChangesResponse{}
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[4]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +819,7 @@ func (x *ListScheduledChangesResponse) String() string {
 func (*ListScheduledChangesResponse) ProtoMessage() {}
 
 func (x *ListScheduledChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[4]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +832,7 @@ func (x *ListScheduledChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScheduledChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListScheduledChangesResponse) Descriptor() ([]byte, []int) {
-	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{4}
+	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListScheduledChangesResponse) GetScheduledChanges() []*ScheduledChange {
@@ -790,7 +862,7 @@ type CancelScheduledChangeRequest struct {
 
 func (x *CancelScheduledChangeRequest) Reset() {
 	*x = CancelScheduledChangeRequest{}
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[5]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +874,7 @@ func (x *CancelScheduledChangeRequest) String() string {
 func (*CancelScheduledChangeRequest) ProtoMessage() {}
 
 func (x *CancelScheduledChangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[5]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +887,7 @@ func (x *CancelScheduledChangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelScheduledChangeRequest.ProtoReflect.Descriptor instead.
 func (*CancelScheduledChangeRequest) Descriptor() ([]byte, []int) {
-	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{5}
+	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CancelScheduledChangeRequest) GetIdempotencyKey() string {
@@ -843,7 +915,7 @@ type CancelScheduledChangeResponse struct {
 
 func (x *CancelScheduledChangeResponse) Reset() {
 	*x = CancelScheduledChangeResponse{}
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[6]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +927,7 @@ func (x *CancelScheduledChangeResponse) String() string {
 func (*CancelScheduledChangeResponse) ProtoMessage() {}
 
 func (x *CancelScheduledChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[6]
+	mi := &file_candela_subscription_v1_scheduled_change_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +940,7 @@ func (x *CancelScheduledChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelScheduledChangeResponse.ProtoReflect.Descriptor instead.
 func (*CancelScheduledChangeResponse) Descriptor() ([]byte, []int) {
-	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{6}
+	return file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CancelScheduledChangeResponse) GetScheduledChange() *ScheduledChange {
@@ -882,7 +954,7 @@ var File_candela_subscription_v1_scheduled_change_proto protoreflect.FileDescrip
 
 const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\n" +
-	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\a\n" +
+	".candela/subscription/v1/scheduled_change.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\b\n" +
 	"\x0fScheduledChange\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12F\n" +
@@ -896,14 +968,18 @@ const file_candela_subscription_v1_scheduled_change_proto_rawDesc = "" +
 	"\x06resume\x18\t \x01(\v22.candela.subscription.v1.ResumeSubscriptionRequestH\x00R\x06resume\x12L\n" +
 	"\x06cancel\x18\n" +
 	" \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x06cancel\x12V\n" +
-	"\x0eswap_component\x18\r \x01(\v2-.candela.subscription.v1.SwapComponentRequestH\x00R\rswapComponent\x12\x18\n" +
+	"\x0eswap_component\x18\r \x01(\v2-.candela.subscription.v1.SwapComponentRequestH\x00R\rswapComponent\x12?\n" +
+	"\x05start\x18\x10 \x01(\v2'.candela.subscription.v1.ScheduledStartH\x00R\x05start\x12\x18\n" +
 	"\aoutcome\x18\v \x01(\tR\aoutcome\x129\n" +
 	"\n" +
 	"created_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12R\n" +
 	"\x12trial_end_behavior\x18\x0e \x01(\x0e2$.candela.catalog.v1.TrialEndBehaviorR\x10trialEndBehavior\x12.\n" +
 	"\x11trial_end_plan_id\x18\x0f \x01(\tH\x01R\x0etrialEndPlanId\x88\x01\x01B\b\n" +
 	"\x06changeB\x14\n" +
-	"\x12_trial_end_plan_id\"\xbe\x06\n" +
+	"\x12_trial_end_plan_id\"S\n" +
+	"\x0eScheduledStart\x12&\n" +
+	"\x0fplan_version_id\x18\x01 \x01(\tR\rplanVersionId\x12\x19\n" +
+	"\bprice_id\x18\x02 \x01(\tR\apriceId\"\xbe\x06\n" +
 	"\x15ScheduleChangeRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12=\n" +
@@ -961,56 +1037,58 @@ func file_candela_subscription_v1_scheduled_change_proto_rawDescGZIP() []byte {
 }
 
 var file_candela_subscription_v1_scheduled_change_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_candela_subscription_v1_scheduled_change_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_candela_subscription_v1_scheduled_change_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_candela_subscription_v1_scheduled_change_proto_goTypes = []any{
 	(ScheduledChangeStatus)(0),            // 0: candela.subscription.v1.ScheduledChangeStatus
 	(ChangeMoment)(0),                     // 1: candela.subscription.v1.ChangeMoment
 	(*ScheduledChange)(nil),               // 2: candela.subscription.v1.ScheduledChange
-	(*ScheduleChangeRequest)(nil),         // 3: candela.subscription.v1.ScheduleChangeRequest
-	(*ScheduleChangeResponse)(nil),        // 4: candela.subscription.v1.ScheduleChangeResponse
-	(*ListScheduledChangesRequest)(nil),   // 5: candela.subscription.v1.ListScheduledChangesRequest
-	(*ListScheduledChangesResponse)(nil),  // 6: candela.subscription.v1.ListScheduledChangesResponse
-	(*CancelScheduledChangeRequest)(nil),  // 7: candela.subscription.v1.CancelScheduledChangeRequest
-	(*CancelScheduledChangeResponse)(nil), // 8: candela.subscription.v1.CancelScheduledChangeResponse
-	(*timestamppb.Timestamp)(nil),         // 9: google.protobuf.Timestamp
-	(*ChangePlanRequest)(nil),             // 10: candela.subscription.v1.ChangePlanRequest
-	(*OverridePriceRequest)(nil),          // 11: candela.subscription.v1.OverridePriceRequest
-	(*ChangeQuantityRequest)(nil),         // 12: candela.subscription.v1.ChangeQuantityRequest
-	(*PauseSubscriptionRequest)(nil),      // 13: candela.subscription.v1.PauseSubscriptionRequest
-	(*ResumeSubscriptionRequest)(nil),     // 14: candela.subscription.v1.ResumeSubscriptionRequest
-	(*CancelSubscriptionRequest)(nil),     // 15: candela.subscription.v1.CancelSubscriptionRequest
-	(*SwapComponentRequest)(nil),          // 16: candela.subscription.v1.SwapComponentRequest
-	(v1.TrialEndBehavior)(0),              // 17: candela.catalog.v1.TrialEndBehavior
+	(*ScheduledStart)(nil),                // 3: candela.subscription.v1.ScheduledStart
+	(*ScheduleChangeRequest)(nil),         // 4: candela.subscription.v1.ScheduleChangeRequest
+	(*ScheduleChangeResponse)(nil),        // 5: candela.subscription.v1.ScheduleChangeResponse
+	(*ListScheduledChangesRequest)(nil),   // 6: candela.subscription.v1.ListScheduledChangesRequest
+	(*ListScheduledChangesResponse)(nil),  // 7: candela.subscription.v1.ListScheduledChangesResponse
+	(*CancelScheduledChangeRequest)(nil),  // 8: candela.subscription.v1.CancelScheduledChangeRequest
+	(*CancelScheduledChangeResponse)(nil), // 9: candela.subscription.v1.CancelScheduledChangeResponse
+	(*timestamppb.Timestamp)(nil),         // 10: google.protobuf.Timestamp
+	(*ChangePlanRequest)(nil),             // 11: candela.subscription.v1.ChangePlanRequest
+	(*OverridePriceRequest)(nil),          // 12: candela.subscription.v1.OverridePriceRequest
+	(*ChangeQuantityRequest)(nil),         // 13: candela.subscription.v1.ChangeQuantityRequest
+	(*PauseSubscriptionRequest)(nil),      // 14: candela.subscription.v1.PauseSubscriptionRequest
+	(*ResumeSubscriptionRequest)(nil),     // 15: candela.subscription.v1.ResumeSubscriptionRequest
+	(*CancelSubscriptionRequest)(nil),     // 16: candela.subscription.v1.CancelSubscriptionRequest
+	(*SwapComponentRequest)(nil),          // 17: candela.subscription.v1.SwapComponentRequest
+	(v1.TrialEndBehavior)(0),              // 18: candela.catalog.v1.TrialEndBehavior
 }
 var file_candela_subscription_v1_scheduled_change_proto_depIdxs = []int32{
 	0,  // 0: candela.subscription.v1.ScheduledChange.status:type_name -> candela.subscription.v1.ScheduledChangeStatus
-	9,  // 1: candela.subscription.v1.ScheduledChange.due_at:type_name -> google.protobuf.Timestamp
-	10, // 2: candela.subscription.v1.ScheduledChange.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
-	11, // 3: candela.subscription.v1.ScheduledChange.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
-	12, // 4: candela.subscription.v1.ScheduledChange.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
-	13, // 5: candela.subscription.v1.ScheduledChange.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
-	14, // 6: candela.subscription.v1.ScheduledChange.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
-	15, // 7: candela.subscription.v1.ScheduledChange.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	16, // 8: candela.subscription.v1.ScheduledChange.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
-	9,  // 9: candela.subscription.v1.ScheduledChange.created_at:type_name -> google.protobuf.Timestamp
-	17, // 10: candela.subscription.v1.ScheduledChange.trial_end_behavior:type_name -> candela.catalog.v1.TrialEndBehavior
-	1,  // 11: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
-	9,  // 12: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
-	10, // 13: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
-	11, // 14: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
-	12, // 15: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
-	13, // 16: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
-	14, // 17: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
-	15, // 18: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	16, // 19: candela.subscription.v1.ScheduleChangeRequest.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
-	2,  // 20: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 21: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
-	2,  // 22: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	10, // 1: candela.subscription.v1.ScheduledChange.due_at:type_name -> google.protobuf.Timestamp
+	11, // 2: candela.subscription.v1.ScheduledChange.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
+	12, // 3: candela.subscription.v1.ScheduledChange.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
+	13, // 4: candela.subscription.v1.ScheduledChange.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
+	14, // 5: candela.subscription.v1.ScheduledChange.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
+	15, // 6: candela.subscription.v1.ScheduledChange.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
+	16, // 7: candela.subscription.v1.ScheduledChange.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
+	17, // 8: candela.subscription.v1.ScheduledChange.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
+	3,  // 9: candela.subscription.v1.ScheduledChange.start:type_name -> candela.subscription.v1.ScheduledStart
+	10, // 10: candela.subscription.v1.ScheduledChange.created_at:type_name -> google.protobuf.Timestamp
+	18, // 11: candela.subscription.v1.ScheduledChange.trial_end_behavior:type_name -> candela.catalog.v1.TrialEndBehavior
+	1,  // 12: candela.subscription.v1.ScheduleChangeRequest.moment:type_name -> candela.subscription.v1.ChangeMoment
+	10, // 13: candela.subscription.v1.ScheduleChangeRequest.due_at:type_name -> google.protobuf.Timestamp
+	11, // 14: candela.subscription.v1.ScheduleChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
+	12, // 15: candela.subscription.v1.ScheduleChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
+	13, // 16: candela.subscription.v1.ScheduleChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
+	14, // 17: candela.subscription.v1.ScheduleChangeRequest.pause:type_name -> candela.subscription.v1.PauseSubscriptionRequest
+	15, // 18: candela.subscription.v1.ScheduleChangeRequest.resume:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
+	16, // 19: candela.subscription.v1.ScheduleChangeRequest.cancel:type_name -> candela.subscription.v1.CancelSubscriptionRequest
+	17, // 20: candela.subscription.v1.ScheduleChangeRequest.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
+	2,  // 21: candela.subscription.v1.ScheduleChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 22: candela.subscription.v1.ListScheduledChangesResponse.scheduled_changes:type_name -> candela.subscription.v1.ScheduledChange
+	2,  // 23: candela.subscription.v1.CancelScheduledChangeResponse.scheduled_change:type_name -> candela.subscription.v1.ScheduledChange
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_candela_subscription_v1_scheduled_change_proto_init() }
@@ -1027,8 +1105,9 @@ func file_candela_subscription_v1_scheduled_change_proto_init() {
 		(*ScheduledChange_Resume)(nil),
 		(*ScheduledChange_Cancel)(nil),
 		(*ScheduledChange_SwapComponent)(nil),
+		(*ScheduledChange_Start)(nil),
 	}
-	file_candela_subscription_v1_scheduled_change_proto_msgTypes[1].OneofWrappers = []any{
+	file_candela_subscription_v1_scheduled_change_proto_msgTypes[2].OneofWrappers = []any{
 		(*ScheduleChangeRequest_ChangePlan)(nil),
 		(*ScheduleChangeRequest_OverridePrice)(nil),
 		(*ScheduleChangeRequest_ChangeQuantity)(nil),
@@ -1043,7 +1122,7 @@ func file_candela_subscription_v1_scheduled_change_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_candela_subscription_v1_scheduled_change_proto_rawDesc), len(file_candela_subscription_v1_scheduled_change_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

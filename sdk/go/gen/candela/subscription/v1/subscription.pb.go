@@ -29,7 +29,7 @@ type SubscriptionStatus int32
 const (
 	// Never sent.
 	SubscriptionStatus_SUBSCRIPTION_STATUS_UNSPECIFIED SubscriptionStatus = 0
-	// Waits for its first payment; grants nothing.
+	// Waits for its first payment, or for a start that lies ahead; grants nothing.
 	SubscriptionStatus_SUBSCRIPTION_STATUS_INCOMPLETE SubscriptionStatus = 1
 	// Tries the plan; grants everything.
 	SubscriptionStatus_SUBSCRIPTION_STATUS_TRIALING SubscriptionStatus = 2

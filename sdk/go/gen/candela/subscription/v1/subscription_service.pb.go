@@ -42,14 +42,21 @@ type CreateSubscriptionRequest struct {
 	Seats *string `protobuf:"bytes,6,opt,name=seats,proto3,oneof" json:"seats,omitempty"`
 	// How much of single components is held, where they differ from seats.
 	Quantities []*ComponentQuantity `protobuf:"bytes,7,rep,name=quantities,proto3" json:"quantities,omitempty"`
-	// When it begins, at most 1 year back; the present on the customer's clock when absent.
+	// When it begins, at most 1 year back or ahead; the present on the customer's clock when absent. Until an instant that
+	// lies ahead the subscription is INCOMPLETE: nothing is billed or granted, and its start is listed with its scheduled
+	// changes. Calling that off, or canceling the subscription, ends it. What was agreed holds: a plan version or price
+	// that is not on sale any more by then, too.
 	StartAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=start_at,json=startAt,proto3" json:"start_at,omitempty"`
 	// The IANA zone whose calendar counts; the customer's when empty.
 	TimeZone string `protobuf:"bytes,9,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// How its invoices are paid. CHARGE_AUTOMATICALLY needs a payment method unless the price is free, as those of most
 	// trials are.
 	CollectionMethod CollectionMethod `protobuf:"varint,10,opt,name=collection_method,json=collectionMethod,proto3,enum=candela.subscription.v1.CollectionMethod" json:"collection_method,omitempty"`
-	// Allows a second active subscription to the plan's family: the plan and the trials that lead to it (SUB-9).
+	// Allows a second active subscription to the plan's family: the plan and the trials that lead to it (SUB-9). One that
+	// is to begin counts; one that is to end by the time this one begins does not.
+	//
+	// Usage belongs to the customer, not to a subscription: where the prices of two subscriptions charge for one metric,
+	// of one family or not, each bills all that the customer used.
 	AllowDuplicate bool `protobuf:"varint,11,opt,name=allow_duplicate,json=allowDuplicate,proto3" json:"allow_duplicate,omitempty"`
 	// The merchant's own labels.
 	Metadata map[string]string `protobuf:"bytes,12,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`

@@ -59,7 +59,9 @@ type SubscriptionServiceClient interface {
 	ListSubscriptions(ctx context.Context, in *ListSubscriptionsRequest, opts ...grpc.CallOption) (*ListSubscriptionsResponse, error)
 	// ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND.
 	ListSubscriptionVersions(ctx context.Context, in *ListSubscriptionVersionsRequest, opts ...grpc.CallOption) (*ListSubscriptionVersionsResponse, error)
-	// ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
+	// ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
+	// plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
+	// nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
 	// SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	ChangePlan(ctx context.Context, in *ChangePlanRequest, opts ...grpc.CallOption) (*ChangePlanResponse, error)
 	// OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
@@ -325,7 +327,9 @@ type SubscriptionServiceServer interface {
 	ListSubscriptions(context.Context, *ListSubscriptionsRequest) (*ListSubscriptionsResponse, error)
 	// ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND.
 	ListSubscriptionVersions(context.Context, *ListSubscriptionVersionsRequest) (*ListSubscriptionVersionsResponse, error)
-	// ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
+	// ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
+	// plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
+	// nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
 	// SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	ChangePlan(context.Context, *ChangePlanRequest) (*ChangePlanResponse, error)
 	// OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails

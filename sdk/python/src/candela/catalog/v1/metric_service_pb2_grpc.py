@@ -90,8 +90,10 @@ class MetricServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMetric(self, request, context):
-        """UpdateMetric changes what people read; what is counted never changes: make another metric for that. Fails with
-        METRIC_NOT_FOUND.
+        """UpdateMetric changes what people read; what is counted never changes, as invoices and limits rest on it. To count
+        otherwise, such as by a corrected filter, make another metric: it is filled from history (EVT-10). UpdateFeature then
+        has the feature counted by it, at once for every customer; prices charge by it once they are made with it, and those
+        that were made before, with who holds them, keep the metric that they name. Fails with METRIC_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,8 +43,10 @@ class MetricServiceStub:
     ListMetrics: _grpc.UnaryUnaryMultiCallable[_metric_service_pb2.ListMetricsRequest, _metric_service_pb2.ListMetricsResponse]
     """ListMetrics returns the merchant's metrics, oldest first."""
     UpdateMetric: _grpc.UnaryUnaryMultiCallable[_metric_service_pb2.UpdateMetricRequest, _metric_service_pb2.UpdateMetricResponse]
-    """UpdateMetric changes what people read; what is counted never changes: make another metric for that. Fails with
-    METRIC_NOT_FOUND.
+    """UpdateMetric changes what people read; what is counted never changes, as invoices and limits rest on it. To count
+    otherwise, such as by a corrected filter, make another metric: it is filled from history (EVT-10). UpdateFeature then
+    has the feature counted by it, at once for every customer; prices charge by it once they are made with it, and those
+    that were made before, with who holds them, keep the metric that they name. Fails with METRIC_NOT_FOUND.
     """
     ArchiveMetric: _grpc.UnaryUnaryMultiCallable[_metric_service_pb2.ArchiveMetricRequest, _metric_service_pb2.ArchiveMetricResponse]
     """ArchiveMetric takes a metric out of use for new prices and features; it goes on counting. Fails with
@@ -66,8 +68,10 @@ class MetricServiceAsyncStub(MetricServiceStub):
     ListMetrics: _aio.UnaryUnaryMultiCallable[_metric_service_pb2.ListMetricsRequest, _metric_service_pb2.ListMetricsResponse]  # type: ignore[assignment]
     """ListMetrics returns the merchant's metrics, oldest first."""
     UpdateMetric: _aio.UnaryUnaryMultiCallable[_metric_service_pb2.UpdateMetricRequest, _metric_service_pb2.UpdateMetricResponse]  # type: ignore[assignment]
-    """UpdateMetric changes what people read; what is counted never changes: make another metric for that. Fails with
-    METRIC_NOT_FOUND.
+    """UpdateMetric changes what people read; what is counted never changes, as invoices and limits rest on it. To count
+    otherwise, such as by a corrected filter, make another metric: it is filled from history (EVT-10). UpdateFeature then
+    has the feature counted by it, at once for every customer; prices charge by it once they are made with it, and those
+    that were made before, with who holds them, keep the metric that they name. Fails with METRIC_NOT_FOUND.
     """
     ArchiveMetric: _aio.UnaryUnaryMultiCallable[_metric_service_pb2.ArchiveMetricRequest, _metric_service_pb2.ArchiveMetricResponse]  # type: ignore[assignment]
     """ArchiveMetric takes a metric out of use for new prices and features; it goes on counting. Fails with
@@ -106,8 +110,10 @@ class MetricServiceServicer:
         request: _metric_service_pb2.UpdateMetricRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_metric_service_pb2.UpdateMetricResponse, _abc.Awaitable[_metric_service_pb2.UpdateMetricResponse]]:
-        """UpdateMetric changes what people read; what is counted never changes: make another metric for that. Fails with
-        METRIC_NOT_FOUND.
+        """UpdateMetric changes what people read; what is counted never changes, as invoices and limits rest on it. To count
+        otherwise, such as by a corrected filter, make another metric: it is filled from history (EVT-10). UpdateFeature then
+        has the feature counted by it, at once for every customer; prices charge by it once they are made with it, and those
+        that were made before, with who holds them, keep the metric that they name. Fails with METRIC_NOT_FOUND.
         """
 
     def ArchiveMetric(

@@ -37,7 +37,7 @@ CHANGE_MOMENT_NEXT_BILLING: ChangeMoment
 CHANGE_MOMENT_TRIAL_END: ChangeMoment
 
 class ScheduledChange(_message.Message):
-    __slots__ = ("id", "subscription_id", "status", "due_at", "change_plan", "override_price", "change_quantity", "pause", "resume", "cancel", "swap_component", "outcome", "created_at", "trial_end_behavior", "trial_end_plan_id")
+    __slots__ = ("id", "subscription_id", "status", "due_at", "change_plan", "override_price", "change_quantity", "pause", "resume", "cancel", "swap_component", "start", "outcome", "created_at", "trial_end_behavior", "trial_end_plan_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class ScheduledChange(_message.Message):
     RESUME_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     SWAP_COMPONENT_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     TRIAL_END_BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
@@ -64,11 +65,20 @@ class ScheduledChange(_message.Message):
     resume: _subscription_change_pb2.ResumeSubscriptionRequest
     cancel: _subscription_change_pb2.CancelSubscriptionRequest
     swap_component: _subscription_change_pb2.SwapComponentRequest
+    start: ScheduledStart
     outcome: str
     created_at: _timestamp_pb2.Timestamp
     trial_end_behavior: _plan_pb2.TrialEndBehavior
     trial_end_plan_id: str
-    def __init__(self, id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., status: _Optional[_Union[ScheduledChangeStatus, str]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., change_plan: _Optional[_Union[_subscription_change_pb2.ChangePlanRequest, _Mapping]] = ..., override_price: _Optional[_Union[_subscription_change_pb2.OverridePriceRequest, _Mapping]] = ..., change_quantity: _Optional[_Union[_subscription_change_pb2.ChangeQuantityRequest, _Mapping]] = ..., pause: _Optional[_Union[_subscription_change_pb2.PauseSubscriptionRequest, _Mapping]] = ..., resume: _Optional[_Union[_subscription_change_pb2.ResumeSubscriptionRequest, _Mapping]] = ..., cancel: _Optional[_Union[_subscription_change_pb2.CancelSubscriptionRequest, _Mapping]] = ..., swap_component: _Optional[_Union[_subscription_change_pb2.SwapComponentRequest, _Mapping]] = ..., outcome: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial_end_behavior: _Optional[_Union[_plan_pb2.TrialEndBehavior, str]] = ..., trial_end_plan_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., status: _Optional[_Union[ScheduledChangeStatus, str]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., change_plan: _Optional[_Union[_subscription_change_pb2.ChangePlanRequest, _Mapping]] = ..., override_price: _Optional[_Union[_subscription_change_pb2.OverridePriceRequest, _Mapping]] = ..., change_quantity: _Optional[_Union[_subscription_change_pb2.ChangeQuantityRequest, _Mapping]] = ..., pause: _Optional[_Union[_subscription_change_pb2.PauseSubscriptionRequest, _Mapping]] = ..., resume: _Optional[_Union[_subscription_change_pb2.ResumeSubscriptionRequest, _Mapping]] = ..., cancel: _Optional[_Union[_subscription_change_pb2.CancelSubscriptionRequest, _Mapping]] = ..., swap_component: _Optional[_Union[_subscription_change_pb2.SwapComponentRequest, _Mapping]] = ..., start: _Optional[_Union[ScheduledStart, _Mapping]] = ..., outcome: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial_end_behavior: _Optional[_Union[_plan_pb2.TrialEndBehavior, str]] = ..., trial_end_plan_id: _Optional[str] = ...) -> None: ...
+
+class ScheduledStart(_message.Message):
+    __slots__ = ("plan_version_id", "price_id")
+    PLAN_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_ID_FIELD_NUMBER: _ClassVar[int]
+    plan_version_id: str
+    price_id: str
+    def __init__(self, plan_version_id: _Optional[str] = ..., price_id: _Optional[str] = ...) -> None: ...
 
 class ScheduleChangeRequest(_message.Message):
     __slots__ = ("idempotency_key", "subscription_id", "moment", "due_at", "change_plan", "override_price", "change_quantity", "pause", "resume", "cancel", "swap_component", "reason")

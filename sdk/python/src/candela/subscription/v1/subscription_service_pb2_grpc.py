@@ -174,7 +174,9 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangePlan(self, request, context):
-        """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
+        """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
+        plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
+        nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
         SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -52,7 +52,9 @@ class SubscriptionServiceStub:
     ListSubscriptionVersions: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ListSubscriptionVersionsRequest, _subscription_service_pb2.ListSubscriptionVersionsResponse]
     """ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND."""
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]
-    """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
+    """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
+    plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
+    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
     SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]
@@ -131,7 +133,9 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     ListSubscriptionVersions: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ListSubscriptionVersionsRequest, _subscription_service_pb2.ListSubscriptionVersionsResponse]  # type: ignore[assignment]
     """ListSubscriptionVersions returns a subscription's whole history, oldest first. Fails with SUBSCRIPTION_NOT_FOUND."""
     ChangePlan: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]  # type: ignore[assignment]
-    """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
+    """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
+    plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
+    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
     SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]  # type: ignore[assignment]
@@ -232,7 +236,9 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.ChangePlanRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ChangePlanResponse, _abc.Awaitable[_subscription_change_pb2.ChangePlanResponse]]:
-        """ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
+        """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
+        plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
+        nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
         SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 

@@ -30,7 +30,7 @@ export type CreateCreditDefinitionRequest = Message<"candela.catalog.v1.CreateCr
   idempotencyKey: string;
 
   /**
-   * The plan that grants it; absent for scope MERCHANT.
+   * The plan that grants it. One of scope MERCHANT comes with a plan as well, and pays for everything.
    *
    * @generated from field: candela.catalog.v1.PlanRef plan = 2;
    */

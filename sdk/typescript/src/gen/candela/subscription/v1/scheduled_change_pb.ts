@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/subscription/v1/scheduled_change.proto.
  */
 export const file_candela_subscription_v1_scheduled_change: GenFile = /*@__PURE__*/
-  fileDesc("Ci5jYW5kZWxhL3N1YnNjcmlwdGlvbi92MS9zY2hlZHVsZWRfY2hhbmdlLnByb3RvEhdjYW5kZWxhLnN1YnNjcmlwdGlvbi52MSLVBgoPU2NoZWR1bGVkQ2hhbmdlEgoKAmlkGAEgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgCIAEoCRI+CgZzdGF0dXMYAyABKA4yLi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5TY2hlZHVsZWRDaGFuZ2VTdGF0dXMSKgoGZHVlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCgtjaGFuZ2VfcGxhbhgFIAEoCzIqLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNoYW5nZVBsYW5SZXF1ZXN0SAASRwoOb3ZlcnJpZGVfcHJpY2UYBiABKAsyLS5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5PdmVycmlkZVByaWNlUmVxdWVzdEgAEkkKD2NoYW5nZV9xdWFudGl0eRgHIAEoCzIuLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNoYW5nZVF1YW50aXR5UmVxdWVzdEgAEkIKBXBhdXNlGAggASgLMjEuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuUGF1c2VTdWJzY3JpcHRpb25SZXF1ZXN0SAASRAoGcmVzdW1lGAkgASgLMjIuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuUmVzdW1lU3Vic2NyaXB0aW9uUmVxdWVzdEgAEkQKBmNhbmNlbBgKIAEoCzIyLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNhbmNlbFN1YnNjcmlwdGlvblJlcXVlc3RIABJHCg5zd2FwX2NvbXBvbmVudBgNIAEoCzItLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlN3YXBDb21wb25lbnRSZXF1ZXN0SAASDwoHb3V0Y29tZRgLIAEoCRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJAChJ0cmlhbF9lbmRfYmVoYXZpb3IYDiABKA4yJC5jYW5kZWxhLmNhdGFsb2cudjEuVHJpYWxFbmRCZWhhdmlvchIeChF0cmlhbF9lbmRfcGxhbl9pZBgPIAEoCUgBiAEBQggKBmNoYW5nZUIUChJfdHJpYWxfZW5kX3BsYW5faWQitgUKFVNjaGVkdWxlQ2hhbmdlUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAIgASgJEjUKBm1vbWVudBgDIAEoDjIlLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNoYW5nZU1vbWVudBIqCgZkdWVfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKC2NoYW5nZV9wbGFuGAUgASgLMiouY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuQ2hhbmdlUGxhblJlcXVlc3RIABJHCg5vdmVycmlkZV9wcmljZRgGIAEoCzItLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLk92ZXJyaWRlUHJpY2VSZXF1ZXN0SAASSQoPY2hhbmdlX3F1YW50aXR5GAcgASgLMi4uY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuQ2hhbmdlUXVhbnRpdHlSZXF1ZXN0SAASQgoFcGF1c2UYCCABKAsyMS5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5QYXVzZVN1YnNjcmlwdGlvblJlcXVlc3RIABJECgZyZXN1bWUYCSABKAsyMi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5SZXN1bWVTdWJzY3JpcHRpb25SZXF1ZXN0SAASRAoGY2FuY2VsGAogASgLMjIuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuQ2FuY2VsU3Vic2NyaXB0aW9uUmVxdWVzdEgAEkcKDnN3YXBfY29tcG9uZW50GAwgASgLMi0uY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuU3dhcENvbXBvbmVudFJlcXVlc3RIABIOCgZyZWFzb24YCyABKAlCCAoGY2hhbmdlIlwKFlNjaGVkdWxlQ2hhbmdlUmVzcG9uc2USQgoQc2NoZWR1bGVkX2NoYW5nZRgBIAEoCzIoLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlNjaGVkdWxlZENoYW5nZSJ0ChtMaXN0U2NoZWR1bGVkQ2hhbmdlc1JlcXVlc3QSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhUKDWluY2x1ZGVfZW5kZWQYBCABKAgifAocTGlzdFNjaGVkdWxlZENoYW5nZXNSZXNwb25zZRJDChFzY2hlZHVsZWRfY2hhbmdlcxgBIAMoCzIoLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlNjaGVkdWxlZENoYW5nZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVAocQ2FuY2VsU2NoZWR1bGVkQ2hhbmdlUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSGwoTc2NoZWR1bGVkX2NoYW5nZV9pZBgCIAEoCSJjCh1DYW5jZWxTY2hlZHVsZWRDaGFuZ2VSZXNwb25zZRJCChBzY2hlZHVsZWRfY2hhbmdlGAEgASgLMiguY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuU2NoZWR1bGVkQ2hhbmdlKtQBChVTY2hlZHVsZWRDaGFuZ2VTdGF0dXMSJwojU0NIRURVTEVEX0NIQU5HRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIjCh9TQ0hFRFVMRURfQ0hBTkdFX1NUQVRVU19QRU5ESU5HEAESIwofU0NIRURVTEVEX0NIQU5HRV9TVEFUVVNfQVBQTElFRBACEiQKIFNDSEVEVUxFRF9DSEFOR0VfU1RBVFVTX0NBTkNFTEVEEAMSIgoeU0NIRURVTEVEX0NIQU5HRV9TVEFUVVNfRkFJTEVEEAQqgAEKDENoYW5nZU1vbWVudBIdChlDSEFOR0VfTU9NRU5UX1VOU1BFQ0lGSUVEEAASFAoQQ0hBTkdFX01PTUVOVF9BVBABEh4KGkNIQU5HRV9NT01FTlRfTkVYVF9CSUxMSU5HEAISGwoXQ0hBTkdFX01PTUVOVF9UUklBTF9FTkQQA0JWWlRnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9zdWJzY3JpcHRpb24vdjE7c3Vic2NyaXB0aW9udjFiBnByb3RvMw", [file_candela_catalog_v1_plan, file_candela_subscription_v1_subscription_change, file_google_protobuf_timestamp]);
+  fileDesc("Ci5jYW5kZWxhL3N1YnNjcmlwdGlvbi92MS9zY2hlZHVsZWRfY2hhbmdlLnByb3RvEhdjYW5kZWxhLnN1YnNjcmlwdGlvbi52MSKPBwoPU2NoZWR1bGVkQ2hhbmdlEgoKAmlkGAEgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgCIAEoCRI+CgZzdGF0dXMYAyABKA4yLi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5TY2hlZHVsZWRDaGFuZ2VTdGF0dXMSKgoGZHVlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCgtjaGFuZ2VfcGxhbhgFIAEoCzIqLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNoYW5nZVBsYW5SZXF1ZXN0SAASRwoOb3ZlcnJpZGVfcHJpY2UYBiABKAsyLS5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5PdmVycmlkZVByaWNlUmVxdWVzdEgAEkkKD2NoYW5nZV9xdWFudGl0eRgHIAEoCzIuLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNoYW5nZVF1YW50aXR5UmVxdWVzdEgAEkIKBXBhdXNlGAggASgLMjEuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuUGF1c2VTdWJzY3JpcHRpb25SZXF1ZXN0SAASRAoGcmVzdW1lGAkgASgLMjIuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuUmVzdW1lU3Vic2NyaXB0aW9uUmVxdWVzdEgAEkQKBmNhbmNlbBgKIAEoCzIyLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLkNhbmNlbFN1YnNjcmlwdGlvblJlcXVlc3RIABJHCg5zd2FwX2NvbXBvbmVudBgNIAEoCzItLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlN3YXBDb21wb25lbnRSZXF1ZXN0SAASOAoFc3RhcnQYECABKAsyJy5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5TY2hlZHVsZWRTdGFydEgAEg8KB291dGNvbWUYCyABKAkSLgoKY3JlYXRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQAoSdHJpYWxfZW5kX2JlaGF2aW9yGA4gASgOMiQuY2FuZGVsYS5jYXRhbG9nLnYxLlRyaWFsRW5kQmVoYXZpb3ISHgoRdHJpYWxfZW5kX3BsYW5faWQYDyABKAlIAYgBAUIICgZjaGFuZ2VCFAoSX3RyaWFsX2VuZF9wbGFuX2lkIjsKDlNjaGVkdWxlZFN0YXJ0EhcKD3BsYW5fdmVyc2lvbl9pZBgBIAEoCRIQCghwcmljZV9pZBgCIAEoCSK2BQoVU2NoZWR1bGVDaGFuZ2VSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSNQoGbW9tZW50GAMgASgOMiUuY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuQ2hhbmdlTW9tZW50EioKBmR1ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoLY2hhbmdlX3BsYW4YBSABKAsyKi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5DaGFuZ2VQbGFuUmVxdWVzdEgAEkcKDm92ZXJyaWRlX3ByaWNlGAYgASgLMi0uY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuT3ZlcnJpZGVQcmljZVJlcXVlc3RIABJJCg9jaGFuZ2VfcXVhbnRpdHkYByABKAsyLi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5DaGFuZ2VRdWFudGl0eVJlcXVlc3RIABJCCgVwYXVzZRgIIAEoCzIxLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlBhdXNlU3Vic2NyaXB0aW9uUmVxdWVzdEgAEkQKBnJlc3VtZRgJIAEoCzIyLmNhbmRlbGEuc3Vic2NyaXB0aW9uLnYxLlJlc3VtZVN1YnNjcmlwdGlvblJlcXVlc3RIABJECgZjYW5jZWwYCiABKAsyMi5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5DYW5jZWxTdWJzY3JpcHRpb25SZXF1ZXN0SAASRwoOc3dhcF9jb21wb25lbnQYDCABKAsyLS5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5Td2FwQ29tcG9uZW50UmVxdWVzdEgAEg4KBnJlYXNvbhgLIAEoCUIICgZjaGFuZ2UiXAoWU2NoZWR1bGVDaGFuZ2VSZXNwb25zZRJCChBzY2hlZHVsZWRfY2hhbmdlGAEgASgLMiguY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuU2NoZWR1bGVkQ2hhbmdlInQKG0xpc3RTY2hlZHVsZWRDaGFuZ2VzUmVxdWVzdBIXCg9zdWJzY3JpcHRpb25faWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSFQoNaW5jbHVkZV9lbmRlZBgEIAEoCCJ8ChxMaXN0U2NoZWR1bGVkQ2hhbmdlc1Jlc3BvbnNlEkMKEXNjaGVkdWxlZF9jaGFuZ2VzGAEgAygLMiguY2FuZGVsYS5zdWJzY3JpcHRpb24udjEuU2NoZWR1bGVkQ2hhbmdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChxDYW5jZWxTY2hlZHVsZWRDaGFuZ2VSZXF1ZXN0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIbChNzY2hlZHVsZWRfY2hhbmdlX2lkGAIgASgJImMKHUNhbmNlbFNjaGVkdWxlZENoYW5nZVJlc3BvbnNlEkIKEHNjaGVkdWxlZF9jaGFuZ2UYASABKAsyKC5jYW5kZWxhLnN1YnNjcmlwdGlvbi52MS5TY2hlZHVsZWRDaGFuZ2Uq1AEKFVNjaGVkdWxlZENoYW5nZVN0YXR1cxInCiNTQ0hFRFVMRURfQ0hBTkdFX1NUQVRVU19VTlNQRUNJRklFRBAAEiMKH1NDSEVEVUxFRF9DSEFOR0VfU1RBVFVTX1BFTkRJTkcQARIjCh9TQ0hFRFVMRURfQ0hBTkdFX1NUQVRVU19BUFBMSUVEEAISJAogU0NIRURVTEVEX0NIQU5HRV9TVEFUVVNfQ0FOQ0VMRUQQAxIiCh5TQ0hFRFVMRURfQ0hBTkdFX1NUQVRVU19GQUlMRUQQBCqAAQoMQ2hhbmdlTW9tZW50Eh0KGUNIQU5HRV9NT01FTlRfVU5TUEVDSUZJRUQQABIUChBDSEFOR0VfTU9NRU5UX0FUEAESHgoaQ0hBTkdFX01PTUVOVF9ORVhUX0JJTExJTkcQAhIbChdDSEFOR0VfTU9NRU5UX1RSSUFMX0VORBADQlZaVGdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL3N1YnNjcmlwdGlvbi92MTtzdWJzY3JpcHRpb252MWIGcHJvdG8z", [file_candela_catalog_v1_plan, file_candela_subscription_v1_subscription_change, file_google_protobuf_timestamp]);
 
 /**
  * ScheduledChange is a change that waits for its time (SUB-5).
@@ -113,6 +113,14 @@ export type ScheduledChange = Message<"candela.subscription.v1.ScheduledChange">
      */
     value: SwapComponentRequest;
     case: "swapComponent";
+  } | {
+    /**
+     * Begin. Calling it off ends the subscription.
+     *
+     * @generated from field: candela.subscription.v1.ScheduledStart start = 16;
+     */
+    value: ScheduledStart;
+    case: "start";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -130,7 +138,7 @@ export type ScheduledChange = Message<"candela.subscription.v1.ScheduledChange">
   createdAt?: Timestamp | undefined;
 
   /**
-   * For the end of a trial, which shows as the move to the plan it leads to: what it ends in instead when nothing is
+   * For the end of a trial, which shows as the move to the plan it leads to, and for the start of one: what it ends in instead when nothing is
    * there to pay that plan with (TRL-2). Fixed when the trial began; unspecified for other changes.
    *
    * @generated from field: candela.catalog.v1.TrialEndBehavior trial_end_behavior = 14;
@@ -151,6 +159,34 @@ export type ScheduledChange = Message<"candela.subscription.v1.ScheduledChange">
  */
 export const ScheduledChangeSchema: GenMessage<ScheduledChange> = /*@__PURE__*/
   messageDesc(file_candela_subscription_v1_scheduled_change, 0);
+
+/**
+ * ScheduledStart is the beginning of a subscription that was made with start_at in the future.
+ *
+ * @generated from message candela.subscription.v1.ScheduledStart
+ */
+export type ScheduledStart = Message<"candela.subscription.v1.ScheduledStart"> & {
+  /**
+   * The plan version that it begins with ("plv_…").
+   *
+   * @generated from field: string plan_version_id = 1;
+   */
+  planVersionId: string;
+
+  /**
+   * The price ("price_…").
+   *
+   * @generated from field: string price_id = 2;
+   */
+  priceId: string;
+};
+
+/**
+ * Describes the message candela.subscription.v1.ScheduledStart.
+ * Use `create(ScheduledStartSchema)` to create a new message.
+ */
+export const ScheduledStartSchema: GenMessage<ScheduledStart> = /*@__PURE__*/
+  messageDesc(file_candela_subscription_v1_scheduled_change, 1);
 
 /**
  * ScheduleChangeRequest says what to do and when.
@@ -262,7 +298,7 @@ export type ScheduleChangeRequest = Message<"candela.subscription.v1.ScheduleCha
  * Use `create(ScheduleChangeRequestSchema)` to create a new message.
  */
 export const ScheduleChangeRequestSchema: GenMessage<ScheduleChangeRequest> = /*@__PURE__*/
-  messageDesc(file_candela_subscription_v1_scheduled_change, 1);
+  messageDesc(file_candela_subscription_v1_scheduled_change, 2);
 
 /**
  * ScheduleChangeResponse carries the scheduled change.
@@ -283,7 +319,7 @@ export type ScheduleChangeResponse = Message<"candela.subscription.v1.ScheduleCh
  * Use `create(ScheduleChangeResponseSchema)` to create a new message.
  */
 export const ScheduleChangeResponseSchema: GenMessage<ScheduleChangeResponse> = /*@__PURE__*/
-  messageDesc(file_candela_subscription_v1_scheduled_change, 2);
+  messageDesc(file_candela_subscription_v1_scheduled_change, 3);
 
 /**
  * ListScheduledChangesRequest selects and pages.
@@ -325,7 +361,7 @@ export type ListScheduledChangesRequest = Message<"candela.subscription.v1.ListS
  * Use `create(ListScheduledChangesRequestSchema)` to create a new message.
  */
 export const ListScheduledChangesRequestSchema: GenMessage<ListScheduledChangesRequest> = /*@__PURE__*/
-  messageDesc(file_candela_subscription_v1_scheduled_change, 3);
+  messageDesc(file_candela_subscription_v1_scheduled_change, 4);
 
 /**
  * ListScheduledChangesResponse is one page.
@@ -353,7 +389,7 @@ export type ListScheduledChangesResponse = Message<"candela.subscription.v1.List
  * Use `create(ListScheduledChangesResponseSchema)` to create a new message.
  */
 export const ListScheduledChangesResponseSchema: GenMessage<ListScheduledChangesResponse> = /*@__PURE__*/
-  messageDesc(file_candela_subscription_v1_scheduled_change, 4);
+  messageDesc(file_candela_subscription_v1_scheduled_change, 5);
 
 /**
  * CancelScheduledChangeRequest names the change.
@@ -381,7 +417,7 @@ export type CancelScheduledChangeRequest = Message<"candela.subscription.v1.Canc
  * Use `create(CancelScheduledChangeRequestSchema)` to create a new message.
  */
 export const CancelScheduledChangeRequestSchema: GenMessage<CancelScheduledChangeRequest> = /*@__PURE__*/
-  messageDesc(file_candela_subscription_v1_scheduled_change, 5);
+  messageDesc(file_candela_subscription_v1_scheduled_change, 6);
 
 /**
  * CancelScheduledChangeResponse carries the change.
@@ -402,7 +438,7 @@ export type CancelScheduledChangeResponse = Message<"candela.subscription.v1.Can
  * Use `create(CancelScheduledChangeResponseSchema)` to create a new message.
  */
 export const CancelScheduledChangeResponseSchema: GenMessage<CancelScheduledChangeResponse> = /*@__PURE__*/
-  messageDesc(file_candela_subscription_v1_scheduled_change, 6);
+  messageDesc(file_candela_subscription_v1_scheduled_change, 7);
 
 /**
  * ScheduledChangeStatus is a scheduled change's life.

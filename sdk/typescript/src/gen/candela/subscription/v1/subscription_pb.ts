@@ -214,7 +214,7 @@ export enum SubscriptionStatus {
   UNSPECIFIED = 0,
 
   /**
-   * Waits for its first payment; grants nothing.
+   * Waits for its first payment, or for a start that lies ahead; grants nothing.
    *
    * @generated from enum value: SUBSCRIPTION_STATUS_INCOMPLETE = 1;
    */

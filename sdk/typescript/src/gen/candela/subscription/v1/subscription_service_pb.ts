@@ -83,7 +83,10 @@ export type CreateSubscriptionRequest = Message<"candela.subscription.v1.CreateS
   quantities: ComponentQuantity[];
 
   /**
-   * When it begins, at most 1 year back; the present on the customer's clock when absent.
+   * When it begins, at most 1 year back or ahead; the present on the customer's clock when absent. Until an instant that
+   * lies ahead the subscription is INCOMPLETE: nothing is billed or granted, and its start is listed with its scheduled
+   * changes. Calling that off, or canceling the subscription, ends it. What was agreed holds: a plan version or price
+   * that is not on sale any more by then, too.
    *
    * @generated from field: google.protobuf.Timestamp start_at = 8;
    */
@@ -105,7 +108,11 @@ export type CreateSubscriptionRequest = Message<"candela.subscription.v1.CreateS
   collectionMethod: CollectionMethod;
 
   /**
-   * Allows a second active subscription to the plan's family: the plan and the trials that lead to it (SUB-9).
+   * Allows a second active subscription to the plan's family: the plan and the trials that lead to it (SUB-9). One that
+   * is to begin counts; one that is to end by the time this one begins does not.
+   *
+   * Usage belongs to the customer, not to a subscription: where the prices of two subscriptions charge for one metric,
+   * of one family or not, each bills all that the customer used.
    *
    * @generated from field: bool allow_duplicate = 11;
    */
@@ -403,7 +410,9 @@ export const SubscriptionService: GenService<{
     output: typeof ListSubscriptionVersionsResponseSchema;
   },
   /**
-   * ChangePlan moves to another plan or price, up or down (SUB-6). Fails with SUBSCRIPTION_NOT_FOUND,
+   * ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
+   * plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
+   * nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
    * SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
    *
    * @generated from rpc candela.subscription.v1.SubscriptionService.ChangePlan

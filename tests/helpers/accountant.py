@@ -36,7 +36,9 @@ _TERM = re.compile(rf"(?P<number>{_NUMBER})|(?P<sign>×|−|\+|/|% of)")
 
 _CELL = rf"(?P<quantity>{_NUMBER})(?: [a-z]+)?(?: (?P<price>{_NUMBER}))? (?P<amount>{_NUMBER})"
 _CELLS = re.compile(_CELL)
-_WITH_CELLS = re.compile(rf"(?P<text>.*?[A-Z][a-z]+ 20\d\d(?:; [^;:]*: −{_NUMBER})*) {_CELL}")
+_WITH_CELLS = re.compile(
+    rf"(?P<text>.*?[A-Z][a-z]+ 20\d\d(?:, \d+ of \d+ days)?(?:; [^;:]*: −{_NUMBER})*) {_CELL}"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ def _grant(
         billing_visible=True,
         reason="",
         created_at=now,
+        cost_basis=command.price,
     )
 
 

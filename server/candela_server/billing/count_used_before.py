@@ -1,4 +1,4 @@
-"""Takes off a new plan's allowance what the period used under the plans before it (ENT-4, CRD-5, SUB-6).
+"""Takes off a new plan's allowance what the period used under the plans before it (ENT-4, CRD-5).
 
 A period has one allowance of a metric, however often the plan changes within it: what the plan in force grants for a
 period, less what the subscription's plans have paid for since the period began. So a greater plan brings the
@@ -35,6 +35,7 @@ from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.change import Changed
+from candela_server.subscription.grant_after_change import are_other_terms
 from candela_server.subscription.model import Subscription
 from candela_server.subscription.rules.credits_held import begins_anew, counts_for
 from candela_server.subscription.rules.schedule import credit_component
@@ -53,9 +54,9 @@ async def count_used_before(tx: Tx, events: EventStore, changed: Changed) -> Non
         return
     context = await read_context(tx, [held.id], until=changed.now)
     *_, before, after = context.histories[held.id]
-    if before.version.plan_id == after.version.plan_id or before.anchor_at != after.anchor_at:
-        return
     offer = context.offer_of(after)
+    if before.anchor_at != after.anchor_at or not are_other_terms(context.offer_of(before), offer):
+        return
     own = await credit.list_grants_of_subscription(tx, held.id)
     renewing = _renewing(offer)
     fresh: defaultdict[MetricId, list[CreditGrant]] = defaultdict(list)

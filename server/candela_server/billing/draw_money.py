@@ -16,7 +16,7 @@ from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditDefinition, CreditDefinitionId
 from candela_server.catalog.price import Price, PriceId
 from candela_server.credit import read as credit
-from candela_server.credit.model import CreditGrant, Draw, Funding, GrantId
+from candela_server.credit.model import CreditGrant, Funding, GrantId
 from candela_server.credit.rules.money_off import MoneyOff, Owed, money_off
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.ids import new_id
@@ -170,7 +170,7 @@ def _lines(
                 period_number=first.period_number,
                 period=first.period,
                 source_line_id=first.id if single else None,
-                draws=(Draw(grant_id, amount),),
+                draws=(grant.draw(amount),),
                 usage_seen_at=None,
             )
         )

@@ -1,4 +1,4 @@
-"""What lines say of tiers, discounts and calculations, as jsonb holds it: amounts are texts, as these stay exact."""
+"""What lines say of tiers, discounts, credits and calculations, as jsonb holds it: amounts are exact texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
-from candela_server.kernel.money import format_decimal
+from candela_server.credit.model import Draw, GrantId
+from candela_server.kernel.money import Money, format_decimal
 
 from .calculation import Calculation
 from .model import AppliedDiscount, RatedPart
@@ -63,6 +64,32 @@ def discounts_from_json(stored: list[dict[str, Any]]) -> tuple[AppliedDiscount, 
             amount=Decimal(one["amount"]),
             of_price=one["of_price"],
             position=one["position"],
+        )
+        for one in stored
+    )
+
+
+def draws_to_json(draws: Sequence[Draw]) -> list[dict[str, Any]]:
+    """What grants pay, with what that was sold for."""
+    stored: list[dict[str, Any]] = []
+    for one in draws:
+        said: dict[str, Any] = {"grant_id": one.grant_id, "quantity": format_decimal(one.amount)}
+        if one.cost_basis is not None:
+            said["cost_amount"] = format_decimal(one.cost_basis.amount)
+            said["cost_currency"] = one.cost_basis.currency
+        stored.append(said)
+    return stored
+
+
+def draws_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[Draw, ...]:
+    """The draws that `draws_to_json` stored."""
+    return tuple(
+        Draw(
+            GrantId(one["grant_id"]),
+            Decimal(one["quantity"]),
+            Money(currency=one["cost_currency"], amount=Decimal(one["cost_amount"]))
+            if "cost_currency" in one
+            else None,
         )
         for one in stored
     )

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from candela_server.credit.model import Draw, GrantId
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.money import format_decimal
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
@@ -19,6 +16,8 @@ from .line_json import (
     calculation_text,
     discounts_from_json,
     discounts_to_json,
+    draws_from_json,
+    draws_to_json,
     parts_from_json,
     parts_to_json,
 )
@@ -354,12 +353,7 @@ def _line_values(invoice: Invoice, position: int, line: InvoiceLine) -> tuple[ob
         line.period.start_at,
         line.period.end_at,
         line.source_line_id,
-        json.dumps(
-            [
-                {"grant_id": draw.grant_id, "quantity": format_decimal(draw.amount)}
-                for draw in line.draws
-            ]
-        ),
+        json.dumps(draws_to_json(line.draws)),
         line.usage_seen_at,
         line.used_during.start_at if line.used_during else None,
         line.used_during.end_at if line.used_during else None,
@@ -406,10 +400,7 @@ def line_from_row(row: Mapping[str, Any]) -> InvoiceLine:
         period_number=row["period_number"],
         period=Interval(row["period_start"], row["period_end"]),
         source_line_id=row["source_line_id"],
-        draws=tuple(
-            Draw(GrantId(one["grant_id"]), Decimal(one["quantity"]))
-            for one in row["credit_applications"]
-        ),
+        draws=draws_from_json(row["credit_applications"]),
         usage_seen_at=row["usage_seen_at"],
         used_during=Interval(row["used_start"], row["used_end"]) if row["used_start"] else None,
         event_count=row["event_count"],

@@ -169,13 +169,14 @@ def _line_to_proto(
 def _application_to_proto(
     line: InvoiceLine, draw: Draw, currency: str
 ) -> invoice_line_pb2.CreditApplication:
+    cost_basis = money_to_proto(draw.cost_basis) if draw.cost_basis else None
     if line.kind is LineKind.MONETARY_CREDIT:
         money = Money(currency=currency, amount=draw.amount)
         return invoice_line_pb2.CreditApplication(
-            grant_id=draw.grant_id, amount=money_to_proto(money)
+            grant_id=draw.grant_id, amount=money_to_proto(money), cost_basis=cost_basis
         )
     return invoice_line_pb2.CreditApplication(
-        grant_id=draw.grant_id, quantity=format_decimal(draw.amount)
+        grant_id=draw.grant_id, quantity=format_decimal(draw.amount), cost_basis=cost_basis
     )
 
 

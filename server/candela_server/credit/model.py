@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final, NewType
 
 from candela_server.catalog.model import (
@@ -20,11 +21,14 @@ from candela_server.catalog.price import ComponentId
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.money import format_decimal
+from candela_server.kernel.money import Money, format_decimal
 
 FURTHER_GRANTS: Final = timedelta(milliseconds=1)
 """Further grants for a period that has begun begin so much before it at most, a microsecond each, as grants of one
 definition are told apart by when they begin; they pay for nothing before that period."""
+
+COST_PLACES: Final = 12
+"""A part of what a grant was sold for is as fine as a unit price may be."""
 
 SINCE_AT_MOST: Final = 2 * FURTHER_GRANTS
 """Terms that take others' place at the instant at which those began are said to begin so much later: what they brought
@@ -60,7 +64,7 @@ class CreditGrant:
     """One allotment of credit; `balance` is the sum of its transactions when it was read.
 
     It can pay for usage whose own time lies in [effective_at, expires_at), whatever the clock shows when the invoice
-    is made.
+    is made. `cost_basis` is what was asked for all of it as it was sold; None of credit that was not.
     """
 
     id: GrantId
@@ -82,6 +86,15 @@ class CreditGrant:
     billing_visible: bool
     reason: str
     created_at: datetime
+    cost_basis: Money | None = None
+
+    def draw(self, amount: Decimal) -> Draw:
+        """What it pays, with its share of what was asked for the grant."""
+        if self.cost_basis is None:
+            return Draw(self.id, amount)
+        share = Fraction(self.cost_basis.amount) * Fraction(amount) / Fraction(self.amount)
+        cost = Decimal(round(share * 10**COST_PLACES)).scaleb(-COST_PLACES)
+        return Draw(self.id, amount, Money(currency=self.cost_basis.currency, amount=cost))
 
     def counts_at(self, instant: datetime) -> bool:
         """Whether it can pay for usage of this instant."""
@@ -136,10 +149,11 @@ class PeriodGrant:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What one grant pays."""
+    """What one grant pays; `cost_basis` is what that part of the grant was sold for, if it was (CRD-9)."""
 
     grant_id: GrantId
     amount: Decimal
+    cost_basis: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from candela_server.catalog.model import CreditApplicationType, CreditScope
 from candela_server.customer.model import CustomerId
+from candela_server.kernel.money import Money
 from candela_server.storage.postgres import Tx, check_violation
 
 from .model import (
@@ -23,6 +24,7 @@ from .model import (
 _GRANT = """g.id, g.customer_id, g.subscription_id, g.definition_id, g.application_type, g.scope,
             g.feature_id, g.metric_id, g.component_id, g.currency, g.amount, g.effective_at,
             g.expires_at, g.priority, g.funding, g.billing_visible, g.reason, g.created_at,
+            g.cost_amount, g.cost_currency,
             (SELECT COALESCE(sum(t.amount), 0) FROM credit_transaction t
              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id) AS balance"""
 
@@ -34,12 +36,12 @@ async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
         INSERT INTO credit_grant (
             merchant_id, id, customer_id, subscription_id, definition_id, application_type, scope,
             feature_id, metric_id, component_id, currency, amount, effective_at, expires_at,
-            priority, funding, billing_visible, reason, created_at)
+            priority, funding, billing_visible, reason, created_at, cost_amount, cost_currency)
         SELECT $1, u.*
         FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                     $8::text[], $9::text[], $10::text[], $11::text[], $12::numeric[],
                     $13::timestamptz[], $14::timestamptz[], $15::int[], $16::text[], $17::bool[],
-                    $18::text[], $19::timestamptz[]) AS u
+                    $18::text[], $19::timestamptz[], $20::numeric[], $21::text[]) AS u
         ON CONFLICT ON CONSTRAINT credit_grant_once_per_period DO NOTHING
         RETURNING id
         """,
@@ -65,6 +67,8 @@ async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
             "reason",
             "created_at",
         ),
+        [one.cost_basis and one.cost_basis.amount for one in grants],
+        [one.cost_basis and one.cost_basis.currency for one in grants],
     )
     return {row["id"] for row in rows}
 
@@ -487,4 +491,7 @@ def _grant_from_row(row: Mapping[str, Any]) -> CreditGrant:
         billing_visible=row["billing_visible"],
         reason=row["reason"],
         created_at=row["created_at"],
+        cost_basis=Money(currency=row["cost_currency"], amount=row["cost_amount"])
+        if row["cost_currency"]
+        else None,
     )

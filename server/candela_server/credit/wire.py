@@ -6,7 +6,11 @@ from candela.catalog.v1 import credit_definition_pb2
 from candela.credit.v1 import credit_pb2, credit_service_pb2
 
 from candela_server.catalog.model import CreditApplicationType, CreditScope
-from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
+from candela_server.contract.values import (
+    money_to_proto,
+    optional_timestamp_to_proto,
+    timestamp_to_proto,
+)
 from candela_server.kernel.money import format_decimal
 
 from .model import CreditGrant, CreditTransaction, Funding, TransactionKind
@@ -60,6 +64,7 @@ def grant_to_proto(grant: CreditGrant) -> credit_pb2.CreditGrant:
         funding=_FUNDINGS[grant.funding],
         reason=grant.reason,
         created_at=timestamp_to_proto(grant.created_at),
+        cost_basis=money_to_proto(grant.cost_basis) if grant.cost_basis else None,
     )
 
 

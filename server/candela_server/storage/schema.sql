@@ -689,6 +689,8 @@ CREATE TABLE public.credit_grant (
     billing_visible boolean NOT NULL,
     reason text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    cost_amount numeric,
+    cost_currency text,
     CONSTRAINT credit_grant_amount_check CHECK ((amount > (0)::numeric)),
     CONSTRAINT credit_grant_application_type_check CHECK ((application_type = ANY (ARRAY['usage'::text, 'monetary'::text]))),
     CONSTRAINT credit_grant_check CHECK (((expires_at IS NULL) OR (effective_at < expires_at))),
@@ -1640,6 +1642,9 @@ ALTER TABLE ONLY public.credit_definition
 
 ALTER TABLE ONLY public.credit_expiry
     ADD CONSTRAINT credit_expiry_pkey PRIMARY KEY (merchant_id, grant_id);
+
+ALTER TABLE public.credit_grant
+    ADD CONSTRAINT credit_grant_cost CHECK (((cost_amount IS NULL) = (cost_currency IS NULL))) NOT VALID;
 
 ALTER TABLE ONLY public.credit_grant
     ADD CONSTRAINT credit_grant_once_per_period UNIQUE (merchant_id, definition_id, subscription_id, effective_at, funding);

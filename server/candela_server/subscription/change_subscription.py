@@ -47,7 +47,7 @@ from .change import (
 from .create_subscription import BILLING_DUE
 from .follow_seats import check_seats, follow_seats
 from .follow_up import follow_up
-from .grant_after_change import Sold, grant_after_change, terms_since
+from .grant_after_change import Sold, are_other_terms, grant_after_change, terms_since
 from .migration import MoveTiming
 from .model import (
     Proration,
@@ -282,7 +282,10 @@ async def _carry_out(
             test_clock_id=test_clock_id,
             terms=version,
         )
-    if version.plan_id != held.version.plan_id:
+    keys = [_key(held), _key(replace(held, version=version))]
+    offers = await catalog.get_offers(tx, keys)
+    before_offer, after_offer = (offers[key] for key in keys)
+    if are_other_terms(before_offer, after_offer):
         version = replace(version, terms_since=await terms_since(tx, held, at))
     after = replace(
         held,
@@ -297,8 +300,6 @@ async def _carry_out(
             proration=proration,
         ),
     )
-    offers = await catalog.get_offers(tx, [_key(held), _key(after)])
-    before_offer, after_offer = offers[_key(held)], offers[_key(after)]
     check_payable(after, after_offer.price)
     await check_seats(tx, held, before_offer.price, after, after_offer.price, at=at)
     appended = await version_store.append_versions(tx, {held.id: after.version})

@@ -52,8 +52,16 @@ class Sold:
         return seats_held(self.offer.price, self.held.version.quantities)
 
 
+def are_other_terms(before: Offer, after: Offer) -> bool:
+    """Whether credits begin anew: with another plan, or another price of it where prices bring credits of their own."""
+    if before.plan.id != after.plan.id:
+        return True
+    own = [one for offer in (before, after) for one in offer.credit_definitions if one.price_id]
+    return bool(own) and before.price.sold_as != after.price.sold_as
+
+
 async def terms_since(tx: Tx, held: Subscription, at: datetime) -> datetime:
-    """When the terms of another plan begin that takes this one's place: just after what this one granted last."""
+    """When other terms begin that take the place of these: just after what these granted last."""
     found = await credit.list_grants_of_subscription(tx, held.id)
     begun = any(one.effective_at >= at for one in found)
     return at + SINCE_AT_MOST if begun else at

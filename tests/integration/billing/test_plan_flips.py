@@ -7,15 +7,21 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from candela.catalog.v1 import metric_pb2
+from candela.catalog.v1 import metric_pb2, plan_pb2
 
 from candela_server.billing.measure_usage import Ask, measure
 from candela_server.billing.model import InvoiceStatus, LineKind
 from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.catalog.add_credit_definition import (
+    AddCreditDefinition,
+    add_credit_definition,
+)
+from candela_server.catalog.definition_wire import new_credit_definition_from_proto
+from candela_server.catalog.refs import BySlug
 from candela_server.customer.model import Customer
 from candela_server.subscription.model import Proration
 
-from tests.helpers.changing import Desk, to_plan
+from tests.helpers.changing import Desk, to_plan, to_price
 from tests.helpers.crediting import give
 from tests.helpers.market import Market, calls, fee, flat
 from tests.integration.billing.test_subscription_lives import bringing, calls_of, day
@@ -192,6 +198,41 @@ async def test_unique_users__are_counted_for_the_whole_period_whatever_the_plan(
 
     # 40 users: 60 of 100 are left, 210 of 250, and 60 again; who was counted counts once.
     assert [*found, await left(desk, holder)] == [D(60), D(210), D(60), D(60)]
+
+
+@pytest.mark.spec("ENT-4", "CRD-2", "SUB-4")
+async def test_prices_with_credits_of_their_own_there_and_back__bring_nothing_fresh(
+    market: Market,
+) -> None:
+    desk = await sell(market, priced=False)
+    terms = bringing("100")
+    yearly = fee("99", name="Yearly", rule="FREQ=YEARLY")
+    terms.prices.append(plan_pb2.NewPrice(currency="USD", components=[yearly]))
+    new = new_credit_definition_from_proto(terms.credit_definitions[0])
+    del terms.credit_definitions[:]
+    made = await desk.sell("twofold", fee("10", name="Monthly"), request=terms)
+    for price in made.prices:
+        async with market.db.writing(market.merchant_id) as tx:
+            await add_credit_definition(
+                tx,
+                market.clock,
+                AddCreditDefinition(
+                    plan=BySlug("twofold"), price_id=price.id, component_id=None, new=new
+                ),
+            )
+    holder = await market.sign_up()
+    held = await desk.take("twofold", customer=holder)
+    [other] = [one.id for one in made.prices if one.id != held.version.price_id]
+    await market.bill(day(4, 1))
+    await use(desk, holder, "80", day(4, 5))
+    found = [await left(desk, holder)]
+    market.clock.advance(day(4, 10))
+    for price_id in (other, held.version.price_id, other, held.version.price_id):
+        await desk.change(held, to_price(price_id), proration=NONE)
+        found.append(await left(desk, holder))
+
+    # 100 each, of which 80 are used.
+    assert found == [D(20)] * 5
 
 
 @pytest.mark.spec("ENT-4", "CRD-5", "SUB-6")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from candela.type.v1 import money_pb2
 
 from candela_server.billing.auto_top_up import (
     UpdateAutoTopUp,
@@ -26,11 +27,13 @@ from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.billing.render_pdf import render_pdf
 from candela_server.billing.run_changes import settle
 from candela_server.billing.top_up import TopUpPendingError
+from candela_server.billing.wire import invoice_to_proto
 from candela_server.billing.write_off_invoice import write_off_invoice
 from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.credit.model import CreditGrant, GrantInsufficientError
+from candela_server.credit.wire import grant_to_proto
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.money import Money
@@ -102,6 +105,15 @@ async def packs(books: Books) -> list[Invoice]:
     return [one for one in await books.invoices() if one.lines[0].kind is LineKind.TOP_UP]
 
 
+def costs_of(invoice: Invoice) -> list[str | None]:
+    """What the credits that pay on an invoice were sold for."""
+    return [
+        one.cost_basis.amount if one.HasField("cost_basis") else None
+        for line in invoice_to_proto(invoice).lines
+        for one in line.credit_applications
+    ]
+
+
 @pytest.mark.spec("CRD-9", "CRD-4")
 async def test_pack__holds_nothing_until_its_invoice_is_paid_and_survives_the_plans_renewal(
     books: Books,
@@ -134,6 +146,9 @@ async def test_pack__holds_nothing_until_its_invoice_is_paid_and_survives_the_pl
         ("grant", 500),
         ("draw", -50),
     ]
+    # 500 were sold for $75: the 50 for $7.50. Those of the plan were not sold by themselves.
+    assert grant_to_proto(paid).cost_basis == money_pb2.Money(currency="USD", amount="75")
+    assert costs_of(usage) == [None, "7.5"]
     # 150 used; 100 came with the plan, 50 are of the pack; the plan's are renewed and the pack's rest is still there
     assert usage.total == 30
     assert (await grant_now(shop, grant.id)).balance == 450
@@ -156,6 +171,8 @@ async def test_pack_of_money__is_drawn_by_the_next_invoice_once_paid(books: Book
     assert (first.total, second.total) == (30, 0)
     [pack] = [one for one in await grants_of(shop, holder) if one.currency]
     assert pack.balance == 20
+    # $30 of the $50 that were sold for $40
+    assert costs_of(second) == ["24"]
 
 
 @pytest.mark.spec("CRD-9", "INV-6")

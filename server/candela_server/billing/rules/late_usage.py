@@ -8,7 +8,6 @@ charged again, and what is not on any is never lost.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -170,12 +169,20 @@ def _quantity(lines: Sequence[InvoiceLine]) -> Decimal:
 
 def _draws(now: Sequence[InvoiceLine], billed: Sequence[InvoiceLine]) -> tuple[Draw, ...]:
     """What each grant pays more than before; negative when it gets something back."""
-    more: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
+    more: dict[GrantId, Draw] = {}
     for sign, lines in ((1, now), (-1, billed)):
         for line in lines:
             for draw in line.draws:
-                more[draw.grant_id] += sign * draw.amount
-    return tuple(Draw(grant_id, amount) for grant_id, amount in more.items() if amount)
+                before = more.get(draw.grant_id, Draw(draw.grant_id, _ZERO))
+                cost = draw.cost_basis and replace(
+                    draw.cost_basis,
+                    amount=sign * draw.cost_basis.amount
+                    + (before.cost_basis.amount if before.cost_basis else _ZERO),
+                )
+                more[draw.grant_id] = Draw(
+                    draw.grant_id, before.amount + sign * draw.amount, cost or before.cost_basis
+                )
+    return tuple(draw for draw in more.values() if draw.amount)
 
 
 def _discounts(

@@ -81,7 +81,7 @@ def draw_in_spans(
                 taken += part
                 uncovered -= part
         if taken > 0:
-            draws.append(Draw(grant.id, taken))
+            draws.append(grant.draw(taken))
     rest = [UsedSpan(one.span, used) for one, used in zip(spans, left, strict=True)]
     return Draws(tuple(draws), uncovered), rest
 
@@ -104,6 +104,6 @@ def draw(grants: Iterable[CreditGrant], amount: Decimal) -> Draws:
     for grant in in_order(grants):
         taken = min(left, max(grant.balance, Decimal(0)))
         if taken > 0:
-            draws.append(Draw(grant.id, taken))
+            draws.append(grant.draw(taken))
             left -= taken
     return Draws(tuple(draws), left)

@@ -54,8 +54,8 @@ def resolve_feature(
         by_credits = False
     ends = [in_force.valid_until, metered.window.end_at if metered else None]
     ends += [one.access_until for one in holdings]
-    if metered and metered.credits:
-        ends.append(metered.credits.next_expiry_at)
+    # What ends of another subscription's credits may have another one decide.
+    ends += [one.credits.next_expiry_at for one in bounds.values() if one.credits]
     return FeatureState(
         slug=feature.slug,
         value=in_force.value,

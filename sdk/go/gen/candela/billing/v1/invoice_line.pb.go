@@ -718,7 +718,10 @@ type CreditApplication struct {
 	// How many units, for usage credits.
 	Quantity string `protobuf:"bytes,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
 	// How much money, for monetary credits; absent for others.
-	Amount        *v1.Money `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	Amount *v1.Money `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	// What this part of the grant was sold for: its share of the grant's cost_basis, with at most 12 places; absent of
+	// credit that was not sold. Negative on an adjustment that gives credit back.
+	CostBasis     *v1.Money `protobuf:"bytes,4,opt,name=cost_basis,json=costBasis,proto3" json:"cost_basis,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -770,6 +773,13 @@ func (x *CreditApplication) GetQuantity() string {
 func (x *CreditApplication) GetAmount() *v1.Money {
 	if x != nil {
 		return x.Amount
+	}
+	return nil
+}
+
+func (x *CreditApplication) GetCostBasis() *v1.Money {
+	if x != nil {
+		return x.CostBasis
 	}
 	return nil
 }
@@ -857,11 +867,13 @@ const file_candela_billing_v1_invoice_line_proto_rawDesc = "" +
 	"\x06amount\x18\x03 \x01(\v2\x16.candela.type.v1.MoneyR\x06amount\x12\x19\n" +
 	"\bof_price\x18\x04 \x01(\bR\aofPriceB\n" +
 	"\n" +
-	"\b_percent\"z\n" +
+	"\b_percent\"\xb1\x01\n" +
 	"\x11CreditApplication\x12\x19\n" +
 	"\bgrant_id\x18\x01 \x01(\tR\agrantId\x12\x1a\n" +
 	"\bquantity\x18\x02 \x01(\tR\bquantity\x12.\n" +
-	"\x06amount\x18\x03 \x01(\v2\x16.candela.type.v1.MoneyR\x06amount*\x9f\x02\n" +
+	"\x06amount\x18\x03 \x01(\v2\x16.candela.type.v1.MoneyR\x06amount\x125\n" +
+	"\n" +
+	"cost_basis\x18\x04 \x01(\v2\x16.candela.type.v1.MoneyR\tcostBasis*\x9f\x02\n" +
 	"\bLineKind\x12\x19\n" +
 	"\x15LINE_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13LINE_KIND_RECURRING\x10\x01\x12\x13\n" +
@@ -914,11 +926,12 @@ var file_candela_billing_v1_invoice_line_proto_depIdxs = []int32{
 	2,  // 9: candela.billing.v1.InvoiceLine.calculation:type_name -> candela.billing.v1.LineCalculation
 	6,  // 10: candela.billing.v1.LineDiscount.amount:type_name -> candela.type.v1.Money
 	6,  // 11: candela.billing.v1.CreditApplication.amount:type_name -> candela.type.v1.Money
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	6,  // 12: candela.billing.v1.CreditApplication.cost_basis:type_name -> candela.type.v1.Money
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_invoice_line_proto_init() }

@@ -8,6 +8,7 @@ package creditv1
 
 import (
 	v1 "github.com/candela-billing/candela/sdk/go/gen/candela/catalog/v1"
+	v11 "github.com/candela-billing/candela/sdk/go/gen/candela/type/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -197,7 +198,10 @@ type CreditGrant struct {
 	// Why it was granted; empty for those that come with a plan.
 	Reason string `protobuf:"bytes,17,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it was granted.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// What was asked for all of it when it was sold, before tax (with it, when the
+	// merchant's prices include it); absent of credit that was not sold.
+	CostBasis     *v11.Money `protobuf:"bytes,19,opt,name=cost_basis,json=costBasis,proto3" json:"cost_basis,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +362,13 @@ func (x *CreditGrant) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *CreditGrant) GetCostBasis() *v11.Money {
+	if x != nil {
+		return x.CostBasis
+	}
+	return nil
+}
+
 // CreditTransaction is one change of a grant's balance; never changed, never deleted.
 type CreditTransaction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -462,7 +473,7 @@ var File_candela_credit_v1_credit_proto protoreflect.FileDescriptor
 
 const file_candela_credit_v1_credit_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecandela/credit/v1/credit.proto\x12\x11candela.credit.v1\x1a*candela/catalog/v1/credit_definition.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\a\n" +
+	"\x1ecandela/credit/v1/credit.proto\x12\x11candela.credit.v1\x1a*candela/catalog/v1/credit_definition.proto\x1a\x1bcandela/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\a\n" +
 	"\vCreditGrant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vcustomer_id\x18\x02 \x01(\tR\n" +
@@ -486,7 +497,9 @@ const file_candela_credit_v1_credit_proto_rawDesc = "" +
 	"\afunding\x18\x10 \x01(\x0e2 .candela.credit.v1.CreditFundingR\afunding\x12\x16\n" +
 	"\x06reason\x18\x11 \x01(\tR\x06reason\x129\n" +
 	"\n" +
-	"created_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAtB\x12\n" +
+	"created_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x125\n" +
+	"\n" +
+	"cost_basis\x18\x13 \x01(\v2\x16.candela.type.v1.MoneyR\tcostBasisB\x12\n" +
 	"\x10_subscription_idB\x17\n" +
 	"\x15_credit_definition_idB\r\n" +
 	"\v_feature_idB\f\n" +
@@ -541,6 +554,7 @@ var file_candela_credit_v1_credit_proto_goTypes = []any{
 	(v1.CreditApplicationType)(0), // 4: candela.catalog.v1.CreditApplicationType
 	(v1.CreditScope)(0),           // 5: candela.catalog.v1.CreditScope
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*v11.Money)(nil),             // 7: candela.type.v1.Money
 }
 var file_candela_credit_v1_credit_proto_depIdxs = []int32{
 	4, // 0: candela.credit.v1.CreditGrant.application_type:type_name -> candela.catalog.v1.CreditApplicationType
@@ -549,13 +563,14 @@ var file_candela_credit_v1_credit_proto_depIdxs = []int32{
 	6, // 3: candela.credit.v1.CreditGrant.expires_at:type_name -> google.protobuf.Timestamp
 	0, // 4: candela.credit.v1.CreditGrant.funding:type_name -> candela.credit.v1.CreditFunding
 	6, // 5: candela.credit.v1.CreditGrant.created_at:type_name -> google.protobuf.Timestamp
-	1, // 6: candela.credit.v1.CreditTransaction.kind:type_name -> candela.credit.v1.CreditTransactionKind
-	6, // 7: candela.credit.v1.CreditTransaction.at:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7, // 6: candela.credit.v1.CreditGrant.cost_basis:type_name -> candela.type.v1.Money
+	1, // 7: candela.credit.v1.CreditTransaction.kind:type_name -> candela.credit.v1.CreditTransactionKind
+	6, // 8: candela.credit.v1.CreditTransaction.at:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_candela_credit_v1_credit_proto_init() }

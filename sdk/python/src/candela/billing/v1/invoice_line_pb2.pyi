@@ -152,11 +152,13 @@ class LineDiscount(_message.Message):
     def __init__(self, name: _Optional[str] = ..., percent: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., of_price: _Optional[bool] = ...) -> None: ...
 
 class CreditApplication(_message.Message):
-    __slots__ = ("grant_id", "quantity", "amount")
+    __slots__ = ("grant_id", "quantity", "amount", "cost_basis")
     GRANT_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    COST_BASIS_FIELD_NUMBER: _ClassVar[int]
     grant_id: str
     quantity: str
     amount: _money_pb2.Money
-    def __init__(self, grant_id: _Optional[str] = ..., quantity: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
+    cost_basis: _money_pb2.Money
+    def __init__(self, grant_id: _Optional[str] = ..., quantity: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., cost_basis: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...

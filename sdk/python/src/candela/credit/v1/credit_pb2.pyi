@@ -1,6 +1,7 @@
 import datetime
 
 from candela.catalog.v1 import credit_definition_pb2 as _credit_definition_pb2
+from candela.type.v1 import money_pb2 as _money_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -43,7 +44,7 @@ CREDIT_TRANSACTION_KIND_RESTORE: CreditTransactionKind
 CREDIT_TRANSACTION_KIND_ADJUST: CreditTransactionKind
 
 class CreditGrant(_message.Message):
-    __slots__ = ("id", "customer_id", "subscription_id", "credit_definition_id", "application_type", "scope", "feature_id", "metric_id", "price_component_id", "currency", "amount", "balance", "effective_at", "expires_at", "priority", "funding", "reason", "created_at")
+    __slots__ = ("id", "customer_id", "subscription_id", "credit_definition_id", "application_type", "scope", "feature_id", "metric_id", "price_component_id", "currency", "amount", "balance", "effective_at", "expires_at", "priority", "funding", "reason", "created_at", "cost_basis")
     ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +63,7 @@ class CreditGrant(_message.Message):
     FUNDING_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    COST_BASIS_FIELD_NUMBER: _ClassVar[int]
     id: str
     customer_id: str
     subscription_id: str
@@ -80,7 +82,8 @@ class CreditGrant(_message.Message):
     funding: CreditFunding
     reason: str
     created_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., credit_definition_id: _Optional[str] = ..., application_type: _Optional[_Union[_credit_definition_pb2.CreditApplicationType, str]] = ..., scope: _Optional[_Union[_credit_definition_pb2.CreditScope, str]] = ..., feature_id: _Optional[str] = ..., metric_id: _Optional[str] = ..., price_component_id: _Optional[str] = ..., currency: _Optional[str] = ..., amount: _Optional[str] = ..., balance: _Optional[str] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., funding: _Optional[_Union[CreditFunding, str]] = ..., reason: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    cost_basis: _money_pb2.Money
+    def __init__(self, id: _Optional[str] = ..., customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., credit_definition_id: _Optional[str] = ..., application_type: _Optional[_Union[_credit_definition_pb2.CreditApplicationType, str]] = ..., scope: _Optional[_Union[_credit_definition_pb2.CreditScope, str]] = ..., feature_id: _Optional[str] = ..., metric_id: _Optional[str] = ..., price_component_id: _Optional[str] = ..., currency: _Optional[str] = ..., amount: _Optional[str] = ..., balance: _Optional[str] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., priority: _Optional[int] = ..., funding: _Optional[_Union[CreditFunding, str]] = ..., reason: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost_basis: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
 
 class CreditTransaction(_message.Message):
     __slots__ = ("id", "grant_id", "kind", "amount", "invoice_line_id", "reason", "at")

@@ -29,8 +29,9 @@ async def copy_customer(shop: Shop, model: Customer, count: int) -> list[Custome
     async with shop.db.writing(shop.merchant_id) as tx:
         for table, of_model, columns in _COPIES:
             differing = ", ".join(
-                # Ids end in five random characters at least, which a number replaces; null stays null.
-                f"'{column}', left(m.{column}, -5) || to_char(n, 'FM00000')"
+                # A number replaces what ids of one moment have in common, and leaves the end that tells them apart;
+                # null stays null.
+                f"'{column}', left(m.{column}, -12) || to_char(n, 'FM00000') || right(m.{column}, 7)"
                 for column in columns
             )
             await tx.execute(
@@ -46,4 +47,6 @@ async def copy_customer(shop: Shop, model: Customer, count: int) -> list[Custome
                 model.id,
                 count,
             )
-    return [CustomerId(f"{model.id[:-5]}{number:05}") for number in range(1, count + 1)]
+    return [
+        CustomerId(f"{model.id[:-12]}{number:05}{model.id[-7:]}") for number in range(1, count + 1)
+    ]

@@ -75,7 +75,29 @@ class WithLateUsage:
     draws: Sequence[LateDraw] = ()
 
 
-async def with_late_usage(
+@dataclass(frozen=True, slots=True)
+class LateUsage:
+    """The same before it is known how much each invoice can give back."""
+
+    lines: Mapping[SubscriptionId, Sequence[InvoiceLine]]
+    context: Context
+
+    def borne(self, to_come: Mapping[SubscriptionId, Decimal]) -> WithLateUsage:
+        """What the invoices bear, of late usage and of changes; `to_come` is what will be on them besides.
+
+        The next invoice finds the rest.
+        """
+        found = {
+            one_id: borne(some, to_come=to_come.get(one_id, Decimal(0)))
+            for one_id, some in self.lines.items()
+        }
+        adjusted = [
+            line for some in found.values() for line in some if line.kind is LineKind.ADJUSTMENT
+        ]
+        return WithLateUsage(found, _draws(self.context, adjusted))
+
+
+async def look_at_late_usage(
     tx: Tx,
     events: EventStore,
     context: Context,
@@ -83,21 +105,11 @@ async def with_late_usage(
     *,
     seen_at: datetime,
     on_test_clock: bool,
-    to_come: Mapping[SubscriptionId, Decimal],
-) -> WithLateUsage:
-    """Adds adjustments to the lines of each subscription's new invoice; writes nothing.
-
-    What is to be given back, for late usage or a change, is billed as far as the invoice bears it; the next invoice
-    finds the rest. `to_come` is what will be on it besides.
-    """
+) -> LateUsage:
+    """Adds adjustments to the lines of each subscription's new invoice; writes nothing."""
     closed = await _to_compare(tx, context, sorted(lines), seen_at, on_test_clock=on_test_clock)
     if not closed:
-        return WithLateUsage(
-            {
-                one_id: borne(some, to_come=to_come.get(one_id, Decimal(0)))
-                for one_id, some in lines.items()
-            }
-        )
+        return LateUsage(lines, context)
     # What paid for a closed period has most often ended with it.
     context = await with_ended_grants(
         tx,
@@ -120,17 +132,12 @@ async def with_late_usage(
     by_subscription: defaultdict[SubscriptionId, list[ClosedPeriod]] = defaultdict(list)
     for one in closed:
         by_subscription[one.subscription_id].append(one)
-    found: dict[SubscriptionId, list[InvoiceLine]] = {}
-    draws: list[LateDraw] = []
-    for one_id, due in lines.items():
-        made = []
-        if one_id in by_subscription:
-            held, periods = context.subscriptions[one_id], by_subscription[one_id]
-            made = _adjustments(known, held, periods, billed[one_id], due, drawn)
-        found[one_id] = borne([*due, *made], to_come=to_come.get(one_id, Decimal(0)))
-        adjusted = [line for line in found[one_id] if line.kind is LineKind.ADJUSTMENT]
-        draws += _draws(context, adjusted)
-    return WithLateUsage(found, draws)
+    found: dict[SubscriptionId, Sequence[InvoiceLine]] = dict(lines)
+    for one_id, periods in by_subscription.items():
+        due, held = lines[one_id], context.subscriptions[one_id]
+        made = _adjustments(known, held, periods, billed[one_id], due, drawn)
+        found[one_id] = [*due, *made]
+    return LateUsage(found, context)
 
 
 async def _to_compare(

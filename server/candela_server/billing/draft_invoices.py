@@ -27,7 +27,7 @@ from candela_server.subscription.model import (
 )
 
 from .bill_changed_periods import with_changed_periods
-from .bill_late_usage import with_late_usage
+from .bill_late_usage import look_at_late_usage
 from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices
 from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
@@ -98,17 +98,17 @@ async def draft_wanted(
     for one, some in zip(wanted, made, strict=True):
         lines[one.subscription_id] += some
     replaced = {one.subscription_id: one.id for one in wanted}
+    late_usage = await look_at_late_usage(
+        tx,
+        events,
+        context,
+        await with_changed_periods(tx, context, lines, now=seen_at),
+        seen_at=seen_at,
+        on_test_clock=test_clock_id is not None,
+    )
     true_ups: dict[SubscriptionId, Decimal] = {}
     for attempt in range(ATTEMPTS):
-        late = await with_late_usage(
-            tx,
-            events,
-            context,
-            await with_changed_periods(tx, context, lines, now=seen_at),
-            seen_at=seen_at,
-            on_test_clock=test_clock_id is not None,
-            to_come=true_ups,
-        )
+        late = late_usage.borne(true_ups)
         settled = await with_cut_commitments(
             tx,
             context,

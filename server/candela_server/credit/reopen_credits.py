@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
 from . import store
-from .model import CreditGrant, CreditTransaction, CreditTransactionId, TransactionKind
+from .model import CreditGrant, Draw
+from .restore_credits import restore_expired
 
 REASON = "the terms that it came with are in force again"
 
@@ -24,18 +24,9 @@ async def reopen_credits(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime)
     ids = [grant.id for grant in grants]
     await store.put_own_ends(tx, ids)
     expired = await store.sum_still_expired(tx, ids, restored_by=REASON)
-    await store.insert_transactions(
+    await restore_expired(
         tx,
-        [
-            CreditTransaction(
-                id=CreditTransactionId(new_id("ctx")),
-                grant_id=grant_id,
-                kind=TransactionKind.RESTORE,
-                amount=amount,
-                invoice_line_id=None,
-                reason=REASON,
-                at=at,
-            )
-            for grant_id, amount in expired.items()
-        ],
+        [Draw(grant_id, amount) for grant_id, amount in expired.items()],
+        reason=REASON,
+        at=at,
     )

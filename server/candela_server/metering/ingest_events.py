@@ -58,9 +58,6 @@ WRITERS: Final = 2
 MAX_FLUSH_EVENTS: Final = 8_000
 """Events after which a flush takes no further batch: some 50 ms of work."""
 
-MAX_WAITING_EVENTS: Final = 60_000
-"""Events that may wait in memory, some 60 MB; then callers wait, and streams stop being read."""
-
 _LINGER_S: Final = 0.02
 """How long a small flush waits for company while another one is on its way."""
 
@@ -88,9 +85,7 @@ class Ingestor:
         self._flusher = Flusher(events, directory, clock)
         self._strangers = Strangers(db, events, directory, clock)
         self._queue: deque[Batch] = deque()
-        self._waiting_events = 0
         self._work = asyncio.Event()
-        self._room = asyncio.Condition()
         self._writers = [Writer() for _ in range(WRITERS)]
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -129,12 +124,21 @@ class Ingestor:
     async def _take_in(self, merchant_id: str, events: Sequence[Any]) -> asyncio.Future[Recorded]:
         prepared = await self._preparer.prepare(merchant_id, events)
         outcomes = await self._strangers.set_apart(merchant_id, events, prepared)
-        return await self._queue_up(merchant_id, prepared, outcomes)
+        return self._queue_up(merchant_id, prepared, outcomes)
 
     async def record_again(
         self, merchant_id: str, events: Sequence[Any], came_us: Sequence[int]
     ) -> Recorded:
         """As `record`, for events that were kept apart and first came at these instants; none is kept again."""
+        return await (
+            await self.admission.admit(
+                events, lambda: self._take_in_again(merchant_id, events, came_us)
+            )
+        )
+
+    async def _take_in_again(
+        self, merchant_id: str, events: Sequence[Any], came_us: Sequence[int]
+    ) -> asyncio.Future[Recorded]:
         prepared = await self._preparer.prepare(merchant_id, events, came_us=came_us)
         unread = await self._strangers.refuse_unread(merchant_id, prepared)
         for rejection in unread:
@@ -142,9 +146,9 @@ class Ingestor:
         prepared.rejections.extend(unread)
         prepared.rejections.sort(key=lambda rejection: rejection.index)
         outcomes = [Outcome.REJECTED] * len(events)
-        return await (await self._queue_up(merchant_id, prepared, outcomes))
+        return self._queue_up(merchant_id, prepared, outcomes)
 
-    async def _queue_up(
+    def _queue_up(
         self, merchant_id: str, prepared: Prepared, outcomes: list[Outcome]
     ) -> asyncio.Future[Recorded]:
         recorded = Recorded(outcomes=outcomes, rejections=prepared.rejections)
@@ -154,11 +158,6 @@ class Ingestor:
             done.set_result(recorded)
             return done
         kept = [event for event in prepared.events if event is not None]
-        async with self._room:
-            await self._room.wait_for(
-                lambda: self._waiting_events + len(kept) <= MAX_WAITING_EVENTS
-            )
-            self._waiting_events += len(kept)
         self._queue.append(Batch(merchant_id, kept, indexes, recorded, done))
         self._work.set()
         return done
@@ -181,9 +180,6 @@ class Ingestor:
                 await self._flush_and_tell(writer, batches)
             finally:
                 writer.busy = False
-                async with self._room:
-                    self._waiting_events -= sum(len(batch.events) for batch in batches)
-                    self._room.notify_all()
 
     async def _gather_company(self) -> None:
         """Lets what is queued grow while another flush is on its way anyway: a large one costs less per event."""

@@ -22,13 +22,13 @@ from candela_server.subscription.model import (
 )
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, swap, to_plan
-from tests.helpers.market import fee
+from tests.helpers.market import Market, fee
 from tests.integration.billing.conftest import market as market
 from tests.integration.billing.test_changed_subscriptions import day
 
 
 @pytest.fixture
-async def desk(market) -> Desk:  # type: ignore[no-untyped-def]
+async def desk(market: Market) -> Desk:
     """ "pro" and a trial of it; "basic" is another family."""
     market.clock.advance(day(4, 1))
     made = Desk(market)

@@ -21,6 +21,7 @@ from candela_server.subscription.rules.seats_in_use import seats_in_use
 from candela_server.subscription.seat import AllSeatsHeldError, Seat, SeatId, SeatsInUseError
 
 from tests.helpers.changing import NOW, Desk, quantity, to_plan
+from tests.helpers.market import Market
 from tests.integration.billing.conftest import market as market
 from tests.integration.billing.test_changed_subscriptions import day, seats
 
@@ -28,7 +29,7 @@ D = Decimal
 
 
 @pytest.fixture
-async def desk(market) -> Desk:  # type: ignore[no-untyped-def]
+async def desk(market: Market) -> Desk:
     """It is 1 April 2026; "team" is 10.00 a seat and month, "club" 20.00."""
     market.clock.advance(day(4, 1))
     made = Desk(market)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 import pytest_asyncio
 
-from candela_server.catalog.refs import BySlug
-from candela_server.customer.create_customer import CreateCustomer, create_customer
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import Denial
@@ -27,11 +24,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.subscription import read as subscription
-from candela_server.subscription.create_subscription import (
-    CreateSubscription,
-    create_subscription,
-)
-from candela_server.subscription.model import CollectionMethod, Status
+from candela_server.subscription.model import Status
 from candela_server.worker.advance_test_clock import advance_test_clock
 from candela_server.worker.runner import Worker
 
@@ -90,39 +83,8 @@ async def test_test_clock_advanced__passes_the_due_date_and_the_grace(books: Boo
         async with db.writing(shop.merchant_id) as tx:
             made = await create_test_clock(tx, clock, CreateTestClock(now_at=begun_at, name="t"))
             clock_id = TestClockId(made.id)
-            holder = await create_customer(
-                tx,
-                clock,
-                CreateCustomer(
-                    name="Acme",
-                    external_id=None,
-                    email=None,
-                    business_name=None,
-                    tax_id=None,
-                    address=None,
-                    time_zone="UTC",
-                    metadata={},
-                    test_clock_id=clock_id,
-                ),
-            )
-            await create_subscription(
-                tx,
-                clock,
-                CreateSubscription(
-                    customer=CustomerById(holder.id),
-                    plan=BySlug("team"),
-                    price_id=None,
-                    currency=None,
-                    seats=Decimal(1),
-                    quantities={},
-                    start_at=None,
-                    time_zone=None,
-                    collection_method=CollectionMethod.SEND_INVOICE,
-                    allow_duplicate=False,
-                    metadata={},
-                    reason="",
-                ),
-            )
+    holder = await shop.sign_up("acme", test_clock_id=clock_id)
+    await shop.subscribe(holder, 1)
     denials = []
     for days in (29, 31, 38):
         target = begun_at + timedelta(days=days)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from candela import Client
 from candela.metering.v1 import event_pb2
@@ -15,6 +16,9 @@ from candela.metering.v1 import event_pb2
 from .harness import LOAD_CORE, Row, free_port, interleave, process, row, say, wait_for
 from .sent_events import CHUNK, Stream, made_events
 from .stage import Stage
+
+_JUST_NOW = timedelta(seconds=1)
+"""Events come as they happen: older ones would lie on both sides of the beginning of the customers' periods."""
 
 
 def row_of(
@@ -63,7 +67,8 @@ def _events_at(stage: Stage, rate: float) -> Iterator[None]:
         began = time.perf_counter()
         sent = 0
         while not over.is_set():
-            yield from made_events(stage.user_ids, f"busy-{time.time_ns()}", CHUNK)
+            run = f"busy-{time.time_ns()}"
+            yield from made_events(stage.user_ids, run, CHUNK, spread=_JUST_NOW)
             sent += CHUNK
             while not over.is_set() and (left := began + sent / rate - time.perf_counter()) > 0:
                 time.sleep(min(left, 0.1))

@@ -21,7 +21,7 @@ from psycopg import sql
 
 from candela_server.storage import embedded
 
-from .harness import SERVER_CORE, candela, free_port, process, say, wait_for
+from .harness import SERVER_CORE, candela, free_port, pin, process, say, wait_for
 from demo.team_plan import sign_up, subscribe, team_plan
 
 CUSTOMERS = 100
@@ -67,6 +67,8 @@ def stage(database_url: str | None) -> Iterator[Stage]:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="candela-bench-")))
         say("starting PostgreSQL and Valkey")
         servers = running.enter_context(embedded.start(folder / "data"))
+        # Beside the server: on the other core it would wait for turns of whatever makes the load.
+        pin(servers.valkey_pid, SERVER_CORE)
         url = database_url or servers.database_url
         if database_url:
             url = running.enter_context(_own_database(database_url))

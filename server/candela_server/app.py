@@ -75,6 +75,7 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
+from candela_server.storage.shared_mutation import SharedMutations
 from candela_server.subscription.change import Changed
 from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.seat_servicer import SeatServicer
@@ -228,7 +229,8 @@ def _rooms(
         checker, is_current = memory.checker, memory.changes.is_current
         quick = QuickChecks(checker, storage.quick_counters, clock, is_current)
         rooms.append(EntitlementServicer(checker, quick, memory.hub))
-        rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
+        shared = SharedMutations(db, clock, memory.changes)
+        rooms.append(ReservationServicer(db, events, shared, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(
             IngestionServicer(

@@ -135,27 +135,27 @@ async def update_reservations(tx: Tx, changed: Sequence[Reservation]) -> None:
     """Writes what may change of reservations: where they stand, and their events."""
     if not changed:
         return
-    await tx.execute(
+    await tx.executemany(
         """
-        UPDATE entitlement_reservation AS kept
-        SET status = now_is.status, settled_at = now_is.settled_at,
-            committed_quantity = now_is.committed_quantity, properties_json = now_is.properties_json,
-            decided_at = now_is.decided_at, failure = now_is.failure, failure_message = now_is.failure_message
-        FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::numeric[], $6::bytea[], $7::timestamptz[],
-                    $8::text[], $9::text[])
-             AS now_is (id, status, settled_at, committed_quantity, properties_json, decided_at, failure,
-                        failure_message)
-        WHERE kept.merchant_id = $1 AND kept.id = now_is.id
+        UPDATE entitlement_reservation
+        SET status = $3, settled_at = $4, committed_quantity = $5, properties_json = $6,
+            decided_at = $7, failure = $8, failure_message = $9
+        WHERE merchant_id = $1 AND id = $2
         """,
-        tx.merchant_id,
-        [one.id for one in changed],
-        [one.status for one in changed],
-        [one.settled_at for one in changed],
-        [one.committed_quantity for one in changed],
-        [one.properties_json for one in changed],
-        [one.decided_at for one in changed],
-        [one.failure for one in changed],
-        [one.failure_message for one in changed],
+        [
+            (
+                tx.merchant_id,
+                one.id,
+                one.status,
+                one.settled_at,
+                one.committed_quantity,
+                one.properties_json,
+                one.decided_at,
+                one.failure,
+                one.failure_message,
+            )
+            for one in changed
+        ],
     )
 
 
@@ -217,10 +217,14 @@ async def lock_reservations(
         return {}
     rows = await tx.fetch(
         f"""
-        SELECT {_COLUMNS} FROM entitlement_reservation
-        WHERE merchant_id = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
+        SELECT found.* FROM unnest($2::text[]) AS asked (id)
+        CROSS JOIN LATERAL (
+            SELECT {_COLUMNS} FROM entitlement_reservation
+            WHERE merchant_id = $1 AND id = asked.id FOR UPDATE
+        ) AS found
         """,
         tx.merchant_id,
+        # In one order everywhere, so that two transactions never wait for one another in a circle.
         sorted(set(reservation_ids)),
     )
     return {ReservationId(row["id"]): _from_row(row) for row in rows}

@@ -18,9 +18,7 @@ def rows(stage: Stage, ghz: Ghz, *, rounds: int, seconds: float) -> list[Row]:
     def rate_of(user: str) -> float:
         # Every call is a new request: a key that was used before would only repeat its answer.
         question = {"external_user_id": user, "feature": FEATURE, "idempotency_key": "{{.UUID}}"}
-        return ghz.run(
-            CONSUME, question, stage.address, seconds=seconds, concurrency=CALLERS
-        ).rate
+        return ghz.run(CONSUME, question, stage.address, seconds=seconds, concurrency=CALLERS).rate
 
     hot, spread = stage.user_ids[0], f"user-{{{{randomInt 0 {CALLERS}}}}}"
     rate_of(hot)

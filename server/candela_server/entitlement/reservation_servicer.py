@@ -85,8 +85,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                     usage=reservation_wire.usage_to_proto(decided.answer, snapshot),
                 ),
             )
-            await self._queues.put(_allowance(shared, snapshot, metered), decision)
-            return await shared.outcome()
+            return await self._put(shared, _allowance(shared, snapshot, metered), decision)
 
         return await self._ask(command.who, ask)
 
@@ -155,8 +154,8 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                 ),
                 event_key=command.key,
             )
-            await self._queues.put(_allowance(shared, snapshot, metered), decision)
-            return await shared.outcome(), decision.decided
+            allowance = _allowance(shared, snapshot, metered)
+            return await self._put(shared, allowance, decision), decision.decided
 
         try:
             response, decided = await self._ask(command.who, ask)
@@ -214,8 +213,8 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
             reservation_id=known.id,
             only_makes_room=only_makes_room,
         )
-        await self._queues.put(_allowance(shared, snapshot, metered, known), decision)
-        response = await shared.outcome()
+        allowance = _allowance(shared, snapshot, metered, known)
+        response = await self._put(shared, allowance, decision)
         decided = decision.decided
         if decided is not None and decided.status is ReservationStatus.COMMITTING:
             await self._settler.settle(shared.caller.merchant_id, decided)
@@ -224,6 +223,15 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
             found = await self._get(shared.caller.merchant_id, known.id)
             await self._settler.settle_again(shared.caller.merchant_id, found)
         return response
+
+    async def _put(self, shared: SharedRequest[_R], allowance: Allowance, decision: Decision) -> _R:
+        """The request's response, when it was decided and is known everywhere."""
+        await self._queues.put(allowance, decision)
+        try:
+            return await shared.outcome()
+        except asyncio.CancelledError:
+            self._settle_abandoned(decision)
+            raise
 
     async def _ask(self, who: Who, ask: Callable[[Snapshot], Awaitable[_T]]) -> _T:
         """What `ask` makes of a snapshot whose time is not over."""

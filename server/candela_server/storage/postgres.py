@@ -167,6 +167,11 @@ def is_retryable(error: BaseException) -> bool:
     return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Whether a statement took longer than any may."""
+    return isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
+
+
 def is_lock_timeout(error: BaseException) -> bool:
     """Whether a row stayed locked by another transaction for too long."""
     return isinstance(error, asyncpg.LockNotAvailableError)

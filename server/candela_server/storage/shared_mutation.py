@@ -32,7 +32,14 @@ from .mutation import (
     hash_of,
     was_replayed,
 )
-from .postgres import Postgres, Tx, is_lock_timeout, is_retryable
+from .postgres import (
+    DatabaseUnavailableError,
+    Postgres,
+    Tx,
+    is_lock_timeout,
+    is_retryable,
+    is_timeout,
+)
 
 _Response = TypeVar("_Response", bound=Response)
 
@@ -132,6 +139,8 @@ class SharedMutations:
         attempt: _Attempt,
     ) -> None:
         """Finds out whose the failure is, where it may be one request's: then the others must not fail by it."""
+        if is_timeout(error):
+            error = DatabaseUnavailableError()
         # No database, or a busy allowance, is everybody's matter; a key that is in use elsewhere is not.
         shared = isinstance(error, Unavailable) or (attempt.acting and is_lock_timeout(error))
         if not shared and len(requests) > 1:

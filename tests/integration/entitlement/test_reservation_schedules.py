@@ -22,7 +22,7 @@ from tests.integration.entitlement.reserving import LIMIT, Desk
 
 _CUSTOMERS = 8
 _CALLS_OF_A_CUSTOMER = 6
-_ROUNDS = 32
+_ROUNDS = 48
 _LONGEST_HOLD_S = 90
 _REPEATED = 0.15
 _KINDS: list[Kind] = ["reserve", "consume", "commit", "release"]

@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 from candela.entitlement.v1 import entitlement_pb2, reservation_pb2, reservation_service_pb2_grpc
 from candela.entitlement.v1 import reservation_service_pb2 as pb
 
-from candela_server.customer.model import CustomerById, UserById
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
@@ -30,14 +29,15 @@ from .commit_reservation import commit_reservation, terms_of
 from .consume import ConsumeRefusedError, consume
 from .decide_together import decide_together
 from .decision import Allowance, Decided, Decision
-from .model import Metered, Snapshot
+from .model import Snapshot
 from .release_reservation import release_reservation
 from .reservation import Reservation, ReservationId, ReservationStatus
 from .reserve import reserve
-from .rules.reservation import adds_up, status_at
+from .rules.reservation import status_at
 from .settle_reservation import Settler
 from .standing import SnapshotOutdatedError, Standing
-from .take_stock import counted_user, lock_allowance, present_of
+from .take_stock import lock_allowance, present_of
+from .whose_allowance import allowance_of, holder_of, metered_of
 
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Response)
@@ -74,7 +74,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
         shared = SharedRequest(request, pb.ReserveResponse)
 
         async def ask(snapshot: Snapshot) -> pb.ReserveResponse:
-            metered = _metered(snapshot, command.feature)
+            metered = metered_of(snapshot, command.feature)
             decision = Decision(
                 request=shared,
                 snapshot=snapshot,
@@ -85,7 +85,9 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                     usage=reservation_wire.usage_to_proto(decided.answer, snapshot),
                 ),
             )
-            return await self._put(shared, _allowance(shared, snapshot, metered), decision)
+            return await self._put(
+                shared, allowance_of(shared.caller.merchant_id, snapshot, metered), decision
+            )
 
         return await self._ask(command.who, ask)
 
@@ -110,7 +112,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                 respond,
             )
 
-        return await self._ask(_holder(known), ask)
+        return await self._ask(holder_of(known), ask)
 
     async def Release(self, request: pb.ReleaseRequest, context: Any) -> pb.ReleaseResponse:
         """Gives a reservation back."""
@@ -133,7 +135,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                 only_makes_room=True,
             )
 
-        return await self._ask(_holder(known), ask)
+        return await self._ask(holder_of(known), ask)
 
     async def Consume(self, request: pb.ConsumeRequest, context: Any) -> pb.ConsumeResponse:
         """Checks and records, or refuses and records nothing."""
@@ -142,7 +144,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
         merchant_id = shared.caller.merchant_id
 
         async def ask(snapshot: Snapshot) -> tuple[pb.ConsumeResponse, Reservation | None]:
-            metered = _metered(snapshot, command.feature)
+            metered = metered_of(snapshot, command.feature)
             decision = Decision(
                 request=shared,
                 snapshot=snapshot,
@@ -154,7 +156,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                 ),
                 event_key=command.key,
             )
-            allowance = _allowance(shared, snapshot, metered)
+            allowance = allowance_of(shared.caller.merchant_id, snapshot, metered)
             return await self._put(shared, allowance, decision), decision.decided
 
         try:
@@ -213,7 +215,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
             reservation_id=known.id,
             only_makes_room=only_makes_room,
         )
-        allowance = _allowance(shared, snapshot, metered, known)
+        allowance = allowance_of(shared.caller.merchant_id, snapshot, metered, known)
         response = await self._put(shared, allowance, decision)
         decided = decision.decided
         if decided is not None and decided.status is ReservationStatus.COMMITTING:
@@ -266,10 +268,6 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
             self._settler.settle_soon(decision.request.caller.merchant_id, decided)
 
 
-def _holder(known: Reservation) -> Who:
-    return UserById(known.user_id) if known.user_id else CustomerById(known.customer_id)
-
-
 def _shown(decided: Decided) -> reservation_pb2.Reservation:
     return reservation_wire.reservation_to_proto(decided.after, decided.after.status)
 
@@ -277,26 +275,3 @@ def _shown(decided: Decided) -> reservation_pb2.Reservation:
 def _entitlement(decided: Decided, snapshot: Snapshot) -> entitlement_pb2.Entitlement:
     assert decided.answer is not None, "what is consumed is metered"
     return wire.entitlement_to_proto(decided.answer, snapshot)
-
-
-def _metered(snapshot: Snapshot, feature: str) -> Metered | None:
-    """What measures the feature's use, if it adds up; anything else is refused without measuring."""
-    state = snapshot.features.get(feature)
-    metered = state.metered if state is not None else None
-    return metered if metered is not None and adds_up(metered.metric) else None
-
-
-def _allowance(
-    shared: AnyRequest,
-    snapshot: Snapshot,
-    metered: Metered | None,
-    known: Reservation | None = None,
-) -> Allowance:
-    """What the request is about; a reservation whose feature is not metered any more keeps its metric's lock."""
-    return Allowance(
-        merchant_id=shared.caller.merchant_id,
-        customer_id=known.customer_id if known is not None else snapshot.customer_id,
-        metric_id=metered.metric.id if metered else known.metric_id if known else None,
-        user_id=counted_user(snapshot, metered) if metered else None,
-        window=metered.window if metered else None,
-    )

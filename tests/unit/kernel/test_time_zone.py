@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.time_zone import civil_days, local_date, start_of_day
+from candela_server.kernel.time_zone import civil_days, days_later, local_date, start_of_day
 
 
 @pytest.mark.spec("DSL-5", "SEAT-1")
@@ -54,7 +54,11 @@ def test_day_without_a_midnight__begins_when_its_clocks_do() -> None:
             "2026-10-20T22:30", 14, "Europe/Berlin", "2026-11-03T23:30", id="clocks go back"
         ),
         pytest.param(
-            "2026-03-07T07:30", 1, "America/New_York", "2026-03-08T07:30", id="a time that is skipped"
+            "2026-03-07T07:30",
+            1,
+            "America/New_York",
+            "2026-03-08T07:30",
+            id="a time that is skipped",
         ),
         pytest.param("2028-02-01T00:00", 30, "UTC", "2028-03-02T00:00", id="a leap year"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from candela_server.customer.model import Customer
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant import read as merchants
+from candela_server.merchant import store as merchant_store
 from candela_server.merchant.advance_test_clock import AdvanceTestClock
 from candela_server.merchant.advance_test_clock import advance_test_clock as send_off
 from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
@@ -25,8 +26,11 @@ from candela_server.merchant.model import TestClockNotFoundError as NoClockError
 from candela_server.merchant.model import TestClockStatus as ClockStatus
 from candela_server.merchant.settings_change import SettingsChange
 from candela_server.merchant.update_merchant import UpdateMerchant, update_merchant
+from candela_server.metering.read_usage import GetUsage, get_usage
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
+from candela_server.subscription import read as subscription
+from candela_server.subscription.model import Status
 from candela_server.worker.advance_test_clock import advance_test_clock
 
 from tests.conftest import TestMerchant
@@ -137,3 +141,40 @@ async def advance(shop: Shop, books: Books, clock_id: TestClockId, to: datetime)
     await advance_test_clock(shop.db, books.events, shop.merchant_id, clock_id)
     async with shop.db.reading(shop.merchant_id) as tx:
         return await merchants.get_test_clock(tx, clock_id)
+
+
+@pytest.mark.spec("OPS-2", "EVT-8")
+async def test_usage_of_everyone__is_by_default_of_the_month_that_the_merchant_is_in(
+    db: Postgres, events: EventStore, clock: FixedClock, merchant: TestMerchant
+) -> None:
+    shop = Shop(db, clock, merchant.id)
+    await stand_on(db, merchant.id, await make_clock(shop, datetime(2031, 5, 9, tzinfo=UTC)))
+    found = await get_usage(
+        db, events, merchant.id, clock, GetUsage(who=None, metrics=(), window=None)
+    )
+
+    assert (found.window.start_at, found.window.end_at) == (
+        datetime(2031, 5, 1, tzinfo=UTC),
+        datetime(2031, 6, 1, tzinfo=UTC),
+    )
+
+
+@pytest.mark.spec("OPS-2", "INV-7", "ENT-10")
+async def test_invoice_due_at_once_on_a_clock__is_past_due_where_the_clock_rests(
+    db: Postgres, events: EventStore, clock: FixedClock, merchant: TestMerchant
+) -> None:
+    shop = Shop(db, clock, merchant.id)
+    await shop.sell_team_plan()
+    books, whole = Books(shop, events), await make_clock(shop, clock.now())
+    async with db.writing(merchant.id) as tx:
+        found = await merchants.get_merchant(tx, lock=True)
+        settings = replace(found.settings, payment_terms_days=0)
+        await merchant_store.update_merchant(
+            tx, replace(found, settings=settings, test_clock_id=whole)
+        )
+    held = await shop.subscribe(await shop.sign_up("acme"), 1)
+    await advance(shop, books, whole, clock.now() + timedelta(days=1))
+    async with db.reading(merchant.id) as tx:
+        now = await subscription.get_subscription(tx, held.id)
+
+    assert now.version.status is Status.PAST_DUE

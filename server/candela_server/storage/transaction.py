@@ -41,7 +41,8 @@ class Tx:
     """An open transaction. Everything done through it is committed together or not at all.
 
     `merchant_id` is whose rows it can see; it is empty in a system transaction, which sees those tables only that were
-    opened to jobs over all merchants.
+    opened to jobs over all merchants. A `rehearsal` is rolled back whatever happens, so that nothing may be taken in it
+    that others wait for.
     """
 
     __slots__ = (
@@ -51,13 +52,17 @@ class Tx:
         "caller",
         "changed_entitlements",
         "merchant_id",
+        "rehearsal",
     )
 
-    def __init__(self, connection: Any, clock: Clock, merchant_id: str) -> None:
+    def __init__(
+        self, connection: Any, clock: Clock, merchant_id: str, *, rehearsal: bool = False
+    ) -> None:
         """Made by Postgres only."""
         self._connection = connection
         self._clock = clock
         self.merchant_id = merchant_id
+        self.rehearsal = rehearsal
         self.caller: Caller | None = current_caller.get(None)
         self.audited = False
         self.changed_entitlements = False

@@ -39,10 +39,29 @@ def by_window(first: First, oldest: dict[str, date]) -> list[tuple[date, First]]
     ]
 
 
+async def claim_free_keys(
+    connection: Connection, first: First, months: Sequence[date], oldest: date
+) -> dict[bytes, int]:
+    """Takes the keys that nobody has, and answers the payloads that stand under all others.
+
+    Raises KeyTakenError when another transaction takes one of them meanwhile; then `claim_keys` must decide.
+    """
+    standing = await key_store.get_payload_hashes(connection, list(first), oldest)
+    free = [
+        (key, event.payload_hash, event.happened_us)
+        for key, (_, event) in first.items()
+        if key not in standing
+    ]
+    if free:
+        for month in months:
+            await key_store.copy_keys(connection, free, month)
+    return standing
+
+
 async def claim_keys(
     connection: Connection, first: First, months: Sequence[Any], oldest: Any
 ) -> set[bytes]:
-    """The keys that this transaction takes; see rules/dedupe.py for the two months at a border."""
+    """The keys that this transaction takes, whoever else wants them; see rules/dedupe.py for two months at a border."""
     keys = list(first)
     won: list[bytes] = keys
     for number, month in enumerate(months):

@@ -18,7 +18,7 @@ from candela_server.storage.events import Connection, EventStore
 from . import key_store, sql_store, store
 from .add_usage import add_usage, bumps_of
 from .cache import Bump
-from .claim_events import First, by_window, claim_keys, first_by_key
+from .claim_events import First, by_window, claim_free_keys, claim_keys, first_by_key
 from .directory import Directory
 from .model import Recorded
 from .note_late_usage import note_late_usage
@@ -83,11 +83,14 @@ class Flusher:
         """Looks for partitions anew: one that was there is gone."""
         self._prepared_months.clear()
 
-    async def flush(self, writer: Writer, batches: Sequence[Batch]) -> Flushed:
+    async def flush(
+        self, writer: Writer, batches: Sequence[Batch], *, contested: bool = False
+    ) -> Flushed:
         """Stores what of these batches nobody sent before, in one transaction that ends with this call.
 
         Raises MetricsChangedError, WriterForgottenError and the store's errors; then it stored nothing, unless the
-        database did not tell what became of its commit.
+        database did not tell what became of its commit. Raises KeyTakenError when others send the same events at
+        this moment, unless it is told that they are `contested`, which costs more.
         """
         now = self._clock.now()
         months = claim_months(now)
@@ -103,6 +106,11 @@ class Flusher:
             won: set[bytes] = set()
             stored: dict[bytes, int] = {}
             for oldest, part in by_window(first, await self._oldest_months(merchant_ids, now)):
+                if not contested:
+                    standing = await claim_free_keys(connection, part, months.claimed, oldest)
+                    stored |= standing
+                    won |= part.keys() - standing.keys()
+                    continue
                 taken = await claim_keys(connection, part, months.claimed, oldest)
                 if len(taken) < len(part):
                     disputed = [key for key in part if key not in taken]

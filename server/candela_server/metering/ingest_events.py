@@ -37,6 +37,7 @@ from .flush_events import (
     WriterForgottenError,
 )
 from .hold_events import Strangers
+from .key_store import KeyTakenError
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
@@ -234,9 +235,14 @@ class Ingestor:
     async def _flush_patiently(self, writer: Writer, batches: Sequence[Batch]) -> Flushed:
         """Flushes, again if need be. A repetition after an unknown outcome finds its own keys taken: it counts
         nothing twice, and reports as deduplicated what it had stored itself."""
+        contested = False
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._flusher.flush(writer, batches)
+                return await self._flusher.flush(writer, batches, contested=contested)
+            except KeyTakenError:
+                if contested:
+                    raise
+                contested = True
             except MetricsChangedError as changed:
                 await self._directory.read_metrics_again(changed.merchant_id)
             except WriterForgottenError:

@@ -5,12 +5,44 @@ Data plane: whole flushes as arrays. The table holds no merchant_id: it is part 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
+from struct import Struct
+from typing import Final
+
+from psycopg.errors import UniqueViolation
 
 from candela_server.storage import copy_binary
 from candela_server.storage.array_parameters import InstantArray, Int8Array, UuidArray
 from candela_server.storage.events import Connection
+
+
+KeyTakenError = UniqueViolation
+"""Somebody took a key between our look at it and our claim."""
+
+_KEY_ROW: Final = Struct(">hi16siiiqiq").pack
+
+
+async def copy_keys(
+    connection: Connection, keys: Iterable[tuple[bytes, int, int]], month: date
+) -> None:
+    """Takes keys that nobody holds, each given with its payload and when it happened in microseconds since 1970.
+
+    Less than half the price of `claim_keys`, which asks of each key whether it is free. Sorted keys keep two flushes
+    from waiting for each other crosswise. Raises KeyTakenError, and then the transaction is lost.
+    """
+    day, epoch_us = copy_binary.day_number(month), copy_binary.POSTGRES_EPOCH_US
+    rows = [
+        _KEY_ROW(4, 16, key, 4, day, 8, payload_hash, 8, happened_us - epoch_us)
+        for key, payload_hash, happened_us in keys
+    ]
+    async with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY event_key (key_hash, claim_month, payload_hash, happened_at) FROM STDIN (FORMAT BINARY)"
+        ) as copy,
+    ):
+        await copy.write(b"".join([copy_binary.COPY_HEADER, *rows, copy_binary.COPY_TRAILER]))
 
 
 async def claim_keys(

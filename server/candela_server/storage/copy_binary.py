@@ -7,6 +7,7 @@ then its content; these functions return both, so that fields which repeat can b
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from struct import Struct
 from typing import Final
 
@@ -29,6 +30,14 @@ _int8_element = Struct(">iq").pack
 _uuid_length: Final = b"\x00\x00\x00\x10"
 _jsonb_version: Final = b"\x01"
 _NEGATIVE: Final = 0x4000
+
+
+_POSTGRES_EPOCH_DAY: Final = date(2000, 1, 1).toordinal()
+
+
+def day_number(day: date) -> int:
+    """A date, as a field of four bytes holds it."""
+    return day.toordinal() - _POSTGRES_EPOCH_DAY
 
 
 def field_count(count: int) -> bytes:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from .happening import Use
 from .periods import boundary, day_of, number_at
 from .rates import held_cost, rated, rounded
-from .sold import Part, Sold, decimal
+from .sold import PLANS, Part, Sold, decimal
 from .terms import History, Stretch, most_seats
 
 
@@ -113,6 +113,11 @@ def _spans(history: History, stretch: Stretch, part: Part, until: datetime) -> I
             due=due,
         )
         number += 1
+
+
+def place(one: Charge) -> tuple[int, int]:
+    """Where its part comes among all that is sold."""
+    return PLANS.index(one.plan), one.plan.parts.index(one.part)
 
 
 def owed_for_held(history: History, one: Charge) -> Decimal:

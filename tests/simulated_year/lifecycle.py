@@ -54,6 +54,15 @@ def ticks() -> list[datetime]:
     return [BEGIN + timedelta(days=day) for day in range(DAYS)]
 
 
+TICKS = frozenset(ticks())
+
+
+def next_tick(after: datetime) -> datetime:
+    """The first of them after an instant."""
+    days = max(-1, (after - BEGIN) // timedelta(days=1))
+    return BEGIN + timedelta(days=days + 1)
+
+
 def lives(seed: int, count: int, first: int = 0) -> list[Life]:
     """So many customers from a number on; the same ones for the same seed."""
     return [

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from .account import Account
 from .bills import Extra
+from .endings import given_back
 from .expected import GRACE, Expected
 from .happening import (
     BuyPack,
@@ -28,7 +29,8 @@ from .happening import (
     Use,
     VoidInvoice,
 )
-from .lifecycle import PRICES_INCLUDE_TAX_SINCE
+from .lifecycle import PRICES_INCLUDE_TAX_SINCE, TICKS, next_tick
+from .lines import asked
 from .periods import days_later
 from .rates import half_up
 from .sold import Sold, decimal
@@ -43,6 +45,7 @@ class Money:
     currency: str
     left: Decimal
     holds: bool = True
+    bought: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,19 +80,35 @@ class Household:
             waiting = [one.finalizes_at for one in self.drafts]
             waiting += [one.at for one in actions[:1]]
             waiting += [at for one in self.accounts.values() if (at := one.next_instant(now))]
+            if any(one.history.now.status == "canceled" for one in self.accounts.values()):
+                waiting.append(next_tick(now))
             now = min(waiting, default=until + GRACE)
             if now > until:
                 return
-            for one in sorted(self.drafts, key=lambda one: one.finalizes_at):
-                if one.finalizes_at <= now:
-                    self._finalize(one)
+            ready = sorted(
+                (one for one in self.drafts if one.finalizes_at <= now),
+                key=lambda one: one.finalizes_at,
+            )
+            for draft in ready:
+                self._finalize(draft)
+            if ready:
+                for account in self.accounts.values():
+                    self._give_back(account, now)
             for account in self.accounts.values():
                 account.make_planned_changes(now)
             self._bill(now)
+            if now in TICKS:
+                self._look_at_ended(now)
 
     def _bill(self, now: datetime) -> None:
         for account in self.accounts.values():
             account.bill(now)
+
+    def _look_at_ended(self, now: datetime) -> None:
+        """No invoice comes by itself that would find what was reported late (EVT-9)."""
+        for account in self.accounts.values():
+            if account.history.now.status == "canceled":
+                account.bill(now, asked=True)
 
     # Invoices
 
@@ -103,17 +122,44 @@ class Household:
         self.drafts.remove(one)
         now, account = one.finalizes_at, one.account
         assert account is not None
-        one.billed = account.rate_again(one, now)
+        account.rate_again(one, now)
         plan = account.history.now.plan
-        for number, money in enumerate(self.money):
-            if (
-                money.currency == plan.currency
-                and money.holds
-                and min(money.left, one.subtotal) > 0
-            ):
-                one.off[number] = min(money.left, one.subtotal)
-                money.left -= one.off[number]
+        left = asked(one.lines)
+        # What was free before what was bought, the oldest first.
+        for number, money in sorted(enumerate(self.money), key=lambda pair: pair[1].bought):
+            if money.currency == plan.currency and money.holds:
+                self._pay_of(one, left, number, money)
         self._ask(one, plan, now)
+
+    def _pay_of(self, one: Expected, left: list[Decimal], number: int, money: Money) -> None:
+        paid = []
+        for index, line in enumerate(one.lines):
+            part = min(money.left, left[index])
+            if part > 0:
+                left[index] -= part
+                money.left -= part
+                paid.append((line, part))
+        if paid:
+            of = paid[0][0] if len(paid) == 1 else None
+            one.off[number] = of, sum((part for _, part in paid), Decimal(0))
+
+    def _give_back(self, account: Account, now: datetime) -> None:
+        for made, amount in given_back(account, now):
+            self._note(made, amount, account.history.now.plan)
+
+    def _note(self, made: Expected, amount: Decimal, plan: Sold) -> None:
+        """A credit note: off what is due, with its share of the tax; what was paid goes to the customer's account."""
+        made.noted += amount
+        share = Fraction(made.noted) / Fraction(made.subtotal)
+        tax = half_up(Fraction(made.tax.amount) * share, plan.minor_digits) - made.noted_tax
+        made.noted_tax += tax
+        given_back = amount + (0 if made.tax.inclusive else tax)
+        if made.status == "finalized":
+            reduced = min(given_back, made.due)
+            made.due -= reduced
+            given_back -= reduced
+            made.status = "finalized" if made.due else "paid"
+        self._to_account(plan, given_back)
 
     def _ask(self, one: Expected, plan: Sold, now: datetime) -> None:
         one.tax = tax_on(
@@ -170,6 +216,7 @@ class Household:
             uses=[use for use in self.life.of(one.subscription) if isinstance(use, Use)],
             history=History(self.life.time_zone, [first]),
             on_draft=self._made,
+            on_end=self._give_back,
         )
         if trial is not None:
             account.plan(days_later(one.start_at, self.life.time_zone, trial.days), None)
@@ -187,11 +234,11 @@ class Household:
         plan = one.plan
         bought: Money | Extra
         if one.money:
-            bought = Money(currency=plan.currency, left=one.amount, holds=False)
+            bought = Money(currency=plan.currency, left=one.amount, holds=False, bought=True)
             self.money.append(bought)
         else:
             bought = self._give(one, plan, one.amount, paid=True, holds=False)
-        made = Expected(account=None, made_at=one.at, finalizes_at=one.at, billed=one.price)
+        made = Expected(account=None, made_at=one.at, finalizes_at=one.at, price=one.price)
         self._ask(made, plan, one.at)
         self.packs[one.subscription] = Pack(invoice=made, bought=bought)
         bought.holds = made.status == "paid"
@@ -228,32 +275,26 @@ class Household:
     def _void(self, last: Expected, account: Account, plan: Sold) -> None:
         """What credits and the customer's account paid goes back to them; what it billed is billed no more."""
         account.take_back(last)
-        for number, amount in last.off.items():
+        for number, (_, amount) in last.off.items():
             self.money[number].left += amount
         self._to_account(plan, last.from_account)
         last.status, last.due = "void", Decimal(0)
 
     def _noted(self, last: Expected, account: Account, plan: Sold) -> bool:
         """Takes back two fifths of the dearest thing that an invoice charges, where nothing else makes it less."""
-        held = [one for one in last.fresh if not one.is_usage]
-        spoilt = last.noted or last.gives_back or last.cut or last.off
+        held = [one for one in last.lines if not one.is_change and not one.charge.is_usage]
+        less = any(one.is_change and one.amount < 0 for one in last.lines)
+        spoilt = last.noted or less or last.cut or last.off
         unpaid = last.status == "finalized" and not last.from_account
         if spoilt or not held or not (unpaid or last.status == "paid"):
             return False
-        costs = [(last.costs[one], one) for one in held]
-        most, charge = max(costs, key=lambda pair: (pair[0], -pair[1].start.timestamp()))
-        amount = half_up(most * Decimal("0.4"), plan.minor_digits)
+        line = max(held, key=lambda one: (one.amount, -one.charge.start.timestamp()))
+        amount = half_up(line.amount * Decimal("0.4"), plan.minor_digits)
         if not amount:
             return False
-        share = Fraction(amount) / Fraction(last.subtotal)
-        tax = half_up(Fraction(last.tax.amount) * share, plan.minor_digits)
-        given_back = amount + (0 if last.tax.inclusive else tax)
-        last.noted = True
-        account.credited[charge] = amount
-        if last.status == "finalized":
-            last.due -= given_back
-        else:
-            self._to_account(plan, given_back)
+        line.noted += amount
+        account.credited[line.charge] = account.credited.get(line.charge, Decimal(0)) + amount
+        self._note(last, amount, plan)
         return True
 
 

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from .charges import Charge, charges, owed_for_held, place, pool_of, usage_cost, used
+from .charges import (
+    Charge,
+    Earlier,
+    charges,
+    days_in,
+    owed_for_held,
+    place,
+    pool_of,
+    usage_cost,
+    used,
+)
 from .expected import GRACE, Expected
 from .happening import Use
 from .lines import Line, bear, total
@@ -119,26 +129,24 @@ class Bills:
 
     def differences(self, now: datetime) -> list[Line]:
         """What each charge that is not usage still costs or gives back."""
-        billed = self.billed()
-        return [
-            Line(charge=one, amount=difference, is_change=True)
-            for one in sorted(self._due(now), key=_in_order)
-            if not one.is_usage
-            and (one in self.closed or one.rides)
-            and (difference := self._cost(one, known_at=now) - billed.get(one, Decimal(0)))
-        ]
+        return self._changes([], now, with_usage=False)
 
-    def _changes(self, fresh: list[Charge], now: datetime) -> list[Line]:
+    def _changes(
+        self, fresh: list[Charge], now: datetime, *, with_usage: bool = True
+    ) -> list[Line]:
         """What was billed before and costs something else now, and what rides along: days first, then usage."""
         billed = self.billed()
-        rest = sorted((one for one in self._due(now) if one not in fresh), key=_in_order)
+        due = self._due(now)
+        # What was left at the very instant at which it had been billed is owed no more.
+        gone = [one for one in billed if not (one.is_usage or one in due or one in self.hidden)]
         found = []
-        for one in rest:
-            if one.is_usage and one in self.on_drafts:
+        for one in sorted([*due, *gone], key=_in_order):
+            if one in fresh or not (one in self.closed or one.rides):
                 continue
-            if one in self.closed or one.rides:
-                difference = self._cost(one, known_at=now) - billed.get(one, Decimal(0))
-                found.append(Line(charge=one, amount=difference, is_change=True))
+            if one.is_usage and (one in self.on_drafts or not with_usage):
+                continue
+            difference = self._cost(one, known_at=now) - billed.get(one, Decimal(0))
+            found.append(Line(charge=one, amount=difference, is_change=True))
         return [one for one in found if one.amount]
 
     def _cost(self, one: Charge, *, known_at: datetime) -> Decimal:
@@ -148,10 +156,29 @@ class Bills:
         self.drawn[one] = self._draws(one, known_at)
         amount = sum((use.amount for use in used(self.uses, one, known_at)), Decimal(0))
         covered = sum(self.drawn[one].values(), Decimal(0))
+        earlier = self._earlier(one, known_at)
         # Where more costs less, by a cheaper volume tier, credit makes nothing dearer (CRD-7).
         return min(
-            usage_cost(self.history, one, amount),
-            usage_cost(self.history, one, amount - covered),
+            usage_cost(self.history, one, amount, earlier),
+            usage_cost(self.history, one, amount - covered, earlier),
+        )
+
+    def _earlier(self, one: Charge, known_at: datetime) -> Earlier:
+        """What was used in the same period before the plan was left and joined again."""
+        parts = [
+            other
+            for other in self.drawn
+            if (other.plan, other.part, other.anchor, other.number)
+            == (one.plan, one.part, one.anchor, one.number)
+            and other.end <= one.start
+        ]
+        quantity = Decimal(0)
+        for other in parts:
+            quantity += sum((use.amount for use in used(self.uses, other, known_at)), Decimal(0))
+            quantity -= sum(self.drawn[other].values(), Decimal(0))
+        return Earlier(
+            quantity=max(quantity, Decimal(0)),
+            days=sum(days_in(self.history, other) for other in parts),
         )
 
     def _draws(self, one: Charge, known_at: datetime) -> dict[Hashable, Decimal]:

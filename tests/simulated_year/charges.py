@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from .happening import Use
 from .periods import boundary, day_of, number_at
-from .rates import held_cost, rated, rounded
+from .rates import bounds_of, held_cost, rated, rounded
 from .sold import PLANS, Part, Sold, decimal
 from .terms import History, Stretch, most_seats
 
@@ -142,16 +142,36 @@ def used(uses: list[Use], one: Charge, known_at: datetime) -> list[Use]:
     ]
 
 
-def usage_cost(history: History, one: Charge, charged: Decimal) -> Decimal:
-    """What usage costs after credits; of a span that is a part of its period, minimum and maximum are a share."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What the parts of a period before it came to: units that no credit paid for, and days."""
+
+    quantity: Decimal = Decimal(0)
+    days: int = 0
+
+
+def days_in(history: History, one: Charge) -> int:
+    """How many calendar days a span has; the one on which it ends is none of them."""
+    return (day_of(one.end, history.zone) - day_of(one.start, history.zone)).days
+
+
+def usage_cost(history: History, one: Charge, charged: Decimal, earlier: Earlier) -> Decimal:
+    """What usage costs after credits: tiers, free units and bounds are those of the period, the latter by its days.
+
+    So a part of it costs what all parts come to until then, less what those before it came to.
+    """
     zone, every = history.zone, one.part.every
     start = boundary(one.anchor, zone, every, one.number)
     end = boundary(one.anchor, zone, every, one.number + 1)
-    share = Fraction(
-        (day_of(one.end, zone) - day_of(one.start, zone)).days,
-        (day_of(end, zone) - day_of(start, zone)).days,
-    )
-    cost = rounded(one.plan, rated(one.part, charged, share))
+    whole = (day_of(end, zone) - day_of(start, zone)).days
+    digits = one.plan.minor_digits
+    quantity = Fraction(earlier.quantity)
+    days = earlier.days + days_in(history, one)
+    now = rated(one.part, quantity + Fraction(charged), bounds_of(one.part, days, whole, digits))
+    before = Fraction(0)
+    if earlier.quantity or earlier.days:
+        before = rated(one.part, quantity, bounds_of(one.part, earlier.days, whole, digits))
+    cost = rounded(one.plan, now - min(before, now))
     if one.plan.commitment is None:
         return cost
     # What is missing to the commitment (DSL-10). Commitments here have the usage's periods, and no change cuts these.

@@ -7,7 +7,7 @@ then the customer and the merchant act.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -36,6 +36,9 @@ from .rates import half_up
 from .sold import Sold, decimal
 from .taxes import tax_on
 from .terms import History, Terms
+
+LOOKED_AT_FOR = timedelta(days=37)
+"""How long after its end a subscription may have late usage: as late as events may be, and two days."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +83,8 @@ class Household:
             waiting = [one.finalizes_at for one in self.drafts]
             waiting += [one.at for one in actions[:1]]
             waiting += [at for one in self.accounts.values() if (at := one.next_instant(now))]
-            if any(one.history.now.status == "canceled" for one in self.accounts.values()):
+            ended = [one for one in self.accounts.values() if one.history.now.status == "canceled"]
+            if any(one.history.now.since > now - LOOKED_AT_FOR for one in ended):
                 waiting.append(next_tick(now))
             now = min(waiting, default=until + GRACE)
             if now > until:
@@ -107,7 +111,8 @@ class Household:
     def _look_at_ended(self, now: datetime) -> None:
         """No invoice comes by itself that would find what was reported late (EVT-9)."""
         for account in self.accounts.values():
-            if account.history.now.status == "canceled":
+            held = account.history.now
+            if held.status == "canceled" and held.since > now - LOOKED_AT_FOR:
                 account.bill(now, asked=True)
 
     # Invoices

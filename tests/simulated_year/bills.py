@@ -8,10 +8,11 @@ rounded once, half up (INV-8).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from .ahead import ahead_of, still_taken_off, taken_off
 from .charges import (
     Charge,
     Earlier,
@@ -20,6 +21,7 @@ from .charges import (
     owed_for_held,
     place,
     pool_of,
+    running,
     usage_cost,
     used,
 )
@@ -79,12 +81,13 @@ class Bills:
             for one in sorted(fresh, key=lambda one: one.start)
         ]
         billed.sort(key=lambda line: fresh.index(line.charge))
+        lines = [*billed, *bear(billed, self._changes(fresh, now))]
         made = Expected(
             account=self,
             made_at=now,
             finalizes_at=now + GRACE if waits else now,
             fresh=fresh,
-            lines=[*billed, *bear(billed, self._changes(fresh, now))],
+            lines=[*lines, *taken_off(lines, ahead_of(self.invoices), fresh)],
             cut=any(not one.is_usage and self._is_cut(one) for one in fresh),
         )
         self.closed.update(fresh)
@@ -101,12 +104,25 @@ class Bills:
         """What a draft bills as it is finalized: usage with what was reported in its grace, the rest as it was made."""
         for one in made.fresh:
             self.drawn.pop(one, None)
-        billed = [line for line in made.lines if not line.is_change]
+        billed = [line for line in made.lines if not (line.is_change or line.is_ahead)]
+        following = [line for line in made.lines if line.is_change or line.is_ahead]
         for line in sorted(billed, key=lambda line: line.charge.start):
             if line.charge.is_usage:
                 line.amount = self._cost(line.charge, known_at=now)
-        made.lines = [*billed, *bear(billed, [line for line in made.lines if line.is_change])]
+        made.lines = [*billed, *bear(billed, still_taken_off(billed, following))]
         self.on_drafts.difference_update(made.fresh)
+
+    def so_far(self, now: datetime, known_at: datetime) -> list[Line]:
+        """What the spans that run come to; their credits are drawn when they are billed."""
+        found = []
+        for one in running(self.history, now):
+            cost = self._cost(replace(one, part=replace(one.part, minimum=None)), known_at=known_at)
+            found.append(Line(charge=one, amount=cost, is_ahead=True))
+        for line in found:
+            self.drawn = {
+                one: draws for one, draws in self.drawn.items() if one.key != line.charge.key
+            }
+        return found
 
     def take_back(self, made: Expected) -> None:
         """What a void invoice billed is billed no more; its charges wait for a reissue."""
@@ -123,6 +139,8 @@ class Bills:
         for made in self.invoices:
             if made.status != "void":
                 for line in made.lines:
+                    if line.is_ahead:
+                        continue
                     before = found.get(line.charge, Decimal(0))
                     found[line.charge] = before + line.amount - line.for_days
         return found
@@ -168,8 +186,8 @@ class Bills:
         parts = [
             other
             for other in self.drawn
-            if (other.plan, other.part, other.anchor, other.number)
-            == (one.plan, one.part, one.anchor, one.number)
+            if (other.plan, other.part.name, other.anchor, other.number)
+            == (one.plan, one.part.name, one.anchor, one.number)
             and other.end <= one.start
         ]
         quantity = Decimal(0)

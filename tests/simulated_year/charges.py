@@ -32,6 +32,11 @@ class Charge:
     rides: bool = field(default=False, compare=False)
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """Which period or span it is, whatever change moves its end."""
+        return self.plan.slug, self.part.name, self.anchor, self.number, self.start
+
+    @property
     def is_usage(self) -> bool:
         """Whether it is billed by what was used."""
         return self.part.kind == "usage"
@@ -39,6 +44,16 @@ class Charge:
 
 def charges(history: History, until: datetime) -> list[Charge]:
     """All charges of a subscription that are due by an instant."""
+    return [one for one in _begun(history, until) if one.due <= until]
+
+
+def running(history: History, now: datetime) -> list[Charge]:
+    """The spans of usage that have begun and are not due yet, in order of time."""
+    found = [one for one in _begun(history, now) if one.is_usage and one.start < now < one.due]
+    return sorted(found, key=lambda one: (one.start, place(one)))
+
+
+def _begun(history: History, until: datetime) -> list[Charge]:
     found: dict[tuple[object, ...], Charge] = {}
     for stretch in history.stretches():
         for part in stretch.plan.parts:
@@ -51,7 +66,7 @@ def charges(history: History, until: datetime) -> list[Charge]:
                 before = found.get(key)
                 if before is None or one.due < before.due:
                     found[key] = one
-    return [one for one in found.values() if one.due <= until]
+    return list(found.values())
 
 
 def _periods(history: History, stretch: Stretch, part: Part, until: datetime) -> Iterator[Charge]:

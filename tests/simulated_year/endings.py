@@ -28,7 +28,7 @@ def given_back(account: Bills, now: datetime) -> list[tuple[Expected, Decimal]]:
         line: amount
         for made in standing
         for line, amount in zip(made.lines, made.creditable, strict=True)
-        if amount > 0
+        if amount > 0 and not line.is_ahead
     }
     gave = {
         made: -sum((one.amount for one in made.lines if _gives_days(one)), _ZERO)

@@ -35,6 +35,8 @@ class Expected:
     tax: Tax = NO_TAX
     from_account: Decimal = Decimal(0)
     due: Decimal = Decimal(0)
+    is_ahead: bool = False
+    """Whether it was made before a period ended, because usage reached a threshold."""
     cut: bool = False
     """Whether a change cut a period that it bills."""
     noted: Decimal = Decimal(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Line:
-    """What an invoice bills of a charge: as it falls due, or as a difference to what was billed of it before.
+    """What an invoice bills of a charge: as it falls due, as a difference to what was billed of it before, or ahead.
 
     `noted` is what credit notes took back of it; `for_days` what they, whichever lines bore it, gave back of the days
     that it billed.
@@ -23,6 +23,8 @@ class Line:
     charge: Charge
     amount: Decimal
     is_change: bool = False
+    is_ahead: bool = False
+    """Whether it bills a span that runs still, or takes off what was billed so."""
     noted: Decimal = _ZERO
     for_days: Decimal = _ZERO
 
@@ -44,7 +46,7 @@ def bear(billed: Sequence[Line], changes: Sequence[Line]) -> list[Line]:
         if amount < 0:
             amount = max(amount, -room)
             room += amount
-        kept.append(Line(charge=one.charge, amount=amount, is_change=True))
+        kept.append(replace(one, amount=amount))
     return kept
 
 
@@ -70,7 +72,7 @@ def asked(lines: Sequence[Line], off: Sequence[tuple[Line | None, Decimal]] = ()
 
 def _bearer(one: Line, lines: Sequence[Line]) -> int | None:
     for index, other in enumerate(lines):
-        if other.charge == one.charge and not other.is_change:
+        if other.charge.key == one.charge.key and other.amount > 0 and not other.is_change:
             return index
     return None
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 
 from .account import Account
+from .ahead import ahead_of, is_reached, left_of, taken_off
 from .bills import Extra
-from .endings import given_back
 from .expected import GRACE, Expected
 from .happening import (
     BuyPack,
@@ -29,26 +28,16 @@ from .happening import (
     Use,
     VoidInvoice,
 )
-from .lifecycle import PRICES_INCLUDE_TAX_SINCE, TICKS, next_tick
-from .lines import asked
+from .lifecycle import TICKS, next_tick
+from .lines import Line
 from .periods import days_later
 from .rates import half_up
 from .sold import Sold, decimal
-from .taxes import tax_on
 from .terms import History, Terms
+from .till import Money, Till
 
 LOOKED_AT_FOR = timedelta(days=37)
 """How long after its end a subscription may have late usage: as late as events may be, and two days."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Money:
-    """Credit in money, and what is left of it; of a pack that is not paid yet, nothing can be taken."""
-
-    currency: str
-    left: Decimal
-    holds: bool = True
-    bought: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,14 +49,10 @@ class Pack:
 
 
 @dataclass(slots=True)
-class Household:
-    """A customer's subscriptions, its credit in money, and its account with the merchant."""
+class Household(Till):
+    """A customer's subscriptions, and all that happens to them."""
 
-    life: Life
     accounts: dict[str, Account] = field(default_factory=dict)
-    drafts: list[Expected] = field(default_factory=list)
-    money: list[Money] = field(default_factory=list)
-    account: dict[str, Decimal] = field(default_factory=dict)
     packs: dict[str, Pack] = field(default_factory=dict)
     refused: list[Operation] = field(default_factory=list)
 
@@ -76,15 +61,23 @@ class Household:
         actions = [one for one in self.life.operations if not isinstance(one, Use)]
         now = actions[0].at
         while True:
+            acted = False
             while actions and actions[0].at == now:
-                self._act(one := actions.pop(0))
-                if not actions or actions[0].at != now:
-                    self._bill(one.at)
+                self._act(actions.pop(0))
+                acted = True
+            if acted:
+                self._bill(now)
+                self._look_ahead(now, now)
+            if now in TICKS:
+                # Once more with what was reported then.
+                self._look_ahead(now, now + timedelta.resolution)
             waiting = [one.finalizes_at for one in self.drafts]
             waiting += [one.at for one in actions[:1]]
             waiting += [at for one in self.accounts.values() if (at := one.next_instant(now))]
             ended = [one for one in self.accounts.values() if one.history.now.status == "canceled"]
             if any(one.history.now.since > now - LOOKED_AT_FOR for one in ended):
+                waiting.append(next_tick(now))
+            if any(one.history.now.plan.threshold for one in self.accounts.values()):
                 waiting.append(next_tick(now))
             now = min(waiting, default=until + GRACE)
             if now > until:
@@ -95,14 +88,15 @@ class Household:
             )
             for draft in ready:
                 self._finalize(draft)
-            if ready:
-                for account in self.accounts.values():
+            for account in self.accounts.values():
+                if any(draft.account is account for draft in ready):
                     self._give_back(account, now)
             for account in self.accounts.values():
                 account.make_planned_changes(now)
             self._bill(now)
             if now in TICKS:
                 self._look_at_ended(now)
+            self._look_ahead(now, now)
 
     def _bill(self, now: datetime) -> None:
         for account in self.accounts.values():
@@ -115,71 +109,29 @@ class Household:
             if held.status == "canceled" and held.since > now - LOOKED_AT_FOR:
                 account.bill(now, asked=True)
 
-    # Invoices
+    def _look_ahead(self, now: datetime, known_at: datetime) -> None:
+        """What is used reaches a threshold; what was billed ahead and is not owed comes back."""
+        for account in self.accounts.values():
+            held = account.history.now
+            if held.billed and held.plan.threshold is not None:
+                lines = account.so_far(now, known_at)
+                if is_reached(decimal(held.plan.threshold), lines, account.invoices):
+                    self._bill_ahead(account, lines, now)
+        for account in self.accounts.values():
+            for made, amount in left_of(account.invoices):
+                self._note(made, amount, account.history.now.plan)
 
-    def _made(self, one: Expected) -> None:
-        self.drafts.append(one)
-        if one.finalizes_at == one.made_at:
-            self._finalize(one)
-
-    def _finalize(self, one: Expected) -> None:
-        """Credit in money comes off before the tax; what is on the customer's account pays afterwards."""
-        self.drafts.remove(one)
-        now, account = one.finalizes_at, one.account
-        assert account is not None
-        account.rate_again(one, now)
-        plan = account.history.now.plan
-        left = asked(one.lines)
-        # What was free before what was bought, the oldest first.
-        for number, money in sorted(enumerate(self.money), key=lambda pair: pair[1].bought):
-            if money.currency == plan.currency and money.holds:
-                self._pay_of(one, left, number, money)
-        self._ask(one, plan, now)
-
-    def _pay_of(self, one: Expected, left: list[Decimal], number: int, money: Money) -> None:
-        paid = []
-        for index, line in enumerate(one.lines):
-            part = min(money.left, left[index])
-            if part > 0:
-                left[index] -= part
-                money.left -= part
-                paid.append((line, part))
-        if paid:
-            of = paid[0][0] if len(paid) == 1 else None
-            one.off[number] = of, sum((part for _, part in paid), Decimal(0))
-
-    def _give_back(self, account: Account, now: datetime) -> None:
-        for made, amount in given_back(account, now):
-            self._note(made, amount, account.history.now.plan)
-
-    def _note(self, made: Expected, amount: Decimal, plan: Sold) -> None:
-        """A credit note: off what is due, with its share of the tax; what was paid goes to the customer's account."""
-        made.noted += amount
-        share = Fraction(made.noted) / Fraction(made.subtotal)
-        tax = half_up(Fraction(made.tax.amount) * share, plan.minor_digits) - made.noted_tax
-        made.noted_tax += tax
-        given_back = amount + (0 if made.tax.inclusive else tax)
-        if made.status == "finalized":
-            reduced = min(given_back, made.due)
-            made.due -= reduced
-            given_back -= reduced
-            made.status = "finalized" if made.due else "paid"
-        self._to_account(plan, given_back)
-
-    def _ask(self, one: Expected, plan: Sold, now: datetime) -> None:
-        one.tax = tax_on(
-            one.subtotal,
-            plan.minor_digits,
-            self.life.buyer_at(now),
-            inclusive=now > PRICES_INCLUDE_TAX_SINCE,
+    def _bill_ahead(self, account: Account, lines: list[Line], now: datetime) -> None:
+        spans = [line.charge for line in lines]
+        made = Expected(
+            account=account,
+            made_at=now,
+            finalizes_at=now,
+            lines=[*lines, *taken_off(lines, ahead_of(account.invoices), spans)],
+            is_ahead=True,
         )
-        one.from_account = min(self.account.get(plan.currency, Decimal(0)), one.total)
-        self._to_account(plan, -one.from_account)
-        one.due = one.total - one.from_account
-        one.status = "finalized" if one.due else "paid"
-
-    def _to_account(self, plan: Sold, amount: Decimal) -> None:
-        self.account[plan.currency] = self.account.get(plan.currency, Decimal(0)) + amount
+        account.invoices.append(made)
+        self._made(made)
 
     # Acts
 
@@ -267,7 +219,9 @@ class Household:
                 last.status, last.due = "paid", Decimal(0)
             case VoidInvoice() if last and status == "finalized" and not last.noted:
                 self._void(last, account, plan)
-            case Reissue() if last and status in ("finalized", "void") and not last.noted:
+            case Reissue() if (
+                last and status in ("finalized", "void") and not (last.noted or last.is_ahead)
+            ):
                 if status == "finalized":
                     self._void(last, account, plan)
                 account.hidden.difference_update(last.fresh)

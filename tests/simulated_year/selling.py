@@ -35,6 +35,8 @@ def plan_request(plan: Sold) -> plan_service_pb2.CreatePlanRequest:
     if plan.commitment is not None:
         price.minimum_commitment.amount.CopyFrom(money(plan.commitment))
         price.minimum_commitment.recurrence_rule = _RULES["month"]
+    if plan.threshold is not None:
+        price.billing_threshold.CopyFrom(money(plan.threshold))
     request = plan_service_pb2.CreatePlanRequest(slug=plan.slug, name=plan.slug, prices=[price])
     if plan.trial is not None:
         request.is_trial_plan, request.trial_days = True, plan.trial.days

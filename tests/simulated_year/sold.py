@@ -49,6 +49,7 @@ class Sold:
     credits: str | None = None
     credits_per_seat: bool = False
     commitment: str | None = None
+    threshold: str | None = None
     trial: Trial | None = None
 
     @property
@@ -190,6 +191,28 @@ TEAM_TRIAL = Sold(
     trial=Trial(parent=TEAM, days=14),
 )
 
+AHEAD = Sold(
+    slug="ahead",
+    currency="USD",
+    minor_digits=2,
+    parts=(
+        _fee("11"),
+        _usage("graduated", ("300", "0.21", "0"), (None, "0.12", "1"), minimum="9"),
+    ),
+    credits="50",
+    threshold="35",
+)
+AHEAD_VOLUME = Sold(
+    slug="ahead-volume",
+    currency="USD",
+    minor_digits=2,
+    parts=(
+        _fee("5", arrears=True),
+        _usage("volume", ("400", "0.25", "0"), (None, "0.11", "0"), every="week"),
+    ),
+    threshold="20",
+)
+
 FAMILIES: tuple[tuple[Sold, ...], ...] = (
     (FREE, TEAM, TEAM_PLUS, TEAM_TRIAL),
     (GRADUATED, PACKAGE, TIERS_AND_CREDITS),
@@ -197,6 +220,7 @@ FAMILIES: tuple[tuple[Sold, ...], ...] = (
     (YEN,),
     (DINAR,),
     (COMMITTED,),
+    (AHEAD, AHEAD_VOLUME),
 )
 """Plans between which subscribers move; nobody holds two of one family."""
 PLANS: tuple[Sold, ...] = tuple(plan for family in FAMILIES for plan in family)

@@ -1,4 +1,4 @@
-"""Two changes of plan before the period that the first one cut is billed: its credits still pay for it (SUB-6, CRD-5)."""
+"""Two changes of plan before what the first one cut is billed: its credits still pay for it (SUB-6, CRD-5)."""
 
 from __future__ import annotations
 

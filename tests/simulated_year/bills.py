@@ -28,7 +28,7 @@ from .charges import (
 from .expected import GRACE, Expected
 from .happening import Use
 from .lines import Line, bear, total
-from .sold import Sold
+from .sold import Sold, decimal
 from .terms import History
 
 
@@ -62,6 +62,8 @@ class Bills:
     extras: list[Extra] = field(default_factory=list)
     drawn: dict[Charge, dict[Hashable, Decimal]] = field(default_factory=dict)
     """What each span of usage takes from the credits of its plan, and from others."""
+    carried: dict[Hashable, Decimal] = field(default_factory=dict)
+    """What the credits of a period got from the period before, less what they gave to the next."""
 
     def bill(self, now: datetime, *, asked: bool = False) -> None:
         """An invoice, if something is due; or, where one is asked for, if something is to be paid."""
@@ -111,6 +113,18 @@ class Bills:
                 line.amount = self._cost(line.charge, known_at=now)
         made.lines = [*billed, *bear(billed, still_taken_off(billed, following))]
         self.on_drafts.difference_update(made.fresh)
+        for line in billed:
+            if line.charge.is_usage and line.charge.plan.rollover_cap is not None:
+                self._carry_over(line.charge, decimal(line.charge.plan.rollover_cap))
+
+    def _carry_over(self, one: Charge, cap: Decimal) -> None:
+        """Who has such credits never changes the plan, so that each period is one span."""
+        pool, granted = pool_of(self.history, one)
+        left = granted + self.carried.get(pool, Decimal(0)) - self.drawn[one][pool]
+        amount = min(cap, left)
+        following = (*pool[:-1], one.number + 1)
+        self.carried[pool] = self.carried.get(pool, Decimal(0)) - amount
+        self.carried[following] = self.carried.get(following, Decimal(0)) + amount
 
     def so_far(self, now: datetime, known_at: datetime) -> list[Line]:
         """What the spans that run come to; their credits are drawn when they are billed."""
@@ -202,6 +216,7 @@ class Bills:
     def _draws(self, one: Charge, known_at: datetime) -> dict[Hashable, Decimal]:
         """What the plan's credits pay of a span, then what was given or bought besides: the earliest usage first."""
         pool, granted = pool_of(self.history, one)
+        granted += self.carried.get(pool, Decimal(0))
         sources: list[tuple[Hashable, Decimal, datetime]] = [(pool, granted, one.start)]
         for number, extra in sorted(
             enumerate(self.extras), key=lambda pair: (pair[1].paid, pair[0])

@@ -71,6 +71,7 @@ def plan_request(plan: Sold) -> plan_service_pb2.CreatePlanRequest:
                     default_amount=plan.credits,
                     renew_on_billing=True,
                     billing_visible=True,
+                    rollover_cap=plan.rollover_cap or "",
                     basis=credit_definition_pb2.CREDIT_BASIS_SEAT
                     if plan.credits_per_seat
                     else credit_definition_pb2.CREDIT_BASIS_CUSTOMER,

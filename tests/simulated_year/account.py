@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -39,6 +40,7 @@ class Planned:
 class Account(Bills):
     """A subscription and its changes; `refused` are the operations that could not be done."""
 
+    on_end: Callable[[Account, datetime], None]
     refused: list[Operation] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
     count: int = 0
@@ -193,6 +195,8 @@ class Account(Bills):
                 self.history.append(at, status="active", anchor=at, ends_at=None, **flags)
         if self.history.now.at_once or self.history.now.status == "canceled":
             self.bill(now, asked=True)
+        if self.history.now.status == "canceled":
+            self.on_end(self, now)
 
     def _at_once(self, one: Change) -> bool:
         if one.proration is None and isinstance(one, ChangeSeats):

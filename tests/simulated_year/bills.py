@@ -8,14 +8,27 @@ rounded once, half up (INV-8).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from .charges import Charge, charges, owed_for_held, pool_of, usage_cost, used
+from .ahead import ahead_of, still_taken_off, taken_off
+from .charges import (
+    Charge,
+    Earlier,
+    charges,
+    days_in,
+    owed_for_held,
+    place,
+    pool_of,
+    running,
+    usage_cost,
+    used,
+)
 from .expected import GRACE, Expected
 from .happening import Use
-from .sold import Sold
+from .lines import Line, bear, total
+from .sold import Sold, decimal
 from .terms import History
 
 
@@ -38,52 +51,49 @@ class Bills:
     history: History
     on_draft: Callable[[Expected], None]
     invoices: list[Expected] = field(default_factory=list)
-    billed: Decimal = Decimal(0)
-    """What its invoices come to, before money that pays for some of it."""
     closed: set[Charge] = field(default_factory=set)
     """What is on invoices."""
     hidden: set[Charge] = field(default_factory=set)
     """What was on invoices that are void."""
-    at_draft: dict[Charge, Decimal] = field(default_factory=dict)
-    """What is on drafts, as these say."""
-    costs: dict[Charge, Decimal] = field(default_factory=dict)
-    """What each charge cost when an invoice was last made."""
+    on_drafts: set[Charge] = field(default_factory=set)
+    """What is on drafts."""
     credited: dict[Charge, Decimal] = field(default_factory=dict)
-    """What credit notes gave back."""
+    """What credit notes took back of it, other than unused days."""
     extras: list[Extra] = field(default_factory=list)
     drawn: dict[Charge, dict[Hashable, Decimal]] = field(default_factory=dict)
     """What each span of usage takes from the credits of its plan, and from others."""
+    carried: dict[Hashable, Decimal] = field(default_factory=dict)
+    """What the credits of a period got from the period before, less what they gave to the next."""
 
     def bill(self, now: datetime, *, asked: bool = False) -> None:
         """An invoice, if something is due; or, where one is asked for, if something is to be paid."""
-        due = self._due(now)
-        fresh = [one for one in due if one not in self.closed and not one.rides]
-        if fresh or (asked and self._cost_of_rest(due, now) > self.billed):
+        fresh = [one for one in self._due(now) if one not in self.closed and not one.rides]
+        if fresh or (asked and total(bear([], self._changes([], now))) > 0):
             self.draft(fresh, now, waits=any(one.is_usage for one in fresh))
 
     def draft(self, fresh: list[Charge], now: datetime, *, waits: bool) -> Expected:
         """An invoice of these charges, and of the difference that others make; adjustments stay as they are made."""
-        early = self._cost(fresh, known_at=now)
-        rest = [one for one in self._due(now) if one not in fresh]
-        costs = {one: self._cost_of_rest([one], now) for one in rest}
-        difference = max(sum(costs.values(), Decimal(0)) - self.billed, -early)
-        self.billed += early + difference
-        changes = [cost - self.costs.get(one, Decimal(0)) for one, cost in costs.items()]
-        costs_before, self.costs = self.costs, costs
-        for one in fresh:
-            self.closed.add(one)
-            self.at_draft[one] = self._cost([one], known_at=now)
+        held = self.history.now
+        fresh = sorted(
+            fresh, key=lambda one: (held.holds(one.plan, one.anchor), one.start, place(one))
+        )
+        billed = [
+            Line(charge=one, amount=self._cost(one, known_at=now))
+            # Spans of one period draw on the same credits, the earliest first.
+            for one in sorted(fresh, key=lambda one: one.start)
+        ]
+        billed.sort(key=lambda line: fresh.index(line.charge))
+        lines = [*billed, *bear(billed, self._changes(fresh, now))]
         made = Expected(
             account=self,
             made_at=now,
             finalizes_at=now + GRACE if waits else now,
             fresh=fresh,
-            difference=difference,
-            early=early,
-            gives_back=min(changes, default=0) < 0 or difference != sum(changes),
-            costs_before=costs_before,
+            lines=[*lines, *taken_off(lines, ahead_of(self.invoices), fresh)],
             cut=any(not one.is_usage and self._is_cut(one) for one in fresh),
         )
+        self.closed.update(fresh)
+        self.on_drafts.update(fresh)
         self.invoices.append(made)
         self.on_draft(made)
         return made
@@ -92,22 +102,44 @@ class Bills:
         held = self.history.held_days(one.plan, one.part, one.anchor, one.start, one.end)
         return len(set(held)) > 1
 
-    def rate_again(self, made: Expected, now: datetime) -> Decimal:
+    def rate_again(self, made: Expected, now: datetime) -> None:
         """What a draft bills as it is finalized: usage with what was reported in its grace, the rest as it was made."""
         for one in made.fresh:
             self.drawn.pop(one, None)
-        for one in sorted(made.fresh, key=lambda one: one.start):
-            drafted = self.at_draft.pop(one)
-            made.costs[one] = self._cost([one], known_at=now) if one.is_usage else drafted
-        self.costs |= made.costs
-        cost = sum(made.costs.values(), Decimal(0))
-        self.billed += cost - made.early
-        return cost + made.difference
+        billed = [line for line in made.lines if not (line.is_change or line.is_ahead)]
+        following = [line for line in made.lines if line.is_change or line.is_ahead]
+        for line in sorted(billed, key=lambda line: line.charge.start):
+            if line.charge.is_usage:
+                line.amount = self._cost(line.charge, known_at=now)
+        made.lines = [*billed, *bear(billed, still_taken_off(billed, following))]
+        self.on_drafts.difference_update(made.fresh)
+        for line in billed:
+            if line.charge.is_usage and line.charge.plan.rollover_cap is not None:
+                self._carry_over(line.charge, decimal(line.charge.plan.rollover_cap))
+
+    def _carry_over(self, one: Charge, cap: Decimal) -> None:
+        """Who has such credits never changes the plan, so that each period is one span."""
+        pool, granted = pool_of(self.history, one)
+        left = granted + self.carried.get(pool, Decimal(0)) - self.drawn[one][pool]
+        amount = min(cap, left)
+        following = (*pool[:-1], one.number + 1)
+        self.carried[pool] = self.carried.get(pool, Decimal(0)) - amount
+        self.carried[following] = self.carried.get(following, Decimal(0)) + amount
+
+    def so_far(self, now: datetime, known_at: datetime) -> list[Line]:
+        """What the spans that run come to; their credits are drawn when they are billed."""
+        found = []
+        for one in running(self.history, now):
+            cost = self._cost(replace(one, part=replace(one.part, minimum=None)), known_at=known_at)
+            found.append(Line(charge=one, amount=cost, is_ahead=True))
+        for line in found:
+            self.drawn = {
+                one: draws for one, draws in self.drawn.items() if one.key != line.charge.key
+            }
+        return found
 
     def take_back(self, made: Expected) -> None:
         """What a void invoice billed is billed no more; its charges wait for a reissue."""
-        self.billed -= made.billed
-        self.costs = made.costs_before
         self.hidden.update(made.fresh)
         for one in made.fresh:
             self.drawn.pop(one, None)
@@ -115,36 +147,76 @@ class Bills:
     def _due(self, now: datetime) -> list[Charge]:
         return [one for one in charges(self.history, now) if one not in self.hidden]
 
-    def _cost_of_rest(self, rest: list[Charge], now: datetime) -> Decimal:
-        """What is owed for what is on invoices already, and for what rides on this one."""
-        total = Decimal(0)
-        for one in rest:
-            if one.is_usage and one in self.at_draft:
-                total += self.at_draft[one]
-            else:
-                total += self._cost([one], known_at=now)
-        return total
+    def billed(self) -> dict[Charge, Decimal]:
+        """What is on invoices of each charge, less what came back of its days; void ones bill nothing."""
+        found: dict[Charge, Decimal] = {}
+        for made in self.invoices:
+            if made.status != "void":
+                for line in made.lines:
+                    if line.is_ahead:
+                        continue
+                    before = found.get(line.charge, Decimal(0))
+                    found[line.charge] = before + line.amount - line.for_days
+        return found
 
-    def _cost(self, some: list[Charge], *, known_at: datetime) -> Decimal:
-        total = Decimal(0)
-        for one in sorted(some, key=lambda one: one.start):
-            if one.is_usage:
-                self.drawn[one] = self._draws(one, known_at)
-                amount = sum((use.amount for use in used(self.uses, one, known_at)), Decimal(0))
-                covered = sum(self.drawn[one].values(), Decimal(0))
-                # Where more costs less, by a cheaper volume tier, credit makes nothing dearer (CRD-7).
-                total += min(
-                    usage_cost(self.history, one, amount),
-                    usage_cost(self.history, one, amount - covered),
-                )
-            else:
-                # What a credit note gave back is not given back again.
-                total += max(owed_for_held(self.history, one), self.credited.get(one, Decimal(0)))
-        return total
+    def differences(self, now: datetime) -> list[Line]:
+        """What each charge that is not usage still costs or gives back."""
+        return self._changes([], now, with_usage=False)
+
+    def _changes(
+        self, fresh: list[Charge], now: datetime, *, with_usage: bool = True
+    ) -> list[Line]:
+        """What was billed before and costs something else now, and what rides along: days first, then usage."""
+        billed = self.billed()
+        due = self._due(now)
+        # What was left at the very instant at which it had been billed is owed no more.
+        gone = [one for one in billed if not (one.is_usage or one in due or one in self.hidden)]
+        found = []
+        for one in sorted([*due, *gone], key=_in_order):
+            if one in fresh or not (one in self.closed or one.rides):
+                continue
+            if one.is_usage and (one in self.on_drafts or not with_usage):
+                continue
+            difference = self._cost(one, known_at=now) - billed.get(one, Decimal(0))
+            found.append(Line(charge=one, amount=difference, is_change=True))
+        return [one for one in found if one.amount]
+
+    def _cost(self, one: Charge, *, known_at: datetime) -> Decimal:
+        if not one.is_usage:
+            # What a credit note gave back is not given back again.
+            return max(owed_for_held(self.history, one), self.credited.get(one, Decimal(0)))
+        self.drawn[one] = self._draws(one, known_at)
+        amount = sum((use.amount for use in used(self.uses, one, known_at)), Decimal(0))
+        covered = sum(self.drawn[one].values(), Decimal(0))
+        earlier = self._earlier(one, known_at)
+        # Where more costs less, by a cheaper volume tier, credit makes nothing dearer (CRD-7).
+        return min(
+            usage_cost(self.history, one, amount, earlier),
+            usage_cost(self.history, one, amount - covered, earlier),
+        )
+
+    def _earlier(self, one: Charge, known_at: datetime) -> Earlier:
+        """What was used in the same period before the plan was left and joined again."""
+        parts = [
+            other
+            for other in self.drawn
+            if (other.plan, other.part.name, other.anchor, other.number)
+            == (one.plan, one.part.name, one.anchor, one.number)
+            and other.end <= one.start
+        ]
+        quantity = Decimal(0)
+        for other in parts:
+            quantity += sum((use.amount for use in used(self.uses, other, known_at)), Decimal(0))
+            quantity -= sum(self.drawn[other].values(), Decimal(0))
+        return Earlier(
+            quantity=max(quantity, Decimal(0)),
+            days=sum(days_in(self.history, other) for other in parts),
+        )
 
     def _draws(self, one: Charge, known_at: datetime) -> dict[Hashable, Decimal]:
         """What the plan's credits pay of a span, then what was given or bought besides: the earliest usage first."""
         pool, granted = pool_of(self.history, one)
+        granted += self.carried.get(pool, Decimal(0))
         sources: list[tuple[Hashable, Decimal, datetime]] = [(pool, granted, one.start)]
         for number, extra in sorted(
             enumerate(self.extras), key=lambda pair: (pair[1].paid, pair[0])
@@ -166,6 +238,11 @@ class Bills:
             drawn[name] = min(max(amount, Decimal(0)), usable)
             left = _taken(left, since, drawn[name])
         return drawn
+
+
+def _in_order(one: Charge) -> tuple[object, ...]:
+    """Days before usage, by periods."""
+    return one.is_usage, one.start, place(one)
 
 
 def _taken(

@@ -10,8 +10,8 @@ from fractions import Fraction
 
 from .happening import Use
 from .periods import boundary, day_of, number_at
-from .rates import held_cost, rated, rounded
-from .sold import Part, Sold, decimal
+from .rates import bounds_of, held_cost, rated, rounded
+from .sold import PLANS, Part, Sold, decimal
 from .terms import History, Stretch, most_seats
 
 
@@ -32,6 +32,11 @@ class Charge:
     rides: bool = field(default=False, compare=False)
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """Which period or span it is, whatever change moves its end."""
+        return self.plan.slug, self.part.name, self.anchor, self.number, self.start
+
+    @property
     def is_usage(self) -> bool:
         """Whether it is billed by what was used."""
         return self.part.kind == "usage"
@@ -39,6 +44,16 @@ class Charge:
 
 def charges(history: History, until: datetime) -> list[Charge]:
     """All charges of a subscription that are due by an instant."""
+    return [one for one in _begun(history, until) if one.due <= until]
+
+
+def running(history: History, now: datetime) -> list[Charge]:
+    """The spans of usage that have begun and are not due yet, in order of time."""
+    found = [one for one in _begun(history, now) if one.is_usage and one.start < now < one.due]
+    return sorted(found, key=lambda one: (one.start, place(one)))
+
+
+def _begun(history: History, until: datetime) -> list[Charge]:
     found: dict[tuple[object, ...], Charge] = {}
     for stretch in history.stretches():
         for part in stretch.plan.parts:
@@ -51,7 +66,7 @@ def charges(history: History, until: datetime) -> list[Charge]:
                 before = found.get(key)
                 if before is None or one.due < before.due:
                     found[key] = one
-    return [one for one in found.values() if one.due <= until]
+    return list(found.values())
 
 
 def _periods(history: History, stretch: Stretch, part: Part, until: datetime) -> Iterator[Charge]:
@@ -115,6 +130,11 @@ def _spans(history: History, stretch: Stretch, part: Part, until: datetime) -> I
         number += 1
 
 
+def place(one: Charge) -> tuple[int, int]:
+    """Where its part comes among all that is sold."""
+    return PLANS.index(one.plan), one.plan.parts.index(one.part)
+
+
 def owed_for_held(history: History, one: Charge) -> Decimal:
     """What a period costs by its days: each costs its share of what a whole period of that would cost."""
     held = list(history.held_days(one.plan, one.part, one.anchor, one.start, one.end))
@@ -137,16 +157,36 @@ def used(uses: list[Use], one: Charge, known_at: datetime) -> list[Use]:
     ]
 
 
-def usage_cost(history: History, one: Charge, charged: Decimal) -> Decimal:
-    """What usage costs after credits; of a span that is a part of its period, minimum and maximum are a share."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What the parts of a period before it came to: units that no credit paid for, and days."""
+
+    quantity: Decimal = Decimal(0)
+    days: int = 0
+
+
+def days_in(history: History, one: Charge) -> int:
+    """How many calendar days a span has; the one on which it ends is none of them."""
+    return (day_of(one.end, history.zone) - day_of(one.start, history.zone)).days
+
+
+def usage_cost(history: History, one: Charge, charged: Decimal, earlier: Earlier) -> Decimal:
+    """What usage costs after credits: tiers, free units and bounds are those of the period, the latter by its days.
+
+    So a part of it costs what all parts come to until then, less what those before it came to.
+    """
     zone, every = history.zone, one.part.every
     start = boundary(one.anchor, zone, every, one.number)
     end = boundary(one.anchor, zone, every, one.number + 1)
-    share = Fraction(
-        (day_of(one.end, zone) - day_of(one.start, zone)).days,
-        (day_of(end, zone) - day_of(start, zone)).days,
-    )
-    cost = rounded(one.plan, rated(one.part, charged, share))
+    whole = (day_of(end, zone) - day_of(start, zone)).days
+    digits = one.plan.minor_digits
+    quantity = Fraction(earlier.quantity)
+    days = earlier.days + days_in(history, one)
+    now = rated(one.part, quantity + Fraction(charged), bounds_of(one.part, days, whole, digits))
+    before = Fraction(0)
+    if earlier.quantity or earlier.days:
+        before = rated(one.part, quantity, bounds_of(one.part, earlier.days, whole, digits))
+    cost = rounded(one.plan, now - min(before, now))
     if one.plan.commitment is None:
         return cost
     # What is missing to the commitment (DSL-10). Commitments here have the usage's periods, and no change cuts these.

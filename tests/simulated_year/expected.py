@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from .lines import Line, asked, total
 from .taxes import NO_TAX, Tax
 
 if TYPE_CHECKING:
@@ -18,32 +19,42 @@ GRACE = timedelta(hours=1)
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Expected:
-    """An invoice. `billed` is what its lines come to; `off` is what credit in money pays of them before tax."""
+    """An invoice. `price` is what a pack costs; `off` is what credit in money pays before tax.
+
+    Each credit is named by its number, with the line that it pays for if it is one.
+    """
 
     account: Account | None
     made_at: datetime
     finalizes_at: datetime
     fresh: list[Charge] = field(default_factory=list)
-    difference: Decimal = Decimal(0)
-    early: Decimal = Decimal(0)
+    lines: list[Line] = field(default_factory=list)
     status: str = "draft"
-    billed: Decimal = Decimal(0)
-    off: dict[int, Decimal] = field(default_factory=dict)
+    price: Decimal = Decimal(0)
+    off: dict[int, tuple[Line | None, Decimal]] = field(default_factory=dict)
     tax: Tax = NO_TAX
     from_account: Decimal = Decimal(0)
     due: Decimal = Decimal(0)
-    gives_back: bool = False
-    """Whether something on it is less than it was."""
-    costs: dict[Charge, Decimal] = field(default_factory=dict)
-    costs_before: dict[Charge, Decimal] = field(default_factory=dict)
+    is_ahead: bool = False
+    """Whether it was made before a period ended, because usage reached a threshold."""
     cut: bool = False
     """Whether a change cut a period that it bills."""
-    noted: bool = False
+    noted: Decimal = Decimal(0)
+    """What credit notes took back, before tax."""
+    noted_tax: Decimal = Decimal(0)
 
     @property
     def subtotal(self) -> Decimal:
         """The sum of what its lines show."""
-        return self.billed - sum(self.off.values(), Decimal(0))
+        return (
+            self.price + total(self.lines) - sum((one for _, one in self.off.values()), Decimal(0))
+        )
+
+    @property
+    def creditable(self) -> list[Decimal]:
+        """What credit notes can still take back of each line."""
+        left = asked(self.lines, list(self.off.values()))
+        return [one - line.noted for one, line in zip(left, self.lines, strict=True)]
 
     @property
     def total(self) -> Decimal:

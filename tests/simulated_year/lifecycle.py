@@ -27,7 +27,7 @@ from .happening import (
     Use,
     When,
 )
-from .sold import FAMILIES, Sold
+from .sold import FAMILIES, STEADY, Sold
 from .taxes import BUYERS, Buyer
 
 BEGIN = datetime(2027, 12, 30, 12, 0, tzinfo=UTC)
@@ -52,6 +52,15 @@ _PRORATIONS: Sequence[Proration] = (None, "next invoice", "invoice now", "none")
 def ticks() -> list[datetime]:
     """The instants at which clocks stop and customers act: each day at the same time."""
     return [BEGIN + timedelta(days=day) for day in range(DAYS)]
+
+
+TICKS = frozenset(ticks())
+
+
+def next_tick(after: datetime) -> datetime:
+    """The first of them after an instant."""
+    days = max(-1, (after - BEGIN) // timedelta(days=1))
+    return BEGIN + timedelta(days=days + 1)
 
 
 def lives(seed: int, count: int, first: int = 0) -> list[Life]:
@@ -97,12 +106,24 @@ def _life(chance: random.Random, number: int) -> Life:
         if plan.trial:
             taken.append((joined + plan.trial.days, plan.trial.parent))
         operations += _usage(chance, subscription, sorted(taken, key=lambda one: one[0]), joined)
+    time_zone, buyers = chance.choice(ZONES), _buyers(chance)
+    if chance.random() < 0.2:
+        operations += _steady(chance, name, chance.choice(STEADY))
     return Life(
         name=name,
-        time_zone=chance.choice(ZONES),
+        time_zone=time_zone,
         operations=sorted(operations, key=lambda one: one.at),
-        buyers=_buyers(chance),
+        buyers=buyers,
     )
+
+
+def _steady(chance: random.Random, name: str, plan: Sold) -> list[Operation]:
+    """A subscription that is taken, used, and left as it is."""
+    subscription, joined = f"{name}:{plan.slug}", chance.choice(_JOINING_DAYS)
+    at = BEGIN + timedelta(days=joined)
+    start_at = at - chance.choice(_TIMES_BACK)
+    taken = Subscribe(at=at, subscription=subscription, plan=plan, seats=3, start_at=start_at)
+    return [taken, *_usage(chance, subscription, [(joined, plan)], joined)]
 
 
 def _buyers(chance: random.Random) -> list[tuple[datetime, Buyer]]:

@@ -7,11 +7,11 @@ then the customer and the merchant act.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 
 from .account import Account
+from .ahead import ahead_of, is_reached, left_of, taken_off
 from .bills import Extra
 from .expected import GRACE, Expected
 from .happening import (
@@ -28,21 +28,16 @@ from .happening import (
     Use,
     VoidInvoice,
 )
-from .lifecycle import PRICES_INCLUDE_TAX_SINCE
+from .lifecycle import TICKS, next_tick
+from .lines import Line
 from .periods import days_later
 from .rates import half_up
 from .sold import Sold, decimal
-from .taxes import tax_on
 from .terms import History, Terms
+from .till import Money, Till
 
-
-@dataclass(slots=True, kw_only=True)
-class Money:
-    """Credit in money, and what is left of it; of a pack that is not paid yet, nothing can be taken."""
-
-    currency: str
-    left: Decimal
-    holds: bool = True
+LOOKED_AT_FOR = timedelta(days=37)
+"""How long after its end a subscription may have late usage: as late as events may be, and two days."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,14 +49,10 @@ class Pack:
 
 
 @dataclass(slots=True)
-class Household:
-    """A customer's subscriptions, its credit in money, and its account with the merchant."""
+class Household(Till):
+    """A customer's subscriptions, and all that happens to them."""
 
-    life: Life
     accounts: dict[str, Account] = field(default_factory=dict)
-    drafts: list[Expected] = field(default_factory=list)
-    money: list[Money] = field(default_factory=list)
-    account: dict[str, Decimal] = field(default_factory=dict)
     packs: dict[str, Pack] = field(default_factory=dict)
     refused: list[Operation] = field(default_factory=list)
 
@@ -70,65 +61,77 @@ class Household:
         actions = [one for one in self.life.operations if not isinstance(one, Use)]
         now = actions[0].at
         while True:
+            acted = False
             while actions and actions[0].at == now:
-                self._act(one := actions.pop(0))
-                if not actions or actions[0].at != now:
-                    self._bill(one.at)
+                self._act(actions.pop(0))
+                acted = True
+            if acted:
+                self._bill(now)
+                self._look_ahead(now, now)
+            if now in TICKS:
+                # Once more with what was reported then.
+                self._look_ahead(now, now + timedelta.resolution)
             waiting = [one.finalizes_at for one in self.drafts]
             waiting += [one.at for one in actions[:1]]
             waiting += [at for one in self.accounts.values() if (at := one.next_instant(now))]
+            ended = [one for one in self.accounts.values() if one.history.now.status == "canceled"]
+            if any(one.history.now.since > now - LOOKED_AT_FOR for one in ended):
+                waiting.append(next_tick(now))
+            if any(one.history.now.plan.threshold for one in self.accounts.values()):
+                waiting.append(next_tick(now))
             now = min(waiting, default=until + GRACE)
             if now > until:
                 return
-            for one in sorted(self.drafts, key=lambda one: one.finalizes_at):
-                if one.finalizes_at <= now:
-                    self._finalize(one)
+            ready = sorted(
+                (one for one in self.drafts if one.finalizes_at <= now),
+                key=lambda one: one.finalizes_at,
+            )
+            for draft in ready:
+                self._finalize(draft)
+            for account in self.accounts.values():
+                if any(draft.account is account for draft in ready):
+                    self._give_back(account, now)
             for account in self.accounts.values():
                 account.make_planned_changes(now)
             self._bill(now)
+            if now in TICKS:
+                self._look_at_ended(now)
+            self._look_ahead(now, now)
 
     def _bill(self, now: datetime) -> None:
         for account in self.accounts.values():
             account.bill(now)
 
-    # Invoices
+    def _look_at_ended(self, now: datetime) -> None:
+        """No invoice comes by itself that would find what was reported late (EVT-9)."""
+        for account in self.accounts.values():
+            held = account.history.now
+            if held.status == "canceled" and held.since > now - LOOKED_AT_FOR:
+                account.bill(now, asked=True)
 
-    def _made(self, one: Expected) -> None:
-        self.drafts.append(one)
-        if one.finalizes_at == one.made_at:
-            self._finalize(one)
+    def _look_ahead(self, now: datetime, known_at: datetime) -> None:
+        """What is used reaches a threshold; what was billed ahead and is not owed comes back."""
+        for account in self.accounts.values():
+            held = account.history.now
+            if held.billed and held.plan.threshold is not None:
+                lines = account.so_far(now, known_at)
+                if is_reached(decimal(held.plan.threshold), lines, account.invoices):
+                    self._bill_ahead(account, lines, now)
+        for account in self.accounts.values():
+            for made, amount in left_of(account.invoices):
+                self._note(made, amount, account.history.now.plan)
 
-    def _finalize(self, one: Expected) -> None:
-        """Credit in money comes off before the tax; what is on the customer's account pays afterwards."""
-        self.drafts.remove(one)
-        now, account = one.finalizes_at, one.account
-        assert account is not None
-        one.billed = account.rate_again(one, now)
-        plan = account.history.now.plan
-        for number, money in enumerate(self.money):
-            if (
-                money.currency == plan.currency
-                and money.holds
-                and min(money.left, one.subtotal) > 0
-            ):
-                one.off[number] = min(money.left, one.subtotal)
-                money.left -= one.off[number]
-        self._ask(one, plan, now)
-
-    def _ask(self, one: Expected, plan: Sold, now: datetime) -> None:
-        one.tax = tax_on(
-            one.subtotal,
-            plan.minor_digits,
-            self.life.buyer_at(now),
-            inclusive=now > PRICES_INCLUDE_TAX_SINCE,
+    def _bill_ahead(self, account: Account, lines: list[Line], now: datetime) -> None:
+        spans = [line.charge for line in lines]
+        made = Expected(
+            account=account,
+            made_at=now,
+            finalizes_at=now,
+            lines=[*lines, *taken_off(lines, ahead_of(account.invoices), spans)],
+            is_ahead=True,
         )
-        one.from_account = min(self.account.get(plan.currency, Decimal(0)), one.total)
-        self._to_account(plan, -one.from_account)
-        one.due = one.total - one.from_account
-        one.status = "finalized" if one.due else "paid"
-
-    def _to_account(self, plan: Sold, amount: Decimal) -> None:
-        self.account[plan.currency] = self.account.get(plan.currency, Decimal(0)) + amount
+        account.invoices.append(made)
+        self._made(made)
 
     # Acts
 
@@ -170,6 +173,7 @@ class Household:
             uses=[use for use in self.life.of(one.subscription) if isinstance(use, Use)],
             history=History(self.life.time_zone, [first]),
             on_draft=self._made,
+            on_end=self._give_back,
         )
         if trial is not None:
             account.plan(days_later(one.start_at, self.life.time_zone, trial.days), None)
@@ -187,11 +191,11 @@ class Household:
         plan = one.plan
         bought: Money | Extra
         if one.money:
-            bought = Money(currency=plan.currency, left=one.amount, holds=False)
+            bought = Money(currency=plan.currency, left=one.amount, holds=False, bought=True)
             self.money.append(bought)
         else:
             bought = self._give(one, plan, one.amount, paid=True, holds=False)
-        made = Expected(account=None, made_at=one.at, finalizes_at=one.at, billed=one.price)
+        made = Expected(account=None, made_at=one.at, finalizes_at=one.at, price=one.price)
         self._ask(made, plan, one.at)
         self.packs[one.subscription] = Pack(invoice=made, bought=bought)
         bought.holds = made.status == "paid"
@@ -215,7 +219,9 @@ class Household:
                 last.status, last.due = "paid", Decimal(0)
             case VoidInvoice() if last and status == "finalized" and not last.noted:
                 self._void(last, account, plan)
-            case Reissue() if last and status in ("finalized", "void") and not last.noted:
+            case Reissue() if (
+                last and status in ("finalized", "void") and not (last.noted or last.is_ahead)
+            ):
                 if status == "finalized":
                     self._void(last, account, plan)
                 account.hidden.difference_update(last.fresh)
@@ -228,32 +234,26 @@ class Household:
     def _void(self, last: Expected, account: Account, plan: Sold) -> None:
         """What credits and the customer's account paid goes back to them; what it billed is billed no more."""
         account.take_back(last)
-        for number, amount in last.off.items():
+        for number, (_, amount) in last.off.items():
             self.money[number].left += amount
         self._to_account(plan, last.from_account)
         last.status, last.due = "void", Decimal(0)
 
     def _noted(self, last: Expected, account: Account, plan: Sold) -> bool:
         """Takes back two fifths of the dearest thing that an invoice charges, where nothing else makes it less."""
-        held = [one for one in last.fresh if not one.is_usage]
-        spoilt = last.noted or last.gives_back or last.cut or last.off
+        held = [one for one in last.lines if not one.is_change and not one.charge.is_usage]
+        less = any(one.is_change and one.amount < 0 for one in last.lines)
+        spoilt = last.noted or less or last.cut or last.off
         unpaid = last.status == "finalized" and not last.from_account
         if spoilt or not held or not (unpaid or last.status == "paid"):
             return False
-        costs = [(last.costs[one], one) for one in held]
-        most, charge = max(costs, key=lambda pair: (pair[0], -pair[1].start.timestamp()))
-        amount = half_up(most * Decimal("0.4"), plan.minor_digits)
+        line = max(held, key=lambda one: (one.amount, -one.charge.start.timestamp()))
+        amount = half_up(line.amount * Decimal("0.4"), plan.minor_digits)
         if not amount:
             return False
-        share = Fraction(amount) / Fraction(last.subtotal)
-        tax = half_up(Fraction(last.tax.amount) * share, plan.minor_digits)
-        given_back = amount + (0 if last.tax.inclusive else tax)
-        last.noted = True
-        account.credited[charge] = amount
-        if last.status == "finalized":
-            last.due -= given_back
-        else:
-            self._to_account(plan, given_back)
+        line.noted += amount
+        account.credited[line.charge] = account.credited.get(line.charge, Decimal(0)) + amount
+        self._note(last, amount, plan)
         return True
 
 

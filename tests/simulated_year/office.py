@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from candela_server.billing import store
+from candela_server.billing import credit_note_store, store
 from candela_server.billing.buy_top_up import TopUpCredits, top_up_credits
 from candela_server.billing.create_credit_note import create_credit_note
 from candela_server.billing.credit_note import CreditNoteReason, Purpose
@@ -57,7 +57,6 @@ class Office:
     clock: FixedClock
     merchant_id: str
     packs: dict[str, InvoiceId] = field(default_factory=dict)
-    noted: set[InvoiceId] = field(default_factory=set)
 
     async def act(
         self, one: Operation, customer: Customer, subscription_id: str, plan: Sold
@@ -160,13 +159,12 @@ class Office:
 
     async def _correct(self, tx: Tx, last: Invoice) -> bool:
         line = _dearest(last)
-        if line is None or last.id in self.noted:
+        if line is None or await credit_note_store.count_credit_notes(tx, last.id):
             return False
         unit = Decimal(1).scaleb(-minor_digits(last.currency))
         amount = (line[1] * 2 / 5).quantize(unit, "ROUND_HALF_UP")
         if not amount:
             return False
-        self.noted.add(last.id)
         paid = last.status is InvoiceStatus.PAID
         await create_credit_note(
             tx,

@@ -7,6 +7,9 @@ from fractions import Fraction
 
 from .sold import Part, Sold, decimal
 
+Bounds = tuple[Decimal | None, Decimal | None]
+"""What it costs at least and at most."""
+
 
 def rounded(plan: Sold, amount: Fraction) -> Decimal:
     """Half up, to the currency's minor unit."""
@@ -25,7 +28,7 @@ def held_cost(plan: Sold, part: Part, number: int, seats: int) -> Decimal:
     quantity = Decimal(1)
     if part.kind == "seats":
         quantity = Decimal(max(0, max(seats, part.minimum_seats) - part.included_seats))
-    return rounded(plan, _net(part, number, rated(part, quantity)))
+    return rounded(plan, _net(part, number, rated(part, Fraction(quantity))))
 
 
 def _net(part: Part, number: int, cost: Fraction) -> Fraction:
@@ -34,15 +37,24 @@ def _net(part: Part, number: int, cost: Fraction) -> Fraction:
     return cost
 
 
-def rated(part: Part, quantity: Decimal, share: Fraction = Fraction(1)) -> Fraction:
-    """What so much of it costs; `share` is how much of a period it was held for, which cuts minimum and maximum."""
-    charged = max(Decimal(0), quantity - decimal(part.free_units))
-    cost = _MODELS[part.model](Fraction(charged), part)
-    if part.minimum is not None:
-        cost = max(cost, Fraction(decimal(part.minimum)) * share)
-    if part.maximum is not None:
-        cost = min(cost, Fraction(decimal(part.maximum)) * share)
-    return cost
+def rated(part: Part, quantity: Fraction, bounds: Bounds | None = None) -> Fraction:
+    """What so much of it costs, within what it costs at least and at most."""
+    charged = max(Fraction(0), quantity - Fraction(decimal(part.free_units)))
+    cost = _MODELS[part.model](charged, part)
+    least, most = bounds or bounds_of(part)
+    cost = cost if least is None else max(cost, Fraction(least))
+    return cost if most is None else min(cost, Fraction(most))
+
+
+def bounds_of(part: Part, days: int = 1, whole_days: int = 1, digits: int | None = None) -> Bounds:
+    """Minimum and maximum for so many days of a period; the latter for one at least, as else usage would be free."""
+
+    def cut(bound: str | None, days: int) -> Decimal | None:
+        if bound is None or digits is None or days == whole_days:
+            return None if bound is None else decimal(bound)
+        return half_up(Fraction(decimal(bound)) * Fraction(days, whole_days), digits)
+
+    return cut(part.minimum, days), cut(part.maximum, max(days, 1))
 
 
 def _flat(quantity: Fraction, part: Part) -> Fraction:

@@ -35,6 +35,8 @@ def plan_request(plan: Sold) -> plan_service_pb2.CreatePlanRequest:
     if plan.commitment is not None:
         price.minimum_commitment.amount.CopyFrom(money(plan.commitment))
         price.minimum_commitment.recurrence_rule = _RULES["month"]
+    if plan.threshold is not None:
+        price.billing_threshold.CopyFrom(money(plan.threshold))
     request = plan_service_pb2.CreatePlanRequest(slug=plan.slug, name=plan.slug, prices=[price])
     if plan.trial is not None:
         request.is_trial_plan, request.trial_days = True, plan.trial.days
@@ -69,6 +71,7 @@ def plan_request(plan: Sold) -> plan_service_pb2.CreatePlanRequest:
                     default_amount=plan.credits,
                     renew_on_billing=True,
                     billing_visible=True,
+                    rollover_cap=plan.rollover_cap or "",
                     basis=credit_definition_pb2.CREDIT_BASIS_SEAT
                     if plan.credits_per_seat
                     else credit_definition_pb2.CREDIT_BASIS_CUSTOMER,

@@ -40,7 +40,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sold:
-    """A plan with one price; `credits` is what each period of usage includes, per seat or per customer."""
+    """A plan with one price; `credits` is what each period of usage includes, per seat or per customer.
+
+    So much of them as `rollover_cap` says is carried over into the next period.
+    """
 
     slug: str
     currency: str
@@ -48,7 +51,9 @@ class Sold:
     parts: tuple[Part, ...]
     credits: str | None = None
     credits_per_seat: bool = False
+    rollover_cap: str | None = None
     commitment: str | None = None
+    threshold: str | None = None
     trial: Trial | None = None
 
     @property
@@ -190,6 +195,36 @@ TEAM_TRIAL = Sold(
     trial=Trial(parent=TEAM, days=14),
 )
 
+AHEAD = Sold(
+    slug="ahead",
+    currency="USD",
+    minor_digits=2,
+    parts=(
+        _fee("11"),
+        _usage("graduated", ("300", "0.21", "0"), (None, "0.12", "1"), minimum="9"),
+    ),
+    credits="50",
+    threshold="35",
+)
+AHEAD_VOLUME = Sold(
+    slug="ahead-volume",
+    currency="USD",
+    minor_digits=2,
+    parts=(
+        _fee("5", arrears=True),
+        _usage("volume", ("400", "0.25", "0"), (None, "0.11", "0"), every="week"),
+    ),
+    threshold="20",
+)
+ROLLING = Sold(
+    slug="rolling",
+    currency="USD",
+    minor_digits=2,
+    parts=(_fee("8"), _usage("graduated", ("150", "0.19", "0"), (None, "0.11", "3"))),
+    credits="160",
+    rollover_cap="110",
+)
+
 FAMILIES: tuple[tuple[Sold, ...], ...] = (
     (FREE, TEAM, TEAM_PLUS, TEAM_TRIAL),
     (GRADUATED, PACKAGE, TIERS_AND_CREDITS),
@@ -197,9 +232,12 @@ FAMILIES: tuple[tuple[Sold, ...], ...] = (
     (YEN,),
     (DINAR,),
     (COMMITTED,),
+    (AHEAD, AHEAD_VOLUME),
 )
 """Plans between which subscribers move; nobody holds two of one family."""
-PLANS: tuple[Sold, ...] = tuple(plan for family in FAMILIES for plan in family)
+STEADY: tuple[Sold, ...] = (ROLLING,)
+"""Plans that some hold beside others, and never change."""
+PLANS: tuple[Sold, ...] = (*(plan for family in FAMILIES for plan in family), *STEADY)
 
 
 def decimal(text: object) -> Decimal:

@@ -130,6 +130,8 @@ class Stage:
         if sent:
             recorded = await self.metering.ingestor.record(self.merchant_id, sent)
             assert set(recorded.outcomes) == {Outcome.ACCEPTED}, recorded.rejections
+            # What the worker does each minute: usage may reach a threshold.
+            await bill_test_clock(self.db, self.events, self.merchant_id, self.clock_id)
 
     async def _tax(self, *, inclusive: bool) -> None:
         made = settings(seller=SELLER, rates=RATES, nexus=NEXUS, inclusive=inclusive)

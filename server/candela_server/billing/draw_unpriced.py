@@ -90,6 +90,8 @@ async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
             and grant.metric_id is not None
             and offers[_key(before)].component_for_metric(grant.metric_id) is None
             and grant.counts_at(changed.at)
+            # What was over before this change waits for the invoice of the period that an earlier one cut.
+            and not is_over(grant, before, offers[_key(before)])
             and is_over(grant, after, offers[_key(after)])
         ],
         at=changed.now,

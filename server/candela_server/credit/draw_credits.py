@@ -76,18 +76,24 @@ class LateDraw:
 async def draw_late(tx: Tx, draws: Sequence[LateDraw], *, at: datetime) -> None:
     """Posts what late usage draws from the grants of its own time, lapsed ones too (EVT-9).
 
-    What expired unspent is restored first and drawn at once, so that the balance stays what it was. What is given back
-    can be used again only if the grant is still open: otherwise it would have lapsed with the rest.
+    What expired unspent is restored first and drawn at once, so that the balance stays what it was: of grants whose
+    time is over, and of those that expired sooner, with the terms that they came with. What is given back can be used
+    again only if the grant is still open: otherwise it would have lapsed with the rest.
     """
+    wanted = [draw for draw in draws if draw.amount > 0]
+    left = {draw.grant.id: max(draw.grant.balance, Decimal(0)) for draw in wanted}
+    expired = await store.sum_expired(tx, list(left)) if wanted else {}
     transactions = []
     for draw in draws:
+        one_id = draw.grant.id
         lapsed = draw.grant.expires_at is not None and draw.grant.expires_at <= at
         if draw.amount < 0:
             if not lapsed:
                 transactions.append(_late(draw, TransactionKind.RESTORE, -draw.amount, at))
             continue
-        missing = draw.amount - max(draw.grant.balance, Decimal(0)) if lapsed else Decimal(0)
-        if missing > 0:
+        missing = draw.amount - left[one_id]
+        left[one_id] = max(-missing, Decimal(0))
+        if missing > 0 and (lapsed or one_id in expired):
             transactions.append(_late(draw, TransactionKind.RESTORE, missing, at))
         transactions.append(_late(draw, TransactionKind.DRAW, -draw.amount, at))
     if transactions:

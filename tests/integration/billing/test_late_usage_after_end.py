@@ -8,10 +8,13 @@ from decimal import Decimal
 import pytest
 
 from candela_server.billing.bill_ended import bill_ended
+from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.subscription.change import Cancellation
 
 from tests.helpers.changing import NOW, Desk
 from tests.helpers.market import Market, calls, flat
+from tests.integration.billing.test_subscription_lives import bringing
+from tests.integration.billing.test_trial_credits import sweep
 
 D = Decimal
 ENDS = datetime(2026, 2, 10, 15, tzinfo=UTC)
@@ -48,6 +51,33 @@ async def test_events_days_after_the_end__are_on_an_invoice_of_their_own(
     assert [one.total for one in await market.invoices()] == [D("3.00"), D("4.00")]
     _, late_one = await market.lines()
     assert late_one == [("adjustment", "4.00")]
+
+
+@pytest.mark.spec("EVT-9", "CRD-5", "CRD-7")
+async def test_more_late_usage_than_is_left_of_what_the_plan_included__costs_the_rest(
+    market: Market,
+) -> None:
+    desk = Desk(market)
+    await market.sell(calls(flat("1")))
+    await desk.sell("included", calls(flat("1")), request=bringing("100"))
+    customer = await market.sign_up()
+    held = await desk.take("included", customer=customer)
+    market.clock.advance(USED)
+    await market.use(customer, "30", USED)
+    market.clock.advance(ENDS)
+    await desk.change(held, Cancellation(), NOW)
+    await market.bill(ENDS + timedelta(hours=2))
+    await sweep(desk)
+    market.clock.advance(ENDS + timedelta(days=1))
+    await market.use(customer, "90", USED)
+    found = await look(market, market.clock.now() + timedelta(minutes=30))
+    await market.bill(market.clock.now() + timedelta(hours=2))
+
+    # 120 calls, of which 100 are included, though the 70 that were left expired with the plan
+    assert found == 1
+    assert [one.total for one in await market.invoices()] == [D("0.00"), D("20.00")]
+    assert await market.balances() == [D(0)]
+    assert await reconcile_credits(market.db, market.merchant_id) == []
 
 
 @pytest.mark.spec("EVT-9")

@@ -1,0 +1,70 @@
+"""What comes back after an end (SUB-6): days that were paid for and that no invoice can bear, by credit notes.
+
+What other periods still cost is taken off. The lines that billed the days bear it, the latest invoice first. As far as
+an invoice gave something back and charged for the days beside it, that paid for them; so whatever else was charged
+bears as much of it. What promotional credit paid for, or nobody, does not come back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from .bills import Bills
+from .expected import Expected
+from .lines import Line
+
+_ZERO = Decimal(0)
+
+
+def given_back(account: Bills, now: datetime) -> list[tuple[Expected, Decimal]]:
+    """How much of which invoice, one after the other; it is noted at their lines."""
+    if account.history.now.status != "canceled":
+        return []
+    standing = [one for one in account.invoices if one.status in ("finalized", "paid")]
+    differences = account.differences(now)
+    room = -sum((one.amount for one in differences), _ZERO)
+    bears = {
+        line: amount
+        for made in standing
+        for line, amount in zip(made.lines, made.creditable, strict=True)
+        if amount > 0 and not line.is_ahead
+    }
+    gave = {
+        made: -sum((one.amount for one in made.lines if _gives_days(one)), _ZERO)
+        for made in standing
+    }
+    of = {line: made for made in standing for line in made.lines}
+    found: list[tuple[Expected, Decimal]] = []
+    for difference in differences:
+        own = [one for one in of if one.charge == difference.charge]
+        wanted = min(-difference.amount, room)
+        if not own or wanted <= 0:
+            continue
+        room -= wanted
+        there = {of[one] for one in own}
+        latest = list(reversed(bears))
+        for line in sorted(latest, key=lambda one: one not in own):
+            given = min(wanted, bears[line])
+            if line not in own:
+                given = _taken(gave, [one for one in standing if one in there], given)
+            if given > 0:
+                wanted -= given
+                bears[line] -= given
+                line.noted += given
+                own[0].for_days += given
+                found.append((of[line], given))
+    return found
+
+
+def _gives_days(line: Line) -> bool:
+    return line.is_change and not line.charge.is_usage and line.amount < 0
+
+
+def _taken(gave: dict[Expected, Decimal], some: list[Expected], wanted: Decimal) -> Decimal:
+    taken = _ZERO
+    for one in some:
+        part = min(wanted - taken, gave[one])
+        gave[one] -= part
+        taken += part
+    return taken

@@ -1,0 +1,103 @@
+"""What is asked for, and what pays: credit in money before the tax, the customer's account after it (CRD-8, INV-6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from .account import Account
+from .endings import given_back
+from .expected import Expected
+from .happening import Life
+from .lifecycle import PRICES_INCLUDE_TAX_SINCE
+from .lines import asked
+from .rates import half_up
+from .sold import Sold
+from .taxes import tax_on
+
+
+@dataclass(slots=True, kw_only=True)
+class Money:
+    """Credit in money, and what is left of it; of a pack that is not paid yet, nothing can be taken."""
+
+    currency: str
+    left: Decimal
+    holds: bool = True
+    bought: bool = False
+
+
+@dataclass(slots=True)
+class Till:
+    """A customer's credit in money, and its account with the merchant."""
+
+    life: Life
+    drafts: list[Expected] = field(default_factory=list)
+    money: list[Money] = field(default_factory=list)
+    account: dict[str, Decimal] = field(default_factory=dict)
+
+    def _made(self, one: Expected) -> None:
+        self.drafts.append(one)
+        if one.finalizes_at == one.made_at:
+            self._finalize(one)
+
+    def _finalize(self, one: Expected) -> None:
+        """Credit in money comes off before the tax; what is on the customer's account pays afterwards."""
+        self.drafts.remove(one)
+        now, account = one.finalizes_at, one.account
+        assert account is not None
+        if not one.is_ahead:
+            account.rate_again(one, now)
+        plan = account.history.now.plan
+        left = asked(one.lines)
+        # What was free before what was bought, the oldest first.
+        for number, money in sorted(enumerate(self.money), key=lambda pair: pair[1].bought):
+            if money.currency == plan.currency and money.holds:
+                self._pay_of(one, left, number, money)
+        self._ask(one, plan, now)
+
+    def _pay_of(self, one: Expected, left: list[Decimal], number: int, money: Money) -> None:
+        paid = []
+        for index, line in enumerate(one.lines):
+            part = min(money.left, left[index])
+            if part > 0:
+                left[index] -= part
+                money.left -= part
+                paid.append((line, part))
+        if paid:
+            of = paid[0][0] if len(paid) == 1 else None
+            one.off[number] = of, sum((part for _, part in paid), Decimal(0))
+
+    def _give_back(self, account: Account, now: datetime) -> None:
+        for made, amount in given_back(account, now):
+            self._note(made, amount, account.history.now.plan)
+
+    def _note(self, made: Expected, amount: Decimal, plan: Sold) -> None:
+        """A credit note: off what is due, with its share of the tax; what was paid goes to the customer's account."""
+        made.noted += amount
+        share = Fraction(made.noted) / Fraction(made.subtotal)
+        tax = half_up(Fraction(made.tax.amount) * share, plan.minor_digits) - made.noted_tax
+        made.noted_tax += tax
+        given_back = amount + (0 if made.tax.inclusive else tax)
+        if made.status == "finalized":
+            reduced = min(given_back, made.due)
+            made.due -= reduced
+            given_back -= reduced
+            made.status = "finalized" if made.due else "paid"
+        self._to_account(plan, given_back)
+
+    def _ask(self, one: Expected, plan: Sold, now: datetime) -> None:
+        one.tax = tax_on(
+            one.subtotal,
+            plan.minor_digits,
+            self.life.buyer_at(now),
+            inclusive=now > PRICES_INCLUDE_TAX_SINCE,
+        )
+        one.from_account = min(self.account.get(plan.currency, Decimal(0)), one.total)
+        self._to_account(plan, -one.from_account)
+        one.due = one.total - one.from_account
+        one.status = "finalized" if one.due else "paid"
+
+    def _to_account(self, plan: Sold, amount: Decimal) -> None:
+        self.account[plan.currency] = self.account.get(plan.currency, Decimal(0)) + amount

@@ -146,7 +146,7 @@ class SubscriptionServiceServicer:
         advance, which the pipeline makes right after.
 
         Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-        PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+        PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,15 +213,16 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PauseSubscription(self, request, context):
-        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-        SUBSCRIPTION_TRANSITION_REFUSED.
+        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeSubscription(self, request, context):
-        """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+        """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -237,8 +238,8 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UndoCancellation(self, request, context):
-        """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-        SUBSCRIPTION_TRANSITION_REFUSED.
+        """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -246,7 +247,8 @@ class SubscriptionServiceServicer:
 
     def ReactivateSubscription(self, request, context):
         """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-        SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+        SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
+        PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

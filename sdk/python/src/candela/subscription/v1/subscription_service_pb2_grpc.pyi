@@ -43,7 +43,7 @@ class SubscriptionServiceStub:
     advance, which the pipeline makes right after.
 
     Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-    PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+    PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
     """
     GetSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.GetSubscriptionRequest, _subscription_service_pb2.GetSubscriptionResponse]
     """GetSubscription returns a subscription as it is, or as it was at an instant. Fails with SUBSCRIPTION_NOT_FOUND."""
@@ -75,23 +75,26 @@ class SubscriptionServiceStub:
     PREVIEW_TOKEN_STALE.
     """
     PauseSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.PauseSubscriptionRequest, _subscription_change_pb2.PauseSubscriptionResponse]
-    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-    SUBSCRIPTION_TRANSITION_REFUSED.
+    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ResumeSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ResumeSubscriptionRequest, _subscription_change_pb2.ResumeSubscriptionResponse]
-    """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED."""
+    """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    """
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.CancelSubscriptionRequest, _subscription_change_pb2.CancelSubscriptionResponse]
     """CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
     the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
     notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
     """
     UndoCancellation: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.UndoCancellationRequest, _subscription_change_pb2.UndoCancellationResponse]
-    """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-    SUBSCRIPTION_TRANSITION_REFUSED.
+    """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ReactivateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]
     """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-    SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+    SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
+    PREVIEW_TOKEN_STALE.
     """
     ScheduleChange: _grpc.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]
     """ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -124,7 +127,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     advance, which the pipeline makes right after.
 
     Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-    PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+    PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
     """
     GetSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.GetSubscriptionRequest, _subscription_service_pb2.GetSubscriptionResponse]  # type: ignore[assignment]
     """GetSubscription returns a subscription as it is, or as it was at an instant. Fails with SUBSCRIPTION_NOT_FOUND."""
@@ -156,23 +159,26 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     PREVIEW_TOKEN_STALE.
     """
     PauseSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.PauseSubscriptionRequest, _subscription_change_pb2.PauseSubscriptionResponse]  # type: ignore[assignment]
-    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-    SUBSCRIPTION_TRANSITION_REFUSED.
+    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ResumeSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ResumeSubscriptionRequest, _subscription_change_pb2.ResumeSubscriptionResponse]  # type: ignore[assignment]
-    """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED."""
+    """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    """
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.CancelSubscriptionRequest, _subscription_change_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
     """CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
     the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
     notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
     """
     UndoCancellation: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.UndoCancellationRequest, _subscription_change_pb2.UndoCancellationResponse]  # type: ignore[assignment]
-    """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-    SUBSCRIPTION_TRANSITION_REFUSED.
+    """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ReactivateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]  # type: ignore[assignment]
     """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-    SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+    SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
+    PREVIEW_TOKEN_STALE.
     """
     ScheduleChange: _aio.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]  # type: ignore[assignment]
     """ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -207,7 +213,7 @@ class SubscriptionServiceServicer:
         advance, which the pipeline makes right after.
 
         Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-        PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+        PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
         """
 
     def GetSubscription(
@@ -279,8 +285,8 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.PauseSubscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.PauseSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.PauseSubscriptionResponse]]:
-        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-        SUBSCRIPTION_TRANSITION_REFUSED.
+        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
     def ResumeSubscription(
@@ -288,7 +294,9 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.ResumeSubscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ResumeSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.ResumeSubscriptionResponse]]:
-        """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED."""
+        """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+        """
 
     def CancelSubscription(
         self,
@@ -305,8 +313,8 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.UndoCancellationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.UndoCancellationResponse, _abc.Awaitable[_subscription_change_pb2.UndoCancellationResponse]]:
-        """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-        SUBSCRIPTION_TRANSITION_REFUSED.
+        """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
     def ReactivateSubscription(
@@ -315,7 +323,8 @@ class SubscriptionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ReactivateSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.ReactivateSubscriptionResponse]]:
         """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-        SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+        SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
+        PREVIEW_TOKEN_STALE.
         """
 
     def ScheduleChange(

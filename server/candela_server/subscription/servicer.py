@@ -29,6 +29,7 @@ from candela_server.storage.postgres import Postgres, Tx
 from . import override_wire, read, store, wire
 from .change_servicer import ChangeMethods
 from .create_subscription import create_subscription
+from .history_servicer import HistoryMethods
 from .model import Subscription
 from .override_feature import remove_feature_override, set_feature_override
 from .preview_token import Settle, SettleCreation, check_creation, pinned, read_token
@@ -37,7 +38,10 @@ from .schedule_servicer import ScheduleMethods
 
 
 class SubscriptionServicer(
-    ChangeMethods, ScheduleMethods, subscription_service_pb2_grpc.SubscriptionServiceServicer
+    ChangeMethods,
+    HistoryMethods,
+    ScheduleMethods,
+    subscription_service_pb2_grpc.SubscriptionServiceServicer,
 ):
     """SubscriptionService."""
 

@@ -6,6 +6,7 @@ from candela.subscription.v1 import feature_override_pb2 as _feature_override_pb
 from candela.subscription.v1 import scheduled_change_pb2 as _scheduled_change_pb2
 from candela.subscription.v1 import subscription_pb2 as _subscription_pb2
 from candela.subscription.v1 import subscription_change_pb2 as _subscription_change_pb2
+from candela.subscription.v1 import subscription_diff_pb2 as _subscription_diff_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor

@@ -6,6 +6,7 @@ isort:skip_file
 from candela.subscription.v1 import feature_override_pb2 as _feature_override_pb2
 from candela.subscription.v1 import scheduled_change_pb2 as _scheduled_change_pb2
 from candela.subscription.v1 import subscription_change_pb2 as _subscription_change_pb2
+from candela.subscription.v1 import subscription_diff_pb2 as _subscription_diff_pb2
 from candela.subscription.v1 import subscription_service_pb2 as _subscription_service_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
@@ -54,7 +55,8 @@ class SubscriptionServiceStub:
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]
     """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
     plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+    subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
     SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]
@@ -92,7 +94,9 @@ class SubscriptionServiceStub:
     SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ReactivateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]
-    """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
+    """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+    an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+    (ENT-4). Fails with
     SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
     PREVIEW_TOKEN_STALE.
     """
@@ -104,6 +108,10 @@ class SubscriptionServiceStub:
     """ListScheduledChanges returns what is planned, in the order of time. Fails with SUBSCRIPTION_NOT_FOUND."""
     CancelScheduledChange: _grpc.UnaryUnaryMultiCallable[_scheduled_change_pb2.CancelScheduledChangeRequest, _scheduled_change_pb2.CancelScheduledChangeResponse]
     """CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND."""
+    DiffSubscriptionVersions: _grpc.UnaryUnaryMultiCallable[_subscription_diff_pb2.DiffSubscriptionVersionsRequest, _subscription_diff_pb2.DiffSubscriptionVersionsResponse]
+    """DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+    with SUBSCRIPTION_NOT_FOUND.
+    """
     SetFeatureOverride: _grpc.UnaryUnaryMultiCallable[_feature_override_pb2.SetFeatureOverrideRequest, _feature_override_pb2.SetFeatureOverrideResponse]
     """SetFeatureOverride gives one subscription another value of a feature (SUB-8, ENT-3), replacing an earlier
     override. Fails with SUBSCRIPTION_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
@@ -138,7 +146,8 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     ChangePlan: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
     plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+    subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
     SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]  # type: ignore[assignment]
@@ -176,7 +185,9 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ReactivateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]  # type: ignore[assignment]
-    """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
+    """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+    an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+    (ENT-4). Fails with
     SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
     PREVIEW_TOKEN_STALE.
     """
@@ -188,6 +199,10 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """ListScheduledChanges returns what is planned, in the order of time. Fails with SUBSCRIPTION_NOT_FOUND."""
     CancelScheduledChange: _aio.UnaryUnaryMultiCallable[_scheduled_change_pb2.CancelScheduledChangeRequest, _scheduled_change_pb2.CancelScheduledChangeResponse]  # type: ignore[assignment]
     """CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND."""
+    DiffSubscriptionVersions: _aio.UnaryUnaryMultiCallable[_subscription_diff_pb2.DiffSubscriptionVersionsRequest, _subscription_diff_pb2.DiffSubscriptionVersionsResponse]  # type: ignore[assignment]
+    """DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+    with SUBSCRIPTION_NOT_FOUND.
+    """
     SetFeatureOverride: _aio.UnaryUnaryMultiCallable[_feature_override_pb2.SetFeatureOverrideRequest, _feature_override_pb2.SetFeatureOverrideResponse]  # type: ignore[assignment]
     """SetFeatureOverride gives one subscription another value of a feature (SUB-8, ENT-3), replacing an earlier
     override. Fails with SUBSCRIPTION_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
@@ -244,7 +259,8 @@ class SubscriptionServiceServicer:
     ) -> _typing.Union[_subscription_change_pb2.ChangePlanResponse, _abc.Awaitable[_subscription_change_pb2.ChangePlanResponse]]:
         """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
         plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-        nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+        nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+        subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
         SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
@@ -322,7 +338,9 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.ReactivateSubscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ReactivateSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.ReactivateSubscriptionResponse]]:
-        """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
+        """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+        an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+        (ENT-4). Fails with
         SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
         PREVIEW_TOKEN_STALE.
         """
@@ -349,6 +367,15 @@ class SubscriptionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_scheduled_change_pb2.CancelScheduledChangeResponse, _abc.Awaitable[_scheduled_change_pb2.CancelScheduledChangeResponse]]:
         """CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND."""
+
+    def DiffSubscriptionVersions(
+        self,
+        request: _subscription_diff_pb2.DiffSubscriptionVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_diff_pb2.DiffSubscriptionVersionsResponse, _abc.Awaitable[_subscription_diff_pb2.DiffSubscriptionVersionsResponse]]:
+        """DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+        with SUBSCRIPTION_NOT_FOUND.
+        """
 
     def SetFeatureOverride(
         self,

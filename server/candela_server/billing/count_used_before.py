@@ -71,8 +71,8 @@ async def count_used_before(tx: Tx, events: EventStore, changed: Changed) -> Non
             continue
         if grant.definition_id in renewing and counts_for(grant, after, offer):
             fresh[grant.metric_id].append(grant)
-    # Of the plan before by the periods of now; of what was held before an end by those that were counted then. A trial's
-    # credits are the trial's (CRD-6): a plan that follows it brings all of its own.
+    # Of the plan before by the periods of now; of what was held before an end by those that were counted then.
+    # A trial's credits are the trial's (CRD-6): a plan that follows it brings all of its own.
     counted_from = [] if _came_back(before, after) else [(before, after)]
     counted_from += [
         (one, one)

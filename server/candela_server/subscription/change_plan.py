@@ -52,8 +52,8 @@ async def change_plan(
 
     A trial that moves is one no more, and its periods are counted from then on (TRL-2).
 
-    Raises TransitionRefusedError (TrialOnlyBeginsError for a trial), DuplicateSubscriptionError, OtherCurrencyError, InvalidInput for quantities, and
-    what the catalog raises.
+    Raises TransitionRefusedError (TrialOnlyBeginsError for a trial), DuplicateSubscriptionError, OtherCurrencyError,
+    InvalidInput for quantities, and what the catalog raises.
     """
     check_running(held.version.status)
     plan, version, price = await catalog.resolve_price(

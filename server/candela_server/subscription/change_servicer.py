@@ -13,12 +13,11 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.mutation import Mutations, Request, Response
 from candela_server.storage.postgres import Tx
 
-from . import change_wire
+from . import change_wire, undo_cancellation
 from .change import ChangeSubscription
 from .make_change import make_change
 from .model import Subscription
 from .preview_token import Settle, check_amounts, pinned, read_token
-from .undo_cancellation import UndoCancellation
 
 
 class _Answer(Response, Protocol):
@@ -107,7 +106,7 @@ class ChangeMethods:
     async def _changed(
         self,
         request: Request,
-        command: ChangeSubscription | UndoCancellation,
+        command: ChangeSubscription | undo_cancellation.UndoCancellation,
         answer: type[_AnswerT] | Callable[..., _AnswerT],
     ) -> _AnswerT:
         """The subscription after the change; billed in the same transaction where an invoice is wanted at once."""

@@ -1,7 +1,7 @@
 """Refuses a second subscription to the same plan family, which is most often a mistake (SUB-9).
 
-A family is a plan, in all its versions and at all its prices, with the trial plans that lead to it. The customer is held
-from the look on until the transaction ends, so that of two that come at once the later one sees the earlier one's.
+A family is a plan, in all its versions and at all its prices, with the trial plans that lead to it. The customer is
+held from the look on until the transaction ends, so that of two that come at once the later sees the earlier one's.
 """
 
 from __future__ import annotations

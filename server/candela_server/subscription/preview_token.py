@@ -31,7 +31,12 @@ SettleCreation = Callable[[Tx, Subscription], Awaitable[Sequence[str]]]
 """Bills what is due first of a subscription that has begun, and says what each line of the invoices comes to."""
 
 Previewable = ChangeSubscription | CreateSubscription | UndoCancellation
-_PreviewableT = TypeVar("_PreviewableT", ChangeSubscription, CreateSubscription, UndoCancellation)
+_PreviewableT = TypeVar(
+    "_PreviewableT",
+    CreateSubscription,
+    ChangeSubscription,
+    ChangeSubscription | UndoCancellation,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from candela.catalog.v1 import plan_service_pb2
 from candela_server.catalog.refs import BySlug
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.subscription.change import Cancellation, ChangeSubscription, Reactivation
-from candela_server.subscription.change_subscription import change_subscription
 from candela_server.subscription.change_json import change_from_json, change_to_json
+from candela_server.subscription.change_subscription import change_subscription
 from candela_server.subscription.create_subscription import (
     CreateSubscription,
     create_subscription,

@@ -27,9 +27,7 @@ def version_difference(before: Subscription, after: Subscription) -> list[Differ
     """
     components = sorted({*before.version.quantities, *after.version.quantities})
     one, other = _terms(before, components), _terms(after, components)
-    return [
-        Difference(path, was, other[path]) for path, was in one.items() if was != other[path]
-    ]
+    return [Difference(path, was, other[path]) for path, was in one.items() if was != other[path]]
 
 
 def _terms(held: Subscription, components: Sequence[ComponentId]) -> dict[str, str]:

@@ -95,9 +95,8 @@ type SubscriptionServiceClient interface {
 	UndoCancellation(ctx context.Context, in *UndoCancellationRequest, opts ...grpc.CallOption) (*UndoCancellationResponse, error)
 	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
 	// an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-	// (ENT-4). Fails with
-	// SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
-	// PREVIEW_TOKEN_STALE.
+	// (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
 	ReactivateSubscription(ctx context.Context, in *ReactivateSubscriptionRequest, opts ...grpc.CallOption) (*ReactivateSubscriptionResponse, error)
 	// ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
 	// SUBSCRIPTION_NOT_FOUND.
@@ -381,9 +380,8 @@ type SubscriptionServiceServer interface {
 	UndoCancellation(context.Context, *UndoCancellationRequest) (*UndoCancellationResponse, error)
 	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
 	// an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-	// (ENT-4). Fails with
-	// SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
-	// PREVIEW_TOKEN_STALE.
+	// (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
 	ReactivateSubscription(context.Context, *ReactivateSubscriptionRequest) (*ReactivateSubscriptionResponse, error)
 	// ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
 	// SUBSCRIPTION_NOT_FOUND.

@@ -255,9 +255,8 @@ class SubscriptionServiceServicer:
     def ReactivateSubscription(self, request, context):
         """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
         an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-        (ENT-4). Fails with
-        SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
-        PREVIEW_TOKEN_STALE.
+        (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -96,9 +96,8 @@ class SubscriptionServiceStub:
     ReactivateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]
     """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
     an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-    (ENT-4). Fails with
-    SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
-    PREVIEW_TOKEN_STALE.
+    (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
     """
     ScheduleChange: _grpc.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]
     """ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -187,9 +186,8 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     ReactivateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]  # type: ignore[assignment]
     """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
     an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-    (ENT-4). Fails with
-    SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
-    PREVIEW_TOKEN_STALE.
+    (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
     """
     ScheduleChange: _aio.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]  # type: ignore[assignment]
     """ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -340,9 +338,8 @@ class SubscriptionServiceServicer:
     ) -> _typing.Union[_subscription_change_pb2.ReactivateSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.ReactivateSubscriptionResponse]]:
         """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
         an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-        (ENT-4). Fails with
-        SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
-        PREVIEW_TOKEN_STALE.
+        (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
         """
 
     def ScheduleChange(

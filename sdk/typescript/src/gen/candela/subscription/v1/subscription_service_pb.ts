@@ -63,7 +63,8 @@ export type CreateSubscriptionRequest = Message<"candela.subscription.v1.CreateS
   priceId?: string | undefined;
 
   /**
-   * Which price to take when none is named; any currency when absent.
+   * The currency of the price when none is named; when absent the merchant's default currency, or any if the plan is
+   * not sold in that (CAT-4).
    *
    * @generated from field: optional string currency = 5;
    */
@@ -519,9 +520,8 @@ export const SubscriptionService: GenService<{
   /**
    * ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
    * an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-   * (ENT-4). Fails with
-   * SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, VERSION_MISMATCH and
-   * PREVIEW_TOKEN_STALE.
+   * (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+   * VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
    *
    * @generated from rpc candela.subscription.v1.SubscriptionService.ReactivateSubscription
    */

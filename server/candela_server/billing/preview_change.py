@@ -59,7 +59,11 @@ async def preview_change(
         shown=Previewed(
             at=changed.at or changed.now,
             version=before.version.number,
-            digest=digest_of(changed.terms, [*amounts_of(invoices), *amounts_of_notes(notes)]),
+            digest=digest_of(
+                changed.terms,
+                [*amounts_of(invoices), *amounts_of_notes(notes)],
+                changed.proration,
+            ),
         ),
     )
 

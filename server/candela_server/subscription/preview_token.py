@@ -48,14 +48,16 @@ class Previewed:
     digest: str
 
 
-def digest_of(terms: SubscriptionVersion | None, amounts: Sequence[str]) -> str:
+def digest_of(
+    terms: SubscriptionVersion | None, amounts: Sequence[str], proration: str = ""
+) -> str:
     """Tells apart what a change leads to, and what the invoices that it causes at once come to.
 
     The terms, and where the difference goes, are in it because most changes are billed later, by them: a price that
     was published since is another, and the merchant's default may be.
     """
     shown = [
-        changed.proration,
+        proration,
         *((terms.plan_version_id, terms.price_id) if terms else ()),
         *(f"{one} {count:f}" for one, count in sorted(terms.quantities.items() if terms else ())),
         *amounts,
@@ -91,20 +93,18 @@ def pinned(command: _PreviewableT, shown: Previewed) -> _PreviewableT:
 
 def check_amounts(shown: Previewed, changed: Changed, amounts: Sequence[str]) -> None:
     """Raises PreviewStaleError when it is too late, or when terms or invoices would not be those that were shown."""
-    _check(shown, changed.now, changed.terms, amounts)
+    _check(shown, changed.now, digest_of(changed.terms, amounts, changed.proration))
 
 
 def check_creation(shown: Previewed, made: Subscription, amounts: Sequence[str]) -> None:
     """Raises PreviewStaleError as `check_amounts` does, of a subscription that has just been made."""
-    _check(shown, made.created_at, made.version, amounts)
+    _check(shown, made.created_at, digest_of(made.version, amounts))
 
 
-def _check(
-    shown: Previewed, now: datetime, terms: SubscriptionVersion | None, amounts: Sequence[str]
-) -> None:
+def _check(shown: Previewed, now: datetime, digest: str) -> None:
     if now > shown.at + HOLDS_FOR:
         raise PreviewStaleError("it is too old")
-    if digest_of(terms, amounts) != shown.digest:
+    if digest != shown.digest:
         raise PreviewStaleError("the price or the amounts have changed")
 
 

@@ -21,6 +21,7 @@ from candela_server.billing.number_documents import start_numbering
 from candela_server.billing.preview_servicer import PreviewServicer
 from candela_server.billing.run_changes import settle
 from candela_server.billing.servicer import InvoiceServicer
+from candela_server.billing.settle_creation import settle_creation
 from candela_server.billing.tax_servicer import TaxServicer
 from candela_server.billing.top_up_servicer import TopUpServicer
 from candela_server.billing.wire import invoice_id_from_proto
@@ -80,6 +81,7 @@ from candela_server.storage.shared_mutation import SharedMutations
 from candela_server.subscription.change import Changed
 from candela_server.subscription.check_nothing_runs import check_nothing_runs
 from candela_server.subscription.migration_servicer import MigrationServicer
+from candela_server.subscription.model import Subscription
 from candela_server.subscription.seat_servicer import SeatServicer
 from candela_server.subscription.servicer import SubscriptionServicer
 from candela_server.worker.runner import Worker
@@ -257,7 +259,9 @@ def _rooms(
             PricingTableServicer(*ordinary),
             UsageServicer(db, events, clock, secret, mutations),
             TopUpServicer(*ordinary),
-            SubscriptionServicer(*ordinary, partial(_settle, events)),
+            SubscriptionServicer(
+                *ordinary, partial(_settle, events), partial(_settle_creation, events)
+            ),
             MigrationServicer(*ordinary),
             SeatServicer(*ordinary),
             InvoiceServicer(db, events, mutations, clock, secret),
@@ -272,6 +276,11 @@ def _rooms(
 async def _settle(events: EventStore, tx: Tx, changed: Changed) -> list[str]:
     """Bills a change at once where it asks for that: billing's part of a change of a subscription."""
     return await settle(tx, events, changed)
+
+
+async def _settle_creation(events: EventStore, tx: Tx, made: Subscription) -> list[str]:
+    """Bills what is due first of a subscription, where it must come to what a preview showed."""
+    return await settle_creation(tx, events, made)
 
 
 def _desk(

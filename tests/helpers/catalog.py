@@ -21,13 +21,14 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription.change import Changed
 from candela_server.subscription.check_nothing_runs import check_nothing_runs
+from candela_server.subscription.model import Subscription
 from candela_server.subscription.servicer import SubscriptionServicer
 
 _Request = TypeVar("_Request", bound=Any)
 _Response = TypeVar("_Response")
 
 
-async def _never_settled(tx: Tx, changed: Changed) -> list[str]:
+async def _never_settled(tx: Tx, changed: Changed | Subscription) -> list[str]:
     raise AssertionError("no test of the catalog changes subscriptions")
 
 
@@ -49,7 +50,7 @@ class Counter:
         self.prices = PriceServicer(*ordinary)
         self.metrics = MetricServicer(*ordinary)
         self.customers = CustomerServicer(*ordinary, check_nothing_runs)
-        self.subscriptions = SubscriptionServicer(*ordinary, _never_settled)
+        self.subscriptions = SubscriptionServicer(*ordinary, _never_settled, _never_settled)
 
     async def sell(
         self, request: plan_service_pb2.CreatePlanRequest

@@ -166,7 +166,7 @@ class Desk:
         """It goes on."""
         command = UndoCancellation(subscription_id=held.id, expected_version=None, reason="tests")
         async with self.market.db.writing(self.market.merchant_id) as tx:
-            return await undo_cancellation(tx, self.market.clock, command)
+            return (await undo_cancellation(tx, self.market.clock, command)).subscription
 
     async def now(self, held: Subscription, as_of: datetime | None = None) -> Subscription:
         """The subscription in force, or as it was."""

@@ -1,5 +1,8 @@
 """Takes off a new plan's allowance what the period used under the plans before it (ENT-4, CRD-5).
 
+So it is with a subscription that comes back after its end: what its periods that would be running had paid for stays
+used, though new ones are counted from then on. An end and a return bring nothing fresh either (`_came_back`).
+
 A period has one allowance of a metric, however often the plan changes within it: what the plan in force grants for a
 period, less what the subscription's plans have paid for since the period began. So a greater plan brings the
 difference, and a way to another plan and back brings nothing. What was paid for with money is not taken off.
@@ -38,6 +41,7 @@ from candela_server.subscription.change import Changed
 from candela_server.subscription.grant_after_change import are_other_terms
 from candela_server.subscription.model import Subscription
 from candela_server.subscription.rules.credits_held import begins_anew, counts_for
+from candela_server.subscription.rules.reschedule import BILLED, ENDED
 from candela_server.subscription.rules.schedule import credit_component
 
 from .bill_periods import Context, read_context
@@ -53,9 +57,11 @@ async def count_used_before(tx: Tx, events: EventStore, changed: Changed) -> Non
     if at is None or held.version.terms_since is None:
         return
     context = await read_context(tx, [held.id], until=changed.now)
-    *_, before, after = context.histories[held.id]
+    *earlier, before, after = context.histories[held.id]
     offer = context.offer_of(after)
-    if before.anchor_at != after.anchor_at or not are_other_terms(context.offer_of(before), offer):
+    if not _came_back(before, after) and (
+        before.anchor_at != after.anchor_at or not are_other_terms(context.offer_of(before), offer)
+    ):
         return
     own = await credit.list_grants_of_subscription(tx, held.id)
     renewing = _renewing(offer)
@@ -65,8 +71,24 @@ async def count_used_before(tx: Tx, events: EventStore, changed: Changed) -> Non
             continue
         if grant.definition_id in renewing and counts_for(grant, after, offer):
             fresh[grant.metric_id].append(grant)
+    # Of the plan before by the periods of now; of what was held before an end by those that were counted then.
+    # A trial's credits are the trial's (CRD-6): a plan that follows it brings all of its own.
+    counted_from = [] if _came_back(before, after) else [(before, after)]
+    counted_from += [
+        (one, one)
+        for one in earlier
+        if one.anchor_at != after.anchor_at
+        and one.version.status in BILLED
+        and not _is_trial(context, one)
+    ]
     for metric_id, grants in sorted(fresh.items()):
-        began_at = _began_at([context.offer_of(before), offer], metric_id, after, at)
+        began_at = min(
+            (
+                _began_at([context.offer_of(terms), offer], metric_id, anchored, at)
+                for terms, anchored in counted_from
+            ),
+            default=at,
+        )
         if began_at >= at:
             continue
         counted = await _paid_for(tx, events, context, own, metric_id, Interval(began_at, at))
@@ -79,6 +101,16 @@ async def count_used_before(tx: Tx, events: EventStore, changed: Changed) -> Non
             if taken > 0:
                 reason = f"{format_decimal(taken)} used in the period under another plan"
                 await correct_by(tx, grant, -taken, reason=reason, at=changed.now)
+
+
+def _came_back(before: Subscription, after: Subscription) -> bool:
+    """Whether the subscription had ended. Its periods are counted from another instant then, so that of all that were
+    ever counted the one that began first counts: a return each day is one from the same period."""
+    return before.version.status in ENDED and after.version.status not in ENDED
+
+
+def _is_trial(context: Context, one: Subscription) -> bool:
+    return context.offer_of(one).plan.trial is not None
 
 
 def _renewing(offer: Offer) -> set[str]:
@@ -140,7 +172,7 @@ async def _paid_for(
             ],
         )
         for terms in terms_held(history)
-        if terms.billed and terms.ended_at is not None
+        if terms.billed and terms.ended_at is not None and not _is_trial(context, terms.versions[0])
         for held, part in terms.held_in(span)
         if metric_id in context.offer_of(held).metrics
     ]

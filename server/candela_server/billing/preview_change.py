@@ -11,20 +11,19 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription import read_schedule
 from candela_server.subscription.change import ChangeSubscription
-from candela_server.subscription.change_subscription import (
-    carry_out_scheduled,
-    change_subscription,
-)
+from candela_server.subscription.change_subscription import carry_out_scheduled
 from candela_server.subscription.create_subscription import CreateSubscription, create_subscription
+from candela_server.subscription.make_change import make_change
 from candela_server.subscription.model import Status
 from candela_server.subscription.preview_token import Previewed, digest_of
+from candela_server.subscription.undo_cancellation import UndoCancellation
 
 from .credit_note import CreditNote, CreditNoteId
 from .give_back_days import amounts_of_notes, give_back_after
 from .model import Invoice, InvoiceStatus
 from .preview_next_invoice import preview_next_invoice
 from .run_changes import amounts_of, bill_change
-from .settle_change import settle_change
+from .settle_creation import bill_creation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +39,14 @@ class ChangePreview:
 
 
 async def preview_change(
-    tx: Tx, events: EventStore, clock: Clock, command: ChangeSubscription
+    tx: Tx, events: EventStore, clock: Clock, command: ChangeSubscription | UndoCancellation
 ) -> ChangePreview:
     """Makes the change; the caller must roll back. One whose time lies ahead is made as if that had come.
 
     Raises what the change raises.
     """
     before = await subscription.get_subscription(tx, command.subscription_id)
-    changed = await change_subscription(tx, clock, command)
+    changed = await make_change(tx, clock, command)
     invoices = await bill_change(tx, events, changed)
     notes = await give_back_after(tx, changed)
     if changed.scheduled is not None:
@@ -60,27 +59,35 @@ async def preview_change(
         shown=Previewed(
             at=changed.at or changed.now,
             version=before.version.number,
-            digest=digest_of(changed, [*amounts_of(invoices), *amounts_of_notes(notes)]),
+            digest=digest_of(
+                changed.terms,
+                [*amounts_of(invoices), *amounts_of_notes(notes)],
+                changed.proration,
+            ),
         ),
     )
 
 
 async def preview_creation(
     tx: Tx, events: EventStore, clock: Clock, command: CreateSubscription
-) -> tuple[list[Invoice], Invoice | None]:
+) -> ChangePreview:
     """Begins the subscription and bills what is due first; the caller must roll back. One that begins later bills
     nothing at once, and next what it does then."""
     made = await create_subscription(tx, clock, command)
+    invoices = await bill_creation(tx, events, made)
     if made.version.status is Status.INCOMPLETE:
         [beginning] = await read_schedule.list_pending(tx, made.id)
         await carry_out_scheduled(tx, beginning, now=beginning.due_at)
-        return [], await preview_next_invoice(tx, events, clock, made.id)
-    due = await read_schedule.list_next_due(tx, made.id)
-    invoices = await settle_change(
-        tx, events, made.id, now=made.created_at, test_clock_id=due[0].test_clock_id
+    return ChangePreview(
+        invoices=[_as_draft(one) for one in invoices],
+        credit_notes=[],
+        next_invoice=await preview_next_invoice(tx, events, clock, made.id),
+        shown=Previewed(
+            at=made.created_at,
+            version=0,
+            digest=digest_of(made.version, amounts_of(invoices)),
+        ),
     )
-    following = await preview_next_invoice(tx, events, clock, made.id)
-    return [_as_draft(one) for one in invoices], following
 
 
 def _as_draft(made: Invoice) -> Invoice:

@@ -16,9 +16,9 @@ from candela_server.kernel.read_fields import typed_id
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import change_wire
-from candela_server.subscription.change import ChangeSubscription
+from candela_server.subscription.create_subscription import CreateSubscription
 from candela_server.subscription.model import SubscriptionId
-from candela_server.subscription.preview_token import HOLDS_FOR, token_of
+from candela_server.subscription.preview_token import HOLDS_FOR, Previewable, token_of
 from candela_server.subscription.wire import create_subscription_from_proto
 
 from . import wire
@@ -27,7 +27,8 @@ from .preview_change import preview_change, preview_creation
 from .preview_next_invoice import preview_next_invoice
 
 _T = TypeVar("_T")
-_READERS: dict[str, Callable[[Any], ChangeSubscription]] = {
+_READERS: dict[str, Callable[[Any], Previewable]] = {
+    "create_subscription": create_subscription_from_proto,
     "change_plan": change_wire.change_plan_from_proto,
     "override_price": change_wire.override_price_from_proto,
     "change_quantity": change_wire.change_quantity_from_proto,
@@ -36,6 +37,7 @@ _READERS: dict[str, Callable[[Any], ChangeSubscription]] = {
     "resume_subscription": change_wire.resume_from_proto,
     "cancel_subscription": change_wire.cancel_from_proto,
     "reactivate_subscription": change_wire.reactivate_from_proto,
+    "undo_cancellation": change_wire.undo_cancellation_from_proto,
 }
 
 
@@ -68,8 +70,6 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
     ) -> pb.PreviewSubscriptionChangeResponse:
         """The invoices that a change would cause, and a token for causing exactly these."""
         chosen = request.WhichOneof("change")
-        if chosen == "create_subscription":
-            return await self._creation(request)
         with FieldViolations() as fields:
             if chosen is None:
                 fields.add("change", "must say what would be done")
@@ -78,7 +78,10 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
             )
 
         async def look(tx: Tx) -> pb.PreviewSubscriptionChangeResponse:
-            seen = await preview_change(tx, self._events, self._clock, command)
+            if isinstance(command, CreateSubscription):
+                seen = await preview_creation(tx, self._events, self._clock, command)
+            else:
+                seen = await preview_change(tx, self._events, self._clock, command)
             return pb.PreviewSubscriptionChangeResponse(
                 invoices=[wire.preview_to_proto(one) for one in seen.invoices],
                 credit_notes=[credit_note_to_proto(one) for one in seen.credit_notes],
@@ -87,23 +90,6 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
                 else None,
                 preview_token=token_of(self._secret, tx.merchant_id, command, seen.shown),
                 expires_at=timestamp_to_proto(seen.shown.at + HOLDS_FOR),
-            )
-
-        return await self._undone(look)
-
-    async def _creation(
-        self, request: pb.PreviewSubscriptionChangeRequest
-    ) -> pb.PreviewSubscriptionChangeResponse:
-        with FieldViolations() as fields:
-            command = fields.read(
-                "create_subscription", create_subscription_from_proto, request.create_subscription
-            )
-
-        async def look(tx: Tx) -> pb.PreviewSubscriptionChangeResponse:
-            invoices, following = await preview_creation(tx, self._events, self._clock, command)
-            return pb.PreviewSubscriptionChangeResponse(
-                invoices=[wire.preview_to_proto(one) for one in invoices],
-                next_invoice=wire.preview_to_proto(following) if following else None,
             )
 
         return await self._undone(look)
@@ -118,5 +104,5 @@ def _field(request: pb.PreviewSubscriptionChangeRequest, name: str | None) -> An
     return getattr(request, name) if name else None
 
 
-def _nothing(request: Any) -> ChangeSubscription:
+def _nothing(request: Any) -> Previewable:
     raise ValueError("must be set")

@@ -15,7 +15,7 @@ from candela_server.storage.postgres import Tx
 
 from .change import PlanChange, PriceOverride
 from .check_duplicate import check_duplicate
-from .model import Status, Subscription, SubscriptionVersion
+from .model import Status, Subscription, SubscriptionVersion, TransitionRefusedError
 from .rules.lifecycle import check_running
 from .rules.quantities import carried_over
 
@@ -34,6 +34,17 @@ class OtherCurrencyError(InvalidInput):
         )
 
 
+class TrialOnlyBeginsError(TransitionRefusedError):
+    """A trial is what a subscription begins with: no state but INCOMPLETE leads to it (SUB-7, TRL-2)."""
+
+    def __init__(self, before: Status, slug: str) -> None:
+        super().__init__(before, Status.TRIALING)
+        self.message = (
+            f"a subscription that is {before} cannot move to {slug!r}: a trial is what a subscription begins with; "
+            "move to the plan that it leads to, or begin another subscription with it"
+        )
+
+
 async def change_plan(
     tx: Tx, held: Subscription, change: PlanChange, *, at: datetime
 ) -> SubscriptionVersion:
@@ -41,8 +52,8 @@ async def change_plan(
 
     A trial that moves is one no more, and its periods are counted from then on (TRL-2).
 
-    Raises TransitionRefusedError, DuplicateSubscriptionError, OtherCurrencyError, InvalidInput for quantities, and
-    what the catalog raises.
+    Raises TransitionRefusedError (TrialOnlyBeginsError for a trial), DuplicateSubscriptionError, OtherCurrencyError,
+    InvalidInput for quantities, and what the catalog raises.
     """
     check_running(held.version.status)
     plan, version, price = await catalog.resolve_price(
@@ -53,7 +64,7 @@ async def change_plan(
         customer_id=held.customer_id,
     )
     if plan.trial is not None:
-        raise Unserved("a change to a trial plan", "TRL-2", field="plan")
+        raise TrialOnlyBeginsError(held.version.status, plan.slug)
     if not change.allow_duplicate and plan.id != held.version.plan_id:
         await check_duplicate(tx, held.customer_id, plan, by=held.id)
     _check_currency(held, price)

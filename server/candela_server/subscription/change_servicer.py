@@ -10,16 +10,14 @@ from candela.subscription.v1 import subscription_pb2
 
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import FieldViolations
 from candela_server.storage.mutation import Mutations, Request, Response
 from candela_server.storage.postgres import Tx
 
-from . import change_wire, wire
+from . import change_wire, undo_cancellation
 from .change import ChangeSubscription
-from .change_subscription import change_subscription
+from .make_change import make_change
 from .model import Subscription
 from .preview_token import Settle, check_amounts, pinned, read_token
-from .undo_cancellation import UndoCancellation, undo_cancellation
 
 
 class _Answer(Response, Protocol):
@@ -102,25 +100,13 @@ class ChangeMethods:
         self, request: pb.UndoCancellationRequest, context: Any
     ) -> pb.UndoCancellationResponse:
         """The cancellation that has not taken effect is called off."""
-        with FieldViolations() as fields:
-            command = UndoCancellation(
-                subscription_id=fields.read(
-                    "subscription_id", wire.subscription_id_from_proto, request.subscription_id
-                ),
-                expected_version=change_wire.expected_version_of(request),
-                reason=change_wire.reason_of(fields, request),
-            )
-
-        async def act(tx: Tx) -> pb.UndoCancellationResponse:
-            after = await undo_cancellation(tx, self._clock, command)
-            return pb.UndoCancellationResponse(subscription=await self._shown(tx, after))
-
-        return await self._mutations.run(request, pb.UndoCancellationResponse, act)
+        command = change_wire.undo_cancellation_from_proto(request)
+        return await self._changed(request, command, pb.UndoCancellationResponse)
 
     async def _changed(
         self,
         request: Request,
-        command: ChangeSubscription,
+        command: ChangeSubscription | undo_cancellation.UndoCancellation,
         answer: type[_AnswerT] | Callable[..., _AnswerT],
     ) -> _AnswerT:
         """The subscription after the change; billed in the same transaction where an invoice is wanted at once."""
@@ -131,7 +117,7 @@ class ChangeMethods:
             command = pinned(command, shown)
 
         async def act(tx: Tx) -> _AnswerT:
-            changed = await change_subscription(tx, self._clock, command)
+            changed = await make_change(tx, self._clock, command)
             amounts = await self._settle(tx, changed)
             if shown is not None:
                 check_amounts(shown, changed, amounts)

@@ -91,6 +91,8 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
     change = command.change
     price = await catalog.get_price(tx, held.version.price_id)
     at = command.pinned_at or now
+    # The clock of the process that showed it may be a little ahead.
+    now = max(now, at)
     if at < now and began_between(held, price, at, now):
         raise PreviewStaleError("a period has begun since")
     match command.timing or usual_timing_of(held, change):

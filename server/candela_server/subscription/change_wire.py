@@ -31,6 +31,7 @@ from .change import (
 )
 from .migration import MoveTiming
 from .model import Proration, SubscriptionId
+from .undo_cancellation import UndoCancellation
 from .wire import MAX_SEATS
 
 _READ_REASON = text(0, 500)
@@ -127,6 +128,19 @@ def reactivate_from_proto(request: pb.ReactivateSubscriptionRequest) -> ChangeSu
     with FieldViolations() as fields:
         price_id = _price_id(fields, request.price_id) if request.HasField("price_id") else None
         return _command(fields, request, Reactivation(price_id=price_id))
+
+
+def undo_cancellation_from_proto(request: pb.UndoCancellationRequest) -> UndoCancellation:
+    """The command; raises InvalidInput with every wrong field."""
+    with FieldViolations() as fields:
+        return UndoCancellation(
+            subscription_id=SubscriptionId(
+                fields.read("subscription_id", typed_id("sub"), request.subscription_id)
+            ),
+            expected_version=expected_version_of(request),
+            reason=reason_of(fields, request),
+            preview_token=request.preview_token,
+        )
 
 
 def expected_version_of(request: ChangeRequest) -> int | None:

@@ -1,6 +1,7 @@
 """Refuses a second subscription to the same plan family, which is most often a mistake (SUB-9).
 
-A family is a plan, in all its versions and at all its prices, with the trial plans that lead to it.
+A family is a plan, in all its versions and at all its prices, with the trial plans that lead to it. The customer is
+held from the look on until the transaction ends, so that of two that come at once the later sees the earlier one's.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from datetime import datetime
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Plan, PlanId
 from candela_server.catalog.refs import ById
-from candela_server.customer.model import CustomerId
+from candela_server.customer import read as customer
+from candela_server.customer.model import CustomerById, CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import store
@@ -31,6 +33,7 @@ async def check_duplicate(
     """Raises DuplicateSubscriptionError when another subscription than `by` is to the plan's family: one that runs, or
     that is to begin. One that is to end by `begins_at` is none.
     """
+    await customer.get_customer(tx, CustomerById(customer_id), lock=True)
     families: dict[PlanId, PlanId] = {plan.id: family_of(plan)}
     for held in await store.list_subscriptions_of_customers(tx, [customer_id]):
         if held.id == by or held.version.status not in _HELD:

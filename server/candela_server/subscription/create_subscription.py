@@ -23,6 +23,7 @@ from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from . import store
+from .change import PreviewStaleError
 from .check_duplicate import check_duplicate
 from .end_trial import plan_trial_end
 from .model import (
@@ -36,7 +37,7 @@ from .payable import check_payable
 from .renew_by_rule import schedule_renewals
 from .rules.first_grants import first_grants
 from .rules.quantities import new_quantities
-from .rules.schedule import scheduled_period
+from .rules.schedule import began_between, scheduled_period
 from .start_subscription import plan_start
 
 BILLING_DUE = "billing_due"
@@ -47,7 +48,8 @@ MAX_BACKDATING = timedelta(days=366)
 class CreateSubscription:
     """Who takes which plan. `seats` holds for every PER_UNIT component that `quantities` does not name.
 
-    `trial_ending` None: what the trial plan says.
+    `trial_ending` None: what the trial plan says. `pinned_at` is the instant that a preview showed it for: what has no
+    `start_at` begins then.
     """
 
     customer: CustomerRef
@@ -63,6 +65,8 @@ class CreateSubscription:
     metadata: Mapping[str, str]
     reason: str
     trial_ending: NewTrialEnding | None = None
+    preview_token: str = ""
+    pinned_at: datetime | None = None
 
 
 async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription) -> Subscription:
@@ -71,10 +75,14 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
     One that begins later waits for it (SUB-5).
 
     Raises the customer's and the catalog's not-found errors, PlanNotSoldError, DuplicateSubscriptionError, and
-    InvalidInput for quantities and starts that cannot be; and Unserved for what cannot be billed yet.
+    InvalidInput for quantities and starts that cannot be; PreviewStaleError when something fell due since the preview;
+    and Unserved for what cannot be billed yet.
     """
     holder = await customer.get_customer_in_business(tx, command.customer, lock=True)
     now = (await customer.customer_clock(tx, clock, holder)).now()
+    seen_at = command.pinned_at or now
+    # The clock of the process that showed it may be a little ahead.
+    now = max(now, seen_at)
     plan, version, price = await catalog.resolve_price(
         tx,
         command.plan,
@@ -82,7 +90,7 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
         currency=command.currency,
         customer_id=holder.id,
     )
-    start_at = _checked_start(command.start_at, now)
+    start_at = _checked_start(command.start_at, now) or seen_at
     if not command.allow_duplicate:
         later = start_at if start_at > now else None
         await check_duplicate(tx, holder.id, plan, begins_at=later)
@@ -113,6 +121,8 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
     if refused is not None:
         raise Unserved(f"a subscription to {refused.what}", refused.spec_ids, field="plan")
     check_payable(subscription, price)
+    if seen_at < now and began_between(subscription, price, seen_at, now):
+        raise PreviewStaleError("a period has begun since")
     if command.trial_ending is not None and plan.trial is None:
         raise InvalidInput(
             f"must be unspecified: plan {plan.slug!r} is no trial", field="trial_end_behavior"
@@ -149,9 +159,9 @@ async def create_subscription(tx: Tx, clock: Clock, command: CreateSubscription)
     return subscription
 
 
-def _checked_start(start_at: datetime | None, now: datetime) -> datetime:
+def _checked_start(start_at: datetime | None, now: datetime) -> datetime | None:
     if start_at is None:
-        return now
+        return None
     with FieldViolations() as fields:
         if abs(start_at - now) > MAX_BACKDATING:
             fields.add("start_at", f"must lie at most {MAX_BACKDATING.days} days back or ahead")

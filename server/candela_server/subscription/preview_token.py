@@ -1,4 +1,7 @@
-"""The token by which a change does exactly what its preview showed: instant, version, terms and amounts (SUB-6)."""
+"""The token by which a change does exactly what its preview showed: instant, version, terms and amounts (SUB-6).
+
+Beginning a subscription and calling off its end have theirs, like all that is done to one that runs.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from candela_server.kernel.page import PageTokenInvalidError, TokenScope, decode_token, encode_token
 from candela_server.storage.postgres import Tx
 
 from .change import Changed, ChangeSubscription, PreviewStaleError
 from .change_json import change_to_json
+from .create_subscription import CreateSubscription
+from .model import Subscription, SubscriptionVersion
+from .undo_cancellation import UndoCancellation
 
 HOLDS_FOR: Final = timedelta(hours=1)
 """How long a preview can be carried out: long enough to decide, short of another day's amounts."""
@@ -21,25 +27,37 @@ HOLDS_FOR: Final = timedelta(hours=1)
 Settle = Callable[[Tx, Changed], Awaitable[Sequence[str]]]
 """Bills a change at once where it asks for that, and says what each line of the invoices comes to."""
 
+SettleCreation = Callable[[Tx, Subscription], Awaitable[Sequence[str]]]
+"""Bills what is due first of a subscription that has begun, and says what each line of the invoices comes to."""
+
+Previewable = ChangeSubscription | CreateSubscription | UndoCancellation
+_PreviewableT = TypeVar(
+    "_PreviewableT",
+    CreateSubscription,
+    ChangeSubscription,
+    ChangeSubscription | UndoCancellation,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Previewed:
-    """What a preview showed: for which instant and version, and what it came to."""
+    """What a preview showed: for which instant and version, and what it came to. What is to begin has version 0."""
 
     at: datetime
     version: int
     digest: str
 
 
-def digest_of(changed: Changed, amounts: Sequence[str]) -> str:
+def digest_of(
+    terms: SubscriptionVersion | None, amounts: Sequence[str], proration: str = ""
+) -> str:
     """Tells apart what a change leads to, and what the invoices that it causes at once come to.
 
     The terms, and where the difference goes, are in it because most changes are billed later, by them: a price that
     was published since is another, and the merchant's default may be.
     """
-    terms = changed.terms
     shown = [
-        changed.proration,
+        proration,
         *((terms.plan_version_id, terms.price_id) if terms else ()),
         *(f"{one} {count:f}" for one, count in sorted(terms.quantities.items() if terms else ())),
         *amounts,
@@ -47,14 +65,14 @@ def digest_of(changed: Changed, amounts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(shown).encode()).hexdigest()[:32]
 
 
-def token_of(secret: bytes, merchant_id: str, command: ChangeSubscription, shown: Previewed) -> str:
+def token_of(secret: bytes, merchant_id: str, command: Previewable, shown: Previewed) -> str:
     """The token for carrying out this command as it was shown."""
     return encode_token(
         _scope(secret, merchant_id, command), (shown.at, f"{shown.version}:{shown.digest}")
     )
 
 
-def read_token(secret: bytes, merchant_id: str, command: ChangeSubscription) -> Previewed:
+def read_token(secret: bytes, merchant_id: str, command: Previewable) -> Previewed:
     """What the command's token promises. Raises PreviewStaleError when it is for another change."""
     try:
         at, rest = decode_token(_scope(secret, merchant_id, command), command.preview_token)
@@ -64,30 +82,66 @@ def read_token(secret: bytes, merchant_id: str, command: ChangeSubscription) -> 
     return Previewed(at=at, version=int(version), digest=digest)
 
 
-def pinned(command: ChangeSubscription, shown: Previewed) -> ChangeSubscription:
-    """The command for the instant and the version that were shown."""
+def pinned(command: _PreviewableT, shown: Previewed) -> _PreviewableT:
+    """The command for the instant and the version that were shown. An end that is called off has no instant."""
+    if isinstance(command, CreateSubscription):
+        return replace(command, pinned_at=shown.at)
+    if isinstance(command, UndoCancellation):
+        return replace(command, expected_version=shown.version)
     return replace(command, pinned_at=shown.at, expected_version=shown.version)
 
 
 def check_amounts(shown: Previewed, changed: Changed, amounts: Sequence[str]) -> None:
     """Raises PreviewStaleError when it is too late, or when terms or invoices would not be those that were shown."""
-    if changed.now > shown.at + HOLDS_FOR:
+    _check(shown, changed.now, digest_of(changed.terms, amounts, changed.proration))
+
+
+def check_creation(shown: Previewed, made: Subscription, amounts: Sequence[str]) -> None:
+    """Raises PreviewStaleError as `check_amounts` does, of a subscription that has just been made."""
+    _check(shown, made.created_at, digest_of(made.version, amounts))
+
+
+def _check(shown: Previewed, now: datetime, digest: str) -> None:
+    if now > shown.at + HOLDS_FOR:
         raise PreviewStaleError("it is too old")
-    if digest_of(changed, amounts) != shown.digest:
+    if digest != shown.digest:
         raise PreviewStaleError("the price or the amounts have changed")
 
 
-def _scope(secret: bytes, merchant_id: str, command: ChangeSubscription) -> TokenScope:
-    wanted = [
-        command.subscription_id,
-        change_to_json(command.change),
-        command.timing,
-        command.effective_at.isoformat() if command.effective_at else None,
-        command.proration,
-    ]
+def _scope(secret: bytes, merchant_id: str, command: Previewable) -> TokenScope:
     return TokenScope(
         secret=secret,
         merchant_id=merchant_id,
         list_name="preview",
-        filter=json.dumps(wanted, sort_keys=True),
+        filter=json.dumps(_wanted(command), sort_keys=True),
     )
+
+
+def _wanted(command: Previewable) -> list[Any]:
+    """All of a command that says what is done; why, and how it is labelled, may differ."""
+    match command:
+        case ChangeSubscription():
+            return [
+                command.subscription_id,
+                change_to_json(command.change),
+                command.timing,
+                command.effective_at.isoformat() if command.effective_at else None,
+                command.proration,
+            ]
+        case CreateSubscription():
+            return [
+                "create_subscription",
+                repr(command.customer),
+                repr(command.plan),
+                command.price_id,
+                command.currency,
+                f"{command.seats:f}" if command.seats is not None else None,
+                {one: f"{count:f}" for one, count in command.quantities.items()},
+                command.start_at.isoformat() if command.start_at else None,
+                command.time_zone,
+                command.collection_method,
+                command.allow_duplicate,
+                repr(command.trial_ending),
+            ]
+        case UndoCancellation():
+            return ["undo_cancellation", command.subscription_id]

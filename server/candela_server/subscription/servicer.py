@@ -29,23 +29,34 @@ from candela_server.storage.postgres import Postgres, Tx
 from . import override_wire, read, store, wire
 from .change_servicer import ChangeMethods
 from .create_subscription import create_subscription
+from .history_servicer import HistoryMethods
 from .model import Subscription
 from .override_feature import remove_feature_override, set_feature_override
-from .preview_token import Settle
+from .preview_token import Settle, SettleCreation, check_creation, pinned, read_token
 from .rules.schedule import current_period
 from .schedule_servicer import ScheduleMethods
 
 
 class SubscriptionServicer(
-    ChangeMethods, ScheduleMethods, subscription_service_pb2_grpc.SubscriptionServiceServicer
+    ChangeMethods,
+    HistoryMethods,
+    ScheduleMethods,
+    subscription_service_pb2_grpc.SubscriptionServiceServicer,
 ):
     """SubscriptionService."""
 
     def __init__(
-        self, db: Postgres, mutations: Mutations, clock: Clock, page_secret: bytes, settle: Settle
+        self,
+        db: Postgres,
+        mutations: Mutations,
+        clock: Clock,
+        page_secret: bytes,
+        settle: Settle,
+        settle_creation: SettleCreation,
     ) -> None:
         """Takes what it reads from, writes through, tells time by, and bills with at once."""
         self._settle = settle
+        self._settle_creation = settle_creation
         self._db = db
         self._mutations = mutations
         self._clock = clock
@@ -54,11 +65,17 @@ class SubscriptionServicer(
     async def CreateSubscription(
         self, request: pb.CreateSubscriptionRequest, context: Any
     ) -> pb.CreateSubscriptionResponse:
-        """Begins a subscription."""
+        """Begins a subscription; as a preview showed it, with its first invoices."""
         command = wire.create_subscription_from_proto(request)
+        shown = None
+        if command.preview_token:
+            shown = read_token(self._page_secret, current_caller.get().merchant_id, command)
+            command = pinned(command, shown)
 
         async def act(tx: Tx) -> pb.CreateSubscriptionResponse:
             created = await create_subscription(tx, self._clock, command)
+            if shown is not None:
+                check_creation(shown, created, await self._settle_creation(tx, created))
             return pb.CreateSubscriptionResponse(subscription=await self._shown(tx, created))
 
         return await self._mutations.run(request, pb.CreateSubscriptionResponse, act)

@@ -8,9 +8,9 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import Tx
 
 from .cancel_subscription import call_off_cancellation
-from .change import SubscriptionVersionMismatchError
+from .change import Changed, SubscriptionVersionMismatchError
 from .change_subscription import append_without_change, take
-from .model import Subscription, SubscriptionId
+from .model import Proration, SubscriptionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,15 +20,16 @@ class UndoCancellation:
     subscription_id: SubscriptionId
     expected_version: int | None
     reason: str
+    preview_token: str = ""
 
 
-async def undo_cancellation(tx: Tx, clock: Clock, command: UndoCancellation) -> Subscription:
-    """The subscription without an end, as a new version.
+async def undo_cancellation(tx: Tx, clock: Clock, command: UndoCancellation) -> Changed:
+    """The subscription without an end, as a new version that changes nothing else.
 
     Raises SubscriptionNotFoundError, SubscriptionVersionMismatchError, and TransitionRefusedError when none is under
     way, or when it has taken effect: then it can be reactivated.
     """
-    held, _, now = await take(tx, clock, command.subscription_id)
+    held, test_clock_id, now = await take(tx, clock, command.subscription_id)
     if command.expected_version not in (None, held.version.number):
         raise SubscriptionVersionMismatchError(command.expected_version or 0, held.version.number)
     version = await call_off_cancellation(tx, held, outcome="the cancellation was undone")
@@ -40,4 +41,11 @@ async def undo_cancellation(tx: Tx, clock: Clock, command: UndoCancellation) -> 
         after={"version": after.version.number, "cancel_at": None},
         reason=command.reason or None,
     )
-    return after
+    return Changed(
+        subscription=after,
+        at=None,
+        now=now,
+        proration=Proration.NEXT_INVOICE,
+        test_clock_id=test_clock_id,
+        terms=after.version,
+    )

@@ -90,6 +90,7 @@ def create_subscription_from_proto(
             metadata=fields.read("metadata", metadata, request.metadata),
             reason=fields.read("reason", text(0, 500), request.reason),
             trial_ending=trial_ending_from_proto(fields, request),
+            preview_token=request.preview_token,
         )
 
 

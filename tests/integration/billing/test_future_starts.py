@@ -207,7 +207,7 @@ async def test_preview_of_a_later_start__bills_nothing_now_and_shows_the_first_i
     wanted = from_11_april(await desk.market.sign_up())
 
     async with desk.market.db.writing(desk.market.merchant_id) as tx:
-        now, following = await preview_creation(tx, desk.market.events, desk.market.clock, wanted)
-    assert now == []
-    assert following is not None
-    assert following.total == D("20.00")
+        seen = await preview_creation(tx, desk.market.events, desk.market.clock, wanted)
+    assert seen.invoices == []
+    assert seen.next_invoice is not None
+    assert seen.next_invoice.total == D("20.00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,16 +10,19 @@ from candela.catalog.v1 import plan_service_pb2
 
 from candela_server.catalog.refs import BySlug
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.subscription.change import Cancellation, Reactivation
+from candela_server.subscription.change import Cancellation, ChangeSubscription, Reactivation
 from candela_server.subscription.change_json import change_from_json, change_to_json
+from candela_server.subscription.change_subscription import change_subscription
 from candela_server.subscription.create_subscription import (
     CreateSubscription,
     create_subscription,
 )
+from candela_server.subscription.migration import MoveTiming
 from candela_server.subscription.model import (
     CollectionMethod,
     DuplicateSubscriptionError,
     Subscription,
+    TransitionRefusedError,
 )
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, swap, to_plan
@@ -112,3 +116,42 @@ async def test_one_that_has_ended__holds_no_place_and_comes_back_only_to_a_free_
         await desk.change(held, Reactivation(price_id=None))
     await desk.change(second, swap(await desk.component(second), fee("60")))
     assert (await desk.now(second)).version.number == 2
+
+
+@pytest.mark.spec("SUB-9", "SUB-6")
+async def test_two_moves_at_once_to_one_plan__let_one_of_them_through(desk: Desk) -> None:
+    customer = await desk.market.sign_up()
+    await desk.sell("other", fee("30"))
+    first, second = await take(desk, customer, "basic"), await take(desk, customer, "other")
+    to_pro = ChangeSubscription(subscription_id=first.id, change=to_plan("pro"))
+
+    async with desk.market.db.writing(desk.market.merchant_id) as tx:
+        await change_subscription(tx, desk.market.clock, to_pro)
+        late = asyncio.create_task(desk.change(second, to_plan("pro")))
+        # It waits for the first one, as long as that is not decided.
+        done, _ = await asyncio.wait({late}, timeout=0.5)
+        assert not done
+    with pytest.raises(DuplicateSubscriptionError) as caught:
+        await late
+
+    assert caught.value.metadata["subscription_id"] == first.id
+    assert [(await desk.now(one)).version.number for one in (first, second)] == [2, 1]
+
+
+@pytest.mark.spec("TRL-2", "SUB-7")
+@pytest.mark.parametrize("held_plan", ["basic", "other-trial"])
+@pytest.mark.parametrize("timing", [NOW, PERIOD_END])
+async def test_move_to_a_trial__is_refused_because_trials_are_begun(
+    desk: Desk, held_plan: str, timing: MoveTiming
+) -> None:
+    trial = plan_service_pb2.CreatePlanRequest(is_trial_plan=True, trial_days=14)
+    trial.trial_parent_plan.slug = "basic"
+    await desk.sell("other-trial", fee("0"), request=trial)
+    held = await take(desk, await desk.market.sign_up(), held_plan)
+
+    with pytest.raises(TransitionRefusedError) as caught:
+        await desk.change(held, to_plan("pro-trial"), timing)
+    state = "trialing" if held_plan == "other-trial" else "active"
+    assert caught.value.metadata == {"from": state, "to": "trialing"}
+    assert "begins with" in caught.value.message
+    assert (await desk.now(held)).version.number == 1

@@ -131,6 +131,7 @@ type PreviewSubscriptionChangeRequest struct {
 	//	*PreviewSubscriptionChangeRequest_ResumeSubscription
 	//	*PreviewSubscriptionChangeRequest_CancelSubscription
 	//	*PreviewSubscriptionChangeRequest_ReactivateSubscription
+	//	*PreviewSubscriptionChangeRequest_UndoCancellation
 	Change        isPreviewSubscriptionChangeRequest_Change `protobuf_oneof:"change"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -254,6 +255,15 @@ func (x *PreviewSubscriptionChangeRequest) GetReactivateSubscription() *v1.React
 	return nil
 }
 
+func (x *PreviewSubscriptionChangeRequest) GetUndoCancellation() *v1.UndoCancellationRequest {
+	if x != nil {
+		if x, ok := x.Change.(*PreviewSubscriptionChangeRequest_UndoCancellation); ok {
+			return x.UndoCancellation
+		}
+	}
+	return nil
+}
+
 type isPreviewSubscriptionChangeRequest_Change interface {
 	isPreviewSubscriptionChangeRequest_Change()
 }
@@ -303,6 +313,11 @@ type PreviewSubscriptionChangeRequest_ReactivateSubscription struct {
 	ReactivateSubscription *v1.ReactivateSubscriptionRequest `protobuf:"bytes,9,opt,name=reactivate_subscription,json=reactivateSubscription,proto3,oneof"`
 }
 
+type PreviewSubscriptionChangeRequest_UndoCancellation struct {
+	// Go on instead of ending.
+	UndoCancellation *v1.UndoCancellationRequest `protobuf:"bytes,10,opt,name=undo_cancellation,json=undoCancellation,proto3,oneof"`
+}
+
 func (*PreviewSubscriptionChangeRequest_CreateSubscription) isPreviewSubscriptionChangeRequest_Change() {
 }
 
@@ -326,6 +341,9 @@ func (*PreviewSubscriptionChangeRequest_CancelSubscription) isPreviewSubscriptio
 func (*PreviewSubscriptionChangeRequest_ReactivateSubscription) isPreviewSubscriptionChangeRequest_Change() {
 }
 
+func (*PreviewSubscriptionChangeRequest_UndoCancellation) isPreviewSubscriptionChangeRequest_Change() {
+}
+
 // PreviewSubscriptionChangeResponse carries what would happen.
 type PreviewSubscriptionChangeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -333,7 +351,8 @@ type PreviewSubscriptionChangeResponse struct {
 	Invoices []*Invoice `protobuf:"bytes,1,rep,name=invoices,proto3" json:"invoices,omitempty"`
 	// What the next regular invoice would be afterwards.
 	NextInvoice *Invoice `protobuf:"bytes,2,opt,name=next_invoice,json=nextInvoice,proto3" json:"next_invoice,omitempty"`
-	// Pass it to the change to get exactly these amounts.
+	// Pass it to the change to get exactly these amounts. Each of these changes takes one; it holds for the version, the
+	// terms and, where the change is to happen now, the instant that were shown.
 	PreviewToken string `protobuf:"bytes,3,opt,name=preview_token,json=previewToken,proto3" json:"preview_token,omitempty"`
 	// Until when the token holds.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
@@ -418,7 +437,7 @@ const file_candela_billing_v1_preview_service_proto_rawDesc = "" +
 	"\x19PreviewNextInvoiceRequest\x12'\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tR\x0esubscriptionId\"S\n" +
 	"\x1aPreviewNextInvoiceResponse\x125\n" +
-	"\ainvoice\x18\x01 \x01(\v2\x1b.candela.billing.v1.InvoiceR\ainvoice\"\x92\a\n" +
+	"\ainvoice\x18\x01 \x01(\v2\x1b.candela.billing.v1.InvoiceR\ainvoice\"\xf3\a\n" +
 	" PreviewSubscriptionChangeRequest\x12e\n" +
 	"\x13create_subscription\x18\x01 \x01(\v22.candela.subscription.v1.CreateSubscriptionRequestH\x00R\x12createSubscription\x12M\n" +
 	"\vchange_plan\x18\x02 \x01(\v2*.candela.subscription.v1.ChangePlanRequestH\x00R\n" +
@@ -429,7 +448,9 @@ const file_candela_billing_v1_preview_service_proto_rawDesc = "" +
 	"\x12pause_subscription\x18\x06 \x01(\v21.candela.subscription.v1.PauseSubscriptionRequestH\x00R\x11pauseSubscription\x12e\n" +
 	"\x13resume_subscription\x18\a \x01(\v22.candela.subscription.v1.ResumeSubscriptionRequestH\x00R\x12resumeSubscription\x12e\n" +
 	"\x13cancel_subscription\x18\b \x01(\v22.candela.subscription.v1.CancelSubscriptionRequestH\x00R\x12cancelSubscription\x12q\n" +
-	"\x17reactivate_subscription\x18\t \x01(\v26.candela.subscription.v1.ReactivateSubscriptionRequestH\x00R\x16reactivateSubscriptionB\b\n" +
+	"\x17reactivate_subscription\x18\t \x01(\v26.candela.subscription.v1.ReactivateSubscriptionRequestH\x00R\x16reactivateSubscription\x12_\n" +
+	"\x11undo_cancellation\x18\n" +
+	" \x01(\v20.candela.subscription.v1.UndoCancellationRequestH\x00R\x10undoCancellationB\b\n" +
 	"\x06change\"\xbf\x02\n" +
 	"!PreviewSubscriptionChangeResponse\x127\n" +
 	"\binvoices\x18\x01 \x03(\v2\x1b.candela.billing.v1.InvoiceR\binvoices\x12>\n" +
@@ -470,8 +491,9 @@ var file_candela_billing_v1_preview_service_proto_goTypes = []any{
 	(*v1.ResumeSubscriptionRequest)(nil),      // 11: candela.subscription.v1.ResumeSubscriptionRequest
 	(*v1.CancelSubscriptionRequest)(nil),      // 12: candela.subscription.v1.CancelSubscriptionRequest
 	(*v1.ReactivateSubscriptionRequest)(nil),  // 13: candela.subscription.v1.ReactivateSubscriptionRequest
-	(*timestamppb.Timestamp)(nil),             // 14: google.protobuf.Timestamp
-	(*CreditNote)(nil),                        // 15: candela.billing.v1.CreditNote
+	(*v1.UndoCancellationRequest)(nil),        // 14: candela.subscription.v1.UndoCancellationRequest
+	(*timestamppb.Timestamp)(nil),             // 15: google.protobuf.Timestamp
+	(*CreditNote)(nil),                        // 16: candela.billing.v1.CreditNote
 }
 var file_candela_billing_v1_preview_service_proto_depIdxs = []int32{
 	4,  // 0: candela.billing.v1.PreviewNextInvoiceResponse.invoice:type_name -> candela.billing.v1.Invoice
@@ -484,19 +506,20 @@ var file_candela_billing_v1_preview_service_proto_depIdxs = []int32{
 	11, // 7: candela.billing.v1.PreviewSubscriptionChangeRequest.resume_subscription:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
 	12, // 8: candela.billing.v1.PreviewSubscriptionChangeRequest.cancel_subscription:type_name -> candela.subscription.v1.CancelSubscriptionRequest
 	13, // 9: candela.billing.v1.PreviewSubscriptionChangeRequest.reactivate_subscription:type_name -> candela.subscription.v1.ReactivateSubscriptionRequest
-	4,  // 10: candela.billing.v1.PreviewSubscriptionChangeResponse.invoices:type_name -> candela.billing.v1.Invoice
-	4,  // 11: candela.billing.v1.PreviewSubscriptionChangeResponse.next_invoice:type_name -> candela.billing.v1.Invoice
-	14, // 12: candela.billing.v1.PreviewSubscriptionChangeResponse.expires_at:type_name -> google.protobuf.Timestamp
-	15, // 13: candela.billing.v1.PreviewSubscriptionChangeResponse.credit_notes:type_name -> candela.billing.v1.CreditNote
-	0,  // 14: candela.billing.v1.PreviewService.PreviewNextInvoice:input_type -> candela.billing.v1.PreviewNextInvoiceRequest
-	2,  // 15: candela.billing.v1.PreviewService.PreviewSubscriptionChange:input_type -> candela.billing.v1.PreviewSubscriptionChangeRequest
-	1,  // 16: candela.billing.v1.PreviewService.PreviewNextInvoice:output_type -> candela.billing.v1.PreviewNextInvoiceResponse
-	3,  // 17: candela.billing.v1.PreviewService.PreviewSubscriptionChange:output_type -> candela.billing.v1.PreviewSubscriptionChangeResponse
-	16, // [16:18] is the sub-list for method output_type
-	14, // [14:16] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	14, // 10: candela.billing.v1.PreviewSubscriptionChangeRequest.undo_cancellation:type_name -> candela.subscription.v1.UndoCancellationRequest
+	4,  // 11: candela.billing.v1.PreviewSubscriptionChangeResponse.invoices:type_name -> candela.billing.v1.Invoice
+	4,  // 12: candela.billing.v1.PreviewSubscriptionChangeResponse.next_invoice:type_name -> candela.billing.v1.Invoice
+	15, // 13: candela.billing.v1.PreviewSubscriptionChangeResponse.expires_at:type_name -> google.protobuf.Timestamp
+	16, // 14: candela.billing.v1.PreviewSubscriptionChangeResponse.credit_notes:type_name -> candela.billing.v1.CreditNote
+	0,  // 15: candela.billing.v1.PreviewService.PreviewNextInvoice:input_type -> candela.billing.v1.PreviewNextInvoiceRequest
+	2,  // 16: candela.billing.v1.PreviewService.PreviewSubscriptionChange:input_type -> candela.billing.v1.PreviewSubscriptionChangeRequest
+	1,  // 17: candela.billing.v1.PreviewService.PreviewNextInvoice:output_type -> candela.billing.v1.PreviewNextInvoiceResponse
+	3,  // 18: candela.billing.v1.PreviewService.PreviewSubscriptionChange:output_type -> candela.billing.v1.PreviewSubscriptionChangeResponse
+	17, // [17:19] is the sub-list for method output_type
+	15, // [15:17] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_preview_service_proto_init() }
@@ -516,6 +539,7 @@ func file_candela_billing_v1_preview_service_proto_init() {
 		(*PreviewSubscriptionChangeRequest_ResumeSubscription)(nil),
 		(*PreviewSubscriptionChangeRequest_CancelSubscription)(nil),
 		(*PreviewSubscriptionChangeRequest_ReactivateSubscription)(nil),
+		(*PreviewSubscriptionChangeRequest_UndoCancellation)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -715,7 +715,9 @@ type PauseSubscriptionRequest struct {
 	// The version the change is based on; any when absent.
 	ExpectedVersion *int32 `protobuf:"varint,7,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
 	// Why, for the history; at most 500 characters.
-	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The token of a preview, to get exactly its amounts; empty for none.
+	PreviewToken  string `protobuf:"bytes,9,opt,name=preview_token,json=previewToken,proto3" json:"preview_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -806,6 +808,13 @@ func (x *PauseSubscriptionRequest) GetReason() string {
 	return ""
 }
 
+func (x *PauseSubscriptionRequest) GetPreviewToken() string {
+	if x != nil {
+		return x.PreviewToken
+	}
+	return ""
+}
+
 // PauseSubscriptionResponse carries the subscription after the change.
 type PauseSubscriptionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -864,7 +873,9 @@ type ResumeSubscriptionRequest struct {
 	// The version the change is based on; any when absent.
 	ExpectedVersion *int32 `protobuf:"varint,4,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
 	// Why, for the history; at most 500 characters.
-	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The token of a preview, to get exactly its amounts; empty for none.
+	PreviewToken  string `protobuf:"bytes,6,opt,name=preview_token,json=previewToken,proto3" json:"preview_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -930,6 +941,13 @@ func (x *ResumeSubscriptionRequest) GetExpectedVersion() int32 {
 func (x *ResumeSubscriptionRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *ResumeSubscriptionRequest) GetPreviewToken() string {
+	if x != nil {
+		return x.PreviewToken
 	}
 	return ""
 }
@@ -1145,7 +1163,9 @@ type UndoCancellationRequest struct {
 	// The version the change is based on; any when absent.
 	ExpectedVersion *int32 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
 	// Why, for the history; at most 500 characters.
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The token of a preview, to get exactly what it showed; empty for none.
+	PreviewToken  string `protobuf:"bytes,5,opt,name=preview_token,json=previewToken,proto3" json:"preview_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1208,6 +1228,13 @@ func (x *UndoCancellationRequest) GetReason() string {
 	return ""
 }
 
+func (x *UndoCancellationRequest) GetPreviewToken() string {
+	if x != nil {
+		return x.PreviewToken
+	}
+	return ""
+}
+
 // UndoCancellationResponse carries the subscription after the change.
 type UndoCancellationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1266,7 +1293,9 @@ type ReactivateSubscriptionRequest struct {
 	// The version the change is based on; any when absent.
 	ExpectedVersion *int32 `protobuf:"varint,4,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
 	// Why, for the history; at most 500 characters.
-	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The token of a preview, to get exactly its amounts; empty for none.
+	PreviewToken  string `protobuf:"bytes,6,opt,name=preview_token,json=previewToken,proto3" json:"preview_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1332,6 +1361,13 @@ func (x *ReactivateSubscriptionRequest) GetExpectedVersion() int32 {
 func (x *ReactivateSubscriptionRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReactivateSubscriptionRequest) GetPreviewToken() string {
+	if x != nil {
+		return x.PreviewToken
 	}
 	return ""
 }
@@ -1447,7 +1483,7 @@ const file_candela_subscription_v1_subscription_change_proto_rawDesc = "" +
 	" \x01(\tR\x06reasonB\x13\n" +
 	"\x11_expected_version\"b\n" +
 	"\x15SwapComponentResponse\x12I\n" +
-	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\xc7\x03\n" +
+	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\xec\x03\n" +
 	"\x18PauseSubscriptionRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12:\n" +
@@ -1456,16 +1492,18 @@ const file_candela_subscription_v1_subscription_change_proto_rawDesc = "" +
 	"\tresume_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bresumeAt\x12H\n" +
 	"\tproration\x18\x06 \x01(\x0e2*.candela.subscription.v1.ProrationBehaviorR\tproration\x12.\n" +
 	"\x10expected_version\x18\a \x01(\x05H\x00R\x0fexpectedVersion\x88\x01\x01\x12\x16\n" +
-	"\x06reason\x18\b \x01(\tR\x06reasonB\x13\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\x12#\n" +
+	"\rpreview_token\x18\t \x01(\tR\fpreviewTokenB\x13\n" +
 	"\x11_expected_version\"f\n" +
 	"\x19PauseSubscriptionResponse\x12I\n" +
-	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\x94\x02\n" +
+	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\xb9\x02\n" +
 	"\x19ResumeSubscriptionRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12H\n" +
 	"\tproration\x18\x03 \x01(\x0e2*.candela.subscription.v1.ProrationBehaviorR\tproration\x12.\n" +
 	"\x10expected_version\x18\x04 \x01(\x05H\x00R\x0fexpectedVersion\x88\x01\x01\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reasonB\x13\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12#\n" +
+	"\rpreview_token\x18\x06 \x01(\tR\fpreviewTokenB\x13\n" +
 	"\x11_expected_version\"g\n" +
 	"\x1aResumeSubscriptionResponse\x12I\n" +
 	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\xb4\x03\n" +
@@ -1480,21 +1518,23 @@ const file_candela_subscription_v1_subscription_change_proto_rawDesc = "" +
 	"\x06reason\x18\b \x01(\tR\x06reasonB\x13\n" +
 	"\x11_expected_version\"g\n" +
 	"\x1aCancelSubscriptionResponse\x12I\n" +
-	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\xc8\x01\n" +
+	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\xed\x01\n" +
 	"\x17UndoCancellationRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12.\n" +
 	"\x10expected_version\x18\x03 \x01(\x05H\x00R\x0fexpectedVersion\x88\x01\x01\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reasonB\x13\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12#\n" +
+	"\rpreview_token\x18\x05 \x01(\tR\fpreviewTokenB\x13\n" +
 	"\x11_expected_version\"e\n" +
 	"\x18UndoCancellationResponse\x12I\n" +
-	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\xfb\x01\n" +
+	"\fsubscription\x18\x01 \x01(\v2%.candela.subscription.v1.SubscriptionR\fsubscription\"\xa0\x02\n" +
 	"\x1dReactivateSubscriptionRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12'\n" +
 	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x12\x1e\n" +
 	"\bprice_id\x18\x03 \x01(\tH\x00R\apriceId\x88\x01\x01\x12.\n" +
 	"\x10expected_version\x18\x04 \x01(\x05H\x01R\x0fexpectedVersion\x88\x01\x01\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reasonB\v\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12#\n" +
+	"\rpreview_token\x18\x06 \x01(\tR\fpreviewTokenB\v\n" +
 	"\t_price_idB\x13\n" +
 	"\x11_expected_version\"k\n" +
 	"\x1eReactivateSubscriptionResponse\x12I\n" +

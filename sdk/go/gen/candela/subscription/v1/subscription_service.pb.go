@@ -67,7 +67,10 @@ type CreateSubscriptionRequest struct {
 	TrialEndBehavior v11.TrialEndBehavior `protobuf:"varint,14,opt,name=trial_end_behavior,json=trialEndBehavior,proto3,enum=candela.catalog.v1.TrialEndBehavior" json:"trial_end_behavior,omitempty"`
 	// The free plan that remains, on sale in the subscription's currency and itself no trial; required for
 	// DOWNGRADE_TO_FREE, absent otherwise.
-	TrialEndPlan  *v11.PlanRef `protobuf:"bytes,15,opt,name=trial_end_plan,json=trialEndPlan,proto3" json:"trial_end_plan,omitempty"`
+	TrialEndPlan *v11.PlanRef `protobuf:"bytes,15,opt,name=trial_end_plan,json=trialEndPlan,proto3" json:"trial_end_plan,omitempty"`
+	// The token of a preview, to get exactly its amounts; empty for none. With it a subscription whose start_at is absent
+	// begins at the instant of the preview, and its first invoices are made at once instead of right after.
+	PreviewToken  string `protobuf:"bytes,16,opt,name=preview_token,json=previewToken,proto3" json:"preview_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,6 +208,13 @@ func (x *CreateSubscriptionRequest) GetTrialEndPlan() *v11.PlanRef {
 		return x.TrialEndPlan
 	}
 	return nil
+}
+
+func (x *CreateSubscriptionRequest) GetPreviewToken() string {
+	if x != nil {
+		return x.PreviewToken
+	}
+	return ""
 }
 
 // CreateSubscriptionResponse carries the subscription.
@@ -605,7 +615,7 @@ var File_candela_subscription_v1_subscription_service_proto protoreflect.FileDes
 
 const file_candela_subscription_v1_subscription_service_proto_rawDesc = "" +
 	"\n" +
-	"2candela/subscription/v1/subscription_service.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a\"candela/customer/v1/customer.proto\x1a.candela/subscription/v1/feature_override.proto\x1a.candela/subscription/v1/scheduled_change.proto\x1a*candela/subscription/v1/subscription.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\a\n" +
+	"2candela/subscription/v1/subscription_service.proto\x12\x17candela.subscription.v1\x1a\x1dcandela/catalog/v1/plan.proto\x1a\"candela/customer/v1/customer.proto\x1a.candela/subscription/v1/feature_override.proto\x1a.candela/subscription/v1/scheduled_change.proto\x1a*candela/subscription/v1/subscription.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a/candela/subscription/v1/subscription_diff.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\a\n" +
 	"\x19CreateSubscriptionRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12<\n" +
 	"\bcustomer\x18\x02 \x01(\v2 .candela.customer.v1.CustomerRefR\bcustomer\x12/\n" +
@@ -624,7 +634,8 @@ const file_candela_subscription_v1_subscription_service_proto_rawDesc = "" +
 	"\bmetadata\x18\f \x03(\v2@.candela.subscription.v1.CreateSubscriptionRequest.MetadataEntryR\bmetadata\x12\x16\n" +
 	"\x06reason\x18\r \x01(\tR\x06reason\x12R\n" +
 	"\x12trial_end_behavior\x18\x0e \x01(\x0e2$.candela.catalog.v1.TrialEndBehaviorR\x10trialEndBehavior\x12A\n" +
-	"\x0etrial_end_plan\x18\x0f \x01(\v2\x1b.candela.catalog.v1.PlanRefR\ftrialEndPlan\x1a;\n" +
+	"\x0etrial_end_plan\x18\x0f \x01(\v2\x1b.candela.catalog.v1.PlanRefR\ftrialEndPlan\x12#\n" +
+	"\rpreview_token\x18\x10 \x01(\tR\fpreviewToken\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
@@ -654,7 +665,7 @@ const file_candela_subscription_v1_subscription_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"\x8d\x01\n" +
 	" ListSubscriptionVersionsResponse\x12A\n" +
 	"\bversions\x18\x01 \x03(\v2%.candela.subscription.v1.SubscriptionR\bversions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xfa\x12\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x91\x14\n" +
 	"\x13SubscriptionService\x12}\n" +
 	"\x12CreateSubscription\x122.candela.subscription.v1.CreateSubscriptionRequest\x1a3.candela.subscription.v1.CreateSubscriptionResponse\x12y\n" +
 	"\x0fGetSubscription\x12/.candela.subscription.v1.GetSubscriptionRequest\x1a0.candela.subscription.v1.GetSubscriptionResponse\"\x03\x90\x02\x01\x12\x7f\n" +
@@ -672,7 +683,8 @@ const file_candela_subscription_v1_subscription_service_proto_rawDesc = "" +
 	"\x16ReactivateSubscription\x126.candela.subscription.v1.ReactivateSubscriptionRequest\x1a7.candela.subscription.v1.ReactivateSubscriptionResponse\x12q\n" +
 	"\x0eScheduleChange\x12..candela.subscription.v1.ScheduleChangeRequest\x1a/.candela.subscription.v1.ScheduleChangeResponse\x12\x88\x01\n" +
 	"\x14ListScheduledChanges\x124.candela.subscription.v1.ListScheduledChangesRequest\x1a5.candela.subscription.v1.ListScheduledChangesResponse\"\x03\x90\x02\x01\x12\x86\x01\n" +
-	"\x15CancelScheduledChange\x125.candela.subscription.v1.CancelScheduledChangeRequest\x1a6.candela.subscription.v1.CancelScheduledChangeResponse\x12}\n" +
+	"\x15CancelScheduledChange\x125.candela.subscription.v1.CancelScheduledChangeRequest\x1a6.candela.subscription.v1.CancelScheduledChangeResponse\x12\x94\x01\n" +
+	"\x18DiffSubscriptionVersions\x128.candela.subscription.v1.DiffSubscriptionVersionsRequest\x1a9.candela.subscription.v1.DiffSubscriptionVersionsResponse\"\x03\x90\x02\x01\x12}\n" +
 	"\x12SetFeatureOverride\x122.candela.subscription.v1.SetFeatureOverrideRequest\x1a3.candela.subscription.v1.SetFeatureOverrideResponse\x12\x86\x01\n" +
 	"\x15RemoveFeatureOverride\x125.candela.subscription.v1.RemoveFeatureOverrideRequest\x1a6.candela.subscription.v1.RemoveFeatureOverrideResponse\x12\x88\x01\n" +
 	"\x14ListFeatureOverrides\x124.candela.subscription.v1.ListFeatureOverridesRequest\x1a5.candela.subscription.v1.ListFeatureOverridesResponse\"\x03\x90\x02\x01BVZTgithub.com/candela-billing/candela/sdk/go/gen/candela/subscription/v1;subscriptionv1b\x06proto3"
@@ -720,24 +732,26 @@ var file_candela_subscription_v1_subscription_service_proto_goTypes = []any{
 	(*ScheduleChangeRequest)(nil),            // 26: candela.subscription.v1.ScheduleChangeRequest
 	(*ListScheduledChangesRequest)(nil),      // 27: candela.subscription.v1.ListScheduledChangesRequest
 	(*CancelScheduledChangeRequest)(nil),     // 28: candela.subscription.v1.CancelScheduledChangeRequest
-	(*SetFeatureOverrideRequest)(nil),        // 29: candela.subscription.v1.SetFeatureOverrideRequest
-	(*RemoveFeatureOverrideRequest)(nil),     // 30: candela.subscription.v1.RemoveFeatureOverrideRequest
-	(*ListFeatureOverridesRequest)(nil),      // 31: candela.subscription.v1.ListFeatureOverridesRequest
-	(*ChangePlanResponse)(nil),               // 32: candela.subscription.v1.ChangePlanResponse
-	(*OverridePriceResponse)(nil),            // 33: candela.subscription.v1.OverridePriceResponse
-	(*ChangeQuantityResponse)(nil),           // 34: candela.subscription.v1.ChangeQuantityResponse
-	(*SwapComponentResponse)(nil),            // 35: candela.subscription.v1.SwapComponentResponse
-	(*PauseSubscriptionResponse)(nil),        // 36: candela.subscription.v1.PauseSubscriptionResponse
-	(*ResumeSubscriptionResponse)(nil),       // 37: candela.subscription.v1.ResumeSubscriptionResponse
-	(*CancelSubscriptionResponse)(nil),       // 38: candela.subscription.v1.CancelSubscriptionResponse
-	(*UndoCancellationResponse)(nil),         // 39: candela.subscription.v1.UndoCancellationResponse
-	(*ReactivateSubscriptionResponse)(nil),   // 40: candela.subscription.v1.ReactivateSubscriptionResponse
-	(*ScheduleChangeResponse)(nil),           // 41: candela.subscription.v1.ScheduleChangeResponse
-	(*ListScheduledChangesResponse)(nil),     // 42: candela.subscription.v1.ListScheduledChangesResponse
-	(*CancelScheduledChangeResponse)(nil),    // 43: candela.subscription.v1.CancelScheduledChangeResponse
-	(*SetFeatureOverrideResponse)(nil),       // 44: candela.subscription.v1.SetFeatureOverrideResponse
-	(*RemoveFeatureOverrideResponse)(nil),    // 45: candela.subscription.v1.RemoveFeatureOverrideResponse
-	(*ListFeatureOverridesResponse)(nil),     // 46: candela.subscription.v1.ListFeatureOverridesResponse
+	(*DiffSubscriptionVersionsRequest)(nil),  // 29: candela.subscription.v1.DiffSubscriptionVersionsRequest
+	(*SetFeatureOverrideRequest)(nil),        // 30: candela.subscription.v1.SetFeatureOverrideRequest
+	(*RemoveFeatureOverrideRequest)(nil),     // 31: candela.subscription.v1.RemoveFeatureOverrideRequest
+	(*ListFeatureOverridesRequest)(nil),      // 32: candela.subscription.v1.ListFeatureOverridesRequest
+	(*ChangePlanResponse)(nil),               // 33: candela.subscription.v1.ChangePlanResponse
+	(*OverridePriceResponse)(nil),            // 34: candela.subscription.v1.OverridePriceResponse
+	(*ChangeQuantityResponse)(nil),           // 35: candela.subscription.v1.ChangeQuantityResponse
+	(*SwapComponentResponse)(nil),            // 36: candela.subscription.v1.SwapComponentResponse
+	(*PauseSubscriptionResponse)(nil),        // 37: candela.subscription.v1.PauseSubscriptionResponse
+	(*ResumeSubscriptionResponse)(nil),       // 38: candela.subscription.v1.ResumeSubscriptionResponse
+	(*CancelSubscriptionResponse)(nil),       // 39: candela.subscription.v1.CancelSubscriptionResponse
+	(*UndoCancellationResponse)(nil),         // 40: candela.subscription.v1.UndoCancellationResponse
+	(*ReactivateSubscriptionResponse)(nil),   // 41: candela.subscription.v1.ReactivateSubscriptionResponse
+	(*ScheduleChangeResponse)(nil),           // 42: candela.subscription.v1.ScheduleChangeResponse
+	(*ListScheduledChangesResponse)(nil),     // 43: candela.subscription.v1.ListScheduledChangesResponse
+	(*CancelScheduledChangeResponse)(nil),    // 44: candela.subscription.v1.CancelScheduledChangeResponse
+	(*DiffSubscriptionVersionsResponse)(nil), // 45: candela.subscription.v1.DiffSubscriptionVersionsResponse
+	(*SetFeatureOverrideResponse)(nil),       // 46: candela.subscription.v1.SetFeatureOverrideResponse
+	(*RemoveFeatureOverrideResponse)(nil),    // 47: candela.subscription.v1.RemoveFeatureOverrideResponse
+	(*ListFeatureOverridesResponse)(nil),     // 48: candela.subscription.v1.ListFeatureOverridesResponse
 }
 var file_candela_subscription_v1_subscription_service_proto_depIdxs = []int32{
 	9,  // 0: candela.subscription.v1.CreateSubscriptionRequest.customer:type_name -> candela.customer.v1.CustomerRef
@@ -771,30 +785,32 @@ var file_candela_subscription_v1_subscription_service_proto_depIdxs = []int32{
 	26, // 28: candela.subscription.v1.SubscriptionService.ScheduleChange:input_type -> candela.subscription.v1.ScheduleChangeRequest
 	27, // 29: candela.subscription.v1.SubscriptionService.ListScheduledChanges:input_type -> candela.subscription.v1.ListScheduledChangesRequest
 	28, // 30: candela.subscription.v1.SubscriptionService.CancelScheduledChange:input_type -> candela.subscription.v1.CancelScheduledChangeRequest
-	29, // 31: candela.subscription.v1.SubscriptionService.SetFeatureOverride:input_type -> candela.subscription.v1.SetFeatureOverrideRequest
-	30, // 32: candela.subscription.v1.SubscriptionService.RemoveFeatureOverride:input_type -> candela.subscription.v1.RemoveFeatureOverrideRequest
-	31, // 33: candela.subscription.v1.SubscriptionService.ListFeatureOverrides:input_type -> candela.subscription.v1.ListFeatureOverridesRequest
-	1,  // 34: candela.subscription.v1.SubscriptionService.CreateSubscription:output_type -> candela.subscription.v1.CreateSubscriptionResponse
-	3,  // 35: candela.subscription.v1.SubscriptionService.GetSubscription:output_type -> candela.subscription.v1.GetSubscriptionResponse
-	5,  // 36: candela.subscription.v1.SubscriptionService.ListSubscriptions:output_type -> candela.subscription.v1.ListSubscriptionsResponse
-	7,  // 37: candela.subscription.v1.SubscriptionService.ListSubscriptionVersions:output_type -> candela.subscription.v1.ListSubscriptionVersionsResponse
-	32, // 38: candela.subscription.v1.SubscriptionService.ChangePlan:output_type -> candela.subscription.v1.ChangePlanResponse
-	33, // 39: candela.subscription.v1.SubscriptionService.OverridePrice:output_type -> candela.subscription.v1.OverridePriceResponse
-	34, // 40: candela.subscription.v1.SubscriptionService.ChangeQuantity:output_type -> candela.subscription.v1.ChangeQuantityResponse
-	35, // 41: candela.subscription.v1.SubscriptionService.SwapComponent:output_type -> candela.subscription.v1.SwapComponentResponse
-	36, // 42: candela.subscription.v1.SubscriptionService.PauseSubscription:output_type -> candela.subscription.v1.PauseSubscriptionResponse
-	37, // 43: candela.subscription.v1.SubscriptionService.ResumeSubscription:output_type -> candela.subscription.v1.ResumeSubscriptionResponse
-	38, // 44: candela.subscription.v1.SubscriptionService.CancelSubscription:output_type -> candela.subscription.v1.CancelSubscriptionResponse
-	39, // 45: candela.subscription.v1.SubscriptionService.UndoCancellation:output_type -> candela.subscription.v1.UndoCancellationResponse
-	40, // 46: candela.subscription.v1.SubscriptionService.ReactivateSubscription:output_type -> candela.subscription.v1.ReactivateSubscriptionResponse
-	41, // 47: candela.subscription.v1.SubscriptionService.ScheduleChange:output_type -> candela.subscription.v1.ScheduleChangeResponse
-	42, // 48: candela.subscription.v1.SubscriptionService.ListScheduledChanges:output_type -> candela.subscription.v1.ListScheduledChangesResponse
-	43, // 49: candela.subscription.v1.SubscriptionService.CancelScheduledChange:output_type -> candela.subscription.v1.CancelScheduledChangeResponse
-	44, // 50: candela.subscription.v1.SubscriptionService.SetFeatureOverride:output_type -> candela.subscription.v1.SetFeatureOverrideResponse
-	45, // 51: candela.subscription.v1.SubscriptionService.RemoveFeatureOverride:output_type -> candela.subscription.v1.RemoveFeatureOverrideResponse
-	46, // 52: candela.subscription.v1.SubscriptionService.ListFeatureOverrides:output_type -> candela.subscription.v1.ListFeatureOverridesResponse
-	34, // [34:53] is the sub-list for method output_type
-	15, // [15:34] is the sub-list for method input_type
+	29, // 31: candela.subscription.v1.SubscriptionService.DiffSubscriptionVersions:input_type -> candela.subscription.v1.DiffSubscriptionVersionsRequest
+	30, // 32: candela.subscription.v1.SubscriptionService.SetFeatureOverride:input_type -> candela.subscription.v1.SetFeatureOverrideRequest
+	31, // 33: candela.subscription.v1.SubscriptionService.RemoveFeatureOverride:input_type -> candela.subscription.v1.RemoveFeatureOverrideRequest
+	32, // 34: candela.subscription.v1.SubscriptionService.ListFeatureOverrides:input_type -> candela.subscription.v1.ListFeatureOverridesRequest
+	1,  // 35: candela.subscription.v1.SubscriptionService.CreateSubscription:output_type -> candela.subscription.v1.CreateSubscriptionResponse
+	3,  // 36: candela.subscription.v1.SubscriptionService.GetSubscription:output_type -> candela.subscription.v1.GetSubscriptionResponse
+	5,  // 37: candela.subscription.v1.SubscriptionService.ListSubscriptions:output_type -> candela.subscription.v1.ListSubscriptionsResponse
+	7,  // 38: candela.subscription.v1.SubscriptionService.ListSubscriptionVersions:output_type -> candela.subscription.v1.ListSubscriptionVersionsResponse
+	33, // 39: candela.subscription.v1.SubscriptionService.ChangePlan:output_type -> candela.subscription.v1.ChangePlanResponse
+	34, // 40: candela.subscription.v1.SubscriptionService.OverridePrice:output_type -> candela.subscription.v1.OverridePriceResponse
+	35, // 41: candela.subscription.v1.SubscriptionService.ChangeQuantity:output_type -> candela.subscription.v1.ChangeQuantityResponse
+	36, // 42: candela.subscription.v1.SubscriptionService.SwapComponent:output_type -> candela.subscription.v1.SwapComponentResponse
+	37, // 43: candela.subscription.v1.SubscriptionService.PauseSubscription:output_type -> candela.subscription.v1.PauseSubscriptionResponse
+	38, // 44: candela.subscription.v1.SubscriptionService.ResumeSubscription:output_type -> candela.subscription.v1.ResumeSubscriptionResponse
+	39, // 45: candela.subscription.v1.SubscriptionService.CancelSubscription:output_type -> candela.subscription.v1.CancelSubscriptionResponse
+	40, // 46: candela.subscription.v1.SubscriptionService.UndoCancellation:output_type -> candela.subscription.v1.UndoCancellationResponse
+	41, // 47: candela.subscription.v1.SubscriptionService.ReactivateSubscription:output_type -> candela.subscription.v1.ReactivateSubscriptionResponse
+	42, // 48: candela.subscription.v1.SubscriptionService.ScheduleChange:output_type -> candela.subscription.v1.ScheduleChangeResponse
+	43, // 49: candela.subscription.v1.SubscriptionService.ListScheduledChanges:output_type -> candela.subscription.v1.ListScheduledChangesResponse
+	44, // 50: candela.subscription.v1.SubscriptionService.CancelScheduledChange:output_type -> candela.subscription.v1.CancelScheduledChangeResponse
+	45, // 51: candela.subscription.v1.SubscriptionService.DiffSubscriptionVersions:output_type -> candela.subscription.v1.DiffSubscriptionVersionsResponse
+	46, // 52: candela.subscription.v1.SubscriptionService.SetFeatureOverride:output_type -> candela.subscription.v1.SetFeatureOverrideResponse
+	47, // 53: candela.subscription.v1.SubscriptionService.RemoveFeatureOverride:output_type -> candela.subscription.v1.RemoveFeatureOverrideResponse
+	48, // 54: candela.subscription.v1.SubscriptionService.ListFeatureOverrides:output_type -> candela.subscription.v1.ListFeatureOverridesResponse
+	35, // [35:55] is the sub-list for method output_type
+	15, // [15:35] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
 	15, // [15:15] is the sub-list for extension extendee
 	0,  // [0:15] is the sub-list for field type_name
@@ -809,6 +825,7 @@ func file_candela_subscription_v1_subscription_service_proto_init() {
 	file_candela_subscription_v1_scheduled_change_proto_init()
 	file_candela_subscription_v1_subscription_proto_init()
 	file_candela_subscription_v1_subscription_change_proto_init()
+	file_candela_subscription_v1_subscription_diff_proto_init()
 	file_candela_subscription_v1_subscription_service_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -35,6 +35,7 @@ const (
 	SubscriptionService_ScheduleChange_FullMethodName           = "/candela.subscription.v1.SubscriptionService/ScheduleChange"
 	SubscriptionService_ListScheduledChanges_FullMethodName     = "/candela.subscription.v1.SubscriptionService/ListScheduledChanges"
 	SubscriptionService_CancelScheduledChange_FullMethodName    = "/candela.subscription.v1.SubscriptionService/CancelScheduledChange"
+	SubscriptionService_DiffSubscriptionVersions_FullMethodName = "/candela.subscription.v1.SubscriptionService/DiffSubscriptionVersions"
 	SubscriptionService_SetFeatureOverride_FullMethodName       = "/candela.subscription.v1.SubscriptionService/SetFeatureOverride"
 	SubscriptionService_RemoveFeatureOverride_FullMethodName    = "/candela.subscription.v1.SubscriptionService/RemoveFeatureOverride"
 	SubscriptionService_ListFeatureOverrides_FullMethodName     = "/candela.subscription.v1.SubscriptionService/ListFeatureOverrides"
@@ -51,7 +52,7 @@ type SubscriptionServiceClient interface {
 	// advance, which the pipeline makes right after.
 	//
 	// Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-	// PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+	// PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
 	CreateSubscription(ctx context.Context, in *CreateSubscriptionRequest, opts ...grpc.CallOption) (*CreateSubscriptionResponse, error)
 	// GetSubscription returns a subscription as it is, or as it was at an instant. Fails with SUBSCRIPTION_NOT_FOUND.
 	GetSubscription(ctx context.Context, in *GetSubscriptionRequest, opts ...grpc.CallOption) (*GetSubscriptionResponse, error)
@@ -61,7 +62,8 @@ type SubscriptionServiceClient interface {
 	ListSubscriptionVersions(ctx context.Context, in *ListSubscriptionVersionsRequest, opts ...grpc.CallOption) (*ListSubscriptionVersionsResponse, error)
 	// ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
 	// plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-	// nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+	// nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+	// subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
 	// SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	ChangePlan(ctx context.Context, in *ChangePlanRequest, opts ...grpc.CallOption) (*ChangePlanResponse, error)
 	// OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
@@ -78,20 +80,23 @@ type SubscriptionServiceClient interface {
 	// SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
 	// PREVIEW_TOKEN_STALE.
 	SwapComponent(ctx context.Context, in *SwapComponentRequest, opts ...grpc.CallOption) (*SwapComponentResponse, error)
-	// PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-	// SUBSCRIPTION_TRANSITION_REFUSED.
+	// PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+	// SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	PauseSubscription(ctx context.Context, in *PauseSubscriptionRequest, opts ...grpc.CallOption) (*PauseSubscriptionResponse, error)
-	// ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+	// ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	ResumeSubscription(ctx context.Context, in *ResumeSubscriptionRequest, opts ...grpc.CallOption) (*ResumeSubscriptionResponse, error)
 	// CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
 	// the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
 	// notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
 	CancelSubscription(ctx context.Context, in *CancelSubscriptionRequest, opts ...grpc.CallOption) (*CancelSubscriptionResponse, error)
-	// UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-	// SUBSCRIPTION_TRANSITION_REFUSED.
+	// UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+	// SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	UndoCancellation(ctx context.Context, in *UndoCancellationRequest, opts ...grpc.CallOption) (*UndoCancellationResponse, error)
-	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-	// SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
+	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+	// an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+	// (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
 	ReactivateSubscription(ctx context.Context, in *ReactivateSubscriptionRequest, opts ...grpc.CallOption) (*ReactivateSubscriptionResponse, error)
 	// ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
 	// SUBSCRIPTION_NOT_FOUND.
@@ -100,6 +105,9 @@ type SubscriptionServiceClient interface {
 	ListScheduledChanges(ctx context.Context, in *ListScheduledChangesRequest, opts ...grpc.CallOption) (*ListScheduledChangesResponse, error)
 	// CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND.
 	CancelScheduledChange(ctx context.Context, in *CancelScheduledChangeRequest, opts ...grpc.CallOption) (*CancelScheduledChangeResponse, error)
+	// DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+	// with SUBSCRIPTION_NOT_FOUND.
+	DiffSubscriptionVersions(ctx context.Context, in *DiffSubscriptionVersionsRequest, opts ...grpc.CallOption) (*DiffSubscriptionVersionsResponse, error)
 	// SetFeatureOverride gives one subscription another value of a feature (SUB-8, ENT-3), replacing an earlier
 	// override. Fails with SUBSCRIPTION_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
 	SetFeatureOverride(ctx context.Context, in *SetFeatureOverrideRequest, opts ...grpc.CallOption) (*SetFeatureOverrideResponse, error)
@@ -278,6 +286,16 @@ func (c *subscriptionServiceClient) CancelScheduledChange(ctx context.Context, i
 	return out, nil
 }
 
+func (c *subscriptionServiceClient) DiffSubscriptionVersions(ctx context.Context, in *DiffSubscriptionVersionsRequest, opts ...grpc.CallOption) (*DiffSubscriptionVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiffSubscriptionVersionsResponse)
+	err := c.cc.Invoke(ctx, SubscriptionService_DiffSubscriptionVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *subscriptionServiceClient) SetFeatureOverride(ctx context.Context, in *SetFeatureOverrideRequest, opts ...grpc.CallOption) (*SetFeatureOverrideResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetFeatureOverrideResponse)
@@ -319,7 +337,7 @@ type SubscriptionServiceServer interface {
 	// advance, which the pipeline makes right after.
 	//
 	// Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-	// PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+	// PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
 	CreateSubscription(context.Context, *CreateSubscriptionRequest) (*CreateSubscriptionResponse, error)
 	// GetSubscription returns a subscription as it is, or as it was at an instant. Fails with SUBSCRIPTION_NOT_FOUND.
 	GetSubscription(context.Context, *GetSubscriptionRequest) (*GetSubscriptionResponse, error)
@@ -329,7 +347,8 @@ type SubscriptionServiceServer interface {
 	ListSubscriptionVersions(context.Context, *ListSubscriptionVersionsRequest) (*ListSubscriptionVersionsResponse, error)
 	// ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
 	// plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-	// nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+	// nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+	// subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
 	// SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	ChangePlan(context.Context, *ChangePlanRequest) (*ChangePlanResponse, error)
 	// OverridePrice replaces the price at once, as a new version (SUB-4). The same price again changes nothing. Fails
@@ -346,20 +365,23 @@ type SubscriptionServiceServer interface {
 	// SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
 	// PREVIEW_TOKEN_STALE.
 	SwapComponent(context.Context, *SwapComponentRequest) (*SwapComponentResponse, error)
-	// PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-	// SUBSCRIPTION_TRANSITION_REFUSED.
+	// PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+	// SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	PauseSubscription(context.Context, *PauseSubscriptionRequest) (*PauseSubscriptionResponse, error)
-	// ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+	// ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	ResumeSubscription(context.Context, *ResumeSubscriptionRequest) (*ResumeSubscriptionResponse, error)
 	// CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
 	// the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
 	// notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
 	CancelSubscription(context.Context, *CancelSubscriptionRequest) (*CancelSubscriptionResponse, error)
-	// UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-	// SUBSCRIPTION_TRANSITION_REFUSED.
+	// UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+	// SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	UndoCancellation(context.Context, *UndoCancellationRequest) (*UndoCancellationResponse, error)
-	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-	// SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
+	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+	// an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+	// (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
 	ReactivateSubscription(context.Context, *ReactivateSubscriptionRequest) (*ReactivateSubscriptionResponse, error)
 	// ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
 	// SUBSCRIPTION_NOT_FOUND.
@@ -368,6 +390,9 @@ type SubscriptionServiceServer interface {
 	ListScheduledChanges(context.Context, *ListScheduledChangesRequest) (*ListScheduledChangesResponse, error)
 	// CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND.
 	CancelScheduledChange(context.Context, *CancelScheduledChangeRequest) (*CancelScheduledChangeResponse, error)
+	// DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+	// with SUBSCRIPTION_NOT_FOUND.
+	DiffSubscriptionVersions(context.Context, *DiffSubscriptionVersionsRequest) (*DiffSubscriptionVersionsResponse, error)
 	// SetFeatureOverride gives one subscription another value of a feature (SUB-8, ENT-3), replacing an earlier
 	// override. Fails with SUBSCRIPTION_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
 	SetFeatureOverride(context.Context, *SetFeatureOverrideRequest) (*SetFeatureOverrideResponse, error)
@@ -433,6 +458,9 @@ func (UnimplementedSubscriptionServiceServer) ListScheduledChanges(context.Conte
 }
 func (UnimplementedSubscriptionServiceServer) CancelScheduledChange(context.Context, *CancelScheduledChangeRequest) (*CancelScheduledChangeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelScheduledChange not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) DiffSubscriptionVersions(context.Context, *DiffSubscriptionVersionsRequest) (*DiffSubscriptionVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiffSubscriptionVersions not implemented")
 }
 func (UnimplementedSubscriptionServiceServer) SetFeatureOverride(context.Context, *SetFeatureOverrideRequest) (*SetFeatureOverrideResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetFeatureOverride not implemented")
@@ -752,6 +780,24 @@ func _SubscriptionService_CancelScheduledChange_Handler(srv interface{}, ctx con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubscriptionService_DiffSubscriptionVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiffSubscriptionVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubscriptionServiceServer).DiffSubscriptionVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubscriptionService_DiffSubscriptionVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubscriptionServiceServer).DiffSubscriptionVersions(ctx, req.(*DiffSubscriptionVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SubscriptionService_SetFeatureOverride_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetFeatureOverrideRequest)
 	if err := dec(in); err != nil {
@@ -876,6 +922,10 @@ var SubscriptionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelScheduledChange",
 			Handler:    _SubscriptionService_CancelScheduledChange_Handler,
+		},
+		{
+			MethodName: "DiffSubscriptionVersions",
+			Handler:    _SubscriptionService_DiffSubscriptionVersions_Handler,
 		},
 		{
 			MethodName: "SetFeatureOverride",

@@ -26,7 +26,7 @@ class PreviewNextInvoiceResponse(_message.Message):
     def __init__(self, invoice: _Optional[_Union[_invoice_pb2.Invoice, _Mapping]] = ...) -> None: ...
 
 class PreviewSubscriptionChangeRequest(_message.Message):
-    __slots__ = ("create_subscription", "change_plan", "override_price", "change_quantity", "swap_component", "pause_subscription", "resume_subscription", "cancel_subscription", "reactivate_subscription")
+    __slots__ = ("create_subscription", "change_plan", "override_price", "change_quantity", "swap_component", "pause_subscription", "resume_subscription", "cancel_subscription", "reactivate_subscription", "undo_cancellation")
     CREATE_SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
     CHANGE_PLAN_FIELD_NUMBER: _ClassVar[int]
     OVERRIDE_PRICE_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,7 @@ class PreviewSubscriptionChangeRequest(_message.Message):
     RESUME_SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
     CANCEL_SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
     REACTIVATE_SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    UNDO_CANCELLATION_FIELD_NUMBER: _ClassVar[int]
     create_subscription: _subscription_service_pb2.CreateSubscriptionRequest
     change_plan: _subscription_change_pb2.ChangePlanRequest
     override_price: _subscription_change_pb2.OverridePriceRequest
@@ -45,7 +46,8 @@ class PreviewSubscriptionChangeRequest(_message.Message):
     resume_subscription: _subscription_change_pb2.ResumeSubscriptionRequest
     cancel_subscription: _subscription_change_pb2.CancelSubscriptionRequest
     reactivate_subscription: _subscription_change_pb2.ReactivateSubscriptionRequest
-    def __init__(self, create_subscription: _Optional[_Union[_subscription_service_pb2.CreateSubscriptionRequest, _Mapping]] = ..., change_plan: _Optional[_Union[_subscription_change_pb2.ChangePlanRequest, _Mapping]] = ..., override_price: _Optional[_Union[_subscription_change_pb2.OverridePriceRequest, _Mapping]] = ..., change_quantity: _Optional[_Union[_subscription_change_pb2.ChangeQuantityRequest, _Mapping]] = ..., swap_component: _Optional[_Union[_subscription_change_pb2.SwapComponentRequest, _Mapping]] = ..., pause_subscription: _Optional[_Union[_subscription_change_pb2.PauseSubscriptionRequest, _Mapping]] = ..., resume_subscription: _Optional[_Union[_subscription_change_pb2.ResumeSubscriptionRequest, _Mapping]] = ..., cancel_subscription: _Optional[_Union[_subscription_change_pb2.CancelSubscriptionRequest, _Mapping]] = ..., reactivate_subscription: _Optional[_Union[_subscription_change_pb2.ReactivateSubscriptionRequest, _Mapping]] = ...) -> None: ...
+    undo_cancellation: _subscription_change_pb2.UndoCancellationRequest
+    def __init__(self, create_subscription: _Optional[_Union[_subscription_service_pb2.CreateSubscriptionRequest, _Mapping]] = ..., change_plan: _Optional[_Union[_subscription_change_pb2.ChangePlanRequest, _Mapping]] = ..., override_price: _Optional[_Union[_subscription_change_pb2.OverridePriceRequest, _Mapping]] = ..., change_quantity: _Optional[_Union[_subscription_change_pb2.ChangeQuantityRequest, _Mapping]] = ..., swap_component: _Optional[_Union[_subscription_change_pb2.SwapComponentRequest, _Mapping]] = ..., pause_subscription: _Optional[_Union[_subscription_change_pb2.PauseSubscriptionRequest, _Mapping]] = ..., resume_subscription: _Optional[_Union[_subscription_change_pb2.ResumeSubscriptionRequest, _Mapping]] = ..., cancel_subscription: _Optional[_Union[_subscription_change_pb2.CancelSubscriptionRequest, _Mapping]] = ..., reactivate_subscription: _Optional[_Union[_subscription_change_pb2.ReactivateSubscriptionRequest, _Mapping]] = ..., undo_cancellation: _Optional[_Union[_subscription_change_pb2.UndoCancellationRequest, _Mapping]] = ...) -> None: ...
 
 class PreviewSubscriptionChangeResponse(_message.Message):
     __slots__ = ("invoices", "next_invoice", "preview_token", "expires_at", "credit_notes")

@@ -129,7 +129,7 @@ class SwapComponentResponse(_message.Message):
     def __init__(self, subscription: _Optional[_Union[_subscription_pb2.Subscription, _Mapping]] = ...) -> None: ...
 
 class PauseSubscriptionRequest(_message.Message):
-    __slots__ = ("idempotency_key", "subscription_id", "when", "effective_at", "resume_at", "proration", "expected_version", "reason")
+    __slots__ = ("idempotency_key", "subscription_id", "when", "effective_at", "resume_at", "proration", "expected_version", "reason", "preview_token")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     WHEN_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +138,7 @@ class PauseSubscriptionRequest(_message.Message):
     PRORATION_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_TOKEN_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     subscription_id: str
     when: _subscription_pb2.EffectiveTime
@@ -146,7 +147,8 @@ class PauseSubscriptionRequest(_message.Message):
     proration: _subscription_pb2.ProrationBehavior
     expected_version: int
     reason: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resume_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    preview_token: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., when: _Optional[_Union[_subscription_pb2.EffectiveTime, str]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resume_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ..., preview_token: _Optional[str] = ...) -> None: ...
 
 class PauseSubscriptionResponse(_message.Message):
     __slots__ = ("subscription",)
@@ -155,18 +157,20 @@ class PauseSubscriptionResponse(_message.Message):
     def __init__(self, subscription: _Optional[_Union[_subscription_pb2.Subscription, _Mapping]] = ...) -> None: ...
 
 class ResumeSubscriptionRequest(_message.Message):
-    __slots__ = ("idempotency_key", "subscription_id", "proration", "expected_version", "reason")
+    __slots__ = ("idempotency_key", "subscription_id", "proration", "expected_version", "reason", "preview_token")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     PRORATION_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_TOKEN_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     subscription_id: str
     proration: _subscription_pb2.ProrationBehavior
     expected_version: int
     reason: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    preview_token: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., proration: _Optional[_Union[_subscription_pb2.ProrationBehavior, str]] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ..., preview_token: _Optional[str] = ...) -> None: ...
 
 class ResumeSubscriptionResponse(_message.Message):
     __slots__ = ("subscription",)
@@ -201,16 +205,18 @@ class CancelSubscriptionResponse(_message.Message):
     def __init__(self, subscription: _Optional[_Union[_subscription_pb2.Subscription, _Mapping]] = ...) -> None: ...
 
 class UndoCancellationRequest(_message.Message):
-    __slots__ = ("idempotency_key", "subscription_id", "expected_version", "reason")
+    __slots__ = ("idempotency_key", "subscription_id", "expected_version", "reason", "preview_token")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_TOKEN_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     subscription_id: str
     expected_version: int
     reason: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    preview_token: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ..., preview_token: _Optional[str] = ...) -> None: ...
 
 class UndoCancellationResponse(_message.Message):
     __slots__ = ("subscription",)
@@ -219,18 +225,20 @@ class UndoCancellationResponse(_message.Message):
     def __init__(self, subscription: _Optional[_Union[_subscription_pb2.Subscription, _Mapping]] = ...) -> None: ...
 
 class ReactivateSubscriptionRequest(_message.Message):
-    __slots__ = ("idempotency_key", "subscription_id", "price_id", "expected_version", "reason")
+    __slots__ = ("idempotency_key", "subscription_id", "price_id", "expected_version", "reason", "preview_token")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     PRICE_ID_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_TOKEN_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     subscription_id: str
     price_id: str
     expected_version: int
     reason: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., price_id: _Optional[str] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    preview_token: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., subscription_id: _Optional[str] = ..., price_id: _Optional[str] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ..., preview_token: _Optional[str] = ...) -> None: ...
 
 class ReactivateSubscriptionResponse(_message.Message):
     __slots__ = ("subscription",)

@@ -6,6 +6,7 @@ from candela.subscription.v1 import feature_override_pb2 as _feature_override_pb
 from candela.subscription.v1 import scheduled_change_pb2 as _scheduled_change_pb2
 from candela.subscription.v1 import subscription_pb2 as _subscription_pb2
 from candela.subscription.v1 import subscription_change_pb2 as _subscription_change_pb2
+from candela.subscription.v1 import subscription_diff_pb2 as _subscription_diff_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -16,7 +17,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateSubscriptionRequest(_message.Message):
-    __slots__ = ("idempotency_key", "customer", "plan", "price_id", "currency", "seats", "quantities", "start_at", "time_zone", "collection_method", "allow_duplicate", "metadata", "reason", "trial_end_behavior", "trial_end_plan")
+    __slots__ = ("idempotency_key", "customer", "plan", "price_id", "currency", "seats", "quantities", "start_at", "time_zone", "collection_method", "allow_duplicate", "metadata", "reason", "trial_end_behavior", "trial_end_plan", "preview_token")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +40,7 @@ class CreateSubscriptionRequest(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     TRIAL_END_BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
     TRIAL_END_PLAN_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_TOKEN_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     customer: _customer_pb2.CustomerRef
     plan: _plan_pb2.PlanRef
@@ -54,7 +56,8 @@ class CreateSubscriptionRequest(_message.Message):
     reason: str
     trial_end_behavior: _plan_pb2.TrialEndBehavior
     trial_end_plan: _plan_pb2.PlanRef
-    def __init__(self, idempotency_key: _Optional[str] = ..., customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ..., price_id: _Optional[str] = ..., currency: _Optional[str] = ..., seats: _Optional[str] = ..., quantities: _Optional[_Iterable[_Union[_subscription_pb2.ComponentQuantity, _Mapping]]] = ..., start_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_zone: _Optional[str] = ..., collection_method: _Optional[_Union[_subscription_pb2.CollectionMethod, str]] = ..., allow_duplicate: _Optional[bool] = ..., metadata: _Optional[_Mapping[str, str]] = ..., reason: _Optional[str] = ..., trial_end_behavior: _Optional[_Union[_plan_pb2.TrialEndBehavior, str]] = ..., trial_end_plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ...) -> None: ...
+    preview_token: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ..., price_id: _Optional[str] = ..., currency: _Optional[str] = ..., seats: _Optional[str] = ..., quantities: _Optional[_Iterable[_Union[_subscription_pb2.ComponentQuantity, _Mapping]]] = ..., start_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_zone: _Optional[str] = ..., collection_method: _Optional[_Union[_subscription_pb2.CollectionMethod, str]] = ..., allow_duplicate: _Optional[bool] = ..., metadata: _Optional[_Mapping[str, str]] = ..., reason: _Optional[str] = ..., trial_end_behavior: _Optional[_Union[_plan_pb2.TrialEndBehavior, str]] = ..., trial_end_plan: _Optional[_Union[_plan_pb2.PlanRef, _Mapping]] = ..., preview_token: _Optional[str] = ...) -> None: ...
 
 class CreateSubscriptionResponse(_message.Message):
     __slots__ = ("subscription",)

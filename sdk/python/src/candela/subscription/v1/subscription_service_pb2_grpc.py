@@ -6,6 +6,7 @@ import warnings
 from candela.subscription.v1 import feature_override_pb2 as candela_dot_subscription_dot_v1_dot_feature__override__pb2
 from candela.subscription.v1 import scheduled_change_pb2 as candela_dot_subscription_dot_v1_dot_scheduled__change__pb2
 from candela.subscription.v1 import subscription_change_pb2 as candela_dot_subscription_dot_v1_dot_subscription__change__pb2
+from candela.subscription.v1 import subscription_diff_pb2 as candela_dot_subscription_dot_v1_dot_subscription__diff__pb2
 from candela.subscription.v1 import subscription_service_pb2 as candela_dot_subscription_dot_v1_dot_subscription__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -119,6 +120,11 @@ class SubscriptionServiceStub:
                 request_serializer=candela_dot_subscription_dot_v1_dot_scheduled__change__pb2.CancelScheduledChangeRequest.SerializeToString,
                 response_deserializer=candela_dot_subscription_dot_v1_dot_scheduled__change__pb2.CancelScheduledChangeResponse.FromString,
                 _registered_method=True)
+        self.DiffSubscriptionVersions = channel.unary_unary(
+                '/candela.subscription.v1.SubscriptionService/DiffSubscriptionVersions',
+                request_serializer=candela_dot_subscription_dot_v1_dot_subscription__diff__pb2.DiffSubscriptionVersionsRequest.SerializeToString,
+                response_deserializer=candela_dot_subscription_dot_v1_dot_subscription__diff__pb2.DiffSubscriptionVersionsResponse.FromString,
+                _registered_method=True)
         self.SetFeatureOverride = channel.unary_unary(
                 '/candela.subscription.v1.SubscriptionService/SetFeatureOverride',
                 request_serializer=candela_dot_subscription_dot_v1_dot_feature__override__pb2.SetFeatureOverrideRequest.SerializeToString,
@@ -146,7 +152,7 @@ class SubscriptionServiceServicer:
         advance, which the pipeline makes right after.
 
         Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-        PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+        PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +182,8 @@ class SubscriptionServiceServicer:
     def ChangePlan(self, request, context):
         """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
         plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-        nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+        nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+        subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
         SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -213,15 +220,16 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PauseSubscription(self, request, context):
-        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-        SUBSCRIPTION_TRANSITION_REFUSED.
+        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeSubscription(self, request, context):
-        """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+        """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -237,16 +245,18 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UndoCancellation(self, request, context):
-        """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-        SUBSCRIPTION_TRANSITION_REFUSED.
+        """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReactivateSubscription(self, request, context):
-        """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-        SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
+        """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+        an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+        (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,6 +279,14 @@ class SubscriptionServiceServicer:
 
     def CancelScheduledChange(self, request, context):
         """CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffSubscriptionVersions(self, request, context):
+        """DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+        with SUBSCRIPTION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -379,6 +397,11 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     servicer.CancelScheduledChange,
                     request_deserializer=candela_dot_subscription_dot_v1_dot_scheduled__change__pb2.CancelScheduledChangeRequest.FromString,
                     response_serializer=candela_dot_subscription_dot_v1_dot_scheduled__change__pb2.CancelScheduledChangeResponse.SerializeToString,
+            ),
+            'DiffSubscriptionVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffSubscriptionVersions,
+                    request_deserializer=candela_dot_subscription_dot_v1_dot_subscription__diff__pb2.DiffSubscriptionVersionsRequest.FromString,
+                    response_serializer=candela_dot_subscription_dot_v1_dot_subscription__diff__pb2.DiffSubscriptionVersionsResponse.SerializeToString,
             ),
             'SetFeatureOverride': grpc.unary_unary_rpc_method_handler(
                     servicer.SetFeatureOverride,
@@ -830,6 +853,33 @@ class SubscriptionService:
             '/candela.subscription.v1.SubscriptionService/CancelScheduledChange',
             candela_dot_subscription_dot_v1_dot_scheduled__change__pb2.CancelScheduledChangeRequest.SerializeToString,
             candela_dot_subscription_dot_v1_dot_scheduled__change__pb2.CancelScheduledChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffSubscriptionVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/candela.subscription.v1.SubscriptionService/DiffSubscriptionVersions',
+            candela_dot_subscription_dot_v1_dot_subscription__diff__pb2.DiffSubscriptionVersionsRequest.SerializeToString,
+            candela_dot_subscription_dot_v1_dot_subscription__diff__pb2.DiffSubscriptionVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

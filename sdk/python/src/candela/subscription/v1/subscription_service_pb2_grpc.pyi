@@ -6,6 +6,7 @@ isort:skip_file
 from candela.subscription.v1 import feature_override_pb2 as _feature_override_pb2
 from candela.subscription.v1 import scheduled_change_pb2 as _scheduled_change_pb2
 from candela.subscription.v1 import subscription_change_pb2 as _subscription_change_pb2
+from candela.subscription.v1 import subscription_diff_pb2 as _subscription_diff_pb2
 from candela.subscription.v1 import subscription_service_pb2 as _subscription_service_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
@@ -43,7 +44,7 @@ class SubscriptionServiceStub:
     advance, which the pipeline makes right after.
 
     Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-    PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+    PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
     """
     GetSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.GetSubscriptionRequest, _subscription_service_pb2.GetSubscriptionResponse]
     """GetSubscription returns a subscription as it is, or as it was at an instant. Fails with SUBSCRIPTION_NOT_FOUND."""
@@ -54,7 +55,8 @@ class SubscriptionServiceStub:
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]
     """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
     plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+    subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
     SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]
@@ -75,23 +77,27 @@ class SubscriptionServiceStub:
     PREVIEW_TOKEN_STALE.
     """
     PauseSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.PauseSubscriptionRequest, _subscription_change_pb2.PauseSubscriptionResponse]
-    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-    SUBSCRIPTION_TRANSITION_REFUSED.
+    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ResumeSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ResumeSubscriptionRequest, _subscription_change_pb2.ResumeSubscriptionResponse]
-    """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED."""
+    """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    """
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.CancelSubscriptionRequest, _subscription_change_pb2.CancelSubscriptionResponse]
     """CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
     the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
     notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
     """
     UndoCancellation: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.UndoCancellationRequest, _subscription_change_pb2.UndoCancellationResponse]
-    """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-    SUBSCRIPTION_TRANSITION_REFUSED.
+    """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ReactivateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]
-    """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-    SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
+    """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+    an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+    (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
     """
     ScheduleChange: _grpc.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]
     """ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -101,6 +107,10 @@ class SubscriptionServiceStub:
     """ListScheduledChanges returns what is planned, in the order of time. Fails with SUBSCRIPTION_NOT_FOUND."""
     CancelScheduledChange: _grpc.UnaryUnaryMultiCallable[_scheduled_change_pb2.CancelScheduledChangeRequest, _scheduled_change_pb2.CancelScheduledChangeResponse]
     """CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND."""
+    DiffSubscriptionVersions: _grpc.UnaryUnaryMultiCallable[_subscription_diff_pb2.DiffSubscriptionVersionsRequest, _subscription_diff_pb2.DiffSubscriptionVersionsResponse]
+    """DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+    with SUBSCRIPTION_NOT_FOUND.
+    """
     SetFeatureOverride: _grpc.UnaryUnaryMultiCallable[_feature_override_pb2.SetFeatureOverrideRequest, _feature_override_pb2.SetFeatureOverrideResponse]
     """SetFeatureOverride gives one subscription another value of a feature (SUB-8, ENT-3), replacing an earlier
     override. Fails with SUBSCRIPTION_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
@@ -124,7 +134,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     advance, which the pipeline makes right after.
 
     Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-    PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+    PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
     """
     GetSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.GetSubscriptionRequest, _subscription_service_pb2.GetSubscriptionResponse]  # type: ignore[assignment]
     """GetSubscription returns a subscription as it is, or as it was at an instant. Fails with SUBSCRIPTION_NOT_FOUND."""
@@ -135,7 +145,8 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     ChangePlan: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ChangePlanRequest, _subscription_change_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
     plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+    nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+    subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
     SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     OverridePrice: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.OverridePriceRequest, _subscription_change_pb2.OverridePriceResponse]  # type: ignore[assignment]
@@ -156,23 +167,27 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     PREVIEW_TOKEN_STALE.
     """
     PauseSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.PauseSubscriptionRequest, _subscription_change_pb2.PauseSubscriptionResponse]  # type: ignore[assignment]
-    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-    SUBSCRIPTION_TRANSITION_REFUSED.
+    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ResumeSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ResumeSubscriptionRequest, _subscription_change_pb2.ResumeSubscriptionResponse]  # type: ignore[assignment]
-    """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED."""
+    """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    """
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.CancelSubscriptionRequest, _subscription_change_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
     """CancelSubscription ends a subscription now, at the period's end, or at an instant. What was charged for days after
     the end comes back, unless proration is NONE: on the last invoice as far as that bears it, beyond it by credit
     notes. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
     """
     UndoCancellation: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.UndoCancellationRequest, _subscription_change_pb2.UndoCancellationResponse]  # type: ignore[assignment]
-    """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-    SUBSCRIPTION_TRANSITION_REFUSED.
+    """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ReactivateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]  # type: ignore[assignment]
-    """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-    SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
+    """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+    an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+    (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
     """
     ScheduleChange: _aio.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]  # type: ignore[assignment]
     """ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -182,6 +197,10 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """ListScheduledChanges returns what is planned, in the order of time. Fails with SUBSCRIPTION_NOT_FOUND."""
     CancelScheduledChange: _aio.UnaryUnaryMultiCallable[_scheduled_change_pb2.CancelScheduledChangeRequest, _scheduled_change_pb2.CancelScheduledChangeResponse]  # type: ignore[assignment]
     """CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND."""
+    DiffSubscriptionVersions: _aio.UnaryUnaryMultiCallable[_subscription_diff_pb2.DiffSubscriptionVersionsRequest, _subscription_diff_pb2.DiffSubscriptionVersionsResponse]  # type: ignore[assignment]
+    """DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+    with SUBSCRIPTION_NOT_FOUND.
+    """
     SetFeatureOverride: _aio.UnaryUnaryMultiCallable[_feature_override_pb2.SetFeatureOverrideRequest, _feature_override_pb2.SetFeatureOverrideResponse]  # type: ignore[assignment]
     """SetFeatureOverride gives one subscription another value of a feature (SUB-8, ENT-3), replacing an earlier
     override. Fails with SUBSCRIPTION_NOT_FOUND, FEATURE_NOT_FOUND and FEATURE_TYPE_MISMATCH.
@@ -207,7 +226,7 @@ class SubscriptionServiceServicer:
         advance, which the pipeline makes right after.
 
         Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
-        PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE and PAYMENT_METHOD_REQUIRED.
+        PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
         """
 
     def GetSubscription(
@@ -238,7 +257,8 @@ class SubscriptionServiceServicer:
     ) -> _typing.Union[_subscription_change_pb2.ChangePlanResponse, _abc.Awaitable[_subscription_change_pb2.ChangePlanResponse]]:
         """ChangePlan moves to another plan or price, up or down (SUB-6). A period has one allowance of a metric: what the new
         plan grants for it is less by what the plans before paid for in it, so that going from plan to plan and back brings
-        nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. Fails with SUBSCRIPTION_NOT_FOUND,
+        nothing fresh (ENT-4); money off invoices and what does not renew with billing stay as they are. A trial is what a
+        subscription begins with (TRL-2): a move to a trial plan is refused. Fails with SUBSCRIPTION_NOT_FOUND,
         SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE, PLAN_NOT_SOLD, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
@@ -279,8 +299,8 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.PauseSubscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.PauseSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.PauseSubscriptionResponse]]:
-        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND and
-        SUBSCRIPTION_TRANSITION_REFUSED.
+        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
     def ResumeSubscription(
@@ -288,7 +308,9 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.ResumeSubscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ResumeSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.ResumeSubscriptionResponse]]:
-        """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED."""
+        """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+        """
 
     def CancelSubscription(
         self,
@@ -305,8 +327,8 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.UndoCancellationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.UndoCancellationResponse, _abc.Awaitable[_subscription_change_pb2.UndoCancellationResponse]]:
-        """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND and
-        SUBSCRIPTION_TRANSITION_REFUSED.
+        """UndoCancellation calls off a cancellation that has not taken effect. Fails with SUBSCRIPTION_NOT_FOUND,
+        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
     def ReactivateSubscription(
@@ -314,8 +336,10 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.ReactivateSubscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ReactivateSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.ReactivateSubscriptionResponse]]:
-        """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-        SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
+        """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
+        an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
+        (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
         """
 
     def ScheduleChange(
@@ -340,6 +364,15 @@ class SubscriptionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_scheduled_change_pb2.CancelScheduledChangeResponse, _abc.Awaitable[_scheduled_change_pb2.CancelScheduledChangeResponse]]:
         """CancelScheduledChange calls off what has not happened yet. Fails with SCHEDULED_CHANGE_NOT_FOUND."""
+
+    def DiffSubscriptionVersions(
+        self,
+        request: _subscription_diff_pb2.DiffSubscriptionVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_diff_pb2.DiffSubscriptionVersionsResponse, _abc.Awaitable[_subscription_diff_pb2.DiffSubscriptionVersionsResponse]]:
+        """DiffSubscriptionVersions says what differs between two versions of a subscription, in either order (SUB-3). Fails
+        with SUBSCRIPTION_NOT_FOUND.
+        """
 
     def SetFeatureOverride(
         self,

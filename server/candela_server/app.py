@@ -36,6 +36,7 @@ from candela_server.edge.door import Door
 from candela_server.edge.grpc_server import GrpcServer
 from candela_server.edge.http.alerts import alerts
 from candela_server.edge.http.app import RenderPdf, http_app
+from candela_server.edge.http.counter_drift import counter_drift
 from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
@@ -338,6 +339,9 @@ def _http(
         except Exception:
             return False
 
+    async def all_alerts() -> bytes:
+        return await alerts(storage.db) + await counter_drift(storage.counters)
+
     host, _, port = settings.http_address.rpartition(":")
     server = HttpServer(
         uvicorn.Config(
@@ -345,7 +349,7 @@ def _http(
                 authenticator,
                 documents,
                 is_ready,
-                partial(alerts, storage.db),
+                all_alerts,
                 pricing_table_routes(authenticator, tables.show) if tables else (),
             ),
             log_config=None,

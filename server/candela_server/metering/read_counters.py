@@ -21,6 +21,7 @@ from candela_server.storage.events import EventStore, EventStoreUnavailableError
 from . import query_usage
 from .audit_counters import Drift, audit_counters
 from .cache import AskKey, CounterCache, CounterError, Expectation, key_of
+from .counter_walk import CounterWalk
 from .model import UsageAsk
 from .read_sql_now import SqlReads
 from .rules.bucket import to_microseconds
@@ -111,7 +112,17 @@ class Counters(TrustedCounters):
         """Which of these counters do not hold what they stand for; they are made anew (audit_counters.py)."""
         if self._cache is None or not self.trusted() or not self._redis_answers():
             return []
-        return await audit_counters(self._cache, self._events, asks)
+        drifted = await audit_counters(self._cache, self._events, asks)
+        if drifted:
+            await CounterWalk(self._cache.redis).count(compared=len(asks), drifted=len(drifted))
+        return drifted
+
+    @property
+    def walk(self) -> CounterWalk | None:
+        """How to go over all counters there are (counter_walk.py); None while none is read."""
+        if self._cache is None or not self.trusted() or not self._redis_answers():
+            return None
+        return CounterWalk(self._cache.redis)
 
     def _redis_answers(self) -> bool:
         return (

@@ -13,10 +13,13 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
 from . import age_store, backfill_store, key_store, rejected_event_store, store
+from . import reconcile_counters as reconcile
 from .backfills import STEP_EVENTS, continue_backfill
+from .cache import CounterError
 from .correct_usage import tell_counters
 from .fill_history import fill_history
 from .read_counters import Counters
+from .reconcile_counters import Reconciled
 from .rejected_event import KEPT_FOR
 from .rules.dedupe import DEFAULT_WINDOW, claim_months, months_ahead
 
@@ -66,6 +69,23 @@ async def forget_old_keys(db: Postgres, events: EventStore, clock: Clock) -> int
         # Dropping a month waits for the flushes that run; when there is no quick way in, the next hour has one.
         log.warning("event_keys_not_dropped", exc_info=True)
         return 0
+
+
+async def reconcile_counters(
+    db: Postgres, events: EventStore, counters: Counters, clock: Clock
+) -> Reconciled | None:
+    """Compares some of the live counters with the rollups, going on where the last run ended (ENT-4). None when there
+    is no Redis that answers, or its counters are not read anyhow: the next run has its turn."""
+    walk = counters.walk
+    if walk is None:
+        return None
+    try:
+        return await reconcile.reconcile_counters(
+            db, events, walk, clock, is_trusted=counters.trusted
+        )
+    except (CounterError, *store.TRANSIENT):
+        log.warning("counters_not_reconciled", exc_info=True)
+        return None
 
 
 async def delete_old_letters(db: Postgres, clock: Clock) -> int:

@@ -180,6 +180,11 @@ class Worker:
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
 
+        @app.periodic(cron="37 * * * *")
+        @app.task(name="reconcile_counters", queueing_lock="counters", lock="counters")
+        async def counters(timestamp: int) -> None:
+            await metering.reconcile_counters(self.db, self.events, self.counters, self.clock)
+
         @app.periodic(cron="* * * * *")
         @app.task(name="buy_top_ups", queueing_lock="top_up", lock="top_up")
         async def top_up(timestamp: int) -> None:

@@ -312,7 +312,12 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         directory.forget(merchant_id)
         hub.changed(merchant_id, None)
 
-    changes = Changes(storage.db, changed, missed, storage.counters.distrust, grown)
+    def switched(merchant_id: str, slug: str, on: bool) -> None:
+        snapshots.switch(merchant_id, slug, on)
+        catalog.forget(merchant_id)
+        hub.changed(merchant_id, None)
+
+    changes = Changes(storage.db, changed, missed, storage.counters.distrust, grown, switched)
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)

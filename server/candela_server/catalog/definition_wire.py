@@ -20,7 +20,6 @@ from candela_server.kernel.read_fields import (
     text,
 )
 
-from .charge_wire import check_whole
 from .create_credit_definition import NewCreditDefinition
 from .members import member_named
 from .model import CreditApplicationType, CreditBasis, CreditDefinition, CreditScope
@@ -57,29 +56,16 @@ def new_credit_definition_from_proto(
         )
         scope = fields.read("scope", member_named, _CREDIT_SCOPES, new.scope)
         default_amount = fields.read("default_amount", positive_decimal, new.default_amount)
-        refill_amount = (
-            fields.read("refill_amount", decimal(least=_ZERO), new.refill_amount)
-            if new.refill_amount
-            else default_amount
-        )
-        currency = _currency_from_proto(fields, kind, new)
-        rollover_cap = _rollover_from_proto(fields, new)
-        if isinstance(currency, str):
-            for name, amount in (
-                ("default_amount", default_amount),
-                ("refill_amount", refill_amount if new.refill_amount else None),
-                ("rollover_cap", rollover_cap),
-            ):
-                if isinstance(amount, Decimal):
-                    fields.read(name, check_whole, amount, currency)
         return NewCreditDefinition(
             name=fields.read("name", text(1, 200), new.name),
             scope=scope,
             application_type=kind,
             feature_slug=_feature_from_proto(fields, kind, new),
             default_amount=default_amount,
-            refill_amount=refill_amount,
-            currency=currency,
+            refill_amount=fields.read("refill_amount", decimal(least=_ZERO), new.refill_amount)
+            if new.refill_amount
+            else default_amount,
+            currency=_currency_from_proto(fields, kind, new),
             renew_on_billing=new.renew_on_billing,
             renewal_rule=_renewal_from_proto(fields, new),
             billing_visible=new.billing_visible,
@@ -90,7 +76,7 @@ def new_credit_definition_from_proto(
                 new.basis or credit_definition_pb2.CREDIT_BASIS_CUSTOMER,
             ),
             expires_after=_expiry_from_proto(fields, new),
-            rollover_cap=rollover_cap,
+            rollover_cap=_rollover_from_proto(fields, new),
             priority=fields.read("priority", read_fields.whole_number(-1000, 1000), new.priority),
         )
 

@@ -21,6 +21,7 @@ from .fill_history import fill_history
 from .read_counters import Counters
 from .reconcile_counters import Reconciled
 from .rejected_event import KEPT_FOR
+from .rules.chunk_interval import LOOK_BACK, fitting_interval
 from .rules.dedupe import DEFAULT_WINDOW, claim_months, months_ahead
 
 COMPRESS_AFTER: Final = timedelta(days=60)
@@ -57,6 +58,26 @@ async def age_events(events: EventStore, clock: Clock, retention: timedelta | No
         return 0
     async with events.writer() as connection:
         return await age_store.drop_events(connection, clock.now() - retention)
+
+
+async def fit_chunks(events: EventStore, clock: Clock) -> timedelta | None:
+    """Makes the next chunks of events as long as their indexes fit in memory at the rate of late; hourly.
+
+    Answers the new length, None where it stays or where there are no chunks. Looks at a month of chunks at most.
+    """
+    now = clock.now()
+    async with events.writer() as connection:
+        known = await age_store.read_chunk_interval(connection)
+        if known is None:
+            return None
+        present, cache_bytes = known
+        chunks = await age_store.list_recent_chunks(connection, now - LOOK_BACK)
+        wanted = fitting_interval(present, chunks, cache_bytes, now)
+        if wanted == present:
+            return None
+        await age_store.set_chunk_interval(connection, wanted)
+    log.info("event_chunks_fitted", before=str(present), after=str(wanted))
+    return wanted
 
 
 async def forget_old_keys(db: Postgres, events: EventStore, clock: Clock) -> int:

@@ -176,6 +176,7 @@ class Worker:
             await metering.forget_old_keys(self.db, self.events, self.clock)
             await metering.delete_old_letters(self.db, self.clock)
             await metering.age_events(self.events, self.clock, self.event_retention)
+            await metering.fit_chunks(self.events, self.clock)
             await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())

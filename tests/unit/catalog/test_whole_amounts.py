@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from candela.catalog.v1 import credit_definition_pb2 as credit_pb
 from candela.catalog.v1 import plan_pb2, price_pb2
 from candela.catalog.v1 import price_terms_pb2 as terms
 from candela.type.v1 import money_pb2
 
-from candela_server.catalog.definition_wire import new_credit_definition_from_proto
 from candela_server.catalog.price_wire import price_from_proto, swapped_in_from_proto
 from candela_server.kernel.errors import InvalidInput
 
@@ -151,29 +149,3 @@ def test_component_that_comes_alone__is_held_to_the_same() -> None:
     with pytest.raises(InvalidInput) as caught:
         swapped_in_from_proto(new)
     assert [one.field for one in caught.value.violations] == ["charge.flat.unit_price"]
-
-
-@pytest.mark.spec("CRD-1", "CRD-2")
-@pytest.mark.parametrize("field", ["default_amount", "refill_amount", "rollover_cap"])
-def test_money_of_a_credit__is_whole_minor_units_too(field: str) -> None:
-    def defined(amount: str, currency: str) -> credit_pb.NewCreditDefinition:
-        new = credit_pb.NewCreditDefinition(
-            name="Welcome",
-            application_type=credit_pb.CREDIT_APPLICATION_TYPE_MONETARY
-            if currency
-            else credit_pb.CREDIT_APPLICATION_TYPE_USAGE,
-            scope=credit_pb.CREDIT_SCOPE_PLAN,
-            currency=currency,
-            feature="" if currency else "calls",
-            default_amount="7",
-            renew_on_billing=True,
-        )
-        setattr(new, field, amount)
-        return new
-
-    new_credit_definition_from_proto(defined("100", "JPY"))
-    # Units of usage are no money.
-    new_credit_definition_from_proto(defined("100.5", ""))
-    with pytest.raises(InvalidInput) as caught:
-        new_credit_definition_from_proto(defined("100.5", "JPY"))
-    assert [one.field for one in caught.value.violations] == [field]

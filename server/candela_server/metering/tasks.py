@@ -17,7 +17,7 @@ from . import reconcile_counters as reconcile
 from .backfills import STEP_EVENTS, continue_backfill
 from .cache import CounterError
 from .correct_usage import tell_counters
-from .fill_history import fill_history
+from .fill_in_turns import fill_in_turns
 from .read_counters import Counters
 from .reconcile_counters import Reconciled
 from .rejected_event import KEPT_FOR
@@ -116,13 +116,9 @@ async def delete_old_letters(db: Postgres, clock: Clock) -> int:
 
 
 async def fill_metrics(db: Postgres, events: EventStore, counters: Counters, clock: Clock) -> int:
-    """Reads history into metrics that need it, to the end; each minute, and when one is asked for (EVT-10)."""
-    async with db.system() as tx:
-        merchants = await merchant.list_merchants(tx)
-    filled = 0
-    for one in merchants:
-        filled += await fill_history(db, events, counters, clock, one.id)
-    return filled
+    """Reads history into metrics that need it, to the end and in turns; each minute, and when one is asked for
+    (EVT-10)."""
+    return await fill_in_turns(db, events, counters, clock)
 
 
 async def continue_backfills(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib import resources
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from .cache import (
@@ -80,7 +80,9 @@ class CounterWalk(CounterCache):
 
     async def page(self, cursor: int, count: int) -> tuple[int, list[str]]:
         """The keys of about `count` customers, and the cursor behind them: 0 after the last."""
-        behind, keys = await self._redis.client.scan(
+        # Both answer bytes here, which their types leave open.
+        client: Any = self._redis.client
+        behind, keys = await client.scan(
             cursor, match=f"{COUNTER_KEYS}*", count=count, _type="hash"
         )
         return int(behind), [key.decode() for key in keys]
@@ -109,11 +111,12 @@ class CounterWalk(CounterCache):
         )
         held = Held(merchant_id, customer_id)
         begins: dict[str, int] = {}
-        if await self._redis.client.hget(key, "e") != await self._redis.client.get(EPOCH_KEY):
+        client: Any = self._redis.client
+        if await client.hget(key, "e") != await client.get(EPOCH_KEY):
             return None
         cursor = 0
         while True:
-            cursor, fields = await self._redis.client.hscan(key, cursor, count=_FIELDS_AT_ONCE)
+            cursor, fields = await client.hscan(key, cursor, count=_FIELDS_AT_ONCE)
             for name, value in fields.items():
                 kind, rest = name[:1], name[1:].decode()
                 if kind == b"r":

@@ -15,6 +15,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
+import structlog
+
 from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
@@ -26,6 +28,8 @@ from .model import UsageAsk
 from .read_sql_now import SqlReads
 from .rules.bucket import to_microseconds
 from .trust_counters import READ_WITHIN_S, REDIS_PAUSE_S, REDIS_TIMEOUT_S, TrustedCounters
+
+log = structlog.get_logger()
 
 _MAX_TOGETHER: Final = 1_000
 _COMPANY_S: Final = 0.001
@@ -123,6 +127,17 @@ class Counters(TrustedCounters):
         if self._cache is None or not self.trusted() or not self._redis_answers():
             return None
         return CounterWalk(self._cache.redis)
+
+    async def drift_counts(self) -> tuple[int, int] | None:
+        """How many counters were compared with the rollups, and how many had drifted; None where nobody can say."""
+        walk = self.walk
+        if walk is None:
+            return None
+        try:
+            return await walk.counts()
+        except CounterError as error:
+            log.warning("counter_drift_not_read", error=str(error))
+            return None
 
     def _redis_answers(self) -> bool:
         return (

@@ -6,15 +6,11 @@ Redis beside the counters: they begin anew with a new Redis, as counts of a rest
 
 from __future__ import annotations
 
-import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from candela_server.metering.cache import CounterError
 from candela_server.metering.read_counters import Counters
-
-log = structlog.get_logger("candela.http")
 
 
 class _Counts(Collector):
@@ -38,14 +34,9 @@ class _Counts(Collector):
 
 async def counter_drift(counters: Counters) -> bytes:
     """The counts in Prometheus' text format; nothing while Redis does not answer."""
-    walk = counters.walk
-    if walk is None:
-        return b""
-    try:
-        compared, drifted = await walk.counts()
-    except CounterError as error:
-        log.warning("counter_drift_not_read", error=str(error))
+    counts = await counters.drift_counts()
+    if counts is None:
         return b""
     registry = CollectorRegistry()
-    registry.register(_Counts(compared, drifted))
+    registry.register(_Counts(*counts))
     return generate_latest(registry)

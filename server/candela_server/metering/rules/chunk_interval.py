@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Final
 
 STEPS: Final = tuple(
@@ -24,7 +25,7 @@ LOOK_BACK: Final = timedelta(days=30)
 """A rate of longer ago says nothing about the next chunk."""
 
 _LEAST_SEEN: Final = timedelta(hours=1)
-_GROWTH_MARGIN: Final = 1.5
+_GROWTH_MARGIN: Final = Fraction(3, 2)
 """Chunks grow longer only where there is room to spare, so that a rate near a border does not move them to and fro."""
 
 _SECOND: Final = timedelta(seconds=1)
@@ -47,19 +48,21 @@ def fitting_interval(
     The fastest of the recent chunks counts. One that is being filled counts for as much of it as is over; one from
     whose start less than an hour has passed says nothing yet.
     """
-    seen = [
-        (one.index_bytes, (min(one.end_at, now) - one.start_at) // _SECOND)
+    rates = [
+        Fraction(one.index_bytes, (min(one.end_at, now) - one.start_at) // _SECOND)
         for one in chunks
         if one.end_at > now - LOOK_BACK and now - one.start_at >= _LEAST_SEEN
     ]
-    rate = max((index_bytes / seconds for index_bytes, seconds in seen), default=0.0)
+    rate = max(rates, default=None)
     if not rate:
         return present
-    fits = _SECOND * min(cache_bytes / MEMORY_SHARE / rate, STEPS[-1] / _SECOND * 2)
-    longest = max((step for step in STEPS if step <= fits), default=STEPS[0])
+    fits_s = Fraction(cache_bytes, MEMORY_SHARE) / rate
+    longest = max((step for step in STEPS if step // _SECOND <= fits_s), default=STEPS[0])
     if longest <= present:
         return longest
-    roomy = max((step for step in STEPS if step * _GROWTH_MARGIN <= fits), default=STEPS[0])
+    roomy = max(
+        (step for step in STEPS if step // _SECOND * _GROWTH_MARGIN <= fits_s), default=STEPS[0]
+    )
     whole = len([one for one in chunks if one.end_at <= now])
     # One step at a time, and not before a whole chunk has been seen at the present length.
     longer = min((step for step in STEPS if step > present), default=present)

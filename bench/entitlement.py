@@ -12,7 +12,7 @@ from statistics import median
 from candela import Client
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
-from . import busy_checks, cold_checks, local_checks, snapshot_memory
+from . import busy_checks, cold_checks, hot_allowances, local_checks, snapshot_memory
 from .ghz import Ghz, Report
 from .harness import (
     SERVER_CORE,
@@ -78,6 +78,7 @@ def rows(stage: Stage, *, rounds: int, seconds: float) -> list[Row]:
         found = _unary(replace(stage, user_ids=crowd.user_ids), check, echo, rounds, seconds)
     found.append(_batches(check, question, rounds, seconds))
     found += local_checks.rows(stage, crowd, rounds=rounds)
+    found += hot_allowances.rows(stage, ghz, rounds=rounds, seconds=seconds)
     found += cold_checks.rows(stage)
     found += snapshot_memory.rows(stage)
     return found

@@ -17,6 +17,7 @@ import uvloop
 from candela_server.billing.billing_run_servicer import BillingRunServicer
 from candela_server.billing.credit_note_servicer import CreditNoteServicer
 from candela_server.billing.credit_note_wire import credit_note_id_from_proto
+from candela_server.billing.number_documents import start_numbering
 from candela_server.billing.preview_servicer import PreviewServicer
 from candela_server.billing.run_changes import settle
 from candela_server.billing.servicer import InvoiceServicer
@@ -76,7 +77,9 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
+from candela_server.storage.shared_mutation import SharedMutations
 from candela_server.subscription.change import Changed
+from candela_server.subscription.check_nothing_runs import check_nothing_runs
 from candela_server.subscription.migration_servicer import MigrationServicer
 from candela_server.subscription.seat_servicer import SeatServicer
 from candela_server.subscription.servicer import SubscriptionServicer
@@ -229,7 +232,8 @@ def _rooms(
         checker, is_current = memory.checker, memory.changes.is_current
         quick = QuickChecks(checker, storage.quick_counters, clock, is_current)
         rooms.append(EntitlementServicer(checker, quick, memory.hub))
-        rooms.append(ReservationServicer(db, events, mutations, clock, checker, settler))
+        shared = SharedMutations(db, clock, memory.changes)
+        rooms.append(ReservationServicer(db, events, shared, clock, checker, settler))
     if settings.role in ("all", "ingest"):
         rooms.append(
             IngestionServicer(
@@ -238,11 +242,13 @@ def _rooms(
         )
     if settings.role == "all":
         rooms += [
-            merchant.MerchantServicer(db, mutations, downgrade_plan_problem),
+            merchant.MerchantServicer(
+                db, mutations, downgrade_plan_problem, partial(start_numbering, clock)
+            ),
             merchant.ApiKeyServicer(*ordinary),
             merchant.TestClockServicer(*ordinary),
             merchant.AuditServicer(*ordinary),
-            CustomerServicer(*ordinary),
+            CustomerServicer(*ordinary, check_nothing_runs),
             UserServicer(*ordinary),
             FeatureServicer(*ordinary),
             MetricServicer(*ordinary),

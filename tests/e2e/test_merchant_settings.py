@@ -202,16 +202,6 @@ def test_prefix_of_credit_notes__is_refused_for_invoices(candela: Client, prefix
     assert "credit notes have it" in field.description
 
 
-@pytest.mark.spec("CAT-4")
-def test_settings_that_nothing_honours_yet__are_refused_with_what_they_wait_for(
-    candela: Client,
-) -> None:
-    got = refused(candela, default_currency="EUR")
-
-    assert got.code is grpc.StatusCode.UNIMPLEMENTED
-    assert got.metadata["spec_ids"] == "CAT-4"
-
-
 @pytest.mark.spec("EVT-2", "EVT-11")
 def test_dedupe_window_and_event_policies__are_kept_within_bounds(candela: Client) -> None:
     def window(seconds: int, lateness_s: int | None = None) -> merchant_pb2.MerchantSettings:

@@ -20,6 +20,7 @@ from candela_server.kernel.clock import FixedClock
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription.change import Changed
+from candela_server.subscription.check_nothing_runs import check_nothing_runs
 from candela_server.subscription.servicer import SubscriptionServicer
 
 _Request = TypeVar("_Request", bound=Any)
@@ -47,7 +48,7 @@ class Counter:
         self.plans = PlanServicer(*ordinary)
         self.prices = PriceServicer(*ordinary)
         self.metrics = MetricServicer(*ordinary)
-        self.customers = CustomerServicer(*ordinary)
+        self.customers = CustomerServicer(*ordinary, check_nothing_runs)
         self.subscriptions = SubscriptionServicer(*ordinary, _never_settled)
 
     async def sell(

@@ -15,6 +15,8 @@ from decimal import Decimal
 from candela_server.credit.account_money import credit_account
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.ids import new_id
+from candela_server.merchant import read as merchant
+from candela_server.merchant.numbering import Series
 from candela_server.storage.postgres import Tx
 
 from . import correction_store, credit_note_store
@@ -22,7 +24,7 @@ from .account import give_back
 from .credit_note import CreditNote, CreditNoteId, Purpose, Refund, RefundId, RefundStatus
 from .draw_up_credit_note import CreateCreditNote, DrawnUp, draw_up_credit_note
 from .model import Invoice, InvoiceStatus
-from .rules.numbering import credit_note_number
+from .number_documents import number_documents
 from .settle_top_up import invoice_ended, invoice_paid, pack_refunded
 
 
@@ -34,7 +36,8 @@ async def create_credit_note(tx: Tx, clock: Clock, command: CreateCreditNote) ->
 async def make_credit_note(tx: Tx, drawn_up: DrawnUp) -> CreditNote:
     """The note, as it was drawn up for an invoice that is locked."""
     invoice, at = drawn_up.invoice, drawn_up.note.created_at
-    number = credit_note_number(await credit_note_store.take_number(tx))
+    seller = await merchant.get_merchant(tx)
+    [number] = await number_documents(tx, seller, Series.CREDIT_NOTE, 1, at=at)
     note = replace(drawn_up.note, id=CreditNoteId(new_id("cn")), number=number)
     if note.purpose is Purpose.CREDIT_BALANCE:
         grant_id = await credit_account(

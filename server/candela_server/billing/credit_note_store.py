@@ -68,19 +68,6 @@ async def insert_credit_note(tx: Tx, note: CreditNote) -> None:
     )
 
 
-async def take_number(tx: Tx) -> int:
-    """The next ordinal of the merchant's credit notes; whoever else makes one waits for this transaction (INV-4)."""
-    ordinal: int = await tx.fetchval(
-        """
-        INSERT INTO credit_note_counter (merchant_id, last_number) VALUES ($1, 1)
-        ON CONFLICT (merchant_id) DO UPDATE SET last_number = credit_note_counter.last_number + 1
-        RETURNING last_number
-        """,
-        tx.merchant_id,
-    )
-    return ordinal
-
-
 async def find_credit_note(tx: Tx, credit_note_id: CreditNoteId) -> CreditNote | None:
     """The note with its lines."""
     rows = await tx.fetch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from candela_server.credit.model import CreditGrant, GrantId, LineDraw
 from candela_server.customer.model import Customer
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
+from candela_server.merchant.numbering import Series
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription.rules.credits_held import counts_for
@@ -34,10 +35,11 @@ from .model import (
     InvoiceStatus,
     LineKind,
 )
+from .number_documents import number_documents
 from .pass_by_failures import Attempt, Passing
 from .read import get_invoice
 from .rules.late_usage import within_total
-from .rules.numbering import invoice_number
+from .rules.payment_terms import due_at
 from .rules.tax_amount import taxed
 from .rules.threshold import still_taken_off
 from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
@@ -46,8 +48,6 @@ from .tax_store import address_to_json
 from .wanted_drafts import FOLLOWING, wanted_of
 
 CHUNK = 1000
-PAYMENT_TERMS = timedelta(days=30)
-"""How long after finalization an invoice is to be paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +136,21 @@ async def finalized(
     )
     # Before the numbers: their row is locked by whoever takes them, and should be for as short as possible.
     due = await pay_from_accounts(tx, drafts, now)
-    ordinals = await store.take_numbers(tx, len(drafts))
-    prefix = seller.settings.invoice_number_prefix
+    numbers = await number_documents(tx, seller, Series.INVOICE, len(drafts), at=now)
     return [
         replace(
             draft,
-            number=invoice_number(prefix, ordinal),
+            number=number,
             status=InvoiceStatus.FINALIZED if due[draft.id] else InvoiceStatus.PAID,
             amount_due=due[draft.id],
             finalizes_at=None,
             finalized_at=now,
-            due_at=now + PAYMENT_TERMS,
+            due_at=due_at(seller, context.customers[draft.customer_id], draft.time_zone, now),
             ended_at=None if due[draft.id] else now,
             seller=_seller(seller, context.tax_settings),
             buyer=_party(context.customers[draft.customer_id]),
         )
-        for draft, ordinal in zip(drafts, ordinals, strict=True)
+        for draft, number in zip(drafts, numbers, strict=True)
     ]
 
 

@@ -39,10 +39,6 @@ _READERS: dict[str, Callable[[Any], ChangeSubscription]] = {
 }
 
 
-class _UndoneError(Exception):
-    """Rolls back what was done for a look at it."""
-
-
 class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
     """PreviewService (INV-5, SUB-6)."""
 
@@ -114,13 +110,8 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
 
     async def _undone(self, look: Callable[[Tx], Awaitable[_T]]) -> _T:
         """What `look` saw in a transaction of which nothing is kept."""
-        found: list[_T] = []
-        try:
-            async with self._db.writing(current_caller.get().merchant_id) as tx:
-                found.append(await look(tx))
-                raise _UndoneError
-        except _UndoneError:
-            return found[0]
+        async with self._db.rehearsing(current_caller.get().merchant_id) as tx:
+            return await look(tx)
 
 
 def _field(request: pb.PreviewSubscriptionChangeRequest, name: str | None) -> Any:

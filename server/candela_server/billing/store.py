@@ -173,20 +173,6 @@ async def replace_drafts(tx: Tx, invoices: Sequence[Invoice]) -> None:
     )
 
 
-async def take_numbers(tx: Tx, count: int) -> range:
-    """The next ordinals of the merchant's invoices; whoever else finalizes waits for this transaction (INV-4)."""
-    last: int = await tx.fetchval(
-        """
-        INSERT INTO invoice_counter (merchant_id, last_number) VALUES ($1, $2)
-        ON CONFLICT (merchant_id) DO UPDATE SET last_number = invoice_counter.last_number + $2
-        RETURNING last_number
-        """,
-        tx.merchant_id,
-        count,
-    )
-    return range(last - count + 1, last + 1)
-
-
 async def find_invoice(tx: Tx, invoice_id: InvoiceId, *, lock: bool = False) -> Invoice | None:
     """The invoice with its lines; locked until commit when asked."""
     rows = await tx.fetch(

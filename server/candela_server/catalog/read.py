@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from candela_server.merchant import read as merchant
 from candela_server.storage.postgres import Tx
 
 from . import definition_store, price_store, store, version_store
@@ -181,9 +182,9 @@ async def resolve_price(
 ) -> tuple[Plan, PlanVersion, Price]:
     """What a customer buys who asks for a plan: its current version and a price on sale.
 
-    Without a `price_id` it is the latest price on sale, of `currency` when that is named; one that was negotiated with
-    the customer goes before the public ones (CAT-5, CAT-7). Raises PlanNotFoundError, PlanNotSoldError,
-    PriceNotFoundError and PriceNotOfPlanError.
+    Without a `price_id` it is the latest price on sale, of `currency` when that is named, else of the merchant's
+    default currency if there is one; one that was negotiated with the customer goes before the public ones (CAT-4,
+    CAT-5, CAT-7). Raises PlanNotFoundError, PlanNotSoldError, PriceNotFoundError and PriceNotOfPlanError.
     """
     plan = await get_plan(tx, ref)
     if plan.archived_at is not None:
@@ -193,7 +194,13 @@ async def resolve_price(
     version = await get_plan_version(tx, plan.current_version_id)
     if price_id is None:
         prices = await price_store.list_sellable_prices(tx, plan.id, customer_id=customer_id)
-        found = price_for(prices, customer_id=customer_id, currency=currency)
+        seller = await merchant.get_merchant(tx)
+        found = price_for(
+            prices,
+            customer_id=customer_id,
+            currency=currency,
+            default_currency=seller.default_currency,
+        )
         if found is None:
             raise PlanNotSoldError(plan.slug, f"it has no price in {currency or 'any currency'}")
         return plan, version, found

@@ -27,7 +27,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """Who pays. `time_zone` is an IANA name; new subscriptions take it when they name none."""
+    """Who pays. `time_zone` is an IANA name; new subscriptions take it when they name none.
+
+    `payment_terms_days` None: as the merchant has it set.
+    """
 
     id: CustomerId
     name: str
@@ -41,6 +44,14 @@ class Customer:
     test_clock_id: TestClockId | None
     created_at: datetime
     archived_at: datetime | None = None
+    payment_terms_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerms:
+    """How many days after it is final an invoice is due; None: as the merchant has it set."""
+
+    days: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,17 @@ from candela.customer.v1 import (
 )
 
 from candela_server.kernel.caller import current_caller
+from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.kernel.read_fields import optional, typed_id
 from candela_server.merchant.model import TestClockId
-from candela_server.storage.postgres import Tx
+from candela_server.storage.mutation import Mutations
+from candela_server.storage.postgres import Postgres, Tx
 from candela_server.storage.room import Room, position
 
 from . import read, wire
+from .archive_customer import CheckNothingRuns, archive_customer
 from .archive_user import archive_user
 from .create_customer import create_customer
 from .create_user import create_user
@@ -28,7 +31,19 @@ from .update_user import update_user
 
 
 class CustomerServicer(Room, customer_service_pb2_grpc.CustomerServiceServicer):
-    """CustomerService. ArchiveCustomer waits for the end of subscriptions (SUB-6)."""
+    """CustomerService."""
+
+    def __init__(
+        self,
+        db: Postgres,
+        mutations: Mutations,
+        clock: Clock,
+        page_secret: bytes,
+        check_nothing_runs: CheckNothingRuns,
+    ) -> None:
+        """Takes what every room does, and who knows whether something of a customer still runs."""
+        super().__init__(db, mutations, clock, page_secret)
+        self._check_nothing_runs = check_nothing_runs
 
     async def CreateCustomer(
         self, request: customer_service_pb2.CreateCustomerRequest, context: Any
@@ -93,6 +108,20 @@ class CustomerServicer(Room, customer_service_pb2_grpc.CustomerServiceServicer):
             )
 
         return await self._mutations.run(request, customer_service_pb2.UpdateCustomerResponse, act)
+
+    async def ArchiveCustomer(
+        self, request: customer_service_pb2.ArchiveCustomerRequest, context: Any
+    ) -> customer_service_pb2.ArchiveCustomerResponse:
+        """Takes a customer out of business, when nothing of theirs runs any more."""
+        command = wire.archive_customer_from_proto(request)
+
+        async def act(tx: Tx) -> customer_service_pb2.ArchiveCustomerResponse:
+            customer = await archive_customer(tx, self._clock, self._check_nothing_runs, command)
+            return customer_service_pb2.ArchiveCustomerResponse(
+                customer=wire.customer_to_proto(customer)
+            )
+
+        return await self._mutations.run(request, customer_service_pb2.ArchiveCustomerResponse, act)
 
 
 class UserServicer(Room, user_service_pb2_grpc.UserServiceServicer):

@@ -20,7 +20,7 @@ from .model import (
 )
 
 _CUSTOMER_COLUMNS = """id, name, external_id, email, business_name, tax_id, address, time_zone,
-                       metadata, test_clock_id, created_at, archived_at"""
+                       metadata, test_clock_id, created_at, archived_at, payment_terms_days"""
 _USER_COLUMNS = "id, customer_id, external_id, name, email, created_at, archived_at"
 
 
@@ -30,8 +30,9 @@ async def insert_customer(tx: Tx, customer: Customer) -> None:
         await tx.execute(
             """
             INSERT INTO customer (merchant_id, id, name, external_id, email, business_name, tax_id,
-                                  address, time_zone, metadata, test_clock_id, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                  address, time_zone, metadata, test_clock_id, created_at,
+                                  payment_terms_days)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
             """,
             tx.merchant_id,
             customer.id,
@@ -45,6 +46,7 @@ async def insert_customer(tx: Tx, customer: Customer) -> None:
             dict(customer.metadata),
             customer.test_clock_id,
             customer.created_at,
+            customer.payment_terms_days,
         )
     except Exception as error:
         if unique_violation(error) == "customer_external_id_key":
@@ -59,7 +61,8 @@ async def update_customer(tx: Tx, customer: Customer) -> None:
             """
             UPDATE customer
             SET name = $3, external_id = $4, email = $5, business_name = $6, tax_id = $7,
-                address = $8, time_zone = $9, metadata = $10, archived_at = $11
+                address = $8, time_zone = $9, metadata = $10, archived_at = $11,
+                payment_terms_days = $12
             WHERE merchant_id = $1 AND id = $2
             """,
             tx.merchant_id,
@@ -73,6 +76,7 @@ async def update_customer(tx: Tx, customer: Customer) -> None:
             customer.time_zone,
             dict(customer.metadata),
             customer.archived_at,
+            customer.payment_terms_days,
         )
     except Exception as error:
         if unique_violation(error) == "customer_external_id_key":
@@ -340,6 +344,7 @@ def _customer_from_row(row: Mapping[str, Any]) -> Customer:
         test_clock_id=row["test_clock_id"],
         created_at=row["created_at"],
         archived_at=row["archived_at"],
+        payment_terms_days=row["payment_terms_days"],
     )
 
 

@@ -21,6 +21,7 @@ def customer_trace(customer: Customer) -> dict[str, Any]:
         "time_zone": customer.time_zone,
         "metadata": dict(customer.metadata),
         "test_clock_id": customer.test_clock_id,
+        "payment_terms_days": customer.payment_terms_days,
         "archived": customer.archived_at is not None,
     }
 

@@ -9,7 +9,7 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import Tx
 
 from . import read, store
-from .model import Address, Customer, CustomerRef
+from .model import Address, Customer, CustomerRef, PaymentTerms
 from .trace import customer_trace
 
 
@@ -26,6 +26,7 @@ class UpdateCustomer:
     address: Address | None
     time_zone: str | None
     metadata: Mapping[str, str]
+    payment_terms: PaymentTerms | None = None
 
 
 async def update_customer(tx: Tx, clock: Clock, command: UpdateCustomer) -> Customer:
@@ -44,6 +45,9 @@ async def update_customer(tx: Tx, clock: Clock, command: UpdateCustomer) -> Cust
         address=command.address or before.address,
         time_zone=command.time_zone or before.time_zone,
         metadata=merged(before.metadata, command.metadata),
+        payment_terms_days=before.payment_terms_days
+        if command.payment_terms is None
+        else command.payment_terms.days,
     )
     await store.update_customer(tx, after)
     await tx.audit(

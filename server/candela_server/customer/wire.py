@@ -14,9 +14,11 @@ from candela_server.kernel.read_fields import (
     text,
     time_zone,
     typed_id,
+    whole_number,
 )
 from candela_server.merchant.model import TestClockId
 
+from .archive_customer import ArchiveCustomer
 from .archive_user import ArchiveUser
 from .create_customer import CreateCustomer
 from .create_user import CreateUser
@@ -27,6 +29,7 @@ from .model import (
     CustomerById,
     CustomerId,
     CustomerRef,
+    PaymentTerms,
     User,
     UserByExternalId,
     UserById,
@@ -82,6 +85,9 @@ def create_customer_from_proto(
             test_clock_id=fields.read(
                 "test_clock_id", optional(_test_clock_id), request.test_clock_id
             ),
+            payment_terms_days=fields.read(
+                "payment_terms", _payment_terms_days, request.payment_terms
+            ),
         )
 
 
@@ -114,6 +120,21 @@ def update_customer_from_proto(
             if request.HasField("time_zone")
             else None,
             metadata=fields.read("metadata", metadata, request.metadata),
+            payment_terms=PaymentTerms(
+                fields.read("payment_terms", _payment_terms_days, request.payment_terms)
+            )
+            if request.HasField("payment_terms")
+            else None,
+        )
+
+
+def archive_customer_from_proto(
+    request: customer_service_pb2.ArchiveCustomerRequest,
+) -> ArchiveCustomer:
+    """The command; raises InvalidInput."""
+    with FieldViolations() as fields:
+        return ArchiveCustomer(
+            customer=fields.read("customer", customer_ref_from_proto, request.customer)
         )
 
 
@@ -164,6 +185,9 @@ def customer_to_proto(customer: Customer) -> customer_pb2.Customer:
         time_zone=customer.time_zone,
         metadata=customer.metadata,
         test_clock_id=customer.test_clock_id,
+        payment_terms=None
+        if customer.payment_terms_days is None
+        else customer_pb2.PaymentTerms(days=customer.payment_terms_days),
         created_at=timestamp_to_proto(customer.created_at),
         archived_at=optional_timestamp_to_proto(customer.archived_at),
     )
@@ -212,6 +236,13 @@ def _external_id(value: str) -> str:
     if not 1 <= len(value.encode()) <= 255:
         raise ValueError(f"must have 1 to 255 bytes, not {len(value.encode())}")
     return text(1, 255)(value)
+
+
+def _payment_terms_days(terms: customer_pb2.PaymentTerms) -> int | None:
+    if not terms.HasField("days"):
+        return None
+    with FieldViolations() as fields:
+        return fields.read("days", whole_number(0, 365), terms.days)
 
 
 def _test_clock_id(value: str) -> TestClockId:

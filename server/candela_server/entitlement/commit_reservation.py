@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
-from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Tx
 
-from . import reservation_store
-from .model import Answer, FeatureState, Metered, Snapshot
+from .decision import Decided
+from .model import FeatureState, Metered, Snapshot
 from .reservation import (
     CommitOverLimitError,
     OverageBehavior,
@@ -30,7 +27,7 @@ from .rules.reservation import (
     room_of,
     status_at,
 )
-from .take_stock import Present, present_of, take_stock
+from .standing import Present, Standing
 
 _ZERO = Decimal(0)
 
@@ -45,46 +42,42 @@ class CommitReservation:
     properties_json: bytes
 
 
-async def commit_reservation(
-    tx: Tx, events: EventStore, clock: Clock, snapshot: Snapshot, command: CommitReservation
-) -> tuple[Reservation, Answer | None]:
+def commit_reservation(
+    standing: Standing, snapshot: Snapshot, command: CommitReservation
+) -> Decided:
     """Decides how much of the use is recorded and gives back the rest, for ever.
 
-    Answers the reservation, whose event must now be recorded unless the use is 0, and where the customer stands with
-    it counted; None when the feature is not metered for the customer any more. Raises ReservationNotFoundError,
-    ReservationSettledError, CommitOverLimitError.
+    The reservation's event must then be recorded, unless the use is 0. The answer is None when the feature is not
+    metered for the customer any more. Raises ReservationNotFoundError, ReservationSettledError, CommitOverLimitError
+    and SnapshotOutdatedError.
     """
-    # The allowance is locked before the row, in the order in which every decision locks them.
-    known = await reservation_store.get_reservation(tx, command.reservation_id)
-    state, metered = _terms(snapshot, known)
-    if metered is None:
-        await reservation_store.lock_allowance(tx, known.customer_id, known.metric_id, None)
-        stock, present = None, await present_of(tx, clock, known.customer_id)
-    else:
-        stock, present = await take_stock(tx, events, clock, snapshot, metered, without=known.id)
-    before = await reservation_store.get_reservation(tx, known.id, lock=True)
+    before = standing.settling(command.reservation_id)
+    state, metered = terms_of(snapshot, before)
+    present, stock = standing.present, None
+    if metered is not None:
+        present, stock = standing.present_for(snapshot), standing.stock(without=before)
     status = status_at(before, present.customers)
     if status is not ReservationStatus.HELD:
         raise ReservationSettledError(before.id, status)
     amount = _amount(before, state, metered, stock, command)
     after = _committed(before, amount, present, command.properties_json)
-    await reservation_store.update_reservation(tx, after)
-    await tx.audit(
-        "reservation.committed",
-        after.id,
-        before={"status": before.status, "quantity": before.quantity},
-        after={"status": ReservationStatus.COMMITTED, "committed_quantity": amount},
+    answer = None
+    if state is not None and stock is not None:
+        stock = stock.using(amount)
+        answer = decide(state, used=stock.used, quantity=_ZERO, reserved=stock.held)
+    return Decided(
+        before=before,
+        after=after,
+        answer=answer,
+        action="reservation.committed",
+        audit_before={"status": before.status, "quantity": before.quantity},
+        audit_after={"status": ReservationStatus.COMMITTED, "committed_quantity": amount},
+        # While the event is on its way, checks go on showing what was held: less remains, never more.
+        shown=after.status is ReservationStatus.COMMITTED,
     )
-    # While the event is on its way, checks go on showing what was held: less remains, never more.
-    if after.status is ReservationStatus.COMMITTED:
-        await tx.entitlements_changed(after.customer_id)
-    if state is None or stock is None:
-        return after, None
-    stock = stock.using(amount)
-    return after, decide(state, used=stock.used, quantity=_ZERO, reserved=stock.held)
 
 
-def _terms(snapshot: Snapshot, known: Reservation) -> tuple[FeatureState | None, Metered | None]:
+def terms_of(snapshot: Snapshot, known: Reservation) -> tuple[FeatureState | None, Metered | None]:
     """What bounds the use now; nothing of it when the feature is counted by another metric than was reserved."""
     state = snapshot.features.get(known.feature)
     metered = state.metered if state is not None else None

@@ -8,19 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.ids import new_id
-from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Tx
 
-from . import reservation_store
 from .build_snapshot import Who
+from .decision import Decided
 from .model import Answer, Snapshot
 from .reservation import EventKeyTakenError, Reservation, ReservationId, ReservationStatus
 from .rules.allowance import decide
 from .rules.reservation import check_properties, check_quantity, counts_events
-from .take_stock import state_of, take_stock
+from .standing import Standing
+from .take_stock import state_of
 
 _ZERO = Decimal(0)
 
@@ -39,21 +37,21 @@ class Consume:
 class ConsumeRefusedError(Exception):
     """Nothing was taken. An answer, not a failure: raised so that the transaction leaves nothing behind."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, snapshot: Snapshot) -> None:
         super().__init__(answer.denial)
         self.answer = answer
+        self.snapshot = snapshot
 
 
-async def consume(
-    tx: Tx, events: EventStore, clock: Clock, snapshot: Snapshot, command: Consume
-) -> tuple[Reservation, Answer]:
-    """Takes the quantity; its event must now be recorded. Answers where the customer stands with it counted.
+def consume(standing: Standing, snapshot: Snapshot, command: Consume) -> Decided:
+    """Takes the quantity; its event must then be recorded.
 
-    Raises ConsumeRefusedError, FeatureNotFoundError, NotReservableError, EventKeyTakenError.
+    Raises ConsumeRefusedError, FeatureNotFoundError, NotReservableError, EventKeyTakenError and SnapshotOutdatedError.
     """
     state = state_of(snapshot, command.feature)
     if snapshot.customer_id is None or state.metered is None:
-        raise ConsumeRefusedError(decide(state, used=None, quantity=command.quantity))
+        answer = decide(state, used=None, quantity=command.quantity)
+        raise ConsumeRefusedError(answer, snapshot)
     metric = state.metered.metric
     with FieldViolations() as fields:
         fields.read("quantity", check_quantity, command.quantity, whole=counts_events(metric))
@@ -64,12 +62,12 @@ async def consume(
             command.properties_json,
             quantity=command.quantity,
         )
-    stock, present = await take_stock(tx, events, clock, snapshot, state.metered, key=command.key)
+    present, stock = standing.present_for(snapshot), standing.stock()
     if command.key in stock.recorded:
         raise EventKeyTakenError(command.key)
     asked = decide(state, used=stock.used, quantity=command.quantity, reserved=stock.held)
     if asked.denial is not None:
-        raise ConsumeRefusedError(asked)
+        raise ConsumeRefusedError(asked, snapshot)
     taken = Reservation(
         id=ReservationId(new_id("rsv")),
         customer_id=snapshot.customer_id,
@@ -89,17 +87,20 @@ async def consume(
         properties_json=command.properties_json,
         decided_at=present.servers,
     )
-    await reservation_store.insert_reservation(tx, taken)
-    await tx.audit(
-        "allowance.consumed",
-        taken.id,
-        after={
+    after = stock.using(command.quantity)
+    return Decided(
+        before=None,
+        after=taken,
+        answer=decide(state, used=after.used, quantity=_ZERO, reserved=after.held),
+        action="allowance.consumed",
+        audit_before=None,
+        audit_after={
             "customer_id": taken.customer_id,
             "user_id": taken.user_id,
             "feature": taken.feature,
             "quantity": taken.quantity,
             "event_key": taken.event_key,
         },
+        # Checks learn of it from its event alone.
+        shown=False,
     )
-    after = stock.using(command.quantity)
-    return taken, decide(state, used=after.used, quantity=_ZERO, reserved=after.held)

@@ -4,37 +4,34 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from candela_server.kernel.clock import Clock
-from candela_server.storage.postgres import Tx
-
-from . import reservation_store
-from .reservation import Reservation, ReservationId, ReservationSettledError, ReservationStatus
+from .decision import Decided
+from .reservation import ReservationId, ReservationSettledError, ReservationStatus
 from .rules.reservation import status_at
-from .take_stock import present_of
+from .standing import Standing
 
 
-async def release_reservation(tx: Tx, clock: Clock, reservation_id: ReservationId) -> Reservation:
+def release_reservation(standing: Standing, reservation_id: ReservationId) -> Decided:
     """Gives all of it back; one that was given back already, by the caller or by time, stays as it is.
 
-    Needs no lock on the allowance, as it only makes room. Raises ReservationNotFoundError, ReservationSettledError.
+    Raises ReservationNotFoundError, ReservationSettledError.
     """
-    before = await reservation_store.get_reservation(tx, reservation_id, lock=True)
-    present = await present_of(tx, clock, before.customer_id)
-    match status_at(before, present.customers):
+    before = standing.settling(reservation_id)
+    now = standing.present.customers
+    match status_at(before, now):
         case ReservationStatus.HELD:
-            after = replace(before, status=ReservationStatus.RELEASED, settled_at=present.customers)
+            after = replace(before, status=ReservationStatus.RELEASED, settled_at=now)
         case ReservationStatus.EXPIRED:
             after = replace(before, status=ReservationStatus.EXPIRED, settled_at=before.expires_at)
         case ReservationStatus.RELEASED:
             after = before
         case ReservationStatus.COMMITTING | ReservationStatus.COMMITTED as settled:
             raise ReservationSettledError(before.id, settled)
-    await reservation_store.update_reservation(tx, after)
-    await tx.audit(
-        "reservation.released",
-        after.id,
-        before={"status": before.status},
-        after={"status": after.status},
+    return Decided(
+        before=before,
+        after=after,
+        answer=None,
+        action="reservation.released",
+        audit_before={"status": before.status},
+        audit_after={"status": after.status},
+        shown=True,
     )
-    await tx.entitlements_changed(after.customer_id)
-    return after

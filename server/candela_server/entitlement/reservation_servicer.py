@@ -1,37 +1,46 @@
-"""Answers gRPC for reservations (ENT-9). Decisions are ordinary mutations; what they decided is then recorded."""
+"""Answers gRPC for reservations (ENT-9).
+
+A decision is a mutation as any other, shared with those who ask about the same allowance at the same time; what was
+decided is then recorded.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
+from candela.entitlement.v1 import entitlement_pb2, reservation_pb2, reservation_service_pb2_grpc
 from candela.entitlement.v1 import reservation_service_pb2 as pb
-from candela.entitlement.v1 import reservation_service_pb2_grpc
 
-from candela_server.customer.model import CustomerById, UserById
 from candela_server.kernel.caller import current_caller
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
 from candela_server.storage.events import EventStore
-from candela_server.storage.mutation import Mutations
+from candela_server.storage.mutation import Response
 from candela_server.storage.postgres import Postgres, Tx
+from candela_server.storage.shared_mutation import AnyRequest, SharedMutations, SharedRequest
 
 from . import reservation_store, reservation_wire, wire
+from .allowance_queues import AllowanceQueues
 from .build_snapshot import Who
 from .check_entitlement import Checker
-from .commit_reservation import commit_reservation
+from .commit_reservation import commit_reservation, terms_of
 from .consume import ConsumeRefusedError, consume
+from .decide_together import decide_together
+from .decision import Allowance, Decided, Decision
 from .model import Snapshot
 from .release_reservation import release_reservation
 from .reservation import Reservation, ReservationId, ReservationStatus
 from .reserve import reserve
 from .rules.reservation import status_at
 from .settle_reservation import Settler
-from .take_stock import SnapshotOutdatedError, counted_user, present_of
-from .turns import Turns
+from .standing import SnapshotOutdatedError, Standing
+from .take_stock import lock_allowance, present_of
+from .whose_allowance import allowance_of, holder_of, metered_of
 
 _T = TypeVar("_T")
+_R = TypeVar("_R", bound=Response)
 
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.02
@@ -45,7 +54,7 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
         self,
         db: Postgres,
         events: EventStore,
-        mutations: Mutations,
+        mutations: SharedMutations,
         clock: Clock,
         checker: Checker,
         settler: Settler,
@@ -57,54 +66,53 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
         self._clock = clock
         self._checker = checker
         self._settler = settler
-        self._turns = Turns()
+        self._queues = AllowanceQueues(self._decide_together, self._settle_abandoned)
 
     async def Reserve(self, request: pb.ReserveRequest, context: Any) -> pb.ReserveResponse:
         """Holds a quantity."""
         command = reservation_wire.reserve_from_proto(request)
+        shared = SharedRequest(request, pb.ReserveResponse)
 
-        async def decide(snapshot: Snapshot) -> pb.ReserveResponse:
-            async def act(tx: Tx) -> pb.ReserveResponse:
-                made, answer = await reserve(tx, self._events, self._clock, snapshot, command)
-                return pb.ReserveResponse(
-                    reservation=reservation_wire.reservation_to_proto(made, made.status),
-                    usage=reservation_wire.usage_to_proto(answer, snapshot),
-                )
+        async def ask(snapshot: Snapshot) -> pb.ReserveResponse:
+            metered = metered_of(snapshot, command.feature)
+            decision = Decision(
+                request=shared,
+                snapshot=snapshot,
+                metric=metered.metric if metered else None,
+                decide=lambda standing: reserve(standing, snapshot, command),
+                respond=lambda decided: pb.ReserveResponse(
+                    reservation=_shown(decided),
+                    usage=reservation_wire.usage_to_proto(decided.answer, snapshot),
+                ),
+            )
+            return await self._put(
+                shared, allowance_of(shared.caller.merchant_id, snapshot, metered), decision
+            )
 
-            return await self._mutations.run(request, pb.ReserveResponse, act)
-
-        return await self._decide(command.who, command.feature, decide)
+        return await self._ask(command.who, ask)
 
     async def Commit(self, request: pb.CommitRequest, context: Any) -> pb.CommitResponse:
         """Settles a reservation with the real use."""
         command = reservation_wire.commit_from_proto(request)
-        merchant_id = current_caller.get().merchant_id
-        known = await self._get(merchant_id, command.reservation_id)
-        decided: Reservation | None = None
+        shared = SharedRequest(request, pb.CommitResponse)
+        known = await self._get(shared.caller.merchant_id, command.reservation_id)
 
-        async def decide(snapshot: Snapshot) -> pb.CommitResponse:
-            async def act(tx: Tx) -> pb.CommitResponse:
-                nonlocal decided
-                after, answer = await commit_reservation(
-                    tx, self._events, self._clock, snapshot, command
-                )
-                decided = after
+        async def ask(snapshot: Snapshot) -> pb.CommitResponse:
+            def respond(decided: Decided) -> pb.CommitResponse:
                 return pb.CommitResponse(
-                    reservation=reservation_wire.reservation_to_proto(after, after.status),
-                    usage=reservation_wire.usage_to_proto(answer, snapshot),
+                    reservation=_shown(decided),
+                    usage=reservation_wire.usage_to_proto(decided.answer, snapshot),
                 )
 
-            return await self._mutations.run(request, pb.CommitResponse, act)
+            return await self._settle_known(
+                shared,
+                snapshot,
+                known,
+                lambda standing: commit_reservation(standing, snapshot, command),
+                respond,
+            )
 
-        who = UserById(known.user_id) if known.user_id else CustomerById(known.customer_id)
-        response = await self._decide(who, known.feature, decide)
-        if decided is None:
-            # An earlier call decided, and may not have lived to record it.
-            found = await self._get(merchant_id, command.reservation_id)
-            await self._settler.settle_again(merchant_id, found)
-        elif decided.status is ReservationStatus.COMMITTING:
-            await self._settler.settle(merchant_id, decided)
-        return response
+        return await self._ask(holder_of(known), ask)
 
     async def Release(self, request: pb.ReleaseRequest, context: Any) -> pb.ReleaseResponse:
         """Gives a reservation back."""
@@ -114,47 +122,54 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
                 reservation_wire.reservation_id_from_proto,
                 request.reservation_id,
             )
+        shared = SharedRequest(request, pb.ReleaseResponse)
+        known = await self._get(shared.caller.merchant_id, reservation_id)
 
-        async def act(tx: Tx) -> pb.ReleaseResponse:
-            after = await release_reservation(tx, self._clock, reservation_id)
-            return pb.ReleaseResponse(
-                reservation=reservation_wire.reservation_to_proto(after, after.status)
+        async def ask(snapshot: Snapshot) -> pb.ReleaseResponse:
+            return await self._settle_known(
+                shared,
+                snapshot,
+                known,
+                lambda standing: release_reservation(standing, known.id),
+                lambda decided: pb.ReleaseResponse(reservation=_shown(decided)),
+                only_makes_room=True,
             )
 
-        return await self._mutations.run(request, pb.ReleaseResponse, act)
+        return await self._ask(holder_of(known), ask)
 
     async def Consume(self, request: pb.ConsumeRequest, context: Any) -> pb.ConsumeResponse:
         """Checks and records, or refuses and records nothing."""
         command = reservation_wire.consume_from_proto(request)
-        merchant_id = current_caller.get().merchant_id
-        decided: Reservation | None = None
+        shared = SharedRequest(request, pb.ConsumeResponse)
+        merchant_id = shared.caller.merchant_id
 
-        async def decide(snapshot: Snapshot) -> pb.ConsumeResponse:
-            async def act(tx: Tx) -> pb.ConsumeResponse:
-                nonlocal decided
-                taken, answer = await consume(tx, self._events, self._clock, snapshot, command)
-                decided = taken
-                return pb.ConsumeResponse(
+        async def ask(snapshot: Snapshot) -> tuple[pb.ConsumeResponse, Reservation | None]:
+            metered = metered_of(snapshot, command.feature)
+            decision = Decision(
+                request=shared,
+                snapshot=snapshot,
+                metric=metered.metric if metered else None,
+                decide=lambda standing: consume(standing, snapshot, command),
+                respond=lambda decided: pb.ConsumeResponse(
                     consumed=True,
-                    entitlement=wire.entitlement_to_proto(answer, snapshot),
-                )
+                    entitlement=_entitlement(decided, snapshot),
+                ),
+                event_key=command.key,
+            )
+            allowance = allowance_of(shared.caller.merchant_id, snapshot, metered)
+            return await self._put(shared, allowance, decision), decision.decided
 
-            try:
-                return await self._mutations.run(request, pb.ConsumeResponse, act)
-            except ConsumeRefusedError as refused:
-                return pb.ConsumeResponse(
-                    entitlement=wire.entitlement_to_proto(refused.answer, snapshot)
-                )
-
-        response = await self._decide(command.who, command.feature, decide)
-        if not response.consumed:
-            return response
-        if decided is None:
-            async with self._db.reading(merchant_id) as tx:
-                found = await reservation_store.find_by_event_key(tx, command.key)
-            await self._settler.settle_again(merchant_id, found)
-        else:
+        try:
+            response, decided = await self._ask(command.who, ask)
+        except ConsumeRefusedError as refused:
+            shown = wire.entitlement_to_proto(refused.answer, refused.snapshot)
+            return pb.ConsumeResponse(entitlement=shown)
+        if decided is not None:
             await self._settler.settle(merchant_id, decided)
+            return response
+        async with self._db.reading(merchant_id) as tx:
+            found = await reservation_store.find_by_event_key(tx, command.key)
+        await self._settler.settle_again(merchant_id, found)
         return response
 
     async def GetReservation(
@@ -179,26 +194,84 @@ class ReservationServicer(reservation_service_pb2_grpc.ReservationServiceService
         async with self._db.reading(merchant_id) as tx:
             return await reservation_store.get_reservation(tx, reservation_id)
 
-    async def _decide(
-        self, who: Who, feature: str, decide: Callable[[Snapshot], Awaitable[_T]]
-    ) -> _T:
-        """What `decide` makes of a snapshot whose time is not over, in turn with others of the same allowance."""
+    async def _settle_known(
+        self,
+        shared: SharedRequest[_R],
+        snapshot: Snapshot,
+        known: Reservation,
+        decide: Callable[[Standing], Decided],
+        respond: Callable[[Decided], _R],
+        *,
+        only_makes_room: bool = False,
+    ) -> _R:
+        """Commits or gives back, and records the use if there is any."""
+        _, metered = terms_of(snapshot, known)
+        decision = Decision(
+            request=shared,
+            snapshot=snapshot,
+            metric=metered.metric if metered else None,
+            decide=decide,
+            respond=respond,
+            reservation_id=known.id,
+            only_makes_room=only_makes_room,
+        )
+        allowance = allowance_of(shared.caller.merchant_id, snapshot, metered, known)
+        response = await self._put(shared, allowance, decision)
+        decided = decision.decided
+        if decided is not None and decided.status is ReservationStatus.COMMITTING:
+            await self._settler.settle(shared.caller.merchant_id, decided)
+        elif shared.replayed:
+            # An earlier call decided, and may not have lived to record it.
+            found = await self._get(shared.caller.merchant_id, known.id)
+            await self._settler.settle_again(shared.caller.merchant_id, found)
+        return response
+
+    async def _put(self, shared: SharedRequest[_R], allowance: Allowance, decision: Decision) -> _R:
+        """The request's response, when it was decided and is known everywhere."""
+        await self._queues.put(allowance, decision)
+        try:
+            return await shared.outcome()
+        except asyncio.CancelledError:
+            self._settle_abandoned(decision)
+            raise
+
+    async def _ask(self, who: Who, ask: Callable[[Snapshot], Awaitable[_T]]) -> _T:
+        """What `ask` makes of a snapshot whose time is not over."""
         merchant_id = current_caller.get().merchant_id
         for tries_left in reversed(range(_TRIES)):
             snapshot = await self._checker.snapshot(merchant_id, who)
             try:
-                async with self._turns.take(_allowance(merchant_id, snapshot, feature)):
-                    return await decide(snapshot)
+                return await ask(snapshot)
             except SnapshotOutdatedError:
                 if not tries_left:
                     raise
             await asyncio.sleep(_PAUSE_S)
         raise AssertionError("the last try returns or raises")
 
+    async def _decide_together(self, allowance: Allowance, decisions: Sequence[Decision]) -> None:
+        of_request = {one.request.name: one for one in decisions}
 
-def _allowance(merchant_id: str, snapshot: Snapshot, feature: str) -> tuple[str | None, ...]:
-    state = snapshot.features.get(feature)
-    if state is None or state.metered is None:
-        return (merchant_id, snapshot.customer_id)
-    user_id = counted_user(snapshot, state.metered)
-    return (merchant_id, snapshot.customer_id, state.metered.metric.id, user_id)
+        async def lock(tx: Tx) -> None:
+            await lock_allowance(tx, allowance, decisions)
+
+        async def act(tx: Tx, requests: Sequence[AnyRequest]) -> None:
+            fresh = [of_request[one.name] for one in requests]
+            await decide_together(tx, self._events, self._clock, allowance, fresh)
+
+        requests = [one.request for one in decisions]
+        await self._mutations.run(allowance.merchant_id, requests, lock, act)
+
+    def _settle_abandoned(self, decision: Decision) -> None:
+        """The caller has gone, and what was decided stands: its use must not wait for the sweep."""
+        decided, stands = decision.decided, decision.request.response is not None
+        if stands and decided is not None and decided.status is ReservationStatus.COMMITTING:
+            self._settler.settle_soon(decision.request.caller.merchant_id, decided)
+
+
+def _shown(decided: Decided) -> reservation_pb2.Reservation:
+    return reservation_wire.reservation_to_proto(decided.after, decided.after.status)
+
+
+def _entitlement(decided: Decided, snapshot: Snapshot) -> entitlement_pb2.Entitlement:
+    assert decided.answer is not None, "what is consumed is metered"
+    return wire.entitlement_to_proto(decided.answer, snapshot)

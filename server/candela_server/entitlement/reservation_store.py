@@ -103,42 +103,59 @@ async def list_shown(
     return found
 
 
-async def insert_reservation(tx: Tx, new: Reservation) -> None:
-    """Stores a new reservation. Raises EventKeyTakenError when its event's key is another one's."""
+async def insert_reservations(tx: Tx, made: Sequence[Reservation]) -> None:
+    """Stores new reservations. Raises EventKeyTakenError when the event's key of one is another one's."""
+    if not made:
+        return
     try:
         await tx.execute(
             f"""
             INSERT INTO entitlement_reservation (merchant_id, {_COLUMNS})
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                    $19, $20)
+            SELECT $1, {_COLUMNS}
+            FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                        $9::numeric[], $10::boolean[], $11::text[], $12::timestamptz[], $13::timestamptz[],
+                        $14::timestamptz[], $15::numeric[], $16::bytea[], $17::timestamptz[], $18::text[],
+                        $19::text[], $20::text[]) AS made ({_COLUMNS})
             """,
             tx.merchant_id,
-            *_values(new),
+            *(list(column) for column in zip(*map(_values, made), strict=True)),
         )
     except Exception as error:
         if unique_violation(error) == "entitlement_reservation_event_key":
-            raise EventKeyTakenError(new.event_key) from error
+            raise EventKeyTakenError(made[0].event_key) from error
         raise
 
 
 async def update_reservation(tx: Tx, changed: Reservation) -> None:
     """Writes what may change of a reservation: where it stands, and its event."""
-    await tx.execute(
+    await update_reservations(tx, [changed])
+
+
+async def update_reservations(tx: Tx, changed: Sequence[Reservation]) -> None:
+    """Writes what may change of reservations: where they stand, and their events."""
+    if not changed:
+        return
+    await tx.executemany(
         """
         UPDATE entitlement_reservation
         SET status = $3, settled_at = $4, committed_quantity = $5, properties_json = $6,
             decided_at = $7, failure = $8, failure_message = $9
         WHERE merchant_id = $1 AND id = $2
         """,
-        tx.merchant_id,
-        changed.id,
-        changed.status,
-        changed.settled_at,
-        changed.committed_quantity,
-        changed.properties_json,
-        changed.decided_at,
-        changed.failure,
-        changed.failure_message,
+        [
+            (
+                tx.merchant_id,
+                one.id,
+                one.status,
+                one.settled_at,
+                one.committed_quantity,
+                one.properties_json,
+                one.decided_at,
+                one.failure,
+                one.failure_message,
+            )
+            for one in changed
+        ],
     )
 
 
@@ -190,6 +207,27 @@ async def get_reservation(
     if found is None:
         raise ReservationNotFoundError(reservation_id)
     return found
+
+
+async def lock_reservations(
+    tx: Tx, reservation_ids: Sequence[ReservationId]
+) -> dict[ReservationId, Reservation]:
+    """Those of the reservations that there are, locked until commit."""
+    if not reservation_ids:
+        return {}
+    rows = await tx.fetch(
+        f"""
+        SELECT found.* FROM unnest($2::text[]) AS asked (id)
+        CROSS JOIN LATERAL (
+            SELECT {_COLUMNS} FROM entitlement_reservation
+            WHERE merchant_id = $1 AND id = asked.id FOR UPDATE
+        ) AS found
+        """,
+        tx.merchant_id,
+        # In one order everywhere, so that two transactions never wait for one another in a circle.
+        sorted(set(reservation_ids)),
+    )
+    return {ReservationId(row["id"]): _from_row(row) for row in rows}
 
 
 async def find_by_event_key(tx: Tx, event_key: str) -> Reservation | None:

@@ -12,19 +12,17 @@ from candela_server.customer.model import (
     CustomerNotFoundError,
     UserNotFoundError,
 )
-from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.ids import new_id
-from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Tx
 
-from . import reservation_store
 from .build_snapshot import Who
-from .model import Answer, Snapshot
+from .decision import Decided
+from .model import Snapshot
 from .reservation import LimitReachedError, Reservation, ReservationId, ReservationStatus
 from .rules.allowance import decide
 from .rules.reservation import check_quantity, counts_events
-from .take_stock import state_of, take_stock
+from .standing import Standing
+from .take_stock import state_of
 
 _ZERO = Decimal(0)
 
@@ -39,12 +37,11 @@ class Reserve:
     hold: timedelta
 
 
-async def reserve(
-    tx: Tx, events: EventStore, clock: Clock, snapshot: Snapshot, command: Reserve
-) -> tuple[Reservation, Answer]:
-    """Holds the quantity, and answers where the customer stands afterwards.
+def reserve(standing: Standing, snapshot: Snapshot, command: Reserve) -> Decided:
+    """Holds the quantity.
 
-    Raises LimitReachedError, FeatureNotFoundError, NotReservableError, CustomerNotFoundError and UserNotFoundError.
+    Raises LimitReachedError, FeatureNotFoundError, NotReservableError, CustomerNotFoundError, UserNotFoundError and
+    SnapshotOutdatedError.
     """
     if snapshot.customer_id is None:
         if isinstance(command.who, CustomerById | CustomerByExternalId):
@@ -56,7 +53,7 @@ async def reserve(
     with FieldViolations() as fields:
         whole = counts_events(state.metered.metric)
         fields.read("quantity", check_quantity, command.quantity, whole=whole)
-    stock, present = await take_stock(tx, events, clock, snapshot, state.metered)
+    present, stock = standing.present_for(snapshot), standing.stock()
     asked = decide(state, used=stock.used, quantity=command.quantity, reserved=stock.held)
     if asked.denial is not None:
         raise LimitReachedError(asked, command.quantity)
@@ -76,18 +73,19 @@ async def reserve(
         created_at=present.customers,
         expires_at=present.customers + command.hold,
     )
-    await reservation_store.insert_reservation(tx, made)
-    await tx.audit(
-        "reservation.held",
-        made.id,
-        after={
+    after = stock.holding(command.quantity)
+    return Decided(
+        before=None,
+        after=made,
+        answer=decide(state, used=after.used, quantity=_ZERO, reserved=after.held),
+        action="reservation.held",
+        audit_before=None,
+        audit_after={
             "customer_id": made.customer_id,
             "user_id": made.user_id,
             "feature": made.feature,
             "quantity": made.quantity,
             "expires_at": made.expires_at,
         },
+        shown=True,
     )
-    await tx.entitlements_changed(made.customer_id)
-    after = stock.holding(command.quantity)
-    return made, decide(state, used=after.used, quantity=_ZERO, reserved=after.held)

@@ -84,6 +84,10 @@ class Settler:
         # Shielded: a caller who gives up must not take the recording along.
         await asyncio.shield(self._spawn(self._settle(merchant_id, decided)))
 
+    def settle_soon(self, merchant_id: str, decided: Reservation) -> None:
+        """As `settle`, for a caller who has gone; what fails is left to the sweep."""
+        self._spawn(self._settle_unasked(merchant_id, decided))
+
     async def settle_again(self, merchant_id: str, found: Reservation | None) -> None:
         """Makes sure that what an earlier call decided is recorded; None is a Consume that is finished.
 
@@ -112,6 +116,12 @@ class Settler:
             except CandelaError:
                 log.warning("reservation_not_settled", reservation_id=reservation_id, exc_info=True)
         return done
+
+    async def _settle_unasked(self, merchant_id: str, decided: Reservation) -> None:
+        try:
+            await self._settle(merchant_id, decided)
+        except CandelaError:
+            log.warning("reservation_not_settled", reservation_id=decided.id, exc_info=True)
 
     async def _settle(self, merchant_id: str, decided: Reservation) -> None:
         for _ in range(_ATTEMPTS):

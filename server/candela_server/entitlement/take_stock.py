@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 
 from candela_server.catalog.errors import FeatureNotFoundError
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerById, CustomerId, UserId
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import Conflict
 from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate_beside_keys
 from candela_server.metering.rules.aggregation import reach
@@ -17,26 +15,11 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 
 from . import reservation_store
+from .decision import Allowance, Decision
 from .model import FeatureState, Metered, Snapshot
-from .reservation import NotReservableError, ReservationId, Stock
-from .rules.reservation import adds_up, stock_of
-
-
-class SnapshotOutdatedError(Conflict):
-    """The period ended between reading what the customer may do and deciding by it."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the customer's period is ending now; try again", retry_after=timedelta(seconds=1)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """The instant of a decision on the customer's clock, and on the server's."""
-
-    customers: datetime
-    servers: datetime
+from .reservation import NotReservableError
+from .rules.reservation import adds_up
+from .standing import Measured, Present, Standing
 
 
 async def present_of(tx: Tx, clock: Clock, customer_id: CustomerId) -> Present:
@@ -46,52 +29,58 @@ async def present_of(tx: Tx, clock: Clock, customer_id: CustomerId) -> Present:
     return Present(own_clock.now(), clock.now())
 
 
-async def take_stock(
-    tx: Tx,
-    events: EventStore,
-    clock: Clock,
-    snapshot: Snapshot,
-    metered: Metered,
-    *,
-    key: str | None = None,
-    without: ReservationId | None = None,
-) -> tuple[Stock, Present]:
-    """What is used and held of an allowance, which nobody else decides about until the transaction ends.
+async def lock_allowance(tx: Tx, allowance: Allowance, decisions: Sequence[Decision]) -> None:
+    """Waits until nobody else decides about the allowance, until the transaction ends.
 
-    Also tells whether the event `key` is durable, and leaves out the reservation that is being settled. Open
-    reservations are read before usage: an event that becomes durable in between is then known to be in the usage, and
-    never missed by both. Raises SnapshotOutdatedError when the snapshot's time is over by the time the wait is.
+    Before rows are locked, in the order in which every decision locks them. Whoever only makes room waits for nobody.
     """
-    assert snapshot.customer_id is not None, "nobody has no allowance"
-    user_id = counted_user(snapshot, metered)
-    await reservation_store.lock_allowance(tx, snapshot.customer_id, metered.metric.id, user_id)
-    if snapshot.frozen_now is None:
+    if allowance.customer_id is None or allowance.metric_id is None or _make_room(decisions):
+        return
+    await reservation_store.lock_allowance(
+        tx, allowance.customer_id, allowance.metric_id, allowance.user_id
+    )
+
+
+async def take_stock(
+    tx: Tx, events: EventStore, clock: Clock, allowance: Allowance, decisions: Sequence[Decision]
+) -> Standing:
+    """What is used and held of a locked allowance.
+
+    Open reservations are read before usage: an event that becomes durable in between is then known to be in the usage,
+    and never missed by both.
+    """
+    customer_id = allowance.customer_id
+    if customer_id is None or all(one.snapshot.frozen_now is None for one in decisions):
         present = Present(clock.now(), clock.now())
     else:
-        present = await present_of(tx, clock, snapshot.customer_id)
-    if snapshot.valid_until is not None and present.customers >= snapshot.valid_until:
-        raise SnapshotOutdatedError
+        present = await present_of(tx, clock, customer_id)
+    settling = [one.reservation_id for one in decisions if one.reservation_id is not None]
+    metric = next((one.metric for one in decisions if one.metric is not None), None)
+    if customer_id is None or metric is None or allowance.window is None or _make_room(decisions):
+        return Standing(present, settling=await reservation_store.lock_reservations(tx, settling))
     open_ones = await reservation_store.list_open(
-        tx, snapshot.customer_id, metered.metric.id, user_id, present.customers
+        tx, customer_id, metric.id, allowance.user_id, present.customers
     )
     keys = {one.event_key for one in open_ones if one.settled_at is not None}
-    if key is not None:
-        keys.add(key)
-    measured, recorded = await aggregate_beside_keys(
+    keys |= {one.event_key for one in decisions if one.event_key is not None}
+    usage, recorded = await aggregate_beside_keys(
         events,
         tx.merchant_id,
         UsageAsk(
-            metric=metered.metric,
-            who=UsageOf(customer_id=snapshot.customer_id, user_id=user_id),
-            window=metered.window,
+            metric=metric,
+            who=UsageOf(customer_id=customer_id, user_id=allowance.user_id),
+            window=allowance.window,
         ),
         keys,
         now=present.servers,
     )
-    others = [one for one in open_ones if one.id != without]
-    # What was decided in an earlier period stands against a present state as well.
-    span = reach(metered.metric, metered.window)
-    return stock_of(others, recorded, measured, span), present
+    return Standing(
+        present,
+        open_ones=open_ones,
+        # What was decided in an earlier period stands against a present state as well.
+        measured=Measured(usage=usage, recorded=recorded, window=reach(metric, allowance.window)),
+        settling=await reservation_store.lock_reservations(tx, settling),
+    )
 
 
 def counted_user(snapshot: Snapshot, metered: Metered) -> UserId | None:
@@ -110,3 +99,7 @@ def state_of(snapshot: Snapshot, slug: str) -> FeatureState:
     if metered is not None and not adds_up(metered.metric):
         raise NotReservableError(slug, f"measured as {metered.metric.aggregation}")
     return state
+
+
+def _make_room(decisions: Sequence[Decision]) -> bool:
+    return all(one.only_makes_room for one in decisions)

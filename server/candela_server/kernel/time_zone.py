@@ -6,7 +6,7 @@ in `recurrence`.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -54,6 +54,15 @@ def civil_days(span: Interval, time_zone: str) -> int:
     elapsed time.
     """
     return (local_date(span.end_at, time_zone) - local_date(span.start_at, time_zone)).days
+
+
+def days_later(instant: datetime, days: int, time_zone: str) -> datetime:
+    """The instant at which the wall clock in the zone shows the same time, so many calendar days on."""
+    if not days:
+        return instant  # of a time that happens twice it may be the second
+    zone = time_zone_named(time_zone)
+    local = instant.astimezone(zone).replace(tzinfo=None)
+    return instant_of(local + timedelta(days=days), zone)
 
 
 def instant_of(local: datetime, zone: ZoneInfo) -> datetime:

@@ -17,6 +17,8 @@ from candela_server.kernel.errors import (
     Unauthenticated,
 )
 
+from .numbering import USUAL_NUMBERING, NumberingScheme
+
 MerchantId = NewType("MerchantId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 TestClockId = NewType("TestClockId", str)
@@ -43,6 +45,14 @@ class PastDueAction(StrEnum):
     KEEP = "keep"
     DOWNGRADE = "downgrade"
     BLOCK = "block"
+
+
+class ProrationTiming(StrEnum):
+    """Where the difference of a cut period is billed when a change does not say it; `Proration` of subscriptions."""
+
+    NEXT_INVOICE = "next_invoice"
+    INVOICE_NOW = "invoice_now"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +87,18 @@ class MerchantSettings:
     invoice_number_prefix: str = "INV-"
     max_invoices_per_customer_per_day: int = 15
     unmatched_name_policy: UnmatchedNamePolicy = UnmatchedNamePolicy.ACCEPT
+    invoice_numbering: NumberingScheme = USUAL_NUMBERING
+    credit_note_numbering: NumberingScheme = USUAL_NUMBERING
+    payment_terms_days: int = 30
+    proration: ProrationTiming = ProrationTiming.NEXT_INVOICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merchant:
-    """One tenant in one mode: live and test mode are two merchants (KEY-2)."""
+    """One tenant in one mode: live and test mode are two merchants (KEY-2).
+
+    On a test clock, in test mode only, stand the customers who are created from now on (OPS-2).
+    """
 
     id: MerchantId
     name: str
@@ -91,6 +108,7 @@ class Merchant:
     settings: MerchantSettings
     created_at: datetime
     version: int
+    test_clock_id: TestClockId | None = None
 
 
 class ApiKeyKind(StrEnum):

@@ -52,6 +52,11 @@ async def clock_for(tx: Tx, clock: Clock, test_clock_id: TestClockId | None) -> 
     return FixedClock((await get_test_clock(tx, test_clock_id)).now_at)
 
 
+async def merchant_clock(tx: Tx, clock: Clock) -> Clock:
+    """The time of the merchant as a whole: that of the test clock it stands on, or the given one (OPS-2)."""
+    return await clock_for(tx, clock, (await get_merchant(tx)).test_clock_id)
+
+
 async def get_test_clocks(tx: Tx, ids: Collection[TestClockId]) -> dict[TestClockId, TestClock]:
     """The test clocks with these ids; unknown ids are left out."""
     if not ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from candela.merchant.v1 import (
@@ -28,23 +29,32 @@ from .advance_test_clock import advance_test_clock
 from .create_api_key import create_api_key
 from .create_test_clock import create_test_clock
 from .list_audit_entries import AuditFilter, list_audit_entries
-from .model import ApiKeyNotFoundError, LiveModeError
+from .model import ApiKeyNotFoundError, LiveModeError, Merchant
+from .numbering import Series
 from .revoke_api_key import revoke_api_key
 from .rotate_api_key import rotate_api_key
 from .settings_wire import update_merchant_from_proto
 from .update_merchant import DowngradePlanProblem, update_merchant
+
+StartNumbering = Callable[[Tx, Merchant, Series, int], Awaitable[None]]
+"""Lets an empty series of documents begin with a number; documents are known above this room."""
 
 
 class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
     """MerchantService."""
 
     def __init__(
-        self, db: Postgres, mutations: Mutations, downgrade_plan_problem: DowngradePlanProblem
+        self,
+        db: Postgres,
+        mutations: Mutations,
+        downgrade_plan_problem: DowngradePlanProblem,
+        start_numbering: StartNumbering,
     ) -> None:
-        """Takes what it reads from, writes through, and asks about plans."""
+        """Takes what it reads from, writes through, asks about plans, and lets begin series of documents."""
         self._db = db
         self._mutations = mutations
         self._downgrade_plan_problem = downgrade_plan_problem
+        self._start_numbering = start_numbering
 
     async def GetMerchant(
         self, request: merchant_service_pb2.GetMerchantRequest, context: Any
@@ -62,6 +72,9 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
 
         async def act(tx: Tx) -> merchant_service_pb2.UpdateMerchantResponse:
             merchant = await update_merchant(tx, self._downgrade_plan_problem, command)
+            for series, change in command.settings.numberings:
+                if change.next_number is not None:
+                    await self._start_numbering(tx, merchant, series, change.next_number)
             return merchant_service_pb2.UpdateMerchantResponse(
                 merchant=wire.merchant_to_proto(merchant)
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .model import PastDueAction, UnknownEventPolicy, UnmatchedNamePolicy
+from .model import PastDueAction, ProrationTiming, UnknownEventPolicy, UnmatchedNamePolicy
+from .numbering import SAME_NUMBERING, NumberingChange, Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +31,15 @@ class SettingsChange:
     invoice_number_prefix: str | None = None
     max_invoices_per_customer_per_day: int | None = None
     unmatched_name_policy: UnmatchedNamePolicy | None = None
+    invoice_numbering: NumberingChange = SAME_NUMBERING
+    credit_note_numbering: NumberingChange = SAME_NUMBERING
+    payment_terms_days: int | None = None
+    proration: ProrationTiming | None = None
+
+    @property
+    def numberings(self) -> Sequence[tuple[Series, NumberingChange]]:
+        """What changes of each series of documents."""
+        return (
+            (Series.INVOICE, self.invoice_numbering),
+            (Series.CREDIT_NOTE, self.credit_note_numbering),
+        )

@@ -1,24 +1,35 @@
-"""A merchant's update and its settings, between the contract and the model; what nothing honours yet is refused."""
+"""A merchant's update and its settings, between the contract and the model; nothing here decides."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Literal
 
 from candela.merchant.v1 import merchant_pb2, merchant_service_pb2
 from google.protobuf.duration_pb2 import Duration
 
-from candela_server.kernel.errors import FieldViolations, Unserved
-from candela_server.kernel.read_fields import text, time_zone, typed_id, whole_number
+from candela_server.kernel.errors import FieldViolations
+from candela_server.kernel.read_fields import (
+    currency_code,
+    text,
+    time_zone,
+    typed_id,
+    whole_number,
+)
 
 from .model import (
     CREDIT_NOTE_NUMBER_PREFIX,
     MerchantSettings,
     PastDueAction,
     PastDuePolicy,
+    ProrationTiming,
+    TestClockId,
     UnknownEventPolicy,
     UnmatchedNamePolicy,
 )
+from .numbering_wire import numbering_from_proto, numbering_to_proto
 from .settings_change import PastDueChange, SettingsChange
 from .update_merchant import UpdateMerchant
 
@@ -38,14 +49,18 @@ _PAST_DUE_ACTIONS = {
     PastDueAction.DOWNGRADE: merchant_pb2.PAST_DUE_ACTION_DOWNGRADE,
     PastDueAction.BLOCK: merchant_pb2.PAST_DUE_ACTION_BLOCK,
 }
+_PRORATIONS = {
+    ProrationTiming.NEXT_INVOICE: merchant_pb2.PRORATION_TIMING_NEXT_INVOICE,
+    ProrationTiming.INVOICE_NOW: merchant_pb2.PRORATION_TIMING_INVOICE_NOW,
+    ProrationTiming.NONE: merchant_pb2.PRORATION_TIMING_NONE,
+}
+_ENDS_WITH_YEAR = re.compile(r"[0-9]{4}-$")
 
 
 def update_merchant_from_proto(
     request: merchant_service_pb2.UpdateMerchantRequest,
 ) -> UpdateMerchant:
     """The command; raises InvalidInput with every wrong field."""
-    if request.HasField("default_currency"):
-        raise Unserved("UpdateMerchantRequest.default_currency", "CAT-4", field="default_currency")
     with FieldViolations() as fields:
         return UpdateMerchant(
             name=fields.read("name", text(1, 200), request.name)
@@ -53,6 +68,14 @@ def update_merchant_from_proto(
             else None,
             time_zone=fields.read("time_zone", time_zone, request.time_zone)
             if request.HasField("time_zone")
+            else None,
+            default_currency=fields.read(
+                "default_currency", currency_code, request.default_currency
+            )
+            if request.HasField("default_currency")
+            else None,
+            test_clock_id=fields.read("test_clock_id", _test_clock_id, request.test_clock_id)
+            if request.HasField("test_clock_id")
             else None,
             settings=fields.read("settings", _settings_from_proto, request.settings),
             expected_version=request.expected_version
@@ -72,6 +95,10 @@ def settings_to_proto(settings: MerchantSettings) -> merchant_pb2.MerchantSettin
         invoice_number_prefix=settings.invoice_number_prefix,
         max_invoices_per_customer_per_day=settings.max_invoices_per_customer_per_day,
         unmatched_name_policy=_NAME_POLICIES[settings.unmatched_name_policy],
+        invoice_numbering=numbering_to_proto(settings.invoice_numbering),
+        credit_note_numbering=numbering_to_proto(settings.credit_note_numbering),
+        payment_terms_days=settings.payment_terms_days,
+        proration=_PRORATIONS[settings.proration],
     )
 
 
@@ -118,6 +145,18 @@ def _settings_from_proto(settings: merchant_pb2.MerchantSettings) -> SettingsCha
             unmatched_name_policy=fields.read(
                 "unmatched_name_policy", _name_policy, settings.unmatched_name_policy
             ),
+            invoice_numbering=fields.read(
+                "invoice_numbering", numbering_from_proto, settings.invoice_numbering
+            ),
+            credit_note_numbering=fields.read(
+                "credit_note_numbering", numbering_from_proto, settings.credit_note_numbering
+            ),
+            payment_terms_days=fields.read(
+                "payment_terms_days", whole_number(0, 365), settings.payment_terms_days
+            )
+            if settings.HasField("payment_terms_days")
+            else None,
+            proration=fields.read("proration", _proration, settings.proration),
         )
 
 
@@ -171,6 +210,19 @@ def _past_due_action(value: int) -> PastDueAction | None:
     raise ValueError("must be KEEP, DOWNGRADE or BLOCK")
 
 
+def _proration(value: int) -> ProrationTiming | None:
+    for timing, number in _PRORATIONS.items():
+        if number == value:
+            return timing
+    if value == merchant_pb2.PRORATION_TIMING_UNSPECIFIED:
+        return None
+    raise ValueError("must be NEXT_INVOICE, INVOICE_NOW or NONE")
+
+
+def _test_clock_id(value: str) -> TestClockId | Literal[""]:
+    return TestClockId(typed_id("tck")(value)) if value else ""
+
+
 def _span(least: timedelta, most: timedelta) -> Callable[[Duration], timedelta]:
     """A reader of spans of whole seconds within bounds, both inclusive."""
 
@@ -200,6 +252,11 @@ def _prefix(value: str) -> str:
     if value[-1:].isdigit():
         raise ValueError(
             f"must not end with a digit, or numbers of two prefixes could be equal; try {value + '-'!r}"
+        )
+    if _ENDS_WITH_YEAR.search(value):
+        raise ValueError(
+            "must not end with a year and a hyphen, or its numbers could be those of a yearly series;"
+            " try invoice_numbering.reset YEARLY, which puts the year there"
         )
     if value.casefold() == CREDIT_NOTE_NUMBER_PREFIX.casefold():
         raise ValueError(

@@ -17,16 +17,14 @@ from .model import (
     ApiKeyKind,
     Merchant,
     MerchantId,
-    MerchantSettings,
-    PastDueAction,
-    PastDuePolicy,
     TestClock,
     TestClockId,
     TestClockStatus,
-    UnknownEventPolicy,
-    UnmatchedNamePolicy,
 )
+from .settings_json import settings_from_json, settings_to_json
 
+_MERCHANT_COLUMNS = """merchant_id, name, mode, time_zone, default_currency, settings, created_at, version,
+                       test_clock_id"""
 _KEY_COLUMNS = """id, name, kind, prefix, scopes, created_at, expires_at, revoked_at, last_used_at,
                   replaced_by_id"""
 _CLOCK_COLUMNS = "id, name, now_at, target_at, status, failure, created_at, archived_at"
@@ -65,7 +63,8 @@ async def update_merchant(tx: Tx, merchant: Merchant) -> None:
     await tx.execute(
         """
         UPDATE merchant
-        SET name = $2, time_zone = $3, default_currency = $4, settings = $5, version = $6
+        SET name = $2, time_zone = $3, default_currency = $4, settings = $5, version = $6,
+            test_clock_id = $7
         WHERE merchant_id = $1
         """,
         tx.merchant_id,
@@ -74,6 +73,7 @@ async def update_merchant(tx: Tx, merchant: Merchant) -> None:
         merchant.default_currency,
         settings_to_json(merchant.settings),
         merchant.version,
+        merchant.test_clock_id,
     )
 
 
@@ -81,7 +81,7 @@ async def find_merchant(tx: Tx, *, lock: bool = False) -> Merchant | None:
     """The transaction's own merchant; locked until commit when asked, but not for rows that refer to it."""
     row = await tx.fetchrow(
         f"""
-        SELECT merchant_id, name, mode, time_zone, default_currency, settings, created_at, version
+        SELECT {_MERCHANT_COLUMNS}
         FROM merchant WHERE merchant_id = $1
         {"FOR NO KEY UPDATE" if lock else ""}
         """,
@@ -93,8 +93,8 @@ async def find_merchant(tx: Tx, *, lock: bool = False) -> Merchant | None:
 async def list_merchants(tx: Tx) -> list[Merchant]:
     """All merchants, oldest first; for the command line and for jobs, in a system transaction."""
     rows = await tx.fetch(
-        """
-        SELECT merchant_id, name, mode, time_zone, default_currency, settings, created_at, version
+        f"""
+        SELECT {_MERCHANT_COLUMNS}
         FROM merchant ORDER BY created_at, merchant_id
         """
     )
@@ -339,57 +339,17 @@ async def list_audit_rows(
     )
 
 
-def settings_to_json(settings: MerchantSettings) -> dict[str, Any]:
-    """The settings as their jsonb column holds them: spans in whole seconds."""
-    return {
-        "event_dedupe_window_s": settings.event_dedupe_window // timedelta(seconds=1),
-        "event_lateness_s": settings.event_lateness // timedelta(seconds=1),
-        "unknown_customer_policy": settings.unknown_customer_policy,
-        "invoice_grace_s": settings.invoice_grace // timedelta(seconds=1),
-        "past_due_policy": {
-            "grace_s": settings.past_due_policy.grace // timedelta(seconds=1),
-            "then": settings.past_due_policy.then,
-            "downgrade_plan_id": settings.past_due_policy.downgrade_plan_id,
-        },
-        "invoice_number_prefix": settings.invoice_number_prefix,
-        "max_invoices_per_customer_per_day": settings.max_invoices_per_customer_per_day,
-        "unmatched_name_policy": settings.unmatched_name_policy,
-    }
-
-
 def _merchant_from_row(row: Mapping[str, Any]) -> Merchant:
-    settings = row["settings"]
     return Merchant(
         id=row["merchant_id"],
         name=row["name"],
         mode=Mode(row["mode"]),
         time_zone=row["time_zone"],
         default_currency=row["default_currency"],
-        settings=MerchantSettings(
-            event_dedupe_window=timedelta(seconds=settings["event_dedupe_window_s"]),
-            event_lateness=timedelta(seconds=settings["event_lateness_s"]),
-            unknown_customer_policy=UnknownEventPolicy(settings["unknown_customer_policy"]),
-            invoice_grace=timedelta(seconds=settings["invoice_grace_s"]),
-            past_due_policy=_past_due_policy_from_json(settings.get("past_due_policy")),
-            invoice_number_prefix=settings["invoice_number_prefix"],
-            max_invoices_per_customer_per_day=settings["max_invoices_per_customer_per_day"],
-            # A merchant from before there was a policy has the default one.
-            unmatched_name_policy=UnmatchedNamePolicy(
-                settings.get("unmatched_name_policy", UnmatchedNamePolicy.ACCEPT)
-            ),
-        ),
+        settings=settings_from_json(row["settings"]),
         created_at=row["created_at"],
         version=row["version"],
-    )
-
-
-def _past_due_policy_from_json(stored: Mapping[str, Any] | None) -> PastDuePolicy:
-    if stored is None:  # a merchant from before there was a policy has the default one
-        return PastDuePolicy()
-    return PastDuePolicy(
-        grace=timedelta(seconds=stored["grace_s"]),
-        then=PastDueAction(stored["then"]),
-        downgrade_plan_id=stored["downgrade_plan_id"],
+        test_clock_id=row["test_clock_id"],
     )
 
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
+from candela_server.kernel.caller import Mode
 from candela_server.kernel.errors import InvalidInput
 from candela_server.storage.postgres import Tx
 
 from . import read, store
-from .model import Merchant, MerchantSettings, MerchantVersionMismatchError
+from .model import (
+    LiveModeError,
+    Merchant,
+    MerchantSettings,
+    MerchantVersionMismatchError,
+    TestClockId,
+)
 from .rules.changed_settings import changed_settings
 from .settings_change import SettingsChange
+from .settings_json import settings_to_json
 
 DowngradePlanProblem = Callable[[Tx, str], Awaitable[str | None]]
 """What speaks against a plan as the one that remains for past-due customers; plans are known above this room."""
@@ -20,12 +28,14 @@ DowngradePlanProblem = Callable[[Tx, str], Awaitable[str | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateMerchant:
-    """What to change; None leaves it as it is."""
+    """What to change; None leaves it as it is. An empty `test_clock_id` takes the merchant off its clock."""
 
     name: str | None
     time_zone: str | None
     settings: SettingsChange
     expected_version: int | None
+    default_currency: str | None = None
+    test_clock_id: TestClockId | Literal[""] | None = None
 
 
 async def update_merchant(
@@ -33,7 +43,8 @@ async def update_merchant(
 ) -> Merchant:
     """Changes what the command names and leaves the rest; finalized invoices and customers that exist stay as they are.
 
-    Raises MerchantVersionMismatchError, and InvalidInput for settings that cannot go together.
+    Raises MerchantVersionMismatchError, TestClockNotFoundError, LiveModeError for a test clock in live mode, and
+    InvalidInput for settings that cannot go together.
     """
     before = await read.get_merchant(tx, lock=True)
     if command.expected_version not in (None, before.version):
@@ -42,8 +53,10 @@ async def update_merchant(
         before,
         name=before.name if command.name is None else command.name,
         time_zone=command.time_zone or before.time_zone,
+        default_currency=command.default_currency or before.default_currency,
         settings=_settings(before, command.settings),
         version=before.version + 1,
+        test_clock_id=await _test_clock(tx, before, command),
     )
     await _check_downgrade_plan(tx, problem_of, after)
     await store.update_merchant(tx, after)
@@ -61,6 +74,16 @@ def _settings(before: Merchant, change: SettingsChange) -> MerchantSettings:
         raise InvalidInput(error.message, violations=under) from error
 
 
+async def _test_clock(tx: Tx, before: Merchant, command: UpdateMerchant) -> TestClockId | None:
+    if command.test_clock_id is None:
+        return before.test_clock_id
+    if not command.test_clock_id:
+        return None
+    if before.mode is not Mode.TEST:
+        raise LiveModeError
+    return (await read.get_test_clock(tx, command.test_clock_id)).id
+
+
 async def _check_downgrade_plan(tx: Tx, problem_of: DowngradePlanProblem, after: Merchant) -> None:
     plan_id = after.settings.past_due_policy.downgrade_plan_id
     if plan_id is None:
@@ -74,6 +97,8 @@ def _trace(merchant: Merchant) -> dict[str, Any]:
     return {
         "name": merchant.name,
         "time_zone": merchant.time_zone,
-        "settings": store.settings_to_json(merchant.settings),
+        "default_currency": merchant.default_currency,
+        "test_clock_id": merchant.test_clock_id,
+        "settings": settings_to_json(merchant.settings),
         "version": merchant.version,
     }

@@ -140,6 +140,7 @@ def merchant_to_proto(merchant: Merchant) -> merchant_pb2.Merchant:
         mode=_MODES[merchant.mode],
         time_zone=merchant.time_zone,
         default_currency=merchant.default_currency,
+        test_clock_id=merchant.test_clock_id,
         settings=settings_to_proto(merchant.settings),
         created_at=timestamp_to_proto(merchant.created_at),
         version=merchant.version,

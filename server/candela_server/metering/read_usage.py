@@ -23,6 +23,7 @@ from candela_server.customer.model import (
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import FieldViolations, InvalidInput
 from candela_server.kernel.interval import Interval
+from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
@@ -261,9 +262,9 @@ def _buckets(windows: list[Interval], values: list[Decimal]) -> list[UsageBucket
 async def _resolve(
     tx: Tx, clock: Clock, ref: CustomerRef | UserRef | None
 ) -> tuple[UsageOf, ZoneInfo, Clock]:
-    """Whose usage it is, and the customer's zone and clock; for everyone UTC and the server's clock."""
+    """Whose usage it is, and the customer's zone and clock; for everyone UTC and the merchant's clock."""
     if ref is None:
-        return EVERYONE, ZoneInfo("UTC"), clock
+        return EVERYONE, ZoneInfo("UTC"), await merchant.merchant_clock(tx, clock)
     if isinstance(ref, CustomerById | CustomerByExternalId):
         found = await customer.get_customer(tx, ref)
         who = UsageOf(customer_id=found.id)

@@ -27,7 +27,7 @@ MAX_TRIES = 5
 KEPT_FOR = timedelta(days=7)
 """How long an answer can be asked for again; afterwards the same key is a new request."""
 
-_FIRST_PAUSE_S = 0.01
+FIRST_PAUSE_S = 0.01
 
 was_replayed: ContextVar[bool] = ContextVar("was_replayed", default=False)
 """Whether the answer of this call was stored by an earlier one."""
@@ -120,8 +120,8 @@ class Mutations:
         with FieldViolations() as fields:
             key = fields.read("idempotency_key", idempotency_key, request.idempotency_key)
         caller = current_caller.get()
-        request_hash = _hash_of(request)
-        pause_s = _FIRST_PAUSE_S
+        request_hash = hash_of(request)
+        pause_s = FIRST_PAUSE_S
         for tries_left in reversed(range(MAX_TRIES)):
             token: str | None = None
             try:
@@ -211,7 +211,8 @@ async def _store_answer(tx: Tx, method: str, key: str, response: bytes) -> None:
     )
 
 
-def _hash_of(request: Request) -> bytes:
+def hash_of(request: Request) -> bytes:
+    """What two requests share that ask for the same, whatever their keys."""
     bare = type(request)()
     bare.CopyFrom(request)
     bare.ClearField("idempotency_key")

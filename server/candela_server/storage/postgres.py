@@ -109,6 +109,12 @@ class Postgres:
             yield tx
 
     @asynccontextmanager
+    async def rehearsing(self, merchant_id: str) -> AsyncIterator[Tx]:
+        """A transaction of one merchant that is rolled back at the end of the block: for looking at what would come."""
+        async with self._transaction(self._tenants, "BEGIN", merchant_id, end="ROLLBACK") as tx:
+            yield tx
+
+    @asynccontextmanager
     async def system(self) -> AsyncIterator[Tx]:
         """A transaction over all merchants, with the few rights that jobs need."""
         async with self._transaction(self._system, "BEGIN", "") as tx:
@@ -116,7 +122,7 @@ class Postgres:
 
     @asynccontextmanager
     async def _transaction(
-        self, pool: asyncpg.Pool | None, begin: str, merchant_id: str
+        self, pool: asyncpg.Pool | None, begin: str, merchant_id: str, *, end: str = "COMMIT"
     ) -> AsyncIterator[Tx]:
         assert pool is not None, "Postgres.open was not awaited"
         async with _acquired(pool) as connection:
@@ -125,8 +131,8 @@ class Postgres:
                 await connection.execute(
                     f"{begin}; SELECT set_config('candela.merchant_id', {_quoted(merchant_id)}, true)"
                 )
-                yield Tx(connection, self._clock, merchant_id)
-                await connection.execute("COMMIT")
+                yield Tx(connection, self._clock, merchant_id, rehearsal=end == "ROLLBACK")
+                await connection.execute(end)
             except BaseException:
                 if not connection.is_closed():
                     await asyncio.shield(_roll_back(connection))
@@ -165,6 +171,11 @@ def check_violation(error: BaseException) -> str | None:
 def is_retryable(error: BaseException) -> bool:
     """Whether the same transaction may succeed when run again: a deadlock or a serialisation failure."""
     return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Whether a statement took longer than any may."""
+    return isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
 
 
 def is_lock_timeout(error: BaseException) -> bool:

@@ -737,6 +737,8 @@ ALTER TABLE ONLY public.credit_note FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.credit_note_counter (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     last_number bigint NOT NULL,
+    begun_after bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT credit_note_counter_begun_after_check CHECK ((begun_after >= 0)),
     CONSTRAINT credit_note_counter_last_number_check CHECK ((last_number >= 0))
 );
 
@@ -889,7 +891,9 @@ CREATE TABLE public.customer (
     test_clock_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone NOT NULL,
     archived_at timestamp with time zone,
-    CONSTRAINT customer_name_check CHECK ((name <> ''::text))
+    payment_terms_days integer,
+    CONSTRAINT customer_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT customer_payment_terms_days_check CHECK (((payment_terms_days >= 0) AND (payment_terms_days <= 365)))
 );
 
 ALTER TABLE ONLY public.customer FORCE ROW LEVEL SECURITY;
@@ -1025,6 +1029,8 @@ ALTER TABLE ONLY public.idempotency_record FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.invoice_counter (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     last_number bigint NOT NULL,
+    begun_after bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT invoice_counter_begun_after_check CHECK ((begun_after >= 0)),
     CONSTRAINT invoice_counter_last_number_check CHECK ((last_number >= 0))
 );
 
@@ -1057,6 +1063,8 @@ CREATE TABLE public.merchant (
     settings jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     version bigint NOT NULL,
+    test_clock_id text COLLATE pg_catalog."C",
+    CONSTRAINT merchant_check CHECK (((mode = 'test'::text) OR (test_clock_id IS NULL))),
     CONSTRAINT merchant_default_currency_check CHECK ((default_currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT merchant_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'test'::text]))),
     CONSTRAINT merchant_name_check CHECK ((name <> ''::text)),
@@ -1613,6 +1621,20 @@ WITH (fillfactor='70');
 
 ALTER TABLE ONLY public.usage_rollup FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.yearly_counter (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    series text NOT NULL,
+    year integer NOT NULL,
+    last_number bigint NOT NULL,
+    begun_after bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT yearly_counter_begun_after_check CHECK ((begun_after >= 0)),
+    CONSTRAINT yearly_counter_check CHECK ((last_number >= begun_after)),
+    CONSTRAINT yearly_counter_series_check CHECK ((series = ANY (ARRAY['invoice'::text, 'credit_note'::text]))),
+    CONSTRAINT yearly_counter_year_check CHECK ((year > 0))
+);
+
+ALTER TABLE ONLY public.yearly_counter FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE ONLY public.account_draw
     ADD CONSTRAINT account_draw_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1891,6 +1913,9 @@ ALTER TABLE ONLY public.usage_group
 
 ALTER TABLE ONLY public.usage_rollup
     ADD CONSTRAINT usage_rollup_pkey PRIMARY KEY (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at);
+
+ALTER TABLE ONLY public.yearly_counter
+    ADD CONSTRAINT yearly_counter_pkey PRIMARY KEY (merchant_id, series, year);
 
 CREATE INDEX account_draw_by_invoice ON public.account_draw USING btree (merchant_id, invoice_id);
 
@@ -2234,6 +2259,9 @@ ALTER TABLE ONLY public.invoice_reissue
 ALTER TABLE ONLY public.invoice_reissue
     ADD CONSTRAINT invoice_reissue_merchant_id_voided_id_fkey FOREIGN KEY (merchant_id, voided_id) REFERENCES public.invoice(merchant_id, id);
 
+ALTER TABLE ONLY public.merchant
+    ADD CONSTRAINT merchant_merchant_id_test_clock_id_fkey FOREIGN KEY (merchant_id, test_clock_id) REFERENCES public.test_clock(merchant_id, id);
+
 ALTER TABLE ONLY public.metric_fill
     ADD CONSTRAINT metric_fill_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
@@ -2362,6 +2390,9 @@ ALTER TABLE ONLY public.top_up
 
 ALTER TABLE ONLY public.usage_correction
     ADD CONSTRAINT usage_correction_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
+
+ALTER TABLE ONLY public.yearly_counter
+    ADD CONSTRAINT yearly_counter_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchant(merchant_id);
 
 ALTER TABLE public.account_draw ENABLE ROW LEVEL SECURITY;
 
@@ -2689,6 +2720,10 @@ CREATE POLICY usage_rollup_events ON public.usage_rollup TO candela_events USING
 
 CREATE POLICY usage_rollup_wall ON public.usage_rollup TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
+ALTER TABLE public.yearly_counter ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY yearly_counter_wall ON public.yearly_counter TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
 REVOKE ALL ON FUNCTION public.candela_compress_events(older_than interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_compress_events(older_than interval) TO candela_events;
 
@@ -2895,3 +2930,5 @@ GRANT SELECT,INSERT ON TABLE public.usage_group TO candela_events;
 
 GRANT SELECT ON TABLE public.usage_rollup TO candela_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rollup TO candela_events;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.yearly_counter TO candela_app;

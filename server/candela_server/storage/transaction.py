@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from candela_server.kernel.caller import Caller, current_caller
 from candela_server.kernel.clock import Clock
@@ -28,11 +28,23 @@ Row: TypeAlias = Mapping[str, Any]
 """A row by column name; asyncpg's records are nearly that, and rooms need no more of them."""
 
 
+class AuditEntry(NamedTuple):
+    """One line of the audit log: who changed what, before and after (AUD-1)."""
+
+    caller: Caller | None
+    action: str
+    subject_id: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    reason: str | None = None
+
+
 class Tx:
     """An open transaction. Everything done through it is committed together or not at all.
 
     `merchant_id` is whose rows it can see; it is empty in a system transaction, which sees those tables only that were
-    opened to jobs over all merchants.
+    opened to jobs over all merchants. A `rehearsal` is rolled back whatever happens, so that nothing may be taken in it
+    that others wait for.
     """
 
     __slots__ = (
@@ -42,13 +54,17 @@ class Tx:
         "caller",
         "changed_entitlements",
         "merchant_id",
+        "rehearsal",
     )
 
-    def __init__(self, connection: Any, clock: Clock, merchant_id: str) -> None:
+    def __init__(
+        self, connection: Any, clock: Clock, merchant_id: str, *, rehearsal: bool = False
+    ) -> None:
         """Made by Postgres only."""
         self._connection = connection
         self._clock = clock
         self.merchant_id = merchant_id
+        self.rehearsal = rehearsal
         self.caller: Caller | None = current_caller.get(None)
         self.audited = False
         self.changed_entitlements = False
@@ -101,8 +117,14 @@ class Tx:
         reason: str | None = None,
     ) -> None:
         """Leaves the traces of many changes of one kind, (subject, before, after) each, in one round trip."""
+        await self.audit_entries(
+            AuditEntry(self.caller, action, subject_id, before, after, reason)
+            for subject_id, before, after in changes
+        )
+
+    async def audit_entries(self, entries: Iterable[AuditEntry]) -> None:
+        """Leaves the traces of many changes, each with its own caller, in one round trip."""
         self.audited = True
-        caller = self.caller
         at = self._clock.now()
         await self._connection.executemany(
             """
@@ -115,17 +137,17 @@ class Tx:
                     self.merchant_id,
                     new_id("aud"),
                     at,
-                    caller.actor if caller else "system",
-                    caller.key_id if caller else None,
-                    action,
-                    subject_id,
-                    reason,
-                    before,
-                    after,
-                    caller.request_id if caller else None,
-                    caller.method if caller else None,
+                    one.caller.actor if one.caller else "system",
+                    one.caller.key_id if one.caller else None,
+                    one.action,
+                    one.subject_id,
+                    one.reason,
+                    one.before,
+                    one.after,
+                    one.caller.request_id if one.caller else None,
+                    one.caller.method if one.caller else None,
                 )
-                for subject_id, before, after in changes
+                for one in entries
             ],
         )
 

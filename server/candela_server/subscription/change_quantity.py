@@ -38,12 +38,12 @@ def usual_timing(held: Subscription, change: QuantityChange) -> MoveTiming:
     return MoveTiming.PERIOD_END if removes else MoveTiming.NOW
 
 
-def usual_proration(price: Price, change: QuantityChange) -> Proration:
-    """On an invoice at once where the price says so, else on the next one (DSL-6, SEAT-2)."""
+def usual_proration(price: Price, change: QuantityChange, set_by_merchant: Proration) -> Proration:
+    """On an invoice at once where the price says so, else as the merchant has it set (DSL-6, SEAT-2)."""
     at_once = any(
         component.seats is not None
         and component.seats.bill_immediately
         and component.id in change.quantities
         for component in price.components
     )
-    return Proration.INVOICE_NOW if at_once else Proration.NEXT_INVOICE
+    return Proration.INVOICE_NOW if at_once else set_by_merchant

@@ -19,6 +19,7 @@ from candela_server.customer.model import CustomerById
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.ids import new_id
+from candela_server.merchant import read as merchant
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
@@ -101,7 +102,7 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
             at = max(command.effective_at, at)
         case MoveTiming.PERIOD_END:
             at = await _end_of_period(tx, held, price, at)
-    proration = command.proration or usual_proration_of(price, change)
+    proration = command.proration or await _usual_proration(tx, price, change)
     actor = tx.caller.actor if tx.caller else "system"
     if at > now:
         terms = await _check_possible(tx, held, change, at)
@@ -150,7 +151,7 @@ async def carry_out_scheduled(tx: Tx, planned: ScheduledChange, *, now: datetime
         planned.change,
         at=max(planned.due_at, held.version.valid_from),
         now=now,
-        proration=planned.proration or usual_proration_of(price, planned.change),
+        proration=planned.proration or await _usual_proration(tx, price, planned.change),
         reason=planned.reason,
         actor=planned.actor,
         test_clock_id=planned.test_clock_id,
@@ -183,6 +184,12 @@ async def take(
     holder = await customer.get_customer(tx, CustomerById(held.customer_id))
     now = (await customer.customer_clock(tx, clock, holder)).now()
     return held, holder.test_clock_id, now
+
+
+async def _usual_proration(tx: Tx, price: Price, change: Change) -> Proration:
+    """What becomes of a cut period that nobody decided about, by the merchant's settings of now."""
+    seller = await merchant.get_merchant(tx)
+    return usual_proration_of(price, change, Proration(seller.settings.proration))
 
 
 async def _end_of_period(tx: Tx, held: Subscription, price: Price, at: datetime) -> datetime:

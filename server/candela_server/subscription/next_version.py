@@ -46,11 +46,19 @@ def usual_timing_of(held: Subscription, change: Change) -> MoveTiming:
             return MoveTiming.NOW
 
 
-def usual_proration_of(price: Price, change: Change) -> Proration:
-    """What becomes of a cut period when nobody says it."""
-    if isinstance(change, QuantityChange):
-        return usual_proration(price, change)
-    return Proration.NEXT_INVOICE
+def usual_proration_of(price: Price, change: Change, set_by_merchant: Proration) -> Proration:
+    """What becomes of a cut period when nobody says it.
+
+    What the price says of seats goes before what the merchant has set. Where periods begin anew, nothing is cut of what
+    is held from then on, and neither counts.
+    """
+    match change:
+        case QuantityChange():
+            return usual_proration(price, change, set_by_merchant)
+        case Start() | TrialEnd() | Reactivation():
+            return Proration.NEXT_INVOICE
+        case _:
+            return set_by_merchant
 
 
 async def next_version(

@@ -34,10 +34,12 @@ class Previewed:
 def digest_of(changed: Changed, amounts: Sequence[str]) -> str:
     """Tells apart what a change leads to, and what the invoices that it causes at once come to.
 
-    The terms are in it because most changes are billed later, by them: a price that was published since is another.
+    The terms, and where the difference goes, are in it because most changes are billed later, by them: a price that
+    was published since is another, and the merchant's default may be.
     """
     terms = changed.terms
     shown = [
+        changed.proration,
         *((terms.plan_version_id, terms.price_id) if terms else ()),
         *(f"{one} {count:f}" for one, count in sorted(terms.quantities.items() if terms else ())),
         *amounts,

@@ -8,6 +8,8 @@ from datetime import datetime
 from candela_server.catalog import read as catalog
 from candela_server.catalog.errors import PriceNotFoundError, PriceNotOfPlanError
 from candela_server.catalog.refs import ById
+from candela_server.customer import read as customer
+from candela_server.customer.model import CustomerById
 from candela_server.storage.postgres import Tx
 
 from .change import Reactivation
@@ -26,12 +28,15 @@ async def reactivate(
 
     A trial is not had twice: it is taken up as the plan that it leads to.
 
-    Raises TransitionRefusedError unless it is canceled, DuplicateSubscriptionError when the plan is held by another
-    subscription meanwhile, PlanNotSoldError, PriceNotFoundError, PriceNotOfPlanError and OtherCurrencyError.
+    Raises TransitionRefusedError unless it is canceled, CustomerArchivedError, DuplicateSubscriptionError when the plan
+    is held by another subscription meanwhile, PlanNotSoldError, PriceNotFoundError, PriceNotOfPlanError and
+    OtherCurrencyError.
     """
     if held.version.status is not Status.CANCELED:
         check_change_of_status(held.version.status, held.version.status)
     check_change_of_status(held.version.status, Status.ACTIVE)
+    # Locked, so that nobody archives the customer meanwhile.
+    await customer.get_customer_in_business(tx, CustomerById(held.customer_id), lock=True)
     held = replace(held, version=await after_the_trial(tx, held, at=at))
     plan = await catalog.get_plan(tx, ById(held.version.plan_id))
     await check_duplicate(tx, held.customer_id, plan, by=held.id)

@@ -77,6 +77,8 @@ async def _advance(
             # Before it rests, so that whoever waits for that finds the ledger and the invoices of its present.
             await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
             await bill_ended(db, events, merchant_id, now=now, test_clock_id=clock_id)
+            # What is due on the day it is made has no later instant to be followed at.
+            await follow_due_dates(db, merchant_id, now=now, test_clock_id=clock_id)
             await _look_at_usage(db, events, merchant_id, clock_id, now)
             async with db.writing(merchant_id) as tx:
                 await rest_test_clock(tx, clock_id)

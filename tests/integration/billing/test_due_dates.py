@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 
-from candela_server.billing.finalize_invoices import PAYMENT_TERMS
 from candela_server.billing.follow_due_dates import follow_due_dates
 from candela_server.billing.mark_invoice_paid import MarkInvoicePaid, mark_invoice_paid
 from candela_server.billing.model import Invoice, InvoiceStatus
@@ -23,7 +22,8 @@ from tests.integration.billing.test_changed_subscriptions import seats
 from tests.integration.billing.test_subscription_lives import bringing, calls_of, day
 
 GRACE = timedelta(days=7)
-DUE = day(4, 1) + PAYMENT_TERMS
+DUE = day(4, 1) + timedelta(days=30)
+"""By the terms of payment that a merchant has at first."""
 
 
 @pytest.fixture

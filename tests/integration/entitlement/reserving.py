@@ -46,10 +46,10 @@ from candela_server.metering.quick_counters import PREAMBLE, QuickCounters
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
-from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
+from candela_server.storage.shared_mutation import SharedMutations
 from candela_server.subscription.create_subscription import (
     CreateSubscription,
     create_subscription,
@@ -282,7 +282,7 @@ async def open_desk(shop: Shop, events: EventStore, redis_url: str) -> AsyncIter
             shop=shop,
             events=events,
             servicer=ReservationServicer(
-                db, events, Mutations(db, clock, changes), clock, checker, settler
+                db, events, SharedMutations(db, clock, changes), clock, checker, settler
             ),
             checker=checker,
             settler=settler,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from candela_server.kernel.interval import Interval
-from candela_server.kernel.time_zone import civil_days, local_date, start_of_day
+from candela_server.kernel.time_zone import civil_days, days_later, local_date, start_of_day
 
 
 @pytest.mark.spec("DSL-5", "SEAT-1")
@@ -40,3 +40,32 @@ def test_one_instant__is_two_dates_in_two_zones() -> None:
 def test_day_without_a_midnight__begins_when_its_clocks_do() -> None:
     # Beirut's clocks went from 00:00 to 01:00 on 27 March 2022.
     assert start_of_day(date(2022, 3, 27), "Asia/Beirut") == datetime(2022, 3, 26, 22, tzinfo=UTC)
+
+
+@pytest.mark.spec("INV-7", "DSL-5")
+@pytest.mark.parametrize(
+    ("instant", "days", "zone", "want"),
+    [
+        pytest.param("2026-01-31T15:00", 0, "America/New_York", "2026-01-31T15:00", id="at once"),
+        pytest.param(
+            "2026-03-01T15:00", 14, "America/New_York", "2026-03-15T14:00", id="clocks go forward"
+        ),
+        pytest.param(
+            "2026-10-20T22:30", 14, "Europe/Berlin", "2026-11-03T23:30", id="clocks go back"
+        ),
+        pytest.param(
+            "2026-03-07T07:30",
+            1,
+            "America/New_York",
+            "2026-03-08T07:30",
+            id="a time that is skipped",
+        ),
+        pytest.param("2028-02-01T00:00", 30, "UTC", "2028-03-02T00:00", id="a leap year"),
+    ],
+)
+def test_days_later__keeps_the_wall_clocks_time(
+    instant: str, days: int, zone: str, want: str
+) -> None:
+    got = days_later(datetime.fromisoformat(instant).replace(tzinfo=UTC), days, zone)
+
+    assert got == datetime.fromisoformat(want).replace(tzinfo=UTC)

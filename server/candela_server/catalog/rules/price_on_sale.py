@@ -16,16 +16,24 @@ def on_sale(prices: Sequence[Price]) -> list[Price]:
     return list(latest.values())
 
 
-def price_for(prices: Sequence[Price], *, customer_id: str, currency: str | None) -> Price | None:
+def price_for(
+    prices: Sequence[Price],
+    *,
+    customer_id: str,
+    currency: str | None,
+    default_currency: str | None = None,
+) -> Price | None:
     """What a customer gets who names no price: the latest that was negotiated with them, else the latest on sale.
 
-    Of `currency` when that is named; None when there is none. `prices` are a plan's that are not archived.
+    Of `currency` when that is named, and None when there is none; else of the default currency before any other.
+    `prices` are a plan's that are not archived.
     """
     own = [price for price in prices if price.private_customer_id == customer_id]
     for offered in (own, on_sale(prices)):
         fitting = [price for price in offered if currency in (None, price.currency)]
         if fitting:
-            return max(fitting, key=_age)
+            usual = [price for price in fitting if price.currency == default_currency]
+            return max(usual or fitting, key=_age)
     return None
 
 

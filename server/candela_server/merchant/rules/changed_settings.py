@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from candela_server.kernel.errors import FieldViolations
 from candela_server.merchant.model import MerchantSettings, PastDueAction, PastDuePolicy
+from candela_server.merchant.numbering import NumberingChange, NumberingScheme
 from candela_server.merchant.settings_change import PastDueChange, SettingsChange
 
 LATEST_REPETITION: Final = timedelta(days=1)
@@ -42,6 +43,12 @@ def changed_settings(before: MerchantSettings, change: SettingsChange) -> Mercha
             unmatched_name_policy=_either(
                 change.unmatched_name_policy, before.unmatched_name_policy
             ),
+            invoice_numbering=_numbering(before.invoice_numbering, change.invoice_numbering),
+            credit_note_numbering=_numbering(
+                before.credit_note_numbering, change.credit_note_numbering
+            ),
+            payment_terms_days=_either(change.payment_terms_days, before.payment_terms_days),
+            proration=_either(change.proration, before.proration),
         )
 
 
@@ -86,6 +93,12 @@ def _past_due_policy(before: PastDuePolicy, change: PastDueChange) -> PastDuePol
         return PastDuePolicy(
             grace=_either(change.grace, before.grace), then=then, downgrade_plan_id=plan_id
         )
+
+
+def _numbering(before: NumberingScheme, change: NumberingChange) -> NumberingScheme:
+    return NumberingScheme(
+        digits=_either(change.digits, before.digits), reset=_either(change.reset, before.reset)
+    )
 
 
 def _either(wanted: _Setting | None, before: _Setting) -> _Setting:

@@ -49,7 +49,9 @@ type Customer struct {
 	// When the customer was created, on the server's clock.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When the customer was archived; absent while in business.
-	ArchivedAt    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
+	ArchivedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
+	// How long this customer has to pay; absent when the merchant's payment_terms_days count.
+	PaymentTerms  *PaymentTerms `protobuf:"bytes,13,opt,name=payment_terms,json=paymentTerms,proto3" json:"payment_terms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,6 +170,60 @@ func (x *Customer) GetArchivedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Customer) GetPaymentTerms() *PaymentTerms {
+	if x != nil {
+		return x.PaymentTerms
+	}
+	return nil
+}
+
+// PaymentTerms is how long invoices may stay unpaid.
+type PaymentTerms struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many civil days after it was finalized an invoice is due; 0 to 365. In an update, absent: the merchant's
+	// payment_terms_days count again.
+	Days          *int32 `protobuf:"varint,1,opt,name=days,proto3,oneof" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentTerms) Reset() {
+	*x = PaymentTerms{}
+	mi := &file_candela_customer_v1_customer_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentTerms) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentTerms) ProtoMessage() {}
+
+func (x *PaymentTerms) ProtoReflect() protoreflect.Message {
+	mi := &file_candela_customer_v1_customer_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentTerms.ProtoReflect.Descriptor instead.
+func (*PaymentTerms) Descriptor() ([]byte, []int) {
+	return file_candela_customer_v1_customer_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PaymentTerms) GetDays() int32 {
+	if x != nil && x.Days != nil {
+		return *x.Days
+	}
+	return 0
+}
+
 // Address is a postal address, as an invoice prints it.
 type Address struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -187,7 +243,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_candela_customer_v1_customer_proto_msgTypes[1]
+	mi := &file_candela_customer_v1_customer_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -199,7 +255,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_customer_v1_customer_proto_msgTypes[1]
+	mi := &file_candela_customer_v1_customer_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -212,7 +268,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_candela_customer_v1_customer_proto_rawDescGZIP(), []int{1}
+	return file_candela_customer_v1_customer_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Address) GetCountry() string {
@@ -266,7 +322,7 @@ type CustomerRef struct {
 
 func (x *CustomerRef) Reset() {
 	*x = CustomerRef{}
-	mi := &file_candela_customer_v1_customer_proto_msgTypes[2]
+	mi := &file_candela_customer_v1_customer_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +334,7 @@ func (x *CustomerRef) String() string {
 func (*CustomerRef) ProtoMessage() {}
 
 func (x *CustomerRef) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_customer_v1_customer_proto_msgTypes[2]
+	mi := &file_candela_customer_v1_customer_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +347,7 @@ func (x *CustomerRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomerRef.ProtoReflect.Descriptor instead.
 func (*CustomerRef) Descriptor() ([]byte, []int) {
-	return file_candela_customer_v1_customer_proto_rawDescGZIP(), []int{2}
+	return file_candela_customer_v1_customer_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CustomerRef) GetRef() isCustomerRef_Ref {
@@ -341,7 +397,7 @@ var File_candela_customer_v1_customer_proto protoreflect.FileDescriptor
 
 const file_candela_customer_v1_customer_proto_rawDesc = "" +
 	"\n" +
-	"\"candela/customer/v1/customer.proto\x12\x13candela.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\x04\n" +
+	"\"candela/customer/v1/customer.proto\x12\x13candela.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x05\n" +
 	"\bCustomer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12$\n" +
@@ -358,7 +414,8 @@ const file_candela_customer_v1_customer_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12;\n" +
 	"\varchived_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"archivedAt\x1a;\n" +
+	"archivedAt\x12F\n" +
+	"\rpayment_terms\x18\r \x01(\v2!.candela.customer.v1.PaymentTermsR\fpaymentTerms\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0e\n" +
@@ -366,7 +423,10 @@ const file_candela_customer_v1_customer_proto_rawDesc = "" +
 	"\x06_emailB\x10\n" +
 	"\x0e_business_nameB\t\n" +
 	"\a_tax_idB\x10\n" +
-	"\x0e_test_clock_id\"\x86\x01\n" +
+	"\x0e_test_clock_id\"0\n" +
+	"\fPaymentTerms\x12\x17\n" +
+	"\x04days\x18\x01 \x01(\x05H\x00R\x04days\x88\x01\x01B\a\n" +
+	"\x05_days\"\x86\x01\n" +
 	"\aAddress\x12\x18\n" +
 	"\acountry\x18\x01 \x01(\tR\acountry\x12\x16\n" +
 	"\x06region\x18\x02 \x01(\tR\x06region\x12\x12\n" +
@@ -392,24 +452,26 @@ func file_candela_customer_v1_customer_proto_rawDescGZIP() []byte {
 	return file_candela_customer_v1_customer_proto_rawDescData
 }
 
-var file_candela_customer_v1_customer_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_candela_customer_v1_customer_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_candela_customer_v1_customer_proto_goTypes = []any{
 	(*Customer)(nil),              // 0: candela.customer.v1.Customer
-	(*Address)(nil),               // 1: candela.customer.v1.Address
-	(*CustomerRef)(nil),           // 2: candela.customer.v1.CustomerRef
-	nil,                           // 3: candela.customer.v1.Customer.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*PaymentTerms)(nil),          // 1: candela.customer.v1.PaymentTerms
+	(*Address)(nil),               // 2: candela.customer.v1.Address
+	(*CustomerRef)(nil),           // 3: candela.customer.v1.CustomerRef
+	nil,                           // 4: candela.customer.v1.Customer.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_candela_customer_v1_customer_proto_depIdxs = []int32{
-	1, // 0: candela.customer.v1.Customer.address:type_name -> candela.customer.v1.Address
-	3, // 1: candela.customer.v1.Customer.metadata:type_name -> candela.customer.v1.Customer.MetadataEntry
-	4, // 2: candela.customer.v1.Customer.created_at:type_name -> google.protobuf.Timestamp
-	4, // 3: candela.customer.v1.Customer.archived_at:type_name -> google.protobuf.Timestamp
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2, // 0: candela.customer.v1.Customer.address:type_name -> candela.customer.v1.Address
+	4, // 1: candela.customer.v1.Customer.metadata:type_name -> candela.customer.v1.Customer.MetadataEntry
+	5, // 2: candela.customer.v1.Customer.created_at:type_name -> google.protobuf.Timestamp
+	5, // 3: candela.customer.v1.Customer.archived_at:type_name -> google.protobuf.Timestamp
+	1, // 4: candela.customer.v1.Customer.payment_terms:type_name -> candela.customer.v1.PaymentTerms
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_candela_customer_v1_customer_proto_init() }
@@ -418,7 +480,8 @@ func file_candela_customer_v1_customer_proto_init() {
 		return
 	}
 	file_candela_customer_v1_customer_proto_msgTypes[0].OneofWrappers = []any{}
-	file_candela_customer_v1_customer_proto_msgTypes[2].OneofWrappers = []any{
+	file_candela_customer_v1_customer_proto_msgTypes[1].OneofWrappers = []any{}
+	file_candela_customer_v1_customer_proto_msgTypes[3].OneofWrappers = []any{
 		(*CustomerRef_Id)(nil),
 		(*CustomerRef_ExternalId)(nil),
 	}
@@ -428,7 +491,7 @@ func file_candela_customer_v1_customer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_candela_customer_v1_customer_proto_rawDesc), len(file_candela_customer_v1_customer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -42,8 +42,11 @@ type CreateCustomerRequest struct {
 	TimeZone string `protobuf:"bytes,8,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// The merchant's own labels; bounds as in Customer.metadata.
 	Metadata map[string]string `protobuf:"bytes,9,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The test clock the customer lives on from now on; cannot be changed later. Test mode only.
-	TestClockId   *string `protobuf:"bytes,10,opt,name=test_clock_id,json=testClockId,proto3,oneof" json:"test_clock_id,omitempty"`
+	// The test clock the customer lives on from now on; cannot be changed later. That of the merchant when absent
+	// (Merchant.test_clock_id). Test mode only.
+	TestClockId *string `protobuf:"bytes,10,opt,name=test_clock_id,json=testClockId,proto3,oneof" json:"test_clock_id,omitempty"`
+	// How long the customer has to pay; as the merchant has it set when absent.
+	PaymentTerms  *PaymentTerms `protobuf:"bytes,11,opt,name=payment_terms,json=paymentTerms,proto3" json:"payment_terms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,6 +149,13 @@ func (x *CreateCustomerRequest) GetTestClockId() string {
 		return *x.TestClockId
 	}
 	return ""
+}
+
+func (x *CreateCustomerRequest) GetPaymentTerms() *PaymentTerms {
+	if x != nil {
+		return x.PaymentTerms
+	}
+	return nil
 }
 
 // CreateCustomerResponse carries the customer as stored.
@@ -436,7 +446,10 @@ type UpdateCustomerRequest struct {
 	// The new zone for subscriptions that begin from now on.
 	TimeZone *string `protobuf:"bytes,9,opt,name=time_zone,json=timeZone,proto3,oneof" json:"time_zone,omitempty"`
 	// Merged by key; an empty value removes the key.
-	Metadata      map[string]string `protobuf:"bytes,10,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Metadata map[string]string `protobuf:"bytes,10,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How long the customer has to pay from now on; unchanged when absent, the merchant's terms when it has no days.
+	// Invoices that are final keep their due date.
+	PaymentTerms  *PaymentTerms `protobuf:"bytes,11,opt,name=payment_terms,json=paymentTerms,proto3" json:"payment_terms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -537,6 +550,13 @@ func (x *UpdateCustomerRequest) GetTimeZone() string {
 func (x *UpdateCustomerRequest) GetMetadata() map[string]string {
 	if x != nil {
 		return x.Metadata
+	}
+	return nil
+}
+
+func (x *UpdateCustomerRequest) GetPaymentTerms() *PaymentTerms {
+	if x != nil {
+		return x.PaymentTerms
 	}
 	return nil
 }
@@ -692,7 +712,7 @@ var File_candela_customer_v1_customer_service_proto protoreflect.FileDescriptor
 
 const file_candela_customer_v1_customer_service_proto_rawDesc = "" +
 	"\n" +
-	"*candela/customer/v1/customer_service.proto\x12\x13candela.customer.v1\x1a\"candela/customer/v1/customer.proto\"\xb5\x04\n" +
+	"*candela/customer/v1/customer_service.proto\x12\x13candela.customer.v1\x1a\"candela/customer/v1/customer.proto\"\xfd\x04\n" +
 	"\x15CreateCustomerRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12$\n" +
@@ -705,7 +725,8 @@ const file_candela_customer_v1_customer_service_proto_rawDesc = "" +
 	"\ttime_zone\x18\b \x01(\tR\btimeZone\x12T\n" +
 	"\bmetadata\x18\t \x03(\v28.candela.customer.v1.CreateCustomerRequest.MetadataEntryR\bmetadata\x12'\n" +
 	"\rtest_clock_id\x18\n" +
-	" \x01(\tH\x04R\vtestClockId\x88\x01\x01\x1a;\n" +
+	" \x01(\tH\x04R\vtestClockId\x88\x01\x01\x12F\n" +
+	"\rpayment_terms\x18\v \x01(\v2!.candela.customer.v1.PaymentTermsR\fpaymentTerms\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0e\n" +
@@ -729,7 +750,7 @@ const file_candela_customer_v1_customer_service_proto_rawDesc = "" +
 	"\x0e_test_clock_id\"|\n" +
 	"\x15ListCustomersResponse\x12;\n" +
 	"\tcustomers\x18\x01 \x03(\v2\x1d.candela.customer.v1.CustomerR\tcustomers\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd9\x04\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x05\n" +
 	"\x15UpdateCustomerRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12<\n" +
 	"\bcustomer\x18\x02 \x01(\v2 .candela.customer.v1.CustomerRefR\bcustomer\x12\x17\n" +
@@ -742,7 +763,8 @@ const file_candela_customer_v1_customer_service_proto_rawDesc = "" +
 	"\aaddress\x18\b \x01(\v2\x1c.candela.customer.v1.AddressR\aaddress\x12 \n" +
 	"\ttime_zone\x18\t \x01(\tH\x05R\btimeZone\x88\x01\x01\x12T\n" +
 	"\bmetadata\x18\n" +
-	" \x03(\v28.candela.customer.v1.UpdateCustomerRequest.MetadataEntryR\bmetadata\x1a;\n" +
+	" \x03(\v28.candela.customer.v1.UpdateCustomerRequest.MetadataEntryR\bmetadata\x12F\n" +
+	"\rpayment_terms\x18\v \x01(\v2!.candela.customer.v1.PaymentTermsR\fpaymentTerms\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -794,37 +816,40 @@ var file_candela_customer_v1_customer_service_proto_goTypes = []any{
 	nil,                             // 10: candela.customer.v1.CreateCustomerRequest.MetadataEntry
 	nil,                             // 11: candela.customer.v1.UpdateCustomerRequest.MetadataEntry
 	(*Address)(nil),                 // 12: candela.customer.v1.Address
-	(*Customer)(nil),                // 13: candela.customer.v1.Customer
-	(*CustomerRef)(nil),             // 14: candela.customer.v1.CustomerRef
+	(*PaymentTerms)(nil),            // 13: candela.customer.v1.PaymentTerms
+	(*Customer)(nil),                // 14: candela.customer.v1.Customer
+	(*CustomerRef)(nil),             // 15: candela.customer.v1.CustomerRef
 }
 var file_candela_customer_v1_customer_service_proto_depIdxs = []int32{
 	12, // 0: candela.customer.v1.CreateCustomerRequest.address:type_name -> candela.customer.v1.Address
 	10, // 1: candela.customer.v1.CreateCustomerRequest.metadata:type_name -> candela.customer.v1.CreateCustomerRequest.MetadataEntry
-	13, // 2: candela.customer.v1.CreateCustomerResponse.customer:type_name -> candela.customer.v1.Customer
-	14, // 3: candela.customer.v1.GetCustomerRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	13, // 4: candela.customer.v1.GetCustomerResponse.customer:type_name -> candela.customer.v1.Customer
-	13, // 5: candela.customer.v1.ListCustomersResponse.customers:type_name -> candela.customer.v1.Customer
-	14, // 6: candela.customer.v1.UpdateCustomerRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	12, // 7: candela.customer.v1.UpdateCustomerRequest.address:type_name -> candela.customer.v1.Address
-	11, // 8: candela.customer.v1.UpdateCustomerRequest.metadata:type_name -> candela.customer.v1.UpdateCustomerRequest.MetadataEntry
-	13, // 9: candela.customer.v1.UpdateCustomerResponse.customer:type_name -> candela.customer.v1.Customer
-	14, // 10: candela.customer.v1.ArchiveCustomerRequest.customer:type_name -> candela.customer.v1.CustomerRef
-	13, // 11: candela.customer.v1.ArchiveCustomerResponse.customer:type_name -> candela.customer.v1.Customer
-	0,  // 12: candela.customer.v1.CustomerService.CreateCustomer:input_type -> candela.customer.v1.CreateCustomerRequest
-	2,  // 13: candela.customer.v1.CustomerService.GetCustomer:input_type -> candela.customer.v1.GetCustomerRequest
-	4,  // 14: candela.customer.v1.CustomerService.ListCustomers:input_type -> candela.customer.v1.ListCustomersRequest
-	6,  // 15: candela.customer.v1.CustomerService.UpdateCustomer:input_type -> candela.customer.v1.UpdateCustomerRequest
-	8,  // 16: candela.customer.v1.CustomerService.ArchiveCustomer:input_type -> candela.customer.v1.ArchiveCustomerRequest
-	1,  // 17: candela.customer.v1.CustomerService.CreateCustomer:output_type -> candela.customer.v1.CreateCustomerResponse
-	3,  // 18: candela.customer.v1.CustomerService.GetCustomer:output_type -> candela.customer.v1.GetCustomerResponse
-	5,  // 19: candela.customer.v1.CustomerService.ListCustomers:output_type -> candela.customer.v1.ListCustomersResponse
-	7,  // 20: candela.customer.v1.CustomerService.UpdateCustomer:output_type -> candela.customer.v1.UpdateCustomerResponse
-	9,  // 21: candela.customer.v1.CustomerService.ArchiveCustomer:output_type -> candela.customer.v1.ArchiveCustomerResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	13, // 2: candela.customer.v1.CreateCustomerRequest.payment_terms:type_name -> candela.customer.v1.PaymentTerms
+	14, // 3: candela.customer.v1.CreateCustomerResponse.customer:type_name -> candela.customer.v1.Customer
+	15, // 4: candela.customer.v1.GetCustomerRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	14, // 5: candela.customer.v1.GetCustomerResponse.customer:type_name -> candela.customer.v1.Customer
+	14, // 6: candela.customer.v1.ListCustomersResponse.customers:type_name -> candela.customer.v1.Customer
+	15, // 7: candela.customer.v1.UpdateCustomerRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	12, // 8: candela.customer.v1.UpdateCustomerRequest.address:type_name -> candela.customer.v1.Address
+	11, // 9: candela.customer.v1.UpdateCustomerRequest.metadata:type_name -> candela.customer.v1.UpdateCustomerRequest.MetadataEntry
+	13, // 10: candela.customer.v1.UpdateCustomerRequest.payment_terms:type_name -> candela.customer.v1.PaymentTerms
+	14, // 11: candela.customer.v1.UpdateCustomerResponse.customer:type_name -> candela.customer.v1.Customer
+	15, // 12: candela.customer.v1.ArchiveCustomerRequest.customer:type_name -> candela.customer.v1.CustomerRef
+	14, // 13: candela.customer.v1.ArchiveCustomerResponse.customer:type_name -> candela.customer.v1.Customer
+	0,  // 14: candela.customer.v1.CustomerService.CreateCustomer:input_type -> candela.customer.v1.CreateCustomerRequest
+	2,  // 15: candela.customer.v1.CustomerService.GetCustomer:input_type -> candela.customer.v1.GetCustomerRequest
+	4,  // 16: candela.customer.v1.CustomerService.ListCustomers:input_type -> candela.customer.v1.ListCustomersRequest
+	6,  // 17: candela.customer.v1.CustomerService.UpdateCustomer:input_type -> candela.customer.v1.UpdateCustomerRequest
+	8,  // 18: candela.customer.v1.CustomerService.ArchiveCustomer:input_type -> candela.customer.v1.ArchiveCustomerRequest
+	1,  // 19: candela.customer.v1.CustomerService.CreateCustomer:output_type -> candela.customer.v1.CreateCustomerResponse
+	3,  // 20: candela.customer.v1.CustomerService.GetCustomer:output_type -> candela.customer.v1.GetCustomerResponse
+	5,  // 21: candela.customer.v1.CustomerService.ListCustomers:output_type -> candela.customer.v1.ListCustomersResponse
+	7,  // 22: candela.customer.v1.CustomerService.UpdateCustomer:output_type -> candela.customer.v1.UpdateCustomerResponse
+	9,  // 23: candela.customer.v1.CustomerService.ArchiveCustomer:output_type -> candela.customer.v1.ArchiveCustomerResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_candela_customer_v1_customer_service_proto_init() }

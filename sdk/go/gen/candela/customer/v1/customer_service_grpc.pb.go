@@ -48,8 +48,9 @@ type CustomerServiceClient interface {
 	UpdateCustomer(ctx context.Context, in *UpdateCustomerRequest, opts ...grpc.CallOption) (*UpdateCustomerResponse, error)
 	// ArchiveCustomer takes a customer out of business: no new subscription and no event is accepted; history stays.
 	//
-	// Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND, and with
-	// SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs.
+	// Nothing is ended on the way: fails with SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs, is paused
+	// or waits for its start; cancel it first. What was used until then is still billed, and invoices stay to be paid.
+	// Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND.
 	ArchiveCustomer(ctx context.Context, in *ArchiveCustomerRequest, opts ...grpc.CallOption) (*ArchiveCustomerResponse, error)
 }
 
@@ -133,8 +134,9 @@ type CustomerServiceServer interface {
 	UpdateCustomer(context.Context, *UpdateCustomerRequest) (*UpdateCustomerResponse, error)
 	// ArchiveCustomer takes a customer out of business: no new subscription and no event is accepted; history stays.
 	//
-	// Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND, and with
-	// SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs.
+	// Nothing is ended on the way: fails with SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs, is paused
+	// or waits for its start; cancel it first. What was used until then is still billed, and invoices stay to be paid.
+	// Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND.
 	ArchiveCustomer(context.Context, *ArchiveCustomerRequest) (*ArchiveCustomerResponse, error)
 	mustEmbedUnimplementedCustomerServiceServer()
 }

@@ -76,6 +76,117 @@ func (Mode) EnumDescriptor() ([]byte, []int) {
 	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{0}
 }
 
+// NumberingReset is when a series of documents begins again.
+type NumberingReset int32
+
+const (
+	// In an update: it stays as it is. Never sent by the server.
+	NumberingReset_NUMBERING_RESET_UNSPECIFIED NumberingReset = 0
+	// It goes on for ever.
+	NumberingReset_NUMBERING_RESET_NEVER NumberingReset = 1
+	// With each civil year of the merchant's time zone; the year is part of the number, so that none comes twice. The
+	// count for ever is kept, should the merchant go back to it.
+	NumberingReset_NUMBERING_RESET_YEARLY NumberingReset = 2
+)
+
+// Enum value maps for NumberingReset.
+var (
+	NumberingReset_name = map[int32]string{
+		0: "NUMBERING_RESET_UNSPECIFIED",
+		1: "NUMBERING_RESET_NEVER",
+		2: "NUMBERING_RESET_YEARLY",
+	}
+	NumberingReset_value = map[string]int32{
+		"NUMBERING_RESET_UNSPECIFIED": 0,
+		"NUMBERING_RESET_NEVER":       1,
+		"NUMBERING_RESET_YEARLY":      2,
+	}
+)
+
+func (x NumberingReset) Enum() *NumberingReset {
+	p := new(NumberingReset)
+	*p = x
+	return p
+}
+
+func (x NumberingReset) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NumberingReset) Descriptor() protoreflect.EnumDescriptor {
+	return file_candela_merchant_v1_merchant_proto_enumTypes[1].Descriptor()
+}
+
+func (NumberingReset) Type() protoreflect.EnumType {
+	return &file_candela_merchant_v1_merchant_proto_enumTypes[1]
+}
+
+func (x NumberingReset) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NumberingReset.Descriptor instead.
+func (NumberingReset) EnumDescriptor() ([]byte, []int) {
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{1}
+}
+
+// ProrationTiming is where the difference of a cut period is billed; see ProrationBehavior of subscriptions.
+type ProrationTiming int32
+
+const (
+	// In an update: it stays as it is. Never sent by the server.
+	ProrationTiming_PRORATION_TIMING_UNSPECIFIED ProrationTiming = 0
+	// On the next invoice.
+	ProrationTiming_PRORATION_TIMING_NEXT_INVOICE ProrationTiming = 1
+	// On an invoice of its own, at once.
+	ProrationTiming_PRORATION_TIMING_INVOICE_NOW ProrationTiming = 2
+	// Nothing is credited or charged for the current period.
+	ProrationTiming_PRORATION_TIMING_NONE ProrationTiming = 3
+)
+
+// Enum value maps for ProrationTiming.
+var (
+	ProrationTiming_name = map[int32]string{
+		0: "PRORATION_TIMING_UNSPECIFIED",
+		1: "PRORATION_TIMING_NEXT_INVOICE",
+		2: "PRORATION_TIMING_INVOICE_NOW",
+		3: "PRORATION_TIMING_NONE",
+	}
+	ProrationTiming_value = map[string]int32{
+		"PRORATION_TIMING_UNSPECIFIED":  0,
+		"PRORATION_TIMING_NEXT_INVOICE": 1,
+		"PRORATION_TIMING_INVOICE_NOW":  2,
+		"PRORATION_TIMING_NONE":         3,
+	}
+)
+
+func (x ProrationTiming) Enum() *ProrationTiming {
+	p := new(ProrationTiming)
+	*p = x
+	return p
+}
+
+func (x ProrationTiming) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ProrationTiming) Descriptor() protoreflect.EnumDescriptor {
+	return file_candela_merchant_v1_merchant_proto_enumTypes[2].Descriptor()
+}
+
+func (ProrationTiming) Type() protoreflect.EnumType {
+	return &file_candela_merchant_v1_merchant_proto_enumTypes[2]
+}
+
+func (x ProrationTiming) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ProrationTiming.Descriptor instead.
+func (ProrationTiming) EnumDescriptor() ([]byte, []int) {
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{2}
+}
+
 // UnknownEventPolicy says what becomes of an event that fits no customer.
 type UnknownEventPolicy int32
 
@@ -114,11 +225,11 @@ func (x UnknownEventPolicy) String() string {
 }
 
 func (UnknownEventPolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_candela_merchant_v1_merchant_proto_enumTypes[1].Descriptor()
+	return file_candela_merchant_v1_merchant_proto_enumTypes[3].Descriptor()
 }
 
 func (UnknownEventPolicy) Type() protoreflect.EnumType {
-	return &file_candela_merchant_v1_merchant_proto_enumTypes[1]
+	return &file_candela_merchant_v1_merchant_proto_enumTypes[3]
 }
 
 func (x UnknownEventPolicy) Number() protoreflect.EnumNumber {
@@ -127,7 +238,7 @@ func (x UnknownEventPolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use UnknownEventPolicy.Descriptor instead.
 func (UnknownEventPolicy) EnumDescriptor() ([]byte, []int) {
-	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{1}
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{3}
 }
 
 // UnmatchedNamePolicy says what becomes of an event whose name no metric reads.
@@ -171,11 +282,11 @@ func (x UnmatchedNamePolicy) String() string {
 }
 
 func (UnmatchedNamePolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_candela_merchant_v1_merchant_proto_enumTypes[2].Descriptor()
+	return file_candela_merchant_v1_merchant_proto_enumTypes[4].Descriptor()
 }
 
 func (UnmatchedNamePolicy) Type() protoreflect.EnumType {
-	return &file_candela_merchant_v1_merchant_proto_enumTypes[2]
+	return &file_candela_merchant_v1_merchant_proto_enumTypes[4]
 }
 
 func (x UnmatchedNamePolicy) Number() protoreflect.EnumNumber {
@@ -184,7 +295,7 @@ func (x UnmatchedNamePolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use UnmatchedNamePolicy.Descriptor instead.
 func (UnmatchedNamePolicy) EnumDescriptor() ([]byte, []int) {
-	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{2}
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{4}
 }
 
 // PastDueAction is what ends a past-due customer's grace.
@@ -228,11 +339,11 @@ func (x PastDueAction) String() string {
 }
 
 func (PastDueAction) Descriptor() protoreflect.EnumDescriptor {
-	return file_candela_merchant_v1_merchant_proto_enumTypes[3].Descriptor()
+	return file_candela_merchant_v1_merchant_proto_enumTypes[5].Descriptor()
 }
 
 func (PastDueAction) Type() protoreflect.EnumType {
-	return &file_candela_merchant_v1_merchant_proto_enumTypes[3]
+	return &file_candela_merchant_v1_merchant_proto_enumTypes[5]
 }
 
 func (x PastDueAction) Number() protoreflect.EnumNumber {
@@ -241,7 +352,7 @@ func (x PastDueAction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PastDueAction.Descriptor instead.
 func (PastDueAction) EnumDescriptor() ([]byte, []int) {
-	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{3}
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{5}
 }
 
 // Merchant is one tenant: who sells, with all of its data, in one mode.
@@ -257,14 +368,18 @@ type Merchant struct {
 	Mode Mode `protobuf:"varint,3,opt,name=mode,proto3,enum=candela.merchant.v1.Mode" json:"mode,omitempty"`
 	// The IANA zone that customers without one of their own get, for example "Europe/Berlin"; "UTC" at first.
 	TimeZone string `protobuf:"bytes,4,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// The ISO 4217 currency assumed where a request names none; "USD" at first.
+	// The ISO 4217 currency assumed where a request names none: of a plan's prices, one in it is sold before the others
+	// (CAT-4); "USD" at first.
 	DefaultCurrency string `protobuf:"bytes,5,opt,name=default_currency,json=defaultCurrency,proto3" json:"default_currency,omitempty"`
 	// What applies where plans and customers say nothing else.
 	Settings *MerchantSettings `protobuf:"bytes,6,opt,name=settings,proto3" json:"settings,omitempty"`
 	// When the merchant was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// Counts changes from 1; pass it as expected_version to refuse lost updates.
-	Version       int64 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"`
+	// The test clock that the merchant stands on as a whole: customers created from now on live on it, unless they are
+	// given one of their own. Those that exist stay on their time. Absent in live mode and on real time (OPS-2).
+	TestClockId   *string `protobuf:"bytes,9,opt,name=test_clock_id,json=testClockId,proto3,oneof" json:"test_clock_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -355,6 +470,13 @@ func (x *Merchant) GetVersion() int64 {
 	return 0
 }
 
+func (x *Merchant) GetTestClockId() string {
+	if x != nil && x.TestClockId != nil {
+		return *x.TestClockId
+	}
+	return ""
+}
+
 // MerchantSettings are the merchant's defaults and policies. An absent field keeps the documented default.
 type MerchantSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -373,15 +495,25 @@ type MerchantSettings struct {
 	// (ENT-10).
 	PastDuePolicy *PastDuePolicy `protobuf:"bytes,5,opt,name=past_due_policy,json=pastDuePolicy,proto3" json:"past_due_policy,omitempty"`
 	// Put before every invoice number, for example "ACME-"; at most 20 printable ASCII characters of which the last is no
-	// digit, so that two prefixes never make the same number; not "CN-", whatever the case, which credit notes have;
-	// "INV-" by default (INV-4).
+	// digit, so that two prefixes never make the same number; not "CN-", whatever the case, which credit notes have,
+	// and not ending in a year and a hyphen, which series that begin again each year put there; "INV-" by default (INV-4).
 	InvoiceNumberPrefix *string `protobuf:"bytes,6,opt,name=invoice_number_prefix,json=invoiceNumberPrefix,proto3,oneof" json:"invoice_number_prefix,omitempty"`
 	// More invoices than this for one customer on one day park the customer instead; 1 to 1000, 15 by default.
 	MaxInvoicesPerCustomerPerDay *int32 `protobuf:"varint,7,opt,name=max_invoices_per_customer_per_day,json=maxInvoicesPerCustomerPerDay,proto3,oneof" json:"max_invoices_per_customer_per_day,omitempty"`
 	// What becomes of events whose name no metric reads; accepted by default (EVT-11).
 	UnmatchedNamePolicy UnmatchedNamePolicy `protobuf:"varint,8,opt,name=unmatched_name_policy,json=unmatchedNamePolicy,proto3,enum=candela.merchant.v1.UnmatchedNamePolicy" json:"unmatched_name_policy,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// How invoices are counted (INV-4).
+	InvoiceNumbering *NumberingScheme `protobuf:"bytes,9,opt,name=invoice_numbering,json=invoiceNumbering,proto3" json:"invoice_numbering,omitempty"`
+	// How credit notes are counted, a series of its own that begins with "CN-" (INV-4, INV-6).
+	CreditNoteNumbering *NumberingScheme `protobuf:"bytes,10,opt,name=credit_note_numbering,json=creditNoteNumbering,proto3" json:"credit_note_numbering,omitempty"`
+	// How many days after it was finalized an invoice is due, of customers without terms of their own; 0 to 365, 30 by
+	// default. The days are civil ones in the invoice's time zone. Invoices that are final keep their due date.
+	PaymentTermsDays *int32 `protobuf:"varint,11,opt,name=payment_terms_days,json=paymentTermsDays,proto3,oneof" json:"payment_terms_days,omitempty"`
+	// What a change of a subscription does with the cut period when it does not say; NEXT_INVOICE by default. More
+	// seats of a price that bills these immediately are billed so whatever it is (SEAT-1, SEAT-2, DSL-6).
+	Proration     ProrationTiming `protobuf:"varint,12,opt,name=proration,proto3,enum=candela.merchant.v1.ProrationTiming" json:"proration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MerchantSettings) Reset() {
@@ -470,6 +602,101 @@ func (x *MerchantSettings) GetUnmatchedNamePolicy() UnmatchedNamePolicy {
 	return UnmatchedNamePolicy_UNMATCHED_NAME_POLICY_UNSPECIFIED
 }
 
+func (x *MerchantSettings) GetInvoiceNumbering() *NumberingScheme {
+	if x != nil {
+		return x.InvoiceNumbering
+	}
+	return nil
+}
+
+func (x *MerchantSettings) GetCreditNoteNumbering() *NumberingScheme {
+	if x != nil {
+		return x.CreditNoteNumbering
+	}
+	return nil
+}
+
+func (x *MerchantSettings) GetPaymentTermsDays() int32 {
+	if x != nil && x.PaymentTermsDays != nil {
+		return *x.PaymentTermsDays
+	}
+	return 0
+}
+
+func (x *MerchantSettings) GetProration() ProrationTiming {
+	if x != nil {
+		return x.Proration
+	}
+	return ProrationTiming_PRORATION_TIMING_UNSPECIFIED
+}
+
+// NumberingScheme is how one series of documents is counted: prefix, year if it begins again with each, and a count
+// without gaps, as in "INV-000042" and "INV-2027-000042" (INV-4).
+type NumberingScheme struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many digits the count has at least, filled up with zeros; 1 to 12, 6 by default.
+	Digits *int32 `protobuf:"varint,1,opt,name=digits,proto3,oneof" json:"digits,omitempty"`
+	// When counting begins again at 1; never by default.
+	Reset_ NumberingReset `protobuf:"varint,2,opt,name=reset,proto3,enum=candela.merchant.v1.NumberingReset" json:"reset,omitempty"`
+	// In an update: what the next document of the series is counted as; 1 to 999999999999. For who comes from another
+	// system: refused once a document of the series was counted, of the current year if it begins again with each, for
+	// that would leave a gap. Never sent by the server.
+	NextNumber    *int64 `protobuf:"varint,3,opt,name=next_number,json=nextNumber,proto3,oneof" json:"next_number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NumberingScheme) Reset() {
+	*x = NumberingScheme{}
+	mi := &file_candela_merchant_v1_merchant_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NumberingScheme) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NumberingScheme) ProtoMessage() {}
+
+func (x *NumberingScheme) ProtoReflect() protoreflect.Message {
+	mi := &file_candela_merchant_v1_merchant_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NumberingScheme.ProtoReflect.Descriptor instead.
+func (*NumberingScheme) Descriptor() ([]byte, []int) {
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *NumberingScheme) GetDigits() int32 {
+	if x != nil && x.Digits != nil {
+		return *x.Digits
+	}
+	return 0
+}
+
+func (x *NumberingScheme) GetReset_() NumberingReset {
+	if x != nil {
+		return x.Reset_
+	}
+	return NumberingReset_NUMBERING_RESET_UNSPECIFIED
+}
+
+func (x *NumberingScheme) GetNextNumber() int64 {
+	if x != nil && x.NextNumber != nil {
+		return *x.NextNumber
+	}
+	return 0
+}
+
 // PastDuePolicy says what access a past-due customer keeps (ENT-10).
 type PastDuePolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -485,7 +712,7 @@ type PastDuePolicy struct {
 
 func (x *PastDuePolicy) Reset() {
 	*x = PastDuePolicy{}
-	mi := &file_candela_merchant_v1_merchant_proto_msgTypes[2]
+	mi := &file_candela_merchant_v1_merchant_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +724,7 @@ func (x *PastDuePolicy) String() string {
 func (*PastDuePolicy) ProtoMessage() {}
 
 func (x *PastDuePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_candela_merchant_v1_merchant_proto_msgTypes[2]
+	mi := &file_candela_merchant_v1_merchant_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +737,7 @@ func (x *PastDuePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastDuePolicy.ProtoReflect.Descriptor instead.
 func (*PastDuePolicy) Descriptor() ([]byte, []int) {
-	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{2}
+	return file_candela_merchant_v1_merchant_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PastDuePolicy) GetGrace() *durationpb.Duration {
@@ -538,7 +765,7 @@ var File_candela_merchant_v1_merchant_proto protoreflect.FileDescriptor
 
 const file_candela_merchant_v1_merchant_proto_rawDesc = "" +
 	"\n" +
-	"\"candela/merchant/v1/merchant.proto\x12\x13candela.merchant.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x02\n" +
+	"\"candela/merchant/v1/merchant.proto\x12\x13candela.merchant.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x02\n" +
 	"\bMerchant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12-\n" +
@@ -548,7 +775,9 @@ const file_candela_merchant_v1_merchant_proto_rawDesc = "" +
 	"\bsettings\x18\x06 \x01(\v2%.candela.merchant.v1.MerchantSettingsR\bsettings\x129\n" +
 	"\n" +
 	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x18\n" +
-	"\aversion\x18\b \x01(\x03R\aversion\"\xb1\x05\n" +
+	"\aversion\x18\b \x01(\x03R\aversion\x12'\n" +
+	"\rtest_clock_id\x18\t \x01(\tH\x00R\vtestClockId\x88\x01\x01B\x10\n" +
+	"\x0e_test_clock_id\"\xec\a\n" +
 	"\x10MerchantSettings\x12I\n" +
 	"\x13event_dedupe_window\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x11eventDedupeWindow\x12@\n" +
 	"\x0eevent_lateness\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\reventLateness\x12_\n" +
@@ -557,9 +786,22 @@ const file_candela_merchant_v1_merchant_proto_rawDesc = "" +
 	"\x0fpast_due_policy\x18\x05 \x01(\v2\".candela.merchant.v1.PastDuePolicyR\rpastDuePolicy\x127\n" +
 	"\x15invoice_number_prefix\x18\x06 \x01(\tH\x00R\x13invoiceNumberPrefix\x88\x01\x01\x12L\n" +
 	"!max_invoices_per_customer_per_day\x18\a \x01(\x05H\x01R\x1cmaxInvoicesPerCustomerPerDay\x88\x01\x01\x12\\\n" +
-	"\x15unmatched_name_policy\x18\b \x01(\x0e2(.candela.merchant.v1.UnmatchedNamePolicyR\x13unmatchedNamePolicyB\x18\n" +
+	"\x15unmatched_name_policy\x18\b \x01(\x0e2(.candela.merchant.v1.UnmatchedNamePolicyR\x13unmatchedNamePolicy\x12Q\n" +
+	"\x11invoice_numbering\x18\t \x01(\v2$.candela.merchant.v1.NumberingSchemeR\x10invoiceNumbering\x12X\n" +
+	"\x15credit_note_numbering\x18\n" +
+	" \x01(\v2$.candela.merchant.v1.NumberingSchemeR\x13creditNoteNumbering\x121\n" +
+	"\x12payment_terms_days\x18\v \x01(\x05H\x02R\x10paymentTermsDays\x88\x01\x01\x12B\n" +
+	"\tproration\x18\f \x01(\x0e2$.candela.merchant.v1.ProrationTimingR\tprorationB\x18\n" +
 	"\x16_invoice_number_prefixB$\n" +
-	"\"_max_invoices_per_customer_per_day\"\xa4\x01\n" +
+	"\"_max_invoices_per_customer_per_dayB\x15\n" +
+	"\x13_payment_terms_days\"\xaa\x01\n" +
+	"\x0fNumberingScheme\x12\x1b\n" +
+	"\x06digits\x18\x01 \x01(\x05H\x00R\x06digits\x88\x01\x01\x129\n" +
+	"\x05reset\x18\x02 \x01(\x0e2#.candela.merchant.v1.NumberingResetR\x05reset\x12$\n" +
+	"\vnext_number\x18\x03 \x01(\x03H\x01R\n" +
+	"nextNumber\x88\x01\x01B\t\n" +
+	"\a_digitsB\x0e\n" +
+	"\f_next_number\"\xa4\x01\n" +
 	"\rPastDuePolicy\x12/\n" +
 	"\x05grace\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05grace\x126\n" +
 	"\x04then\x18\x02 \x01(\x0e2\".candela.merchant.v1.PastDueActionR\x04then\x12*\n" +
@@ -567,7 +809,16 @@ const file_candela_merchant_v1_merchant_proto_rawDesc = "" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tMODE_LIVE\x10\x01\x12\r\n" +
-	"\tMODE_TEST\x10\x02*\x81\x01\n" +
+	"\tMODE_TEST\x10\x02*h\n" +
+	"\x0eNumberingReset\x12\x1f\n" +
+	"\x1bNUMBERING_RESET_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15NUMBERING_RESET_NEVER\x10\x01\x12\x1a\n" +
+	"\x16NUMBERING_RESET_YEARLY\x10\x02*\x93\x01\n" +
+	"\x0fProrationTiming\x12 \n" +
+	"\x1cPRORATION_TIMING_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dPRORATION_TIMING_NEXT_INVOICE\x10\x01\x12 \n" +
+	"\x1cPRORATION_TIMING_INVOICE_NOW\x10\x02\x12\x19\n" +
+	"\x15PRORATION_TIMING_NONE\x10\x03*\x81\x01\n" +
 	"\x12UnknownEventPolicy\x12$\n" +
 	" UNKNOWN_EVENT_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bUNKNOWN_EVENT_POLICY_REJECT\x10\x01\x12$\n" +
@@ -595,36 +846,43 @@ func file_candela_merchant_v1_merchant_proto_rawDescGZIP() []byte {
 	return file_candela_merchant_v1_merchant_proto_rawDescData
 }
 
-var file_candela_merchant_v1_merchant_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_candela_merchant_v1_merchant_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_candela_merchant_v1_merchant_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_candela_merchant_v1_merchant_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_candela_merchant_v1_merchant_proto_goTypes = []any{
 	(Mode)(0),                     // 0: candela.merchant.v1.Mode
-	(UnknownEventPolicy)(0),       // 1: candela.merchant.v1.UnknownEventPolicy
-	(UnmatchedNamePolicy)(0),      // 2: candela.merchant.v1.UnmatchedNamePolicy
-	(PastDueAction)(0),            // 3: candela.merchant.v1.PastDueAction
-	(*Merchant)(nil),              // 4: candela.merchant.v1.Merchant
-	(*MerchantSettings)(nil),      // 5: candela.merchant.v1.MerchantSettings
-	(*PastDuePolicy)(nil),         // 6: candela.merchant.v1.PastDuePolicy
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
+	(NumberingReset)(0),           // 1: candela.merchant.v1.NumberingReset
+	(ProrationTiming)(0),          // 2: candela.merchant.v1.ProrationTiming
+	(UnknownEventPolicy)(0),       // 3: candela.merchant.v1.UnknownEventPolicy
+	(UnmatchedNamePolicy)(0),      // 4: candela.merchant.v1.UnmatchedNamePolicy
+	(PastDueAction)(0),            // 5: candela.merchant.v1.PastDueAction
+	(*Merchant)(nil),              // 6: candela.merchant.v1.Merchant
+	(*MerchantSettings)(nil),      // 7: candela.merchant.v1.MerchantSettings
+	(*NumberingScheme)(nil),       // 8: candela.merchant.v1.NumberingScheme
+	(*PastDuePolicy)(nil),         // 9: candela.merchant.v1.PastDuePolicy
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
 }
 var file_candela_merchant_v1_merchant_proto_depIdxs = []int32{
 	0,  // 0: candela.merchant.v1.Merchant.mode:type_name -> candela.merchant.v1.Mode
-	5,  // 1: candela.merchant.v1.Merchant.settings:type_name -> candela.merchant.v1.MerchantSettings
-	7,  // 2: candela.merchant.v1.Merchant.created_at:type_name -> google.protobuf.Timestamp
-	8,  // 3: candela.merchant.v1.MerchantSettings.event_dedupe_window:type_name -> google.protobuf.Duration
-	8,  // 4: candela.merchant.v1.MerchantSettings.event_lateness:type_name -> google.protobuf.Duration
-	1,  // 5: candela.merchant.v1.MerchantSettings.unknown_customer_policy:type_name -> candela.merchant.v1.UnknownEventPolicy
-	8,  // 6: candela.merchant.v1.MerchantSettings.invoice_grace:type_name -> google.protobuf.Duration
-	6,  // 7: candela.merchant.v1.MerchantSettings.past_due_policy:type_name -> candela.merchant.v1.PastDuePolicy
-	2,  // 8: candela.merchant.v1.MerchantSettings.unmatched_name_policy:type_name -> candela.merchant.v1.UnmatchedNamePolicy
-	8,  // 9: candela.merchant.v1.PastDuePolicy.grace:type_name -> google.protobuf.Duration
-	3,  // 10: candela.merchant.v1.PastDuePolicy.then:type_name -> candela.merchant.v1.PastDueAction
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	7,  // 1: candela.merchant.v1.Merchant.settings:type_name -> candela.merchant.v1.MerchantSettings
+	10, // 2: candela.merchant.v1.Merchant.created_at:type_name -> google.protobuf.Timestamp
+	11, // 3: candela.merchant.v1.MerchantSettings.event_dedupe_window:type_name -> google.protobuf.Duration
+	11, // 4: candela.merchant.v1.MerchantSettings.event_lateness:type_name -> google.protobuf.Duration
+	3,  // 5: candela.merchant.v1.MerchantSettings.unknown_customer_policy:type_name -> candela.merchant.v1.UnknownEventPolicy
+	11, // 6: candela.merchant.v1.MerchantSettings.invoice_grace:type_name -> google.protobuf.Duration
+	9,  // 7: candela.merchant.v1.MerchantSettings.past_due_policy:type_name -> candela.merchant.v1.PastDuePolicy
+	4,  // 8: candela.merchant.v1.MerchantSettings.unmatched_name_policy:type_name -> candela.merchant.v1.UnmatchedNamePolicy
+	8,  // 9: candela.merchant.v1.MerchantSettings.invoice_numbering:type_name -> candela.merchant.v1.NumberingScheme
+	8,  // 10: candela.merchant.v1.MerchantSettings.credit_note_numbering:type_name -> candela.merchant.v1.NumberingScheme
+	2,  // 11: candela.merchant.v1.MerchantSettings.proration:type_name -> candela.merchant.v1.ProrationTiming
+	1,  // 12: candela.merchant.v1.NumberingScheme.reset:type_name -> candela.merchant.v1.NumberingReset
+	11, // 13: candela.merchant.v1.PastDuePolicy.grace:type_name -> google.protobuf.Duration
+	5,  // 14: candela.merchant.v1.PastDuePolicy.then:type_name -> candela.merchant.v1.PastDueAction
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_candela_merchant_v1_merchant_proto_init() }
@@ -632,14 +890,16 @@ func file_candela_merchant_v1_merchant_proto_init() {
 	if File_candela_merchant_v1_merchant_proto != nil {
 		return
 	}
+	file_candela_merchant_v1_merchant_proto_msgTypes[0].OneofWrappers = []any{}
 	file_candela_merchant_v1_merchant_proto_msgTypes[1].OneofWrappers = []any{}
+	file_candela_merchant_v1_merchant_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_candela_merchant_v1_merchant_proto_rawDesc), len(file_candela_merchant_v1_merchant_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   3,
+			NumEnums:      6,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -113,14 +113,16 @@ type UpdateMerchantRequest struct {
 	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// The new zone for customers without one of their own.
 	TimeZone *string `protobuf:"bytes,3,opt,name=time_zone,json=timeZone,proto3,oneof" json:"time_zone,omitempty"`
-	// The new default currency.
+	// The new default currency, an ISO 4217 code. Prices and subscriptions keep theirs.
 	DefaultCurrency *string `protobuf:"bytes,4,opt,name=default_currency,json=defaultCurrency,proto3,oneof" json:"default_currency,omitempty"`
 	// The settings to change; absent fields inside stay as they are.
 	Settings *MerchantSettings `protobuf:"bytes,5,opt,name=settings,proto3" json:"settings,omitempty"`
 	// The version the change is based on; any when absent.
 	ExpectedVersion *int64 `protobuf:"varint,6,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The test clock that new customers live on from now on; empty takes the merchant off its clock. Test mode only.
+	TestClockId   *string `protobuf:"bytes,7,opt,name=test_clock_id,json=testClockId,proto3,oneof" json:"test_clock_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateMerchantRequest) Reset() {
@@ -195,6 +197,13 @@ func (x *UpdateMerchantRequest) GetExpectedVersion() int64 {
 	return 0
 }
 
+func (x *UpdateMerchantRequest) GetTestClockId() string {
+	if x != nil && x.TestClockId != nil {
+		return *x.TestClockId
+	}
+	return ""
+}
+
 // UpdateMerchantResponse carries the merchant after the change.
 type UpdateMerchantResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -248,19 +257,21 @@ const file_candela_merchant_v1_merchant_service_proto_rawDesc = "" +
 	"*candela/merchant/v1/merchant_service.proto\x12\x13candela.merchant.v1\x1a\"candela/merchant/v1/merchant.proto\"\x14\n" +
 	"\x12GetMerchantRequest\"P\n" +
 	"\x13GetMerchantResponse\x129\n" +
-	"\bmerchant\x18\x01 \x01(\v2\x1d.candela.merchant.v1.MerchantR\bmerchant\"\xdf\x02\n" +
+	"\bmerchant\x18\x01 \x01(\v2\x1d.candela.merchant.v1.MerchantR\bmerchant\"\x9a\x03\n" +
 	"\x15UpdateMerchantRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12 \n" +
 	"\ttime_zone\x18\x03 \x01(\tH\x01R\btimeZone\x88\x01\x01\x12.\n" +
 	"\x10default_currency\x18\x04 \x01(\tH\x02R\x0fdefaultCurrency\x88\x01\x01\x12A\n" +
 	"\bsettings\x18\x05 \x01(\v2%.candela.merchant.v1.MerchantSettingsR\bsettings\x12.\n" +
-	"\x10expected_version\x18\x06 \x01(\x03H\x03R\x0fexpectedVersion\x88\x01\x01B\a\n" +
+	"\x10expected_version\x18\x06 \x01(\x03H\x03R\x0fexpectedVersion\x88\x01\x01\x12'\n" +
+	"\rtest_clock_id\x18\a \x01(\tH\x04R\vtestClockId\x88\x01\x01B\a\n" +
 	"\x05_nameB\f\n" +
 	"\n" +
 	"_time_zoneB\x13\n" +
 	"\x11_default_currencyB\x13\n" +
-	"\x11_expected_version\"S\n" +
+	"\x11_expected_versionB\x10\n" +
+	"\x0e_test_clock_id\"S\n" +
 	"\x16UpdateMerchantResponse\x129\n" +
 	"\bmerchant\x18\x01 \x01(\v2\x1d.candela.merchant.v1.MerchantR\bmerchant2\xe3\x01\n" +
 	"\x0fMerchantService\x12e\n" +

@@ -35,7 +35,8 @@ type MerchantServiceClient interface {
 	GetMerchant(ctx context.Context, in *GetMerchantRequest, opts ...grpc.CallOption) (*GetMerchantResponse, error)
 	// UpdateMerchant changes what the request names and leaves the rest. Needs the scope "admin".
 	//
-	// Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH.
+	// Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH, with
+	// TEST_CLOCK_NOT_FOUND for an unknown clock and FORBIDDEN_LIVE_MODE for a test clock in live mode.
 	UpdateMerchant(ctx context.Context, in *UpdateMerchantRequest, opts ...grpc.CallOption) (*UpdateMerchantResponse, error)
 }
 
@@ -79,7 +80,8 @@ type MerchantServiceServer interface {
 	GetMerchant(context.Context, *GetMerchantRequest) (*GetMerchantResponse, error)
 	// UpdateMerchant changes what the request names and leaves the rest. Needs the scope "admin".
 	//
-	// Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH.
+	// Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH, with
+	// TEST_CLOCK_NOT_FOUND for an unknown clock and FORBIDDEN_LIVE_MODE for a test clock in live mode.
 	UpdateMerchant(context.Context, *UpdateMerchantRequest) (*UpdateMerchantResponse, error)
 	mustEmbedUnimplementedMerchantServiceServer()
 }

@@ -81,6 +81,9 @@ func (TestClockStatus) EnumDescriptor() ([]byte, []int) {
 
 // TestClock is a time of its own for the customers put on it, so that months can pass in seconds (OPS-2).
 //
+// A customer is put on it when it is created: by name, or because the whole merchant stands on the clock
+// (Merchant.test_clock_id). What falls due of all of them happens in one order of time.
+//
 // Everything those customers live through, such as renewals, trials, expiring credits, drafts and the bounds on event
 // timestamps, follows this clock. Test mode only.
 type TestClock struct {

@@ -40,7 +40,7 @@ type GetUsageRequest struct {
 	// and INVALID_FIELD.
 	Metrics []*v1.MetricRef `protobuf:"bytes,3,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent; for
-	// everyone in UTC, on the server's clock.
+	// everyone in UTC, on the merchant's clock (Merchant.test_clock_id) or the server's.
 	Window        *v11.Interval `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -33,7 +33,8 @@ type PreviewMigrationRequest struct {
 	Filter *MigrationFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// NOW, AT, or PERIOD_END when unspecified.
 	When EffectiveTime `protobuf:"varint,4,opt,name=when,proto3,enum=candela.subscription.v1.EffectiveTime" json:"when,omitempty"`
-	// What becomes of current periods, for NOW and AT.
+	// What becomes of current periods, for NOW and AT; NEXT_INVOICE when unspecified. Versions of one plan share its prices,
+	// so that nothing is credited or charged, whichever it is.
 	Proration ProrationBehavior `protobuf:"varint,5,opt,name=proration,proto3,enum=candela.subscription.v1.ProrationBehavior" json:"proration,omitempty"`
 	// How many to return; 50 when 0, capped at 1000.
 	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -208,7 +209,8 @@ type CreateMigrationRequest struct {
 	Filter *MigrationFilter `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// NOW, AT, or PERIOD_END when unspecified.
 	When EffectiveTime `protobuf:"varint,5,opt,name=when,proto3,enum=candela.subscription.v1.EffectiveTime" json:"when,omitempty"`
-	// What becomes of current periods, for NOW and AT.
+	// What becomes of current periods, for NOW and AT; NEXT_INVOICE when unspecified. Versions of one plan share its prices,
+	// so that nothing is credited or charged, whichever it is.
 	Proration ProrationBehavior `protobuf:"varint,6,opt,name=proration,proto3,enum=candela.subscription.v1.ProrationBehavior" json:"proration,omitempty"`
 	// The instant, for AT, on each customer's own clock; one that has passed is NOW.
 	EffectiveAt   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=effective_at,json=effectiveAt,proto3" json:"effective_at,omitempty"`

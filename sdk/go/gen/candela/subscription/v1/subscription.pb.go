@@ -210,7 +210,7 @@ func (EffectiveTime) EnumDescriptor() ([]byte, []int) {
 type ProrationBehavior int32
 
 const (
-	// As the merchant has it set; NEXT_INVOICE at first.
+	// As the merchant has it set (MerchantSettings.proration); NEXT_INVOICE at first.
 	ProrationBehavior_PRORATION_BEHAVIOR_UNSPECIFIED ProrationBehavior = 0
 	// Old credited and new charged by days, on the next invoice.
 	ProrationBehavior_PRORATION_BEHAVIOR_NEXT_INVOICE ProrationBehavior = 1

@@ -35,7 +35,8 @@ type CreateSubscriptionRequest struct {
 	Plan *v11.PlanRef `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
 	// The price ("price_…"); the latest on sale when absent (CAT-5).
 	PriceId *string `protobuf:"bytes,4,opt,name=price_id,json=priceId,proto3,oneof" json:"price_id,omitempty"`
-	// Which price to take when none is named; any currency when absent.
+	// The currency of the price when none is named; when absent the merchant's default currency, or any if the plan is
+	// not sold in that (CAT-4).
 	Currency *string `protobuf:"bytes,5,opt,name=currency,proto3,oneof" json:"currency,omitempty"`
 	// How much of every PER_UNIT component is held: a whole number within the seat terms. "1" or the minimum when
 	// absent.

@@ -91,7 +91,7 @@ type SubscriptionServiceClient interface {
 	// SUBSCRIPTION_TRANSITION_REFUSED.
 	UndoCancellation(ctx context.Context, in *UndoCancellationRequest, opts ...grpc.CallOption) (*UndoCancellationResponse, error)
 	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-	// SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+	// SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
 	ReactivateSubscription(ctx context.Context, in *ReactivateSubscriptionRequest, opts ...grpc.CallOption) (*ReactivateSubscriptionResponse, error)
 	// ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
 	// SUBSCRIPTION_NOT_FOUND.
@@ -359,7 +359,7 @@ type SubscriptionServiceServer interface {
 	// SUBSCRIPTION_TRANSITION_REFUSED.
 	UndoCancellation(context.Context, *UndoCancellationRequest) (*UndoCancellationResponse, error)
 	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-	// SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+	// SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
 	ReactivateSubscription(context.Context, *ReactivateSubscriptionRequest) (*ReactivateSubscriptionResponse, error)
 	// ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
 	// SUBSCRIPTION_NOT_FOUND.

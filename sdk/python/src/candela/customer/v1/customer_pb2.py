@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"candela/customer/v1/customer.proto\x12\x13\x63\x61ndela.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x03\n\x08\x43ustomer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x0b\x65xternal_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\rbusiness_name\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06tax_id\x18\x06 \x01(\tH\x03\x88\x01\x01\x12-\n\x07\x61\x64\x64ress\x18\x07 \x01(\x0b\x32\x1c.candela.customer.v1.Address\x12\x11\n\ttime_zone\x18\x08 \x01(\t\x12=\n\x08metadata\x18\t \x03(\x0b\x32+.candela.customer.v1.Customer.MetadataEntry\x12\x1a\n\rtest_clock_id\x18\n \x01(\tH\x04\x88\x01\x01\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0e\n\x0c_external_idB\x08\n\x06_emailB\x10\n\x0e_business_nameB\t\n\x07_tax_idB\x10\n\x0e_test_clock_id\"\\\n\x07\x41\x64\x64ress\x12\x0f\n\x07\x63ountry\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04\x63ity\x18\x03 \x01(\t\x12\x13\n\x0bpostal_code\x18\x04 \x01(\t\x12\r\n\x05lines\x18\x05 \x03(\t\"9\n\x0b\x43ustomerRef\x12\x0c\n\x02id\x18\x01 \x01(\tH\x00\x12\x15\n\x0b\x65xternal_id\x18\x02 \x01(\tH\x00\x42\x05\n\x03refBNZLgithub.com/candela-billing/candela/sdk/go/gen/candela/customer/v1;customerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"candela/customer/v1/customer.proto\x12\x13\x63\x61ndela.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x04\n\x08\x43ustomer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x0b\x65xternal_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\rbusiness_name\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06tax_id\x18\x06 \x01(\tH\x03\x88\x01\x01\x12-\n\x07\x61\x64\x64ress\x18\x07 \x01(\x0b\x32\x1c.candela.customer.v1.Address\x12\x11\n\ttime_zone\x18\x08 \x01(\t\x12=\n\x08metadata\x18\t \x03(\x0b\x32+.candela.customer.v1.Customer.MetadataEntry\x12\x1a\n\rtest_clock_id\x18\n \x01(\tH\x04\x88\x01\x01\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\rpayment_terms\x18\r \x01(\x0b\x32!.candela.customer.v1.PaymentTerms\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0e\n\x0c_external_idB\x08\n\x06_emailB\x10\n\x0e_business_nameB\t\n\x07_tax_idB\x10\n\x0e_test_clock_id\"*\n\x0cPaymentTerms\x12\x11\n\x04\x64\x61ys\x18\x01 \x01(\x05H\x00\x88\x01\x01\x42\x07\n\x05_days\"\\\n\x07\x41\x64\x64ress\x12\x0f\n\x07\x63ountry\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04\x63ity\x18\x03 \x01(\t\x12\x13\n\x0bpostal_code\x18\x04 \x01(\t\x12\r\n\x05lines\x18\x05 \x03(\t\"9\n\x0b\x43ustomerRef\x12\x0c\n\x02id\x18\x01 \x01(\tH\x00\x12\x15\n\x0b\x65xternal_id\x18\x02 \x01(\tH\x00\x42\x05\n\x03refBNZLgithub.com/candela-billing/candela/sdk/go/gen/candela/customer/v1;customerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,11 +36,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CUSTOMER_METADATAENTRY']._loaded_options = None
   _globals['_CUSTOMER_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_CUSTOMER']._serialized_start=93
-  _globals['_CUSTOMER']._serialized_end=600
-  _globals['_CUSTOMER_METADATAENTRY']._serialized_start=480
-  _globals['_CUSTOMER_METADATAENTRY']._serialized_end=527
-  _globals['_ADDRESS']._serialized_start=602
-  _globals['_ADDRESS']._serialized_end=694
-  _globals['_CUSTOMERREF']._serialized_start=696
-  _globals['_CUSTOMERREF']._serialized_end=753
+  _globals['_CUSTOMER']._serialized_end=658
+  _globals['_CUSTOMER_METADATAENTRY']._serialized_start=538
+  _globals['_CUSTOMER_METADATAENTRY']._serialized_end=585
+  _globals['_PAYMENTTERMS']._serialized_start=660
+  _globals['_PAYMENTTERMS']._serialized_end=702
+  _globals['_ADDRESS']._serialized_start=704
+  _globals['_ADDRESS']._serialized_end=796
+  _globals['_CUSTOMERREF']._serialized_start=798
+  _globals['_CUSTOMERREF']._serialized_end=855
 # @@protoc_insertion_point(module_scope)

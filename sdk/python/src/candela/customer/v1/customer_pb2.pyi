@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Customer(_message.Message):
-    __slots__ = ("id", "name", "external_id", "email", "business_name", "tax_id", "address", "time_zone", "metadata", "test_clock_id", "created_at", "archived_at")
+    __slots__ = ("id", "name", "external_id", "email", "business_name", "tax_id", "address", "time_zone", "metadata", "test_clock_id", "created_at", "archived_at", "payment_terms")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class Customer(_message.Message):
     TEST_CLOCK_ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     ARCHIVED_AT_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_TERMS_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     external_id: str
@@ -42,7 +43,14 @@ class Customer(_message.Message):
     test_clock_id: str
     created_at: _timestamp_pb2.Timestamp
     archived_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., external_id: _Optional[str] = ..., email: _Optional[str] = ..., business_name: _Optional[str] = ..., tax_id: _Optional[str] = ..., address: _Optional[_Union[Address, _Mapping]] = ..., time_zone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., test_clock_id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    payment_terms: PaymentTerms
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., external_id: _Optional[str] = ..., email: _Optional[str] = ..., business_name: _Optional[str] = ..., tax_id: _Optional[str] = ..., address: _Optional[_Union[Address, _Mapping]] = ..., time_zone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., test_clock_id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., archived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., payment_terms: _Optional[_Union[PaymentTerms, _Mapping]] = ...) -> None: ...
+
+class PaymentTerms(_message.Message):
+    __slots__ = ("days",)
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    days: int
+    def __init__(self, days: _Optional[int] = ...) -> None: ...
 
 class Address(_message.Message):
     __slots__ = ("country", "region", "city", "postal_code", "lines")

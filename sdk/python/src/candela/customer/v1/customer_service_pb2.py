@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from candela.customer.v1 import customer_pb2 as candela_dot_customer_dot_v1_dot_customer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*candela/customer/v1/customer_service.proto\x12\x13\x63\x61ndela.customer.v1\x1a\"candela/customer/v1/customer.proto\"\xc1\x03\n\x15\x43reateCustomerRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x0b\x65xternal_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\rbusiness_name\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06tax_id\x18\x06 \x01(\tH\x03\x88\x01\x01\x12-\n\x07\x61\x64\x64ress\x18\x07 \x01(\x0b\x32\x1c.candela.customer.v1.Address\x12\x11\n\ttime_zone\x18\x08 \x01(\t\x12J\n\x08metadata\x18\t \x03(\x0b\x32\x38.candela.customer.v1.CreateCustomerRequest.MetadataEntry\x12\x1a\n\rtest_clock_id\x18\n \x01(\tH\x04\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0e\n\x0c_external_idB\x08\n\x06_emailB\x10\n\x0e_business_nameB\t\n\x07_tax_idB\x10\n\x0e_test_clock_id\"I\n\x16\x43reateCustomerResponse\x12/\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1d.candela.customer.v1.Customer\"H\n\x12GetCustomerRequest\x12\x32\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\"F\n\x13GetCustomerResponse\x12/\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1d.candela.customer.v1.Customer\"\x85\x01\n\x14ListCustomersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x18\n\x10include_archived\x18\x03 \x01(\x08\x12\x1a\n\rtest_clock_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x10\n\x0e_test_clock_id\"b\n\x15ListCustomersResponse\x12\x30\n\tcustomers\x18\x01 \x03(\x0b\x32\x1d.candela.customer.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe8\x03\n\x15UpdateCustomerRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x32\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\x12\x11\n\x04name\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x65xternal_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x1a\n\rbusiness_name\x18\x06 \x01(\tH\x03\x88\x01\x01\x12\x13\n\x06tax_id\x18\x07 \x01(\tH\x04\x88\x01\x01\x12-\n\x07\x61\x64\x64ress\x18\x08 \x01(\x0b\x32\x1c.candela.customer.v1.Address\x12\x16\n\ttime_zone\x18\t \x01(\tH\x05\x88\x01\x01\x12J\n\x08metadata\x18\n \x03(\x0b\x32\x38.candela.customer.v1.UpdateCustomerRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_nameB\x0e\n\x0c_external_idB\x08\n\x06_emailB\x10\n\x0e_business_nameB\t\n\x07_tax_idB\x0c\n\n_time_zone\"I\n\x16UpdateCustomerResponse\x12/\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1d.candela.customer.v1.Customer\"e\n\x16\x41rchiveCustomerRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x32\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\"J\n\x17\x41rchiveCustomerResponse\x12/\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1d.candela.customer.v1.Customer2\xa9\x04\n\x0f\x43ustomerService\x12i\n\x0e\x43reateCustomer\x12*.candela.customer.v1.CreateCustomerRequest\x1a+.candela.customer.v1.CreateCustomerResponse\x12\x65\n\x0bGetCustomer\x12\'.candela.customer.v1.GetCustomerRequest\x1a(.candela.customer.v1.GetCustomerResponse\"\x03\x90\x02\x01\x12k\n\rListCustomers\x12).candela.customer.v1.ListCustomersRequest\x1a*.candela.customer.v1.ListCustomersResponse\"\x03\x90\x02\x01\x12i\n\x0eUpdateCustomer\x12*.candela.customer.v1.UpdateCustomerRequest\x1a+.candela.customer.v1.UpdateCustomerResponse\x12l\n\x0f\x41rchiveCustomer\x12+.candela.customer.v1.ArchiveCustomerRequest\x1a,.candela.customer.v1.ArchiveCustomerResponseBNZLgithub.com/candela-billing/candela/sdk/go/gen/candela/customer/v1;customerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*candela/customer/v1/customer_service.proto\x12\x13\x63\x61ndela.customer.v1\x1a\"candela/customer/v1/customer.proto\"\xfb\x03\n\x15\x43reateCustomerRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x0b\x65xternal_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\rbusiness_name\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06tax_id\x18\x06 \x01(\tH\x03\x88\x01\x01\x12-\n\x07\x61\x64\x64ress\x18\x07 \x01(\x0b\x32\x1c.candela.customer.v1.Address\x12\x11\n\ttime_zone\x18\x08 \x01(\t\x12J\n\x08metadata\x18\t \x03(\x0b\x32\x38.candela.customer.v1.CreateCustomerRequest.MetadataEntry\x12\x1a\n\rtest_clock_id\x18\n \x01(\tH\x04\x88\x01\x01\x12\x38\n\rpayment_terms\x18\x0b \x01(\x0b\x32!.candela.customer.v1.PaymentTerms\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0e\n\x0c_external_idB\x08\n\x06_emailB\x10\n\x0e_business_nameB\t\n\x07_tax_idB\x10\n\x0e_test_clock_id\"I\n\x16\x43reateCustomerResponse\x12/\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1d.candela.customer.v1.Customer\"H\n\x12GetCustomerRequest\x12\x32\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\"F\n\x13GetCustomerResponse\x12/\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1d.candela.customer.v1.Customer\"\x85\x01\n\x14ListCustomersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x18\n\x10include_archived\x18\x03 \x01(\x08\x12\x1a\n\rtest_clock_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x10\n\x0e_test_clock_id\"b\n\x15ListCustomersResponse\x12\x30\n\tcustomers\x18\x01 \x03(\x0b\x32\x1d.candela.customer.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa2\x04\n\x15UpdateCustomerRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x32\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\x12\x11\n\x04name\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x65xternal_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x1a\n\rbusiness_name\x18\x06 \x01(\tH\x03\x88\x01\x01\x12\x13\n\x06tax_id\x18\x07 \x01(\tH\x04\x88\x01\x01\x12-\n\x07\x61\x64\x64ress\x18\x08 \x01(\x0b\x32\x1c.candela.customer.v1.Address\x12\x16\n\ttime_zone\x18\t \x01(\tH\x05\x88\x01\x01\x12J\n\x08metadata\x18\n \x03(\x0b\x32\x38.candela.customer.v1.UpdateCustomerRequest.MetadataEntry\x12\x38\n\rpayment_terms\x18\x0b \x01(\x0b\x32!.candela.customer.v1.PaymentTerms\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_nameB\x0e\n\x0c_external_idB\x08\n\x06_emailB\x10\n\x0e_business_nameB\t\n\x07_tax_idB\x0c\n\n_time_zone\"I\n\x16UpdateCustomerResponse\x12/\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1d.candela.customer.v1.Customer\"e\n\x16\x41rchiveCustomerRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x32\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32 .candela.customer.v1.CustomerRef\"J\n\x17\x41rchiveCustomerResponse\x12/\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1d.candela.customer.v1.Customer2\xa9\x04\n\x0f\x43ustomerService\x12i\n\x0e\x43reateCustomer\x12*.candela.customer.v1.CreateCustomerRequest\x1a+.candela.customer.v1.CreateCustomerResponse\x12\x65\n\x0bGetCustomer\x12\'.candela.customer.v1.GetCustomerRequest\x1a(.candela.customer.v1.GetCustomerResponse\"\x03\x90\x02\x01\x12k\n\rListCustomers\x12).candela.customer.v1.ListCustomersRequest\x1a*.candela.customer.v1.ListCustomersResponse\"\x03\x90\x02\x01\x12i\n\x0eUpdateCustomer\x12*.candela.customer.v1.UpdateCustomerRequest\x1a+.candela.customer.v1.UpdateCustomerResponse\x12l\n\x0f\x41rchiveCustomer\x12+.candela.customer.v1.ArchiveCustomerRequest\x1a,.candela.customer.v1.ArchiveCustomerResponseBNZLgithub.com/candela-billing/candela/sdk/go/gen/candela/customer/v1;customerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,29 +42,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CUSTOMERSERVICE'].methods_by_name['ListCustomers']._loaded_options = None
   _globals['_CUSTOMERSERVICE'].methods_by_name['ListCustomers']._serialized_options = b'\220\002\001'
   _globals['_CREATECUSTOMERREQUEST']._serialized_start=104
-  _globals['_CREATECUSTOMERREQUEST']._serialized_end=553
-  _globals['_CREATECUSTOMERREQUEST_METADATAENTRY']._serialized_start=433
-  _globals['_CREATECUSTOMERREQUEST_METADATAENTRY']._serialized_end=480
-  _globals['_CREATECUSTOMERRESPONSE']._serialized_start=555
-  _globals['_CREATECUSTOMERRESPONSE']._serialized_end=628
-  _globals['_GETCUSTOMERREQUEST']._serialized_start=630
-  _globals['_GETCUSTOMERREQUEST']._serialized_end=702
-  _globals['_GETCUSTOMERRESPONSE']._serialized_start=704
-  _globals['_GETCUSTOMERRESPONSE']._serialized_end=774
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=777
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=910
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=912
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=1010
-  _globals['_UPDATECUSTOMERREQUEST']._serialized_start=1013
-  _globals['_UPDATECUSTOMERREQUEST']._serialized_end=1501
-  _globals['_UPDATECUSTOMERREQUEST_METADATAENTRY']._serialized_start=433
-  _globals['_UPDATECUSTOMERREQUEST_METADATAENTRY']._serialized_end=480
-  _globals['_UPDATECUSTOMERRESPONSE']._serialized_start=1503
-  _globals['_UPDATECUSTOMERRESPONSE']._serialized_end=1576
-  _globals['_ARCHIVECUSTOMERREQUEST']._serialized_start=1578
-  _globals['_ARCHIVECUSTOMERREQUEST']._serialized_end=1679
-  _globals['_ARCHIVECUSTOMERRESPONSE']._serialized_start=1681
-  _globals['_ARCHIVECUSTOMERRESPONSE']._serialized_end=1755
-  _globals['_CUSTOMERSERVICE']._serialized_start=1758
-  _globals['_CUSTOMERSERVICE']._serialized_end=2311
+  _globals['_CREATECUSTOMERREQUEST']._serialized_end=611
+  _globals['_CREATECUSTOMERREQUEST_METADATAENTRY']._serialized_start=491
+  _globals['_CREATECUSTOMERREQUEST_METADATAENTRY']._serialized_end=538
+  _globals['_CREATECUSTOMERRESPONSE']._serialized_start=613
+  _globals['_CREATECUSTOMERRESPONSE']._serialized_end=686
+  _globals['_GETCUSTOMERREQUEST']._serialized_start=688
+  _globals['_GETCUSTOMERREQUEST']._serialized_end=760
+  _globals['_GETCUSTOMERRESPONSE']._serialized_start=762
+  _globals['_GETCUSTOMERRESPONSE']._serialized_end=832
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=835
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=968
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=970
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=1068
+  _globals['_UPDATECUSTOMERREQUEST']._serialized_start=1071
+  _globals['_UPDATECUSTOMERREQUEST']._serialized_end=1617
+  _globals['_UPDATECUSTOMERREQUEST_METADATAENTRY']._serialized_start=491
+  _globals['_UPDATECUSTOMERREQUEST_METADATAENTRY']._serialized_end=538
+  _globals['_UPDATECUSTOMERRESPONSE']._serialized_start=1619
+  _globals['_UPDATECUSTOMERRESPONSE']._serialized_end=1692
+  _globals['_ARCHIVECUSTOMERREQUEST']._serialized_start=1694
+  _globals['_ARCHIVECUSTOMERREQUEST']._serialized_end=1795
+  _globals['_ARCHIVECUSTOMERRESPONSE']._serialized_start=1797
+  _globals['_ARCHIVECUSTOMERRESPONSE']._serialized_end=1871
+  _globals['_CUSTOMERSERVICE']._serialized_start=1874
+  _globals['_CUSTOMERSERVICE']._serialized_end=2427
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateCustomerRequest(_message.Message):
-    __slots__ = ("idempotency_key", "name", "external_id", "email", "business_name", "tax_id", "address", "time_zone", "metadata", "test_clock_id")
+    __slots__ = ("idempotency_key", "name", "external_id", "email", "business_name", "tax_id", "address", "time_zone", "metadata", "test_clock_id", "payment_terms")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,7 @@ class CreateCustomerRequest(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     TEST_CLOCK_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_TERMS_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     name: str
     external_id: str
@@ -36,7 +37,8 @@ class CreateCustomerRequest(_message.Message):
     time_zone: str
     metadata: _containers.ScalarMap[str, str]
     test_clock_id: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., name: _Optional[str] = ..., external_id: _Optional[str] = ..., email: _Optional[str] = ..., business_name: _Optional[str] = ..., tax_id: _Optional[str] = ..., address: _Optional[_Union[_customer_pb2.Address, _Mapping]] = ..., time_zone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., test_clock_id: _Optional[str] = ...) -> None: ...
+    payment_terms: _customer_pb2.PaymentTerms
+    def __init__(self, idempotency_key: _Optional[str] = ..., name: _Optional[str] = ..., external_id: _Optional[str] = ..., email: _Optional[str] = ..., business_name: _Optional[str] = ..., tax_id: _Optional[str] = ..., address: _Optional[_Union[_customer_pb2.Address, _Mapping]] = ..., time_zone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., test_clock_id: _Optional[str] = ..., payment_terms: _Optional[_Union[_customer_pb2.PaymentTerms, _Mapping]] = ...) -> None: ...
 
 class CreateCustomerResponse(_message.Message):
     __slots__ = ("customer",)
@@ -77,7 +79,7 @@ class ListCustomersResponse(_message.Message):
     def __init__(self, customers: _Optional[_Iterable[_Union[_customer_pb2.Customer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateCustomerRequest(_message.Message):
-    __slots__ = ("idempotency_key", "customer", "name", "external_id", "email", "business_name", "tax_id", "address", "time_zone", "metadata")
+    __slots__ = ("idempotency_key", "customer", "name", "external_id", "email", "business_name", "tax_id", "address", "time_zone", "metadata", "payment_terms")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +97,7 @@ class UpdateCustomerRequest(_message.Message):
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_TERMS_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     customer: _customer_pb2.CustomerRef
     name: str
@@ -105,7 +108,8 @@ class UpdateCustomerRequest(_message.Message):
     address: _customer_pb2.Address
     time_zone: str
     metadata: _containers.ScalarMap[str, str]
-    def __init__(self, idempotency_key: _Optional[str] = ..., customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., name: _Optional[str] = ..., external_id: _Optional[str] = ..., email: _Optional[str] = ..., business_name: _Optional[str] = ..., tax_id: _Optional[str] = ..., address: _Optional[_Union[_customer_pb2.Address, _Mapping]] = ..., time_zone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    payment_terms: _customer_pb2.PaymentTerms
+    def __init__(self, idempotency_key: _Optional[str] = ..., customer: _Optional[_Union[_customer_pb2.CustomerRef, _Mapping]] = ..., name: _Optional[str] = ..., external_id: _Optional[str] = ..., email: _Optional[str] = ..., business_name: _Optional[str] = ..., tax_id: _Optional[str] = ..., address: _Optional[_Union[_customer_pb2.Address, _Mapping]] = ..., time_zone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., payment_terms: _Optional[_Union[_customer_pb2.PaymentTerms, _Mapping]] = ...) -> None: ...
 
 class UpdateCustomerResponse(_message.Message):
     __slots__ = ("customer",)

@@ -103,8 +103,9 @@ class CustomerServiceServicer:
     def ArchiveCustomer(self, request, context):
         """ArchiveCustomer takes a customer out of business: no new subscription and no event is accepted; history stays.
 
-        Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND, and with
-        SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs.
+        Nothing is ended on the way: fails with SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs, is paused
+        or waits for its start; cancel it first. What was used until then is still billed, and invoices stay to be paid.
+        Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,8 +52,9 @@ class CustomerServiceStub:
     ArchiveCustomer: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.ArchiveCustomerRequest, _customer_service_pb2.ArchiveCustomerResponse]
     """ArchiveCustomer takes a customer out of business: no new subscription and no event is accepted; history stays.
 
-    Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND, and with
-    SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs.
+    Nothing is ended on the way: fails with SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs, is paused
+    or waits for its start; cancel it first. What was used until then is still billed, and invoices stay to be paid.
+    Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -80,8 +81,9 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     ArchiveCustomer: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.ArchiveCustomerRequest, _customer_service_pb2.ArchiveCustomerResponse]  # type: ignore[assignment]
     """ArchiveCustomer takes a customer out of business: no new subscription and no event is accepted; history stays.
 
-    Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND, and with
-    SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs.
+    Nothing is ended on the way: fails with SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs, is paused
+    or waits for its start; cancel it first. What was used until then is still billed, and invoices stay to be paid.
+    Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND.
     """
 
 class CustomerServiceServicer:
@@ -130,8 +132,9 @@ class CustomerServiceServicer:
     ) -> _typing.Union[_customer_service_pb2.ArchiveCustomerResponse, _abc.Awaitable[_customer_service_pb2.ArchiveCustomerResponse]]:
         """ArchiveCustomer takes a customer out of business: no new subscription and no event is accepted; history stays.
 
-        Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND, and with
-        SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs.
+        Nothing is ended on the way: fails with SUBSCRIPTION_TRANSITION_REFUSED while a subscription still runs, is paused
+        or waits for its start; cancel it first. What was used until then is still billed, and invoices stay to be paid.
+        Archiving an archived customer changes nothing. Fails with CUSTOMER_NOT_FOUND.
         """
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

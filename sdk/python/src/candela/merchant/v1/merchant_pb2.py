@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"candela/merchant/v1/merchant.proto\x12\x13\x63\x61ndela.merchant.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x01\n\x08Merchant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\'\n\x04mode\x18\x03 \x01(\x0e\x32\x19.candela.merchant.v1.Mode\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x18\n\x10\x64\x65\x66\x61ult_currency\x18\x05 \x01(\t\x12\x37\n\x08settings\x18\x06 \x01(\x0b\x32%.candela.merchant.v1.MerchantSettings\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x08 \x01(\x03\"\x93\x04\n\x10MerchantSettings\x12\x36\n\x13\x65vent_dedupe_window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0e\x65vent_lateness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12H\n\x17unknown_customer_policy\x18\x03 \x01(\x0e\x32\'.candela.merchant.v1.UnknownEventPolicy\x12\x30\n\rinvoice_grace\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12;\n\x0fpast_due_policy\x18\x05 \x01(\x0b\x32\".candela.merchant.v1.PastDuePolicy\x12\"\n\x15invoice_number_prefix\x18\x06 \x01(\tH\x00\x88\x01\x01\x12.\n!max_invoices_per_customer_per_day\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12G\n\x15unmatched_name_policy\x18\x08 \x01(\x0e\x32(.candela.merchant.v1.UnmatchedNamePolicyB\x18\n\x16_invoice_number_prefixB$\n\"_max_invoices_per_customer_per_day\"\x86\x01\n\rPastDuePolicy\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x04then\x18\x02 \x01(\x0e\x32\".candela.merchant.v1.PastDueAction\x12\x19\n\x11\x64owngrade_plan_id\x18\x03 \x01(\t*:\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\r\n\tMODE_LIVE\x10\x01\x12\r\n\tMODE_TEST\x10\x02*\x81\x01\n\x12UnknownEventPolicy\x12$\n UNKNOWN_EVENT_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1bUNKNOWN_EVENT_POLICY_REJECT\x10\x01\x12$\n UNKNOWN_EVENT_POLICY_DEAD_LETTER\x10\x02*\xa7\x01\n\x13UnmatchedNamePolicy\x12%\n!UNMATCHED_NAME_POLICY_UNSPECIFIED\x10\x00\x12 \n\x1cUNMATCHED_NAME_POLICY_ACCEPT\x10\x01\x12 \n\x1cUNMATCHED_NAME_POLICY_REJECT\x10\x02\x12%\n!UNMATCHED_NAME_POLICY_DEAD_LETTER\x10\x03*\x84\x01\n\rPastDueAction\x12\x1f\n\x1bPAST_DUE_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14PAST_DUE_ACTION_KEEP\x10\x01\x12\x1d\n\x19PAST_DUE_ACTION_DOWNGRADE\x10\x02\x12\x19\n\x15PAST_DUE_ACTION_BLOCK\x10\x03\x42NZLgithub.com/candela-billing/candela/sdk/go/gen/candela/merchant/v1;merchantv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"candela/merchant/v1/merchant.proto\x12\x13\x63\x61ndela.merchant.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x02\n\x08Merchant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\'\n\x04mode\x18\x03 \x01(\x0e\x32\x19.candela.merchant.v1.Mode\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x18\n\x10\x64\x65\x66\x61ult_currency\x18\x05 \x01(\t\x12\x37\n\x08settings\x18\x06 \x01(\x0b\x32%.candela.merchant.v1.MerchantSettings\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x08 \x01(\x03\x12\x1a\n\rtest_clock_id\x18\t \x01(\tH\x00\x88\x01\x01\x42\x10\n\x0e_test_clock_id\"\x8a\x06\n\x10MerchantSettings\x12\x36\n\x13\x65vent_dedupe_window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0e\x65vent_lateness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12H\n\x17unknown_customer_policy\x18\x03 \x01(\x0e\x32\'.candela.merchant.v1.UnknownEventPolicy\x12\x30\n\rinvoice_grace\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12;\n\x0fpast_due_policy\x18\x05 \x01(\x0b\x32\".candela.merchant.v1.PastDuePolicy\x12\"\n\x15invoice_number_prefix\x18\x06 \x01(\tH\x00\x88\x01\x01\x12.\n!max_invoices_per_customer_per_day\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12G\n\x15unmatched_name_policy\x18\x08 \x01(\x0e\x32(.candela.merchant.v1.UnmatchedNamePolicy\x12?\n\x11invoice_numbering\x18\t \x01(\x0b\x32$.candela.merchant.v1.NumberingScheme\x12\x43\n\x15\x63redit_note_numbering\x18\n \x01(\x0b\x32$.candela.merchant.v1.NumberingScheme\x12\x1f\n\x12payment_terms_days\x18\x0b \x01(\x05H\x02\x88\x01\x01\x12\x37\n\tproration\x18\x0c \x01(\x0e\x32$.candela.merchant.v1.ProrationTimingB\x18\n\x16_invoice_number_prefixB$\n\"_max_invoices_per_customer_per_dayB\x15\n\x13_payment_terms_days\"\x8f\x01\n\x0fNumberingScheme\x12\x13\n\x06\x64igits\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x32\n\x05reset\x18\x02 \x01(\x0e\x32#.candela.merchant.v1.NumberingReset\x12\x18\n\x0bnext_number\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\t\n\x07_digitsB\x0e\n\x0c_next_number\"\x86\x01\n\rPastDuePolicy\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x04then\x18\x02 \x01(\x0e\x32\".candela.merchant.v1.PastDueAction\x12\x19\n\x11\x64owngrade_plan_id\x18\x03 \x01(\t*:\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\r\n\tMODE_LIVE\x10\x01\x12\r\n\tMODE_TEST\x10\x02*h\n\x0eNumberingReset\x12\x1f\n\x1bNUMBERING_RESET_UNSPECIFIED\x10\x00\x12\x19\n\x15NUMBERING_RESET_NEVER\x10\x01\x12\x1a\n\x16NUMBERING_RESET_YEARLY\x10\x02*\x93\x01\n\x0fProrationTiming\x12 \n\x1cPRORATION_TIMING_UNSPECIFIED\x10\x00\x12!\n\x1dPRORATION_TIMING_NEXT_INVOICE\x10\x01\x12 \n\x1cPRORATION_TIMING_INVOICE_NOW\x10\x02\x12\x19\n\x15PRORATION_TIMING_NONE\x10\x03*\x81\x01\n\x12UnknownEventPolicy\x12$\n UNKNOWN_EVENT_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1bUNKNOWN_EVENT_POLICY_REJECT\x10\x01\x12$\n UNKNOWN_EVENT_POLICY_DEAD_LETTER\x10\x02*\xa7\x01\n\x13UnmatchedNamePolicy\x12%\n!UNMATCHED_NAME_POLICY_UNSPECIFIED\x10\x00\x12 \n\x1cUNMATCHED_NAME_POLICY_ACCEPT\x10\x01\x12 \n\x1cUNMATCHED_NAME_POLICY_REJECT\x10\x02\x12%\n!UNMATCHED_NAME_POLICY_DEAD_LETTER\x10\x03*\x84\x01\n\rPastDueAction\x12\x1f\n\x1bPAST_DUE_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14PAST_DUE_ACTION_KEEP\x10\x01\x12\x1d\n\x19PAST_DUE_ACTION_DOWNGRADE\x10\x02\x12\x19\n\x15PAST_DUE_ACTION_BLOCK\x10\x03\x42NZLgithub.com/candela-billing/candela/sdk/go/gen/candela/merchant/v1;merchantv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +34,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'candela.merchant.v1.merchan
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZLgithub.com/candela-billing/candela/sdk/go/gen/candela/merchant/v1;merchantv1'
-  _globals['_MODE']._serialized_start=1042
-  _globals['_MODE']._serialized_end=1100
-  _globals['_UNKNOWNEVENTPOLICY']._serialized_start=1103
-  _globals['_UNKNOWNEVENTPOLICY']._serialized_end=1232
-  _globals['_UNMATCHEDNAMEPOLICY']._serialized_start=1235
-  _globals['_UNMATCHEDNAMEPOLICY']._serialized_end=1402
-  _globals['_PASTDUEACTION']._serialized_start=1405
-  _globals['_PASTDUEACTION']._serialized_end=1537
+  _globals['_MODE']._serialized_start=1481
+  _globals['_MODE']._serialized_end=1539
+  _globals['_NUMBERINGRESET']._serialized_start=1541
+  _globals['_NUMBERINGRESET']._serialized_end=1645
+  _globals['_PRORATIONTIMING']._serialized_start=1648
+  _globals['_PRORATIONTIMING']._serialized_end=1795
+  _globals['_UNKNOWNEVENTPOLICY']._serialized_start=1798
+  _globals['_UNKNOWNEVENTPOLICY']._serialized_end=1927
+  _globals['_UNMATCHEDNAMEPOLICY']._serialized_start=1930
+  _globals['_UNMATCHEDNAMEPOLICY']._serialized_end=2097
+  _globals['_PASTDUEACTION']._serialized_start=2100
+  _globals['_PASTDUEACTION']._serialized_end=2232
   _globals['_MERCHANT']._serialized_start=125
-  _globals['_MERCHANT']._serialized_end=369
-  _globals['_MERCHANTSETTINGS']._serialized_start=372
-  _globals['_MERCHANTSETTINGS']._serialized_end=903
-  _globals['_PASTDUEPOLICY']._serialized_start=906
-  _globals['_PASTDUEPOLICY']._serialized_end=1040
+  _globals['_MERCHANT']._serialized_end=415
+  _globals['_MERCHANTSETTINGS']._serialized_start=418
+  _globals['_MERCHANTSETTINGS']._serialized_end=1196
+  _globals['_NUMBERINGSCHEME']._serialized_start=1199
+  _globals['_NUMBERINGSCHEME']._serialized_end=1342
+  _globals['_PASTDUEPOLICY']._serialized_start=1345
+  _globals['_PASTDUEPOLICY']._serialized_end=1479
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from candela.merchant.v1 import merchant_pb2 as candela_dot_merchant_dot_v1_dot_merchant__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*candela/merchant/v1/merchant_service.proto\x12\x13\x63\x61ndela.merchant.v1\x1a\"candela/merchant/v1/merchant.proto\"\x14\n\x12GetMerchantRequest\"F\n\x13GetMerchantResponse\x12/\n\x08merchant\x18\x01 \x01(\x0b\x32\x1d.candela.merchant.v1.Merchant\"\x93\x02\n\x15UpdateMerchantRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x16\n\ttime_zone\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x1d\n\x10\x64\x65\x66\x61ult_currency\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x37\n\x08settings\x18\x05 \x01(\x0b\x32%.candela.merchant.v1.MerchantSettings\x12\x1d\n\x10\x65xpected_version\x18\x06 \x01(\x03H\x03\x88\x01\x01\x42\x07\n\x05_nameB\x0c\n\n_time_zoneB\x13\n\x11_default_currencyB\x13\n\x11_expected_version\"I\n\x16UpdateMerchantResponse\x12/\n\x08merchant\x18\x01 \x01(\x0b\x32\x1d.candela.merchant.v1.Merchant2\xe3\x01\n\x0fMerchantService\x12\x65\n\x0bGetMerchant\x12\'.candela.merchant.v1.GetMerchantRequest\x1a(.candela.merchant.v1.GetMerchantResponse\"\x03\x90\x02\x01\x12i\n\x0eUpdateMerchant\x12*.candela.merchant.v1.UpdateMerchantRequest\x1a+.candela.merchant.v1.UpdateMerchantResponseBNZLgithub.com/candela-billing/candela/sdk/go/gen/candela/merchant/v1;merchantv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*candela/merchant/v1/merchant_service.proto\x12\x13\x63\x61ndela.merchant.v1\x1a\"candela/merchant/v1/merchant.proto\"\x14\n\x12GetMerchantRequest\"F\n\x13GetMerchantResponse\x12/\n\x08merchant\x18\x01 \x01(\x0b\x32\x1d.candela.merchant.v1.Merchant\"\xc1\x02\n\x15UpdateMerchantRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x16\n\ttime_zone\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x1d\n\x10\x64\x65\x66\x61ult_currency\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x37\n\x08settings\x18\x05 \x01(\x0b\x32%.candela.merchant.v1.MerchantSettings\x12\x1d\n\x10\x65xpected_version\x18\x06 \x01(\x03H\x03\x88\x01\x01\x12\x1a\n\rtest_clock_id\x18\x07 \x01(\tH\x04\x88\x01\x01\x42\x07\n\x05_nameB\x0c\n\n_time_zoneB\x13\n\x11_default_currencyB\x13\n\x11_expected_versionB\x10\n\x0e_test_clock_id\"I\n\x16UpdateMerchantResponse\x12/\n\x08merchant\x18\x01 \x01(\x0b\x32\x1d.candela.merchant.v1.Merchant2\xe3\x01\n\x0fMerchantService\x12\x65\n\x0bGetMerchant\x12\'.candela.merchant.v1.GetMerchantRequest\x1a(.candela.merchant.v1.GetMerchantResponse\"\x03\x90\x02\x01\x12i\n\x0eUpdateMerchant\x12*.candela.merchant.v1.UpdateMerchantRequest\x1a+.candela.merchant.v1.UpdateMerchantResponseBNZLgithub.com/candela-billing/candela/sdk/go/gen/candela/merchant/v1;merchantv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMERCHANTRESPONSE']._serialized_start=125
   _globals['_GETMERCHANTRESPONSE']._serialized_end=195
   _globals['_UPDATEMERCHANTREQUEST']._serialized_start=198
-  _globals['_UPDATEMERCHANTREQUEST']._serialized_end=473
-  _globals['_UPDATEMERCHANTRESPONSE']._serialized_start=475
-  _globals['_UPDATEMERCHANTRESPONSE']._serialized_end=548
-  _globals['_MERCHANTSERVICE']._serialized_start=551
-  _globals['_MERCHANTSERVICE']._serialized_end=778
+  _globals['_UPDATEMERCHANTREQUEST']._serialized_end=519
+  _globals['_UPDATEMERCHANTRESPONSE']._serialized_start=521
+  _globals['_UPDATEMERCHANTRESPONSE']._serialized_end=594
+  _globals['_MERCHANTSERVICE']._serialized_start=597
+  _globals['_MERCHANTSERVICE']._serialized_end=824
 # @@protoc_insertion_point(module_scope)

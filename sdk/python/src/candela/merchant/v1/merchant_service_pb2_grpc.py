@@ -65,7 +65,8 @@ class MerchantServiceServicer:
     def UpdateMerchant(self, request, context):
         """UpdateMerchant changes what the request names and leaves the rest. Needs the scope "admin".
 
-        Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH.
+        Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH, with
+        TEST_CLOCK_NOT_FOUND for an unknown clock and FORBIDDEN_LIVE_MODE for a test clock in live mode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,8 @@ class MerchantServiceStub:
     UpdateMerchant: _grpc.UnaryUnaryMultiCallable[_merchant_service_pb2.UpdateMerchantRequest, _merchant_service_pb2.UpdateMerchantResponse]
     """UpdateMerchant changes what the request names and leaves the rest. Needs the scope "admin".
 
-    Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH.
+    Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH, with
+    TEST_CLOCK_NOT_FOUND for an unknown clock and FORBIDDEN_LIVE_MODE for a test clock in live mode.
     """
 
 @_typing.type_check_only
@@ -57,7 +58,8 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     UpdateMerchant: _aio.UnaryUnaryMultiCallable[_merchant_service_pb2.UpdateMerchantRequest, _merchant_service_pb2.UpdateMerchantResponse]  # type: ignore[assignment]
     """UpdateMerchant changes what the request names and leaves the rest. Needs the scope "admin".
 
-    Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH.
+    Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH, with
+    TEST_CLOCK_NOT_FOUND for an unknown clock and FORBIDDEN_LIVE_MODE for a test clock in live mode.
     """
 
 class MerchantServiceServicer:
@@ -80,7 +82,8 @@ class MerchantServiceServicer:
     ) -> _typing.Union[_merchant_service_pb2.UpdateMerchantResponse, _abc.Awaitable[_merchant_service_pb2.UpdateMerchantResponse]]:
         """UpdateMerchant changes what the request names and leaves the rest. Needs the scope "admin".
 
-        Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH.
+        Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH, with
+        TEST_CLOCK_NOT_FOUND for an unknown clock and FORBIDDEN_LIVE_MODE for a test clock in live mode.
         """
 
 def add_MerchantServiceServicer_to_server(servicer: MerchantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

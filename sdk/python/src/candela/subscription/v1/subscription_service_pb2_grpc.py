@@ -246,7 +246,7 @@ class SubscriptionServiceServicer:
 
     def ReactivateSubscription(self, request, context):
         """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-        SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+        SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

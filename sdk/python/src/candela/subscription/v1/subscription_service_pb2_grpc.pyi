@@ -91,7 +91,7 @@ class SubscriptionServiceStub:
     """
     ReactivateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]
     """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-    SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+    SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
     """
     ScheduleChange: _grpc.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]
     """ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -172,7 +172,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """
     ReactivateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]  # type: ignore[assignment]
     """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-    SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+    SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
     """
     ScheduleChange: _aio.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]  # type: ignore[assignment]
     """ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -315,7 +315,7 @@ class SubscriptionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ReactivateSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.ReactivateSubscriptionResponse]]:
         """ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-        SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+        SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
         """
 
     def ScheduleChange(

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/customer/v1/customer.proto.
  */
 export const file_candela_customer_v1_customer: GenFile = /*@__PURE__*/
-  fileDesc("CiJjYW5kZWxhL2N1c3RvbWVyL3YxL2N1c3RvbWVyLnByb3RvEhNjYW5kZWxhLmN1c3RvbWVyLnYxIvsDCghDdXN0b21lchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhgKC2V4dGVybmFsX2lkGAMgASgJSACIAQESEgoFZW1haWwYBCABKAlIAYgBARIaCg1idXNpbmVzc19uYW1lGAUgASgJSAKIAQESEwoGdGF4X2lkGAYgASgJSAOIAQESLQoHYWRkcmVzcxgHIAEoCzIcLmNhbmRlbGEuY3VzdG9tZXIudjEuQWRkcmVzcxIRCgl0aW1lX3pvbmUYCCABKAkSPQoIbWV0YWRhdGEYCSADKAsyKy5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyLk1ldGFkYXRhRW50cnkSGgoNdGVzdF9jbG9ja19pZBgKIAEoCUgEiAEBEi4KCmNyZWF0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2FyY2hpdmVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDgoMX2V4dGVybmFsX2lkQggKBl9lbWFpbEIQCg5fYnVzaW5lc3NfbmFtZUIJCgdfdGF4X2lkQhAKDl90ZXN0X2Nsb2NrX2lkIlwKB0FkZHJlc3MSDwoHY291bnRyeRgBIAEoCRIOCgZyZWdpb24YAiABKAkSDAoEY2l0eRgDIAEoCRITCgtwb3N0YWxfY29kZRgEIAEoCRINCgVsaW5lcxgFIAMoCSI5CgtDdXN0b21lclJlZhIMCgJpZBgBIAEoCUgAEhUKC2V4dGVybmFsX2lkGAIgASgJSABCBQoDcmVmQk5aTGdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL2N1c3RvbWVyL3YxO2N1c3RvbWVydjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiJjYW5kZWxhL2N1c3RvbWVyL3YxL2N1c3RvbWVyLnByb3RvEhNjYW5kZWxhLmN1c3RvbWVyLnYxIrUECghDdXN0b21lchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhgKC2V4dGVybmFsX2lkGAMgASgJSACIAQESEgoFZW1haWwYBCABKAlIAYgBARIaCg1idXNpbmVzc19uYW1lGAUgASgJSAKIAQESEwoGdGF4X2lkGAYgASgJSAOIAQESLQoHYWRkcmVzcxgHIAEoCzIcLmNhbmRlbGEuY3VzdG9tZXIudjEuQWRkcmVzcxIRCgl0aW1lX3pvbmUYCCABKAkSPQoIbWV0YWRhdGEYCSADKAsyKy5jYW5kZWxhLmN1c3RvbWVyLnYxLkN1c3RvbWVyLk1ldGFkYXRhRW50cnkSGgoNdGVzdF9jbG9ja19pZBgKIAEoCUgEiAEBEi4KCmNyZWF0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2FyY2hpdmVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI4Cg1wYXltZW50X3Rlcm1zGA0gASgLMiEuY2FuZGVsYS5jdXN0b21lci52MS5QYXltZW50VGVybXMaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg4KDF9leHRlcm5hbF9pZEIICgZfZW1haWxCEAoOX2J1c2luZXNzX25hbWVCCQoHX3RheF9pZEIQCg5fdGVzdF9jbG9ja19pZCIqCgxQYXltZW50VGVybXMSEQoEZGF5cxgBIAEoBUgAiAEBQgcKBV9kYXlzIlwKB0FkZHJlc3MSDwoHY291bnRyeRgBIAEoCRIOCgZyZWdpb24YAiABKAkSDAoEY2l0eRgDIAEoCRITCgtwb3N0YWxfY29kZRgEIAEoCRINCgVsaW5lcxgFIAMoCSI5CgtDdXN0b21lclJlZhIMCgJpZBgBIAEoCUgAEhUKC2V4dGVybmFsX2lkGAIgASgJSABCBQoDcmVmQk5aTGdpdGh1Yi5jb20vY2FuZGVsYS1iaWxsaW5nL2NhbmRlbGEvc2RrL2dvL2dlbi9jYW5kZWxhL2N1c3RvbWVyL3YxO2N1c3RvbWVydjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Customer is who pays: a company or a person that holds subscriptions and receives invoices.
@@ -104,6 +104,13 @@ export type Customer = Message<"candela.customer.v1.Customer"> & {
    * @generated from field: google.protobuf.Timestamp archived_at = 12;
    */
   archivedAt?: Timestamp | undefined;
+
+  /**
+   * How long this customer has to pay; absent when the merchant's payment_terms_days count.
+   *
+   * @generated from field: candela.customer.v1.PaymentTerms payment_terms = 13;
+   */
+  paymentTerms?: PaymentTerms | undefined;
 };
 
 /**
@@ -112,6 +119,28 @@ export type Customer = Message<"candela.customer.v1.Customer"> & {
  */
 export const CustomerSchema: GenMessage<Customer> = /*@__PURE__*/
   messageDesc(file_candela_customer_v1_customer, 0);
+
+/**
+ * PaymentTerms is how long invoices may stay unpaid.
+ *
+ * @generated from message candela.customer.v1.PaymentTerms
+ */
+export type PaymentTerms = Message<"candela.customer.v1.PaymentTerms"> & {
+  /**
+   * How many civil days after it was finalized an invoice is due; 0 to 365. In an update, absent: the merchant's
+   * payment_terms_days count again.
+   *
+   * @generated from field: optional int32 days = 1;
+   */
+  days?: number | undefined;
+};
+
+/**
+ * Describes the message candela.customer.v1.PaymentTerms.
+ * Use `create(PaymentTermsSchema)` to create a new message.
+ */
+export const PaymentTermsSchema: GenMessage<PaymentTerms> = /*@__PURE__*/
+  messageDesc(file_candela_customer_v1_customer, 1);
 
 /**
  * Address is a postal address, as an invoice prints it.
@@ -160,7 +189,7 @@ export type Address = Message<"candela.customer.v1.Address"> & {
  * Use `create(AddressSchema)` to create a new message.
  */
 export const AddressSchema: GenMessage<Address> = /*@__PURE__*/
-  messageDesc(file_candela_customer_v1_customer, 1);
+  messageDesc(file_candela_customer_v1_customer, 2);
 
 /**
  * CustomerRef points at one customer, by either of its ids.
@@ -197,5 +226,5 @@ export type CustomerRef = Message<"candela.customer.v1.CustomerRef"> & {
  * Use `create(CustomerRefSchema)` to create a new message.
  */
 export const CustomerRefSchema: GenMessage<CustomerRef> = /*@__PURE__*/
-  messageDesc(file_candela_customer_v1_customer, 2);
+  messageDesc(file_candela_customer_v1_customer, 3);
 

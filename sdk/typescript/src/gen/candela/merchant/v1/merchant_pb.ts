@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/merchant/v1/merchant.proto.
  */
 export const file_candela_merchant_v1_merchant: GenFile = /*@__PURE__*/
-  fileDesc("CiJjYW5kZWxhL21lcmNoYW50L3YxL21lcmNoYW50LnByb3RvEhNjYW5kZWxhLm1lcmNoYW50LnYxIvQBCghNZXJjaGFudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEicKBG1vZGUYAyABKA4yGS5jYW5kZWxhLm1lcmNoYW50LnYxLk1vZGUSEQoJdGltZV96b25lGAQgASgJEhgKEGRlZmF1bHRfY3VycmVuY3kYBSABKAkSNwoIc2V0dGluZ3MYBiABKAsyJS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50U2V0dGluZ3MSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgIIAEoAyKTBAoQTWVyY2hhbnRTZXR0aW5ncxI2ChNldmVudF9kZWR1cGVfd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDmV2ZW50X2xhdGVuZXNzGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkgKF3Vua25vd25fY3VzdG9tZXJfcG9saWN5GAMgASgOMicuY2FuZGVsYS5tZXJjaGFudC52MS5Vbmtub3duRXZlbnRQb2xpY3kSMAoNaW52b2ljZV9ncmFjZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI7Cg9wYXN0X2R1ZV9wb2xpY3kYBSABKAsyIi5jYW5kZWxhLm1lcmNoYW50LnYxLlBhc3REdWVQb2xpY3kSIgoVaW52b2ljZV9udW1iZXJfcHJlZml4GAYgASgJSACIAQESLgohbWF4X2ludm9pY2VzX3Blcl9jdXN0b21lcl9wZXJfZGF5GAcgASgFSAGIAQESRwoVdW5tYXRjaGVkX25hbWVfcG9saWN5GAggASgOMiguY2FuZGVsYS5tZXJjaGFudC52MS5Vbm1hdGNoZWROYW1lUG9saWN5QhgKFl9pbnZvaWNlX251bWJlcl9wcmVmaXhCJAoiX21heF9pbnZvaWNlc19wZXJfY3VzdG9tZXJfcGVyX2RheSKGAQoNUGFzdER1ZVBvbGljeRIoCgVncmFjZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgR0aGVuGAIgASgOMiIuY2FuZGVsYS5tZXJjaGFudC52MS5QYXN0RHVlQWN0aW9uEhkKEWRvd25ncmFkZV9wbGFuX2lkGAMgASgJKjoKBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEg0KCU1PREVfTElWRRABEg0KCU1PREVfVEVTVBACKoEBChJVbmtub3duRXZlbnRQb2xpY3kSJAogVU5LTk9XTl9FVkVOVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIfChtVTktOT1dOX0VWRU5UX1BPTElDWV9SRUpFQ1QQARIkCiBVTktOT1dOX0VWRU5UX1BPTElDWV9ERUFEX0xFVFRFUhACKqcBChNVbm1hdGNoZWROYW1lUG9saWN5EiUKIVVOTUFUQ0hFRF9OQU1FX1BPTElDWV9VTlNQRUNJRklFRBAAEiAKHFVOTUFUQ0hFRF9OQU1FX1BPTElDWV9BQ0NFUFQQARIgChxVTk1BVENIRURfTkFNRV9QT0xJQ1lfUkVKRUNUEAISJQohVU5NQVRDSEVEX05BTUVfUE9MSUNZX0RFQURfTEVUVEVSEAMqhAEKDVBhc3REdWVBY3Rpb24SHwobUEFTVF9EVUVfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUUEFTVF9EVUVfQUNUSU9OX0tFRVAQARIdChlQQVNUX0RVRV9BQ1RJT05fRE9XTkdSQURFEAISGQoVUEFTVF9EVUVfQUNUSU9OX0JMT0NLEANCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWVyY2hhbnQvdjE7bWVyY2hhbnR2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiJjYW5kZWxhL21lcmNoYW50L3YxL21lcmNoYW50LnByb3RvEhNjYW5kZWxhLm1lcmNoYW50LnYxIqICCghNZXJjaGFudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEicKBG1vZGUYAyABKA4yGS5jYW5kZWxhLm1lcmNoYW50LnYxLk1vZGUSEQoJdGltZV96b25lGAQgASgJEhgKEGRlZmF1bHRfY3VycmVuY3kYBSABKAkSNwoIc2V0dGluZ3MYBiABKAsyJS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50U2V0dGluZ3MSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgIIAEoAxIaCg10ZXN0X2Nsb2NrX2lkGAkgASgJSACIAQFCEAoOX3Rlc3RfY2xvY2tfaWQiigYKEE1lcmNoYW50U2V0dGluZ3MSNgoTZXZlbnRfZGVkdXBlX3dpbmRvdxgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg5ldmVudF9sYXRlbmVzcxgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJIChd1bmtub3duX2N1c3RvbWVyX3BvbGljeRgDIAEoDjInLmNhbmRlbGEubWVyY2hhbnQudjEuVW5rbm93bkV2ZW50UG9saWN5EjAKDWludm9pY2VfZ3JhY2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOwoPcGFzdF9kdWVfcG9saWN5GAUgASgLMiIuY2FuZGVsYS5tZXJjaGFudC52MS5QYXN0RHVlUG9saWN5EiIKFWludm9pY2VfbnVtYmVyX3ByZWZpeBgGIAEoCUgAiAEBEi4KIW1heF9pbnZvaWNlc19wZXJfY3VzdG9tZXJfcGVyX2RheRgHIAEoBUgBiAEBEkcKFXVubWF0Y2hlZF9uYW1lX3BvbGljeRgIIAEoDjIoLmNhbmRlbGEubWVyY2hhbnQudjEuVW5tYXRjaGVkTmFtZVBvbGljeRI/ChFpbnZvaWNlX251bWJlcmluZxgJIAEoCzIkLmNhbmRlbGEubWVyY2hhbnQudjEuTnVtYmVyaW5nU2NoZW1lEkMKFWNyZWRpdF9ub3RlX251bWJlcmluZxgKIAEoCzIkLmNhbmRlbGEubWVyY2hhbnQudjEuTnVtYmVyaW5nU2NoZW1lEh8KEnBheW1lbnRfdGVybXNfZGF5cxgLIAEoBUgCiAEBEjcKCXByb3JhdGlvbhgMIAEoDjIkLmNhbmRlbGEubWVyY2hhbnQudjEuUHJvcmF0aW9uVGltaW5nQhgKFl9pbnZvaWNlX251bWJlcl9wcmVmaXhCJAoiX21heF9pbnZvaWNlc19wZXJfY3VzdG9tZXJfcGVyX2RheUIVChNfcGF5bWVudF90ZXJtc19kYXlzIo8BCg9OdW1iZXJpbmdTY2hlbWUSEwoGZGlnaXRzGAEgASgFSACIAQESMgoFcmVzZXQYAiABKA4yIy5jYW5kZWxhLm1lcmNoYW50LnYxLk51bWJlcmluZ1Jlc2V0EhgKC25leHRfbnVtYmVyGAMgASgDSAGIAQFCCQoHX2RpZ2l0c0IOCgxfbmV4dF9udW1iZXIihgEKDVBhc3REdWVQb2xpY3kSKAoFZ3JhY2UYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoEdGhlbhgCIAEoDjIiLmNhbmRlbGEubWVyY2hhbnQudjEuUGFzdER1ZUFjdGlvbhIZChFkb3duZ3JhZGVfcGxhbl9pZBgDIAEoCSo6CgRNb2RlEhQKEE1PREVfVU5TUEVDSUZJRUQQABINCglNT0RFX0xJVkUQARINCglNT0RFX1RFU1QQAipoCg5OdW1iZXJpbmdSZXNldBIfChtOVU1CRVJJTkdfUkVTRVRfVU5TUEVDSUZJRUQQABIZChVOVU1CRVJJTkdfUkVTRVRfTkVWRVIQARIaChZOVU1CRVJJTkdfUkVTRVRfWUVBUkxZEAIqkwEKD1Byb3JhdGlvblRpbWluZxIgChxQUk9SQVRJT05fVElNSU5HX1VOU1BFQ0lGSUVEEAASIQodUFJPUkFUSU9OX1RJTUlOR19ORVhUX0lOVk9JQ0UQARIgChxQUk9SQVRJT05fVElNSU5HX0lOVk9JQ0VfTk9XEAISGQoVUFJPUkFUSU9OX1RJTUlOR19OT05FEAMqgQEKElVua25vd25FdmVudFBvbGljeRIkCiBVTktOT1dOX0VWRU5UX1BPTElDWV9VTlNQRUNJRklFRBAAEh8KG1VOS05PV05fRVZFTlRfUE9MSUNZX1JFSkVDVBABEiQKIFVOS05PV05fRVZFTlRfUE9MSUNZX0RFQURfTEVUVEVSEAIqpwEKE1VubWF0Y2hlZE5hbWVQb2xpY3kSJQohVU5NQVRDSEVEX05BTUVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASIAocVU5NQVRDSEVEX05BTUVfUE9MSUNZX0FDQ0VQVBABEiAKHFVOTUFUQ0hFRF9OQU1FX1BPTElDWV9SRUpFQ1QQAhIlCiFVTk1BVENIRURfTkFNRV9QT0xJQ1lfREVBRF9MRVRURVIQAyqEAQoNUGFzdER1ZUFjdGlvbhIfChtQQVNUX0RVRV9BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRQQVNUX0RVRV9BQ1RJT05fS0VFUBABEh0KGVBBU1RfRFVFX0FDVElPTl9ET1dOR1JBREUQAhIZChVQQVNUX0RVRV9BQ1RJT05fQkxPQ0sQA0JOWkxnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9tZXJjaGFudC92MTttZXJjaGFudHYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Merchant is one tenant: who sells, with all of its data, in one mode.
@@ -51,7 +51,8 @@ export type Merchant = Message<"candela.merchant.v1.Merchant"> & {
   timeZone: string;
 
   /**
-   * The ISO 4217 currency assumed where a request names none; "USD" at first.
+   * The ISO 4217 currency assumed where a request names none: of a plan's prices, one in it is sold before the others
+   * (CAT-4); "USD" at first.
    *
    * @generated from field: string default_currency = 5;
    */
@@ -77,6 +78,14 @@ export type Merchant = Message<"candela.merchant.v1.Merchant"> & {
    * @generated from field: int64 version = 8;
    */
   version: bigint;
+
+  /**
+   * The test clock that the merchant stands on as a whole: customers created from now on live on it, unless they are
+   * given one of their own. Those that exist stay on their time. Absent in live mode and on real time (OPS-2).
+   *
+   * @generated from field: optional string test_clock_id = 9;
+   */
+  testClockId?: string | undefined;
 };
 
 /**
@@ -133,8 +142,8 @@ export type MerchantSettings = Message<"candela.merchant.v1.MerchantSettings"> &
 
   /**
    * Put before every invoice number, for example "ACME-"; at most 20 printable ASCII characters of which the last is no
-   * digit, so that two prefixes never make the same number; not "CN-", whatever the case, which credit notes have;
-   * "INV-" by default (INV-4).
+   * digit, so that two prefixes never make the same number; not "CN-", whatever the case, which credit notes have,
+   * and not ending in a year and a hyphen, which series that begin again each year put there; "INV-" by default (INV-4).
    *
    * @generated from field: optional string invoice_number_prefix = 6;
    */
@@ -153,6 +162,36 @@ export type MerchantSettings = Message<"candela.merchant.v1.MerchantSettings"> &
    * @generated from field: candela.merchant.v1.UnmatchedNamePolicy unmatched_name_policy = 8;
    */
   unmatchedNamePolicy: UnmatchedNamePolicy;
+
+  /**
+   * How invoices are counted (INV-4).
+   *
+   * @generated from field: candela.merchant.v1.NumberingScheme invoice_numbering = 9;
+   */
+  invoiceNumbering?: NumberingScheme | undefined;
+
+  /**
+   * How credit notes are counted, a series of its own that begins with "CN-" (INV-4, INV-6).
+   *
+   * @generated from field: candela.merchant.v1.NumberingScheme credit_note_numbering = 10;
+   */
+  creditNoteNumbering?: NumberingScheme | undefined;
+
+  /**
+   * How many days after it was finalized an invoice is due, of customers without terms of their own; 0 to 365, 30 by
+   * default. The days are civil ones in the invoice's time zone. Invoices that are final keep their due date.
+   *
+   * @generated from field: optional int32 payment_terms_days = 11;
+   */
+  paymentTermsDays?: number | undefined;
+
+  /**
+   * What a change of a subscription does with the cut period when it does not say; NEXT_INVOICE by default. More
+   * seats of a price that bills these immediately are billed so whatever it is (SEAT-1, SEAT-2, DSL-6).
+   *
+   * @generated from field: candela.merchant.v1.ProrationTiming proration = 12;
+   */
+  proration: ProrationTiming;
 };
 
 /**
@@ -161,6 +200,44 @@ export type MerchantSettings = Message<"candela.merchant.v1.MerchantSettings"> &
  */
 export const MerchantSettingsSchema: GenMessage<MerchantSettings> = /*@__PURE__*/
   messageDesc(file_candela_merchant_v1_merchant, 1);
+
+/**
+ * NumberingScheme is how one series of documents is counted: prefix, year if it begins again with each, and a count
+ * without gaps, as in "INV-000042" and "INV-2027-000042" (INV-4).
+ *
+ * @generated from message candela.merchant.v1.NumberingScheme
+ */
+export type NumberingScheme = Message<"candela.merchant.v1.NumberingScheme"> & {
+  /**
+   * How many digits the count has at least, filled up with zeros; 1 to 12, 6 by default.
+   *
+   * @generated from field: optional int32 digits = 1;
+   */
+  digits?: number | undefined;
+
+  /**
+   * When counting begins again at 1; never by default.
+   *
+   * @generated from field: candela.merchant.v1.NumberingReset reset = 2;
+   */
+  reset: NumberingReset;
+
+  /**
+   * In an update: what the next document of the series is counted as; 1 to 999999999999. For who comes from another
+   * system: refused once a document of the series was counted, of the current year if it begins again with each, for
+   * that would leave a gap. Never sent by the server.
+   *
+   * @generated from field: optional int64 next_number = 3;
+   */
+  nextNumber?: bigint | undefined;
+};
+
+/**
+ * Describes the message candela.merchant.v1.NumberingScheme.
+ * Use `create(NumberingSchemeSchema)` to create a new message.
+ */
+export const NumberingSchemeSchema: GenMessage<NumberingScheme> = /*@__PURE__*/
+  messageDesc(file_candela_merchant_v1_merchant, 2);
 
 /**
  * PastDuePolicy says what access a past-due customer keeps (ENT-10).
@@ -195,7 +272,7 @@ export type PastDuePolicy = Message<"candela.merchant.v1.PastDuePolicy"> & {
  * Use `create(PastDuePolicySchema)` to create a new message.
  */
 export const PastDuePolicySchema: GenMessage<PastDuePolicy> = /*@__PURE__*/
-  messageDesc(file_candela_merchant_v1_merchant, 2);
+  messageDesc(file_candela_merchant_v1_merchant, 3);
 
 /**
  * Mode tells real business from trying out.
@@ -232,6 +309,82 @@ export const ModeSchema: GenEnum<Mode> = /*@__PURE__*/
   enumDesc(file_candela_merchant_v1_merchant, 0);
 
 /**
+ * NumberingReset is when a series of documents begins again.
+ *
+ * @generated from enum candela.merchant.v1.NumberingReset
+ */
+export enum NumberingReset {
+  /**
+   * In an update: it stays as it is. Never sent by the server.
+   *
+   * @generated from enum value: NUMBERING_RESET_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It goes on for ever.
+   *
+   * @generated from enum value: NUMBERING_RESET_NEVER = 1;
+   */
+  NEVER = 1,
+
+  /**
+   * With each civil year of the merchant's time zone; the year is part of the number, so that none comes twice. The
+   * count for ever is kept, should the merchant go back to it.
+   *
+   * @generated from enum value: NUMBERING_RESET_YEARLY = 2;
+   */
+  YEARLY = 2,
+}
+
+/**
+ * Describes the enum candela.merchant.v1.NumberingReset.
+ */
+export const NumberingResetSchema: GenEnum<NumberingReset> = /*@__PURE__*/
+  enumDesc(file_candela_merchant_v1_merchant, 1);
+
+/**
+ * ProrationTiming is where the difference of a cut period is billed; see ProrationBehavior of subscriptions.
+ *
+ * @generated from enum candela.merchant.v1.ProrationTiming
+ */
+export enum ProrationTiming {
+  /**
+   * In an update: it stays as it is. Never sent by the server.
+   *
+   * @generated from enum value: PRORATION_TIMING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * On the next invoice.
+   *
+   * @generated from enum value: PRORATION_TIMING_NEXT_INVOICE = 1;
+   */
+  NEXT_INVOICE = 1,
+
+  /**
+   * On an invoice of its own, at once.
+   *
+   * @generated from enum value: PRORATION_TIMING_INVOICE_NOW = 2;
+   */
+  INVOICE_NOW = 2,
+
+  /**
+   * Nothing is credited or charged for the current period.
+   *
+   * @generated from enum value: PRORATION_TIMING_NONE = 3;
+   */
+  NONE = 3,
+}
+
+/**
+ * Describes the enum candela.merchant.v1.ProrationTiming.
+ */
+export const ProrationTimingSchema: GenEnum<ProrationTiming> = /*@__PURE__*/
+  enumDesc(file_candela_merchant_v1_merchant, 2);
+
+/**
  * UnknownEventPolicy says what becomes of an event that fits no customer.
  *
  * @generated from enum candela.merchant.v1.UnknownEventPolicy
@@ -264,7 +417,7 @@ export enum UnknownEventPolicy {
  * Describes the enum candela.merchant.v1.UnknownEventPolicy.
  */
 export const UnknownEventPolicySchema: GenEnum<UnknownEventPolicy> = /*@__PURE__*/
-  enumDesc(file_candela_merchant_v1_merchant, 1);
+  enumDesc(file_candela_merchant_v1_merchant, 3);
 
 /**
  * UnmatchedNamePolicy says what becomes of an event whose name no metric reads.
@@ -305,7 +458,7 @@ export enum UnmatchedNamePolicy {
  * Describes the enum candela.merchant.v1.UnmatchedNamePolicy.
  */
 export const UnmatchedNamePolicySchema: GenEnum<UnmatchedNamePolicy> = /*@__PURE__*/
-  enumDesc(file_candela_merchant_v1_merchant, 2);
+  enumDesc(file_candela_merchant_v1_merchant, 4);
 
 /**
  * PastDueAction is what ends a past-due customer's grace.
@@ -346,5 +499,5 @@ export enum PastDueAction {
  * Describes the enum candela.merchant.v1.PastDueAction.
  */
 export const PastDueActionSchema: GenEnum<PastDueAction> = /*@__PURE__*/
-  enumDesc(file_candela_merchant_v1_merchant, 3);
+  enumDesc(file_candela_merchant_v1_merchant, 5);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file candela/merchant/v1/merchant_service.proto.
  */
 export const file_candela_merchant_v1_merchant_service: GenFile = /*@__PURE__*/
-  fileDesc("CipjYW5kZWxhL21lcmNoYW50L3YxL21lcmNoYW50X3NlcnZpY2UucHJvdG8SE2NhbmRlbGEubWVyY2hhbnQudjEiFAoSR2V0TWVyY2hhbnRSZXF1ZXN0IkYKE0dldE1lcmNoYW50UmVzcG9uc2USLwoIbWVyY2hhbnQYASABKAsyHS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50IpMCChVVcGRhdGVNZXJjaGFudFJlcXVlc3QSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEhEKBG5hbWUYAiABKAlIAIgBARIWCgl0aW1lX3pvbmUYAyABKAlIAYgBARIdChBkZWZhdWx0X2N1cnJlbmN5GAQgASgJSAKIAQESNwoIc2V0dGluZ3MYBSABKAsyJS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50U2V0dGluZ3MSHQoQZXhwZWN0ZWRfdmVyc2lvbhgGIAEoA0gDiAEBQgcKBV9uYW1lQgwKCl90aW1lX3pvbmVCEwoRX2RlZmF1bHRfY3VycmVuY3lCEwoRX2V4cGVjdGVkX3ZlcnNpb24iSQoWVXBkYXRlTWVyY2hhbnRSZXNwb25zZRIvCghtZXJjaGFudBgBIAEoCzIdLmNhbmRlbGEubWVyY2hhbnQudjEuTWVyY2hhbnQy4wEKD01lcmNoYW50U2VydmljZRJlCgtHZXRNZXJjaGFudBInLmNhbmRlbGEubWVyY2hhbnQudjEuR2V0TWVyY2hhbnRSZXF1ZXN0GiguY2FuZGVsYS5tZXJjaGFudC52MS5HZXRNZXJjaGFudFJlc3BvbnNlIgOQAgESaQoOVXBkYXRlTWVyY2hhbnQSKi5jYW5kZWxhLm1lcmNoYW50LnYxLlVwZGF0ZU1lcmNoYW50UmVxdWVzdBorLmNhbmRlbGEubWVyY2hhbnQudjEuVXBkYXRlTWVyY2hhbnRSZXNwb25zZUJOWkxnaXRodWIuY29tL2NhbmRlbGEtYmlsbGluZy9jYW5kZWxhL3Nkay9nby9nZW4vY2FuZGVsYS9tZXJjaGFudC92MTttZXJjaGFudHYxYgZwcm90bzM", [file_candela_merchant_v1_merchant]);
+  fileDesc("CipjYW5kZWxhL21lcmNoYW50L3YxL21lcmNoYW50X3NlcnZpY2UucHJvdG8SE2NhbmRlbGEubWVyY2hhbnQudjEiFAoSR2V0TWVyY2hhbnRSZXF1ZXN0IkYKE0dldE1lcmNoYW50UmVzcG9uc2USLwoIbWVyY2hhbnQYASABKAsyHS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50IsECChVVcGRhdGVNZXJjaGFudFJlcXVlc3QSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEhEKBG5hbWUYAiABKAlIAIgBARIWCgl0aW1lX3pvbmUYAyABKAlIAYgBARIdChBkZWZhdWx0X2N1cnJlbmN5GAQgASgJSAKIAQESNwoIc2V0dGluZ3MYBSABKAsyJS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50U2V0dGluZ3MSHQoQZXhwZWN0ZWRfdmVyc2lvbhgGIAEoA0gDiAEBEhoKDXRlc3RfY2xvY2tfaWQYByABKAlIBIgBAUIHCgVfbmFtZUIMCgpfdGltZV96b25lQhMKEV9kZWZhdWx0X2N1cnJlbmN5QhMKEV9leHBlY3RlZF92ZXJzaW9uQhAKDl90ZXN0X2Nsb2NrX2lkIkkKFlVwZGF0ZU1lcmNoYW50UmVzcG9uc2USLwoIbWVyY2hhbnQYASABKAsyHS5jYW5kZWxhLm1lcmNoYW50LnYxLk1lcmNoYW50MuMBCg9NZXJjaGFudFNlcnZpY2USZQoLR2V0TWVyY2hhbnQSJy5jYW5kZWxhLm1lcmNoYW50LnYxLkdldE1lcmNoYW50UmVxdWVzdBooLmNhbmRlbGEubWVyY2hhbnQudjEuR2V0TWVyY2hhbnRSZXNwb25zZSIDkAIBEmkKDlVwZGF0ZU1lcmNoYW50EiouY2FuZGVsYS5tZXJjaGFudC52MS5VcGRhdGVNZXJjaGFudFJlcXVlc3QaKy5jYW5kZWxhLm1lcmNoYW50LnYxLlVwZGF0ZU1lcmNoYW50UmVzcG9uc2VCTlpMZ2l0aHViLmNvbS9jYW5kZWxhLWJpbGxpbmcvY2FuZGVsYS9zZGsvZ28vZ2VuL2NhbmRlbGEvbWVyY2hhbnQvdjE7bWVyY2hhbnR2MWIGcHJvdG8z", [file_candela_merchant_v1_merchant]);
 
 /**
  * GetMerchantRequest has no fields: the key says which merchant.
@@ -78,7 +78,7 @@ export type UpdateMerchantRequest = Message<"candela.merchant.v1.UpdateMerchantR
   timeZone?: string | undefined;
 
   /**
-   * The new default currency.
+   * The new default currency, an ISO 4217 code. Prices and subscriptions keep theirs.
    *
    * @generated from field: optional string default_currency = 4;
    */
@@ -97,6 +97,13 @@ export type UpdateMerchantRequest = Message<"candela.merchant.v1.UpdateMerchantR
    * @generated from field: optional int64 expected_version = 6;
    */
   expectedVersion?: bigint | undefined;
+
+  /**
+   * The test clock that new customers live on from now on; empty takes the merchant off its clock. Test mode only.
+   *
+   * @generated from field: optional string test_clock_id = 7;
+   */
+  testClockId?: string | undefined;
 };
 
 /**
@@ -148,7 +155,8 @@ export const MerchantService: GenService<{
   /**
    * UpdateMerchant changes what the request names and leaves the rest. Needs the scope "admin".
    *
-   * Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH.
+   * Policies apply from now on: finalized invoices and answered checks stay. Fails with VERSION_MISMATCH, with
+   * TEST_CLOCK_NOT_FOUND for an unknown clock and FORBIDDEN_LIVE_MODE for a test clock in live mode.
    *
    * @generated from rpc candela.merchant.v1.MerchantService.UpdateMerchant
    */

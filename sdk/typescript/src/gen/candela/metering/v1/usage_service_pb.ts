@@ -72,7 +72,7 @@ export type GetUsageRequest = Message<"candela.metering.v1.GetUsageRequest"> & {
 
   /**
    * Which span. The present calendar month in the customer's time zone, on the customer's clock, when absent; for
-   * everyone in UTC, on the server's clock.
+   * everyone in UTC, on the merchant's clock (Merchant.test_clock_id) or the server's.
    *
    * @generated from field: candela.type.v1.Interval window = 4;
    */

@@ -53,7 +53,8 @@ export type PreviewMigrationRequest = Message<"candela.subscription.v1.PreviewMi
   when: EffectiveTime;
 
   /**
-   * What becomes of current periods, for NOW and AT.
+   * What becomes of current periods, for NOW and AT; NEXT_INVOICE when unspecified. Versions of one plan share its prices,
+   * so that nothing is credited or charged, whichever it is.
    *
    * @generated from field: candela.subscription.v1.ProrationBehavior proration = 5;
    */
@@ -165,7 +166,8 @@ export type CreateMigrationRequest = Message<"candela.subscription.v1.CreateMigr
   when: EffectiveTime;
 
   /**
-   * What becomes of current periods, for NOW and AT.
+   * What becomes of current periods, for NOW and AT; NEXT_INVOICE when unspecified. Versions of one plan share its prices,
+   * so that nothing is credited or charged, whichever it is.
    *
    * @generated from field: candela.subscription.v1.ProrationBehavior proration = 6;
    */

@@ -351,7 +351,7 @@ export const EffectiveTimeSchema: GenEnum<EffectiveTime> = /*@__PURE__*/
  */
 export enum ProrationBehavior {
   /**
-   * As the merchant has it set; NEXT_INVOICE at first.
+   * As the merchant has it set (MerchantSettings.proration); NEXT_INVOICE at first.
    *
    * @generated from enum value: PRORATION_BEHAVIOR_UNSPECIFIED = 0;
    */

@@ -61,7 +61,8 @@ export type CreateSubscriptionRequest = Message<"candela.subscription.v1.CreateS
   priceId?: string | undefined;
 
   /**
-   * Which price to take when none is named; any currency when absent.
+   * The currency of the price when none is named; when absent the merchant's default currency, or any if the plan is
+   * not sold in that (CAT-4).
    *
    * @generated from field: optional string currency = 5;
    */
@@ -506,7 +507,7 @@ export const SubscriptionService: GenService<{
   },
   /**
    * ReactivateSubscription takes up a canceled subscription again, with a new anchor. Fails with
-   * SUBSCRIPTION_NOT_FOUND and SUBSCRIPTION_TRANSITION_REFUSED.
+   * SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, and CUSTOMER_ARCHIVED when its customer is.
    *
    * @generated from rpc candela.subscription.v1.SubscriptionService.ReactivateSubscription
    */

@@ -6,7 +6,7 @@ import base64
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from candela import Client
@@ -29,6 +29,7 @@ from .stage import Stage
 
 CONCURRENCY = 32
 BATCH = 100
+CUSTOMERS = 5_000
 FEATURE = "premium-messages"
 CHECK = "candela.entitlement.v1.EntitlementService/Check"
 CHECK_MANY = "candela.entitlement.v1.EntitlementService/CheckMany"
@@ -62,19 +63,21 @@ def rows(stage: Stage, *, rounds: int, seconds: float) -> list[Row]:
     """All rows of the area."""
     ghz = Ghz(stage.folder, stage.key)
     with Client(stage.address, stage.key) as client:
-        for user_id in stage.user_ids:
+        say(f"a crowd of {CUSTOMERS:,} customers, each asked about once")
+        crowd = stage.add_crowd(client, "crowd", CUSTOMERS)
+        for user_id in crowd.user_ids:
             answer: pb.CheckResponse = client.check_feature(FEATURE, user_id=user_id)
-    # The load generator draws a customer for every call.
+    # The load generator draws a customer for every question.
     question = {
-        "external_user_id": f"user-{{{{randomInt 0 {len(stage.user_ids)}}}}}",
+        "external_user_id": f"{crowd.prefix}{{{{randomInt 1 {CUSTOMERS + 1}}}}}",
         "feature": FEATURE,
     }
     check = _Target(ghz, stage.address, stage.server_pid, CHECK, question)
     with _echo(stage, answer) as (address, pid):
         echo = _Target(ghz, address, pid, CHECK, question)
-        found = _unary(stage, check, echo, rounds, seconds)
-    found.append(_batches(stage, check, rounds, seconds))
-    found += local_checks.rows(stage, rounds=rounds)
+        found = _unary(replace(stage, user_ids=crowd.user_ids), check, echo, rounds, seconds)
+    found.append(_batches(check, question, rounds, seconds))
+    found += local_checks.rows(stage, crowd, rounds=rounds)
     found += hot_allowances.rows(stage, ghz, rounds=rounds, seconds=seconds)
     found += cold_checks.rows(stage)
     found += snapshot_memory.rows(stage)
@@ -115,16 +118,18 @@ def _unary(stage: Stage, check: _Target, echo: _Target, rounds: int, seconds: fl
     ]
 
 
-def _batches(stage: Stage, check: _Target, rounds: int, seconds: float) -> Row:
-    """CheckMany of 100 customers' usage features: what one answer costs the server, against a Check of its own."""
+def _batches(check: _Target, question: object, rounds: int, seconds: float) -> Row:
+    """CheckMany of 100 customers' usage features: what one answer costs the server, against a Check of its own.
+
+    Each of the 100 is drawn for every call, so that no batch comes twice.
+    """
     say(f"CheckMany of {BATCH} against as many checks: processor time of the server")
-    users = (stage.user_ids * BATCH)[:BATCH]
     batch = _Target(
         check.ghz,
         check.address,
         check.pid,
         CHECK_MANY,
-        {"checks": [{"external_user_id": user_id, "feature": FEATURE} for user_id in users]},
+        {"checks": [question] * BATCH},
     )
     batch.load(seconds)
     single, batched = interleave(

@@ -22,9 +22,19 @@ from psycopg import sql
 from candela_server.storage import embedded
 
 from .harness import SERVER_CORE, candela, free_port, pin, process, say, wait_for
+from demo.crowd import copy_customer
 from demo.team_plan import sign_up, subscribe, team_plan
 
 CUSTOMERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Thousands of customers with a user each, in the same order. The users are `prefix` and a number from 1 on."""
+
+    prefix: str
+    user_ids: list[str]
+    customer_ids: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,30 @@ class Stage:
             customer = sign_up(client, f"customer-of-{user_id}", {user_id: user_id})
             subscribe(client, customer.id, "team", 5)
         return user_ids
+
+    def add_crowd(self, client: Client, kind: str, count: int) -> Crowd:
+        """So many customers of the plan Team with a user each; all but the first are copied in the database."""
+        [first] = self.add_customers(client, kind, 1)
+        prefix = f"{first}-"
+        with psycopg.connect(self.database_url, autocommit=True) as database:
+            found = database.execute(
+                "SELECT id FROM customer WHERE merchant_id = %s AND external_id = %s",
+                [self.merchant_id, f"customer-of-{first}"],
+            ).fetchone()
+            assert found is not None, "it was just signed up"
+            copy_customer(database, self.merchant_id, found[0], count)
+            rows = database.execute(
+                """
+                INSERT INTO customer_user (merchant_id, id, customer_id, external_id, name, created_at)
+                SELECT merchant_id, 'usr_0' || left(md5(id), 25), id, substr(external_id, length('customer-of-') + 1),
+                       '', created_at
+                FROM customer WHERE merchant_id = %s AND starts_with(external_id, %s)
+                RETURNING external_id, customer_id
+                """,
+                [self.merchant_id, f"customer-of-{prefix}"],
+            ).fetchall()
+            database.execute("ANALYZE customer_user")
+        return Crowd(prefix, [str(row[0]) for row in rows], [str(row[1]) for row in rows])
 
     def subscription_of(self, client: Client, user_id: str) -> str:
         """The id of the subscription of a user's customer."""

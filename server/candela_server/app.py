@@ -38,6 +38,7 @@ from candela_server.edge.door import Door
 from candela_server.edge.grpc_server import GrpcServer
 from candela_server.edge.http.alerts import alerts
 from candela_server.edge.http.app import RenderPdf, http_app
+from candela_server.edge.http.counter_drift import counter_drift
 from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
 from candela_server.entitlement.cache import SnapshotCache
@@ -326,7 +327,12 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         directory.forget(merchant_id)
         hub.changed(merchant_id, None)
 
-    changes = Changes(storage.db, changed, missed, storage.counters.distrust, grown)
+    def switched(merchant_id: str, slug: str, on: bool) -> None:
+        snapshots.switch(merchant_id, slug, on)
+        catalog.forget(merchant_id)
+        hub.changed(merchant_id, None)
+
+    changes = Changes(storage.db, changed, missed, storage.counters.distrust, grown, switched)
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)
@@ -353,6 +359,9 @@ def _http(
         except Exception:
             return False
 
+    async def all_alerts() -> bytes:
+        return await alerts(storage.db) + await counter_drift(storage.counters)
+
     host, _, port = settings.http_address.rpartition(":")
     server = HttpServer(
         uvicorn.Config(
@@ -360,7 +369,7 @@ def _http(
                 authenticator,
                 documents,
                 is_ready,
-                partial(alerts, storage.db),
+                all_alerts,
                 pricing_table_routes(authenticator, tables.show) if tables else (),
             ),
             log_config=None,

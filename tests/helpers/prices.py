@@ -37,6 +37,9 @@ from .builders import EPOCH, METRIC
 _BELOW_100 = Decimal("99.9999")
 
 AMOUNTS = st.decimals(min_value=0, max_value=10**6, places=12)
+OWED = st.decimals(min_value=0, max_value=10**6, places=2)
+"""What is charged as it stands, in dollars and cents."""
+OWED_AND_MORE = st.decimals(min_value=Decimal("0.01"), max_value=10**6, places=2)
 POSITIVE = st.decimals(min_value=Decimal("0.000001"), max_value=10**6, places=6)
 RULES = st.sampled_from(
     ["FREQ=MONTHLY", "FREQ=YEARLY", "FREQ=MONTHLY;INTERVAL=3;BYMONTHDAY=31", "FREQ=WEEKLY;BYDAY=MO"]
@@ -49,15 +52,15 @@ def tiers(draw: st.DrawFn) -> tuple[Tier, ...]:
     """Ascending tiers, the last one open."""
     ends = sorted(draw(st.sets(POSITIVE, max_size=4)))
     return tuple(
-        Tier(up_to=end, unit_price=draw(AMOUNTS), flat_fee=draw(AMOUNTS)) for end in [*ends, None]
+        Tier(up_to=end, unit_price=draw(AMOUNTS), flat_fee=draw(OWED)) for end in [*ends, None]
     )
 
 
 def models(kind: ComponentKind) -> st.SearchStrategy[ChargeModel]:
     """The charge models that a kind admits."""
-    flat = st.builds(FlatCharge, unit_price=AMOUNTS)
     if kind is ComponentKind.FIXED:
-        return flat
+        return st.builds(FlatCharge, unit_price=OWED)
+    flat = st.builds(FlatCharge, unit_price=AMOUNTS)
     fees = st.none() | AMOUNTS if kind is ComponentKind.USAGE else st.none()
     return st.one_of(
         flat,
@@ -75,7 +78,7 @@ def models(kind: ComponentKind) -> st.SearchStrategy[ChargeModel]:
 @st.composite
 def charges(draw: st.DrawFn, kind: ComponentKind) -> Charge:
     """A charge that a kind admits."""
-    bounds = sorted(draw(st.tuples(AMOUNTS, AMOUNTS)))
+    bounds = sorted(draw(st.tuples(OWED, OWED)))
     return Charge(
         model=draw(models(kind)),
         free_units=Decimal(0) if kind is ComponentKind.FIXED else draw(AMOUNTS),
@@ -90,7 +93,9 @@ def discounts(draw: st.DrawFn) -> Discount:
     duration = draw(st.sampled_from(DiscountDuration))
     percents = st.decimals(min_value=Decimal("0.0001"), max_value=_BELOW_100, places=4)
     return Discount(
-        off=draw(st.builds(PercentOff, percent=percents) | st.builds(AmountOff, amount=POSITIVE)),
+        off=draw(
+            st.builds(PercentOff, percent=percents) | st.builds(AmountOff, amount=OWED_AND_MORE)
+        ),
         duration=duration,
         period_count=draw(st.integers(1, 1200)) if duration is DiscountDuration.REPEATING else None,
         name=draw(st.sampled_from(["", "Launch offer"])),
@@ -146,7 +151,7 @@ def prices(draw: st.DrawFn) -> Price:
         zone = draw(ZONES)
         rule = draw(RULES)
         commitment = MinimumCommitment(
-            amount=draw(POSITIVE), recurrence_rule=f"{rule};TZID={zone}" if zone else rule
+            amount=draw(OWED_AND_MORE), recurrence_rule=f"{rule};TZID={zone}" if zone else rule
         )
     return Price(
         id=PriceId("price_1"),

@@ -10,6 +10,7 @@ from candela.type.v1 import money_pb2
 
 from candela_server.contract.values import money_to_proto
 from candela_server.kernel import read_fields
+from candela_server.kernel.currency import minor_digits
 from candela_server.kernel.errors import FieldViolations, InvalidInput, Reason
 from candela_server.kernel.money import Money, format_decimal
 from candela_server.kernel.read_fields import decimal, positive_decimal
@@ -17,6 +18,7 @@ from candela_server.kernel.read_fields import decimal, positive_decimal
 from .price import (
     Charge,
     ChargeModel,
+    ComponentKind,
     FlatCharge,
     GraduatedCharge,
     PackageCharge,
@@ -59,19 +61,53 @@ def amount_reader(currency: str) -> ReadAmount:
     return read_amount
 
 
+def owed(amount: ReadAmount) -> ReadAmount:
+    """Reads amounts that are charged or taken off as they stand: nobody can pay a part of the minor unit (INV-8).
+
+    What is multiplied by a quantity, a unit's price, a package's or an event's fee, may be finer: its line is rounded.
+    """
+
+    def read_owed(value: money_pb2.Money) -> Decimal:
+        found = amount(value)
+        check_whole(found, value.currency)
+        return found
+
+    return read_owed
+
+
+def check_whole(amount: Decimal, currency: str) -> None:
+    """Raises ValueError when an amount has more decimals than its currency."""
+    if Money(currency=currency, amount=amount).rounded().amount != amount:
+        digits = minor_digits(currency)
+        most = f"at most {digits} decimals" if digits else "no decimals"
+        raise ValueError(
+            f"must have {most}, as {currency} has, not be {format_decimal(amount)}: it is charged as it stands; "
+            f"only prices of units, packages and events may be finer"
+        )
+
+
 def amount_shower(currency: str) -> ShowAmount:
     """Shows amounts in the price's one currency."""
     return lambda amount: money_to_proto(Money(currency=currency, amount=amount))
 
 
-def charge_from_proto(charge: price_terms_pb2.ChargeModel, amount: ReadAmount) -> Charge:
-    """The charge; raises InvalidInput with every wrong field."""
+def charge_from_proto(
+    charge: price_terms_pb2.ChargeModel, amount: ReadAmount, kind: ComponentKind
+) -> Charge:
+    """The charge of a component of this kind; raises InvalidInput with every wrong field."""
+    if kind is ComponentKind.FIXED:
+        # There is no quantity: what stands as a unit's price is what a period costs.
+        amount = owed(amount)
     with FieldViolations() as fields:
         minimum = (
-            fields.read("minimum", amount, charge.minimum) if charge.HasField("minimum") else None
+            fields.read("minimum", owed(amount), charge.minimum)
+            if charge.HasField("minimum")
+            else None
         )
         maximum = (
-            fields.read("maximum", amount, charge.maximum) if charge.HasField("maximum") else None
+            fields.read("maximum", owed(amount), charge.maximum)
+            if charge.HasField("maximum")
+            else None
         )
         if minimum is not None and maximum is not None and not fields.any and maximum < minimum:
             fields.add("maximum", f"must be at least the minimum {minimum}, not {maximum}")
@@ -165,7 +201,7 @@ def _tier_from_proto(tier: price_terms_pb2.Tier, amount: ReadAmount) -> Tier:
             if tier.HasField("up_to")
             else None,
             unit_price=fields.read("unit_price", amount, tier.unit_price),
-            flat_fee=fields.read("flat_fee", amount, tier.flat_fee)
+            flat_fee=fields.read("flat_fee", owed(amount), tier.flat_fee)
             if tier.HasField("flat_fee")
             else Decimal(0),
         )

@@ -16,7 +16,7 @@ from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import decimal, instant, text, whole_number
 from candela_server.kernel.recurrence import time_zone_in
 
-from .charge_wire import ReadAmount, ShowAmount, charge_from_proto, charge_to_proto
+from .charge_wire import ReadAmount, ShowAmount, charge_from_proto, charge_to_proto, owed
 from .members import member_named
 from .price import (
     AmountOff,
@@ -116,7 +116,7 @@ def commitment_from_proto(
 ) -> MinimumCommitment:
     """The commitment; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
-        least = fields.read("amount", amount, commitment.amount)
+        least = fields.read("amount", owed(amount), commitment.amount)
         if not fields.any and not least:
             fields.add("amount", "must be above 0; leave minimum_commitment away for none")
         return MinimumCommitment(
@@ -165,7 +165,7 @@ def _off_from_proto(
         case "amount_off":
             return AmountOff(
                 amount=fields.read(
-                    "amount_off", lambda off: _above_zero(amount(off)), discount.amount_off
+                    "amount_off", lambda off: _above_zero(owed(amount)(off)), discount.amount_off
                 )
             )
         case _:
@@ -203,7 +203,7 @@ def _time_rule_from_proto(
         change: Charge | ChargeSwitch
         match rule.WhichOneof("change"):
             case "charge":
-                change = fields.read("charge", charge_from_proto, rule.charge, amount)
+                change = fields.read("charge", charge_from_proto, rule.charge, amount, kind)
                 if isinstance(change, Charge):
                     fields.read("charge", check_charge_fits, kind, change)
             case "stop" if rule.stop:

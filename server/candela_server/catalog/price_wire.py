@@ -176,7 +176,7 @@ def _component_from_proto(component: price_pb2.PriceComponent, amount: ReadAmoun
             fields.add("seats", "must be absent: only PER_UNIT components count seats")
         if not component.HasField("charge"):
             fields.add("charge", "must be set")
-        charge = fields.read("charge", charge_from_proto, component.charge, amount)
+        charge = fields.read("charge", charge_from_proto, component.charge, amount, kind)
         if isinstance(charge, Charge):
             fields.read("charge", check_charge_fits, kind, charge)
         recurrence = fields.read("", _recurrence_from_proto, component)

@@ -31,5 +31,5 @@ async def switch_feature(tx: Tx, clock: Clock, command: SwitchFeature) -> Featur
         before={"disabled_at": before.disabled_at},
         after={"disabled_at": disabled_at},
     )
-    await tx.entitlements_changed(None)
+    await tx.feature_switched(before.slug, on=command.on)
     return replace(before, disabled_at=disabled_at)

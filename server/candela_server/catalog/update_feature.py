@@ -45,7 +45,9 @@ async def update_feature(tx: Tx, command: UpdateFeature) -> Feature:
     )
     await edit_store.update_feature(tx, after)
     await tx.audit("feature.updated", after.id, before=_trace(before), after=_trace(after))
-    await tx.entitlements_changed(None)
+    if (after.default_value, after.metric_id) != (before.default_value, before.metric_id):
+        # Names and descriptions are in no answer.
+        await tx.entitlements_changed(None)
     return after
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from candela_server.catalog.model import Feature
 from candela_server.kernel.clock import Clock
@@ -11,6 +12,7 @@ from candela_server.storage.postgres import Tx
 from .model import Denial, FeatureState, Snapshot, Source
 from .remembered_catalog import Catalog, ReadCatalog
 from .rules.resolve_feature import resolve_feature
+from .rules.switched import switched_off
 from .share import table_of
 from .show_reserved import show_reserved
 from .snapshot_facts import Facts, read_facts
@@ -36,11 +38,20 @@ def snapshot_of(facts: Facts, who: Who) -> Snapshot:
     now, holdings = facts.nows[holder.id], facts.holdings[holder.id]
     grants = facts.grants[holder.id]
     begins_at = facts.grants_begin_at.get(holder.id)
+    # As if all were on: what is off is off whatever they hold, and may be switched on without a reading.
     states = [
-        resolve_feature(feature, holdings, grants, facts.metrics, now) for feature in facts.features
+        resolve_feature(replace(feature, disabled_at=None), holdings, grants, facts.metrics, now)
+        if feature.disabled_at is not None
+        else resolve_feature(feature, holdings, grants, facts.metrics, now)
+        for feature in facts.features
     ]
     open_ones = facts.open_reservations[holder.id]
     states = show_reserved(states, open_ones, user.id if user else None)
+    behind = {}
+    for place, feature in enumerate(facts.features):
+        if feature.disabled_at is not None:
+            behind[feature.slug] = states[place]
+            states[place] = switched_off(states[place], feature.default_value)
     return Snapshot(
         customer_id=holder.id,
         user_id=user.id if user else None,
@@ -56,6 +67,8 @@ def snapshot_of(facts: Facts, who: Who) -> Snapshot:
             ),
             default=None,
         ),
+        behind=behind or None,
+        catalog=facts.features,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final
 
 from .model import Snapshot
+from .rules.switched import after_switches
 
 MAX_SNAPSHOTS: Final = 200_000
 
@@ -60,6 +61,8 @@ class SnapshotCache:
         # Those that have begun: no more than are read at a time. Only they can have missed a change.
         self._begun: set[_Building] = set()
         self._grown: dict[str, int] = {}
+        # Of each merchant, how each feature was switched last that was switched at all while this process listened.
+        self._switches: dict[str, dict[str, bool]] = {}
 
     def __len__(self) -> int:
         """How many snapshots are remembered."""
@@ -70,7 +73,7 @@ class SnapshotCache:
 
         For a `slug` it may be one that lacks other features, which were created since.
         """
-        snapshot = self._snapshots.get((merchant_id, who))
+        snapshot = self.last_known(merchant_id, who)
         if snapshot is None or not snapshot.alive or not self.is_current():
             return None
         if slug not in snapshot.features and self.is_outgrown(merchant_id, snapshot):
@@ -88,7 +91,14 @@ class SnapshotCache:
 
     def last_known(self, merchant_id: str, who: Hashable) -> Snapshot | None:
         """The remembered snapshot, which something may have changed since."""
-        return self._snapshots.get((merchant_id, who))
+        key = (merchant_id, who)
+        snapshot = self._snapshots.get(key)
+        if snapshot is not None and snapshot.overtaken:
+            # Only now: many may be remembered, and few asked for.
+            snapshot = after_switches(snapshot, self._switches[merchant_id])
+            snapshot.alive, snapshot.overtaken = True, False
+            self._snapshots[key] = snapshot
+        return snapshot
 
     async def build(self, merchant_id: str, who: Hashable, build: Build) -> Snapshot:
         """A fresh snapshot; when several ask at once, one builds for all."""
@@ -121,21 +131,38 @@ class SnapshotCache:
                 self._drop(key)
             return
         for key in [key for key in self._snapshots if key[0] == merchant_id]:
-            holder = self._snapshots[key].customer_id
-            if holder is not None:
-                self._keys_of.pop(holder, None)
-            self._drop(key)
+            self._evict(key)
 
     def grow(self, merchant_id: str) -> None:
         """Something new is in a merchant's catalog: what is remembered is right, and lacks that only."""
         self._grown[merchant_id] = self._grown.get(merchant_id, 0) + 1
 
+    def switch(self, merchant_id: str, slug: str, on: bool) -> None:
+        """A feature was switched on or off for everybody: what is remembered is right but for that.
+
+        What is being read may be from before or after it, and is read again.
+        """
+        for building in self._begun:
+            if building.merchant_id == merchant_id:
+                building.heard.append(None)
+        self._switches.setdefault(merchant_id, {})[slug] = on
+        for key, snapshot in [one for one in self._snapshots.items() if one[0][0] == merchant_id]:
+            if snapshot.alive:
+                snapshot.alive, snapshot.overtaken = False, True
+            elif not snapshot.overtaken:
+                # Kept for want of a better one, and worse than none now.
+                self._evict(key)
+
     def doubt_all(self) -> None:
         """Something may have been missed: what is remembered serves only as long as nothing better can be had."""
         for building in self._begun:
             building.heard.append(None)
-        for snapshot in self._snapshots.values():
+        for key, snapshot in list(self._snapshots.items()):
+            if snapshot.overtaken:
+                # As every change that was heard of; what was switched since is not known.
+                self._evict(key)
             snapshot.alive = False
+        self._switches.clear()
 
     def _is_as_good_as_new(self, building: _Building) -> bool:
         return self.is_current() and building.grown == self._grown.get(building.merchant_id, 0)

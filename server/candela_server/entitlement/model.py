@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from candela_server.catalog.model import LimitBehavior, Metric
+from candela_server.catalog.model import Feature, LimitBehavior, Metric
 from candela_server.customer.model import CustomerId, UserId
 from candela_server.kernel.errors import Unavailable
 from candela_server.kernel.interval import Interval
@@ -126,6 +126,15 @@ class FeatureTable(Mapping[str, FeatureState]):
         """How many features there are."""
         return len(self._states)
 
+    def place_of(self, slug: str) -> int | None:
+        """Where the feature is in the order; None for an unknown slug."""
+        return self._index.get(slug)
+
+    def with_state(self, place: int, state: FeatureState) -> FeatureTable:
+        """The same table with another state in one place."""
+        states = self._states
+        return FeatureTable(self._index, (*states[:place], state, *states[place + 1 :]))
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Snapshot:
@@ -135,6 +144,10 @@ class Snapshot:
     customers that live on one. All of it stays as it was made but `alive`, which the cache takes away when something
     has changed; `stale` marks a copy that is served because the database cannot answer. `grown` says which features are
     in it: those that were there before the catalog had grown so often in the cache's time.
+
+    `behind` says of each feature that is switched off what it would be if it were on, and `catalog` are the features in
+    the table's order: with these, a switch needs nothing to be read (rules/switched.py). `overtaken` says that one is
+    to be taken in before this is used again.
     """
 
     customer_id: CustomerId | None
@@ -147,6 +160,9 @@ class Snapshot:
     alive: bool = False
     stale: bool = False
     grown: int = 0
+    overtaken: bool = False
+    behind: Mapping[str, FeatureState] | None = None
+    catalog: Sequence[Feature] = ()
 
     def subscription_of(self, state: FeatureState) -> str | None:
         """The subscription that decided, if one did."""

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from candela_server.storage.events import Connection
 
+from .rules.chunk_interval import Chunk
+
 
 async def compress_events(connection: Connection, older_than: timedelta) -> bool:
     """Switches compression on where the database has it; answers whether it is on."""
@@ -34,3 +36,28 @@ async def drop_events(connection: Connection, before: datetime) -> int:
         [kept_since],
     )
     return int(dropped)
+
+
+async def list_recent_chunks(connection: Connection, since: datetime) -> list[Chunk]:
+    """The chunks that reach beyond an instant, the latest first; none where there are no chunks."""
+    cursor = await connection.execute(
+        "SELECT start_at, end_at, index_bytes FROM candela_event_chunks(%s)", [since]
+    )
+    return [
+        Chunk(start_at=row[0], end_at=row[1], index_bytes=int(row[2]))
+        for row in await cursor.fetchall()
+    ]
+
+
+async def read_chunk_interval(connection: Connection) -> tuple[timedelta, int] | None:
+    """How long the next chunk will be, and the server's memory in bytes; None where there are no chunks."""
+    cursor = await connection.execute(
+        "SELECT chunk_interval, cache_bytes FROM candela_event_chunk_interval()"
+    )
+    row = await cursor.fetchone()
+    return (row[0], int(row[1])) if row is not None and row[0] is not None else None
+
+
+async def set_chunk_interval(connection: Connection, wanted: timedelta) -> None:
+    """Makes chunks that are begun from now on so long."""
+    await connection.execute("SELECT candela_set_event_chunk_interval(%s)", [wanted])

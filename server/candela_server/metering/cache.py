@@ -9,6 +9,7 @@ both the counters and the windows that say which of them an event touches:
                for metrics that cannot be added to, i<id> is the value itself as text and any event drops it
     v<id>      the vector: up to which flush of each writer the counter contains events; missing: not filled
     p<id>      the announcement of a filling: its token, then the flushes since
+    w<id>      where the window of a counter begins whose usage begins before it
 
 No increment is lost and none counts twice, because every flush is numbered in its own database transaction, a
 counter is filled with a value and the numbers of one snapshot, and a flush is added only to counters whose vector
@@ -43,6 +44,8 @@ Vector: TypeAlias = str
 CounterError = RedisError
 
 EPOCH_KEY: Final = "candela:usage:epoch"
+COUNTER_KEYS: Final = "candela:usage:{"
+"""How the keys of all customers' hashes begin."""
 _APPLIED_KEY: Final = "candela:usage:applied"
 
 _LIFE: Final = timedelta(days=2)
@@ -100,6 +103,11 @@ class CounterCache:
         self._present = _script("present_counters.lua")
 
     @property
+    def redis(self) -> Redis:
+        """Where the counters are."""
+        return self._redis
+
+    @property
     def available(self) -> bool:
         """Whether Redis answered lately."""
         return self._redis.available
@@ -121,7 +129,7 @@ class CounterCache:
         # A key of another kind, which somebody else wrote, is an error of its own and no counter; others are not hurt.
         epoch, *rows = await pipeline.execute(raise_on_error=False)
         values = {
-            key: _value(ask, row)
+            key: value_of(ask, row)
             if isinstance(epoch, bytes)
             and isinstance(row, list)
             and row[0] == epoch
@@ -143,14 +151,15 @@ class CounterCache:
                 [customer_key(merchant_id, ask.who.customer_id)],
                 [
                     epoch,
-                    _scope(ask.metric.id, ask.who.user_id or ""),
-                    _first_us(ask),
+                    counter_scope(ask.metric.id, ask.who.user_id or ""),
+                    first_us(ask),
                     to_microseconds(ask.window.end_at),
                     "a" if adds_up(ask.metric) else "d",
                     counter_id(ask),
                     uuid4().hex,
                     forget_before_us,
                     int(_LIFE.total_seconds()),
+                    to_microseconds(ask.window.start_at) if carries_in(ask.metric) else "",
                 ],
             )
             for ask in asks
@@ -168,8 +177,8 @@ class CounterCache:
         for ask, expectation, value in filled:
             counter: list[str | int] = [format(value, "f"), 0]
             if adds_up(ask.metric):
-                counter = [*_parts(value)]
-                if abs(_parts(value)[0]) > _MAX_WHOLE:
+                counter = [*parts_of(value)]
+                if abs(parts_of(value)[0]) > _MAX_WHOLE:
                     continue
             calls.append(
                 (
@@ -200,9 +209,9 @@ class CounterCache:
             for bump in some:
                 arguments.append(len(bump.scopes))
                 for (metric_id, user_id), spans in bump.scopes.items():
-                    arguments += (_scope(metric_id, user_id), len(spans))
+                    arguments += (counter_scope(metric_id, user_id), len(spans))
                     for span in spans:
-                        arguments += (span.first_us, span.last_us, *_parts(span.amount))
+                        arguments += (span.first_us, span.last_us, *parts_of(span.amount))
             keys = [customer_key(bump.merchant_id, bump.customer_id) for bump in some]
             calls.append((self._bump, keys, arguments))
         calls.append((self._note, [_APPLIED_KEY], [writer, sequence]))
@@ -316,24 +325,26 @@ def customer_key(merchant_id: str, customer_id: str) -> str:
     return f"candela:usage:{{{merchant_id}:{customer_id}}}"
 
 
-def _first_us(ask: UsageAsk) -> int:
+def first_us(ask: UsageAsk) -> int:
     """From which instant on an event changes the counter: from the beginning, where what was before is carried in."""
     if carries_in(ask.metric):
         return to_microseconds(BEGINNING)
     return to_microseconds(ask.window.start_at)
 
 
-def _scope(metric_id: str, user_id: str) -> str:
+def counter_scope(metric_id: str, user_id: str) -> str:
+    """What a customer's hash calls the usage of one metric, by the whole customer or by one of its users."""
     return f"{metric_id}|{user_id}"
 
 
-def _parts(value: Decimal) -> tuple[int, int]:
+def parts_of(value: Decimal) -> tuple[int, int]:
     """The floor of a value and the rest in 1e-12: -0.5 is -1 and 500000000000."""
     with exact():
         return divmod(int(value.scaleb(12)), _PLACES)
 
 
-def _value(ask: UsageAsk, row: list[Any]) -> Decimal:
+def value_of(ask: UsageAsk, row: Sequence[Any]) -> Decimal:
+    """The number of a counter, read as epoch, vector, whole part and fraction."""
     if not adds_up(ask.metric):
         return Decimal(_text(row[2]))
     with exact():

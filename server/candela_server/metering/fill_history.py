@@ -10,7 +10,8 @@ marks the quarter-hours that have events; they are measured when somebody asks (
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Final
 
 import structlog
@@ -40,25 +41,86 @@ they all lie in one quarter-hour."""
 MAX_FAILURE_LENGTH: Final = 500
 
 
+class Progress(Enum):
+    """How far a fill is after a step. One that was interrupted goes on where it was, another time."""
+
+    GOES_ON = auto()
+    COMPLETE = auto()
+    INTERRUPTED = auto()
+    ENDED = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfilled:
+    """A fill that runs. `repairs` says that the metric held all history before, and is read once more."""
+
+    merchant_id: str
+    metric: Metric
+    fill_id: FillId
+    reading: EventSql
+    repairs: bool
+
+
 async def fill_history(
     db: Postgres, events: EventStore, counters: Counters, clock: Clock, merchant_id: str
 ) -> int:
     """Fills every metric of the merchant that needs it, to the end; answers how many were completed."""
+    completed = 0
+    loop = asyncio.get_running_loop()
+    for one in await list_unfilled(db, events, clock, merchant_id):
+        progress = Progress.GOES_ON
+        while progress is Progress.GOES_ON:
+            begun_s = loop.time()
+            progress = await take_step(events, counters, clock, one)
+            if progress is Progress.GOES_ON:
+                # Flushes waited as long as the step took; now they get as much time to catch up.
+                await asyncio.sleep(loop.time() - begun_s)
+        completed += progress is Progress.COMPLETE
+    return completed
+
+
+async def list_unfilled(
+    db: Postgres, events: EventStore, clock: Clock, merchant_id: str
+) -> list[Unfilled]:
+    """The merchant's fills that run, oldest first; those of metrics that never had one are begun."""
     metrics, filled_before = await _start_missing_fills(db, clock, merchant_id)
     async with events.reader() as connection:
         running = await fill_progress_store.list_running_fills(connection, merchant_id)
-    completed = 0
-    for fill in running:
-        metric = metrics.get(fill.metric_id)
-        if metric is None:
-            continue
-        ended = await _fill(events, clock, merchant_id, metric, fill.id)
-        if ended is not None:
-            completed += 1
-            if metric.id in filled_before:
-                # It may have repaired what a counter was made of.
-                counters.distrust()
-    return completed
+    return [
+        Unfilled(
+            merchant_id=merchant_id,
+            metric=metric,
+            fill_id=fill.id,
+            reading=event_sql(metric),
+            repairs=metric.id in filled_before,
+        )
+        for fill in running
+        if (metric := metrics.get(fill.metric_id)) is not None
+    ]
+
+
+async def take_step(
+    events: EventStore, counters: Counters, clock: Clock, one: Unfilled
+) -> Progress:
+    """Goes on with a fill by one step; one that cannot be done is failed, with the reason."""
+    try:
+        fill = await _step(events, clock, one.merchant_id, one.metric, one.fill_id, one.reading)
+    except store.TRANSIENT:
+        # What is done stays done; the next run of the job goes on.
+        log.warning("metric_fill_interrupted", metric_id=one.metric.id, exc_info=True)
+        return Progress.INTERRUPTED
+    except Exception as error:
+        log.exception("metric_fill_failed", merchant_id=one.merchant_id, metric_id=one.metric.id)
+        await _fail(events, clock, one.merchant_id, one.fill_id, error)
+        return Progress.ENDED
+    if fill is None:
+        return Progress.ENDED
+    if fill.finished_at is None:
+        return Progress.GOES_ON
+    if one.repairs:
+        # It may have repaired what a counter was made of.
+        counters.distrust()
+    return Progress.COMPLETE
 
 
 async def start_fill(tx: Tx, clock: Clock, metric: Metric) -> MetricFill:
@@ -90,30 +152,6 @@ async def _start_missing_fills(
                 locked = await catalog.get_metric(tx, ById(metric.id), lock=True)
                 await start_fill(tx, clock, locked)
     return metrics, filled
-
-
-async def _fill(
-    events: EventStore, clock: Clock, merchant_id: str, metric: Metric, fill_id: FillId
-) -> MetricFill | None:
-    """Takes steps until the fill has ended; answers it when it is complete."""
-    reading = event_sql(metric)
-    loop = asyncio.get_running_loop()
-    while True:
-        begun_s = loop.time()
-        try:
-            fill = await _step(events, clock, merchant_id, metric, fill_id, reading)
-        except store.TRANSIENT:
-            # What is done stays done; the next run of the job goes on.
-            log.warning("metric_fill_interrupted", metric_id=metric.id, exc_info=True)
-            return None
-        except Exception as error:
-            log.exception("metric_fill_failed", merchant_id=merchant_id, metric_id=metric.id)
-            await _fail(events, clock, merchant_id, fill_id, error)
-            return None
-        if fill is None or fill.finished_at is not None:
-            return fill
-        # Flushes waited as long as the step took; now they get as much time to catch up.
-        await asyncio.sleep(loop.time() - begun_s)
 
 
 async def _step(

@@ -15,16 +15,21 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
+import structlog
+
 from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage
 from .audit_counters import Drift, audit_counters
 from .cache import AskKey, CounterCache, CounterError, Expectation, key_of
+from .counter_walk import CounterWalk
 from .model import UsageAsk
 from .read_sql_now import SqlReads
 from .rules.bucket import to_microseconds
 from .trust_counters import READ_WITHIN_S, REDIS_PAUSE_S, REDIS_TIMEOUT_S, TrustedCounters
+
+log = structlog.get_logger()
 
 _MAX_TOGETHER: Final = 1_000
 _COMPANY_S: Final = 0.001
@@ -111,7 +116,28 @@ class Counters(TrustedCounters):
         """Which of these counters do not hold what they stand for; they are made anew (audit_counters.py)."""
         if self._cache is None or not self.trusted() or not self._redis_answers():
             return []
-        return await audit_counters(self._cache, self._events, asks)
+        drifted = await audit_counters(self._cache, self._events, asks)
+        if drifted:
+            await CounterWalk(self._cache.redis).count(compared=len(asks), drifted=len(drifted))
+        return drifted
+
+    @property
+    def walk(self) -> CounterWalk | None:
+        """How to go over all counters there are (counter_walk.py); None while none is read."""
+        if self._cache is None or not self.trusted() or not self._redis_answers():
+            return None
+        return CounterWalk(self._cache.redis)
+
+    async def drift_counts(self) -> tuple[int, int] | None:
+        """How many counters were compared with the rollups, and how many had drifted; None where nobody can say."""
+        walk = self.walk
+        if walk is None:
+            return None
+        try:
+            return await walk.counts()
+        except CounterError as error:
+            log.warning("counter_drift_not_read", error=str(error))
+            return None
 
     def _redis_answers(self) -> bool:
         return (

@@ -13,11 +13,15 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
 from . import age_store, backfill_store, key_store, rejected_event_store, store
+from . import reconcile_counters as reconcile
 from .backfills import STEP_EVENTS, continue_backfill
+from .cache import CounterError
 from .correct_usage import tell_counters
-from .fill_history import fill_history
+from .fill_in_turns import fill_in_turns
 from .read_counters import Counters
+from .reconcile_counters import Reconciled
 from .rejected_event import KEPT_FOR
+from .rules.chunk_interval import LOOK_BACK, fitting_interval
 from .rules.dedupe import DEFAULT_WINDOW, claim_months, months_ahead
 
 COMPRESS_AFTER: Final = timedelta(days=60)
@@ -56,6 +60,26 @@ async def age_events(events: EventStore, clock: Clock, retention: timedelta | No
         return await age_store.drop_events(connection, clock.now() - retention)
 
 
+async def fit_chunks(events: EventStore, clock: Clock) -> timedelta | None:
+    """Makes the next chunks of events as long as their indexes fit in memory at the rate of late; hourly.
+
+    Answers the new length, None where it stays or where there are no chunks. Looks at a month of chunks at most.
+    """
+    now = clock.now()
+    async with events.writer() as connection:
+        known = await age_store.read_chunk_interval(connection)
+        if known is None:
+            return None
+        present, cache_bytes = known
+        chunks = await age_store.list_recent_chunks(connection, now - LOOK_BACK)
+        wanted = fitting_interval(present, chunks, cache_bytes, now)
+        if wanted == present:
+            return None
+        await age_store.set_chunk_interval(connection, wanted)
+    log.info("event_chunks_fitted", before=str(present), after=str(wanted))
+    return wanted
+
+
 async def forget_old_keys(db: Postgres, events: EventStore, clock: Clock) -> int:
     """As `drop_old_keys`, for the longest window that a merchant has chosen; hourly (EVT-2)."""
     async with db.system() as tx:
@@ -68,6 +92,23 @@ async def forget_old_keys(db: Postgres, events: EventStore, clock: Clock) -> int
         return 0
 
 
+async def reconcile_counters(
+    db: Postgres, events: EventStore, counters: Counters, clock: Clock
+) -> Reconciled | None:
+    """Compares some of the live counters with the rollups, going on where the last run ended (ENT-4). None when there
+    is no Redis that answers, or its counters are not read anyhow: the next run has its turn."""
+    walk = counters.walk
+    if walk is None:
+        return None
+    try:
+        return await reconcile.reconcile_counters(
+            db, events, walk, clock, is_trusted=counters.trusted
+        )
+    except (CounterError, *store.TRANSIENT):
+        log.warning("counters_not_reconciled", exc_info=True)
+        return None
+
+
 async def delete_old_letters(db: Postgres, clock: Clock) -> int:
     """Deletes the events that were kept apart for long enough; hourly. Answers how many (EVT-11)."""
     async with db.system() as tx:
@@ -75,13 +116,9 @@ async def delete_old_letters(db: Postgres, clock: Clock) -> int:
 
 
 async def fill_metrics(db: Postgres, events: EventStore, counters: Counters, clock: Clock) -> int:
-    """Reads history into metrics that need it, to the end; each minute, and when one is asked for (EVT-10)."""
-    async with db.system() as tx:
-        merchants = await merchant.list_merchants(tx)
-    filled = 0
-    for one in merchants:
-        filled += await fill_history(db, events, counters, clock, one.id)
-    return filled
+    """Reads history into metrics that need it, to the end and in turns; each minute, and when one is asked for
+    (EVT-10)."""
+    return await fill_in_turns(db, events, counters, clock)
 
 
 async def continue_backfills(

@@ -22,7 +22,14 @@ from typing import Final
 
 from .listen import LEASE_S, MEMBERS, SETTLING_S, Listener
 from .postgres import DatabaseUnavailableError, Postgres
-from .transaction import COUNTERS_MARK, ENTITLEMENTS_CHANNEL, GROWTH_MARK, TOKEN_MARK
+from .transaction import (
+    COUNTERS_MARK,
+    ENTITLEMENTS_CHANNEL,
+    GROWTH_MARK,
+    SWITCH_OFF_MARK,
+    SWITCH_ON_MARK,
+    TOKEN_MARK,
+)
 
 _HEARD_CHANNEL: Final = "candela_heard"
 _LOCK_CLASS: Final = 0x0CA4DE1A
@@ -44,13 +51,15 @@ class Changes:
         on_gap: Callable[[], None],
         on_lost_counts: Callable[[], object] = lambda: None,
         on_growth: Callable[[str], None] | None = None,
+        on_switch: Callable[[str, str, bool], None] | None = None,
     ) -> None:
         """Listens from `start` on. `on_change` gets a merchant and a customer, or None for all of the merchant's.
 
         `on_growth` gets a merchant whose catalog has something new that nobody holds yet; without it, that is a change
-        for all of the merchant's.
+        for all of the merchant's. `on_switch` gets a merchant, a feature's slug and whether it is on now; likewise.
         """
         self._db = db
+        self._on_switch = on_switch or (lambda merchant_id, slug, on: on_change(merchant_id, None))
         self._on_growth = on_growth or (lambda merchant_id: on_change(merchant_id, None))
         self._on_change = on_change
         self._on_lost_counts = on_lost_counts
@@ -162,6 +171,9 @@ class Changes:
         merchant_id, _, customer_id = payload.partition(":")
         if customer_id == GROWTH_MARK:
             self._on_growth(merchant_id)
+            return
+        if customer_id.startswith((SWITCH_ON_MARK, SWITCH_OFF_MARK)):
+            self._on_switch(merchant_id, customer_id[1:], customer_id.startswith(SWITCH_ON_MARK))
             return
         self._on_change(merchant_id, None if customer_id == "*" else customer_id)
 

@@ -117,6 +117,14 @@ BEGIN
     END LOOP;
 END $$;
 
+CREATE FUNCTION public.candela_event_chunk_interval(OUT chunk_interval interval, OUT cache_bytes bigint) RETURNS record
+    LANGUAGE sql STABLE
+    AS $$ SELECT NULL::interval, NULL::bigint $$;
+
+CREATE FUNCTION public.candela_event_chunks(since timestamp with time zone) RETURNS TABLE(start_at timestamp with time zone, end_at timestamp with time zone, index_bytes bigint)
+    LANGUAGE sql STABLE
+    AS $$ SELECT NULL::timestamptz, NULL::timestamptz, NULL::bigint WHERE false $$;
+
 CREATE FUNCTION public.candela_freeze_credit_definition() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -372,6 +380,10 @@ BEGIN
         RAISE EXCEPTION 'plan version % is published and never changes', version_id;
     END IF;
 END $$;
+
+CREATE FUNCTION public.candela_set_event_chunk_interval(wanted interval) RETURNS void
+    LANGUAGE sql
+    AS $$ SELECT $$;
 
 CREATE FUNCTION public.candela_system_reads(table_name text, privileges text DEFAULT 'SELECT'::text) RETURNS void
     LANGUAGE plpgsql
@@ -2721,6 +2733,12 @@ GRANT ALL ON FUNCTION public.candela_drop_event_keys(before_month date) TO cande
 REVOKE ALL ON FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_drop_events(before_instant timestamp with time zone, OUT dropped integer, OUT kept_since timestamp with time zone) TO candela_events;
 
+REVOKE ALL ON FUNCTION public.candela_event_chunk_interval(OUT chunk_interval interval, OUT cache_bytes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_event_chunk_interval(OUT chunk_interval interval, OUT cache_bytes bigint) TO candela_events;
+
+REVOKE ALL ON FUNCTION public.candela_event_chunks(since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_event_chunks(since timestamp with time zone) TO candela_events;
+
 REVOKE ALL ON FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) TO candela_events;
 
@@ -2729,6 +2747,9 @@ GRANT ALL ON FUNCTION public.candela_prepare_event_keys(of_month date) TO candel
 
 REVOKE ALL ON FUNCTION public.candela_prepare_events(for_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_prepare_events(for_instant timestamp with time zone) TO candela_events;
+
+REVOKE ALL ON FUNCTION public.candela_set_event_chunk_interval(wanted interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_set_event_chunk_interval(wanted interval) TO candela_events;
 
 REVOKE ALL ON FUNCTION public.candela_system_reads(table_name text, privileges text) FROM PUBLIC;
 

@@ -16,6 +16,8 @@ from candela_server.kernel.money import format_decimal
 ENTITLEMENTS_CHANNEL = "candela_entitlements"
 GROWTH_MARK = "+"
 """Stands in a customer's place: the merchant's catalog has something new."""
+SWITCH_ON_MARK, SWITCH_OFF_MARK = ">", "<"
+"""Stands in a customer's place, before a feature's slug: it was switched for all of the merchant's."""
 OUTBOX_CHANNEL = "candela_outbox"
 TOKEN_MARK = "="
 """What a message begins with that is no change but the token after a transaction's changes (see changes.py)."""
@@ -176,6 +178,12 @@ class Tx:
     async def catalog_grew(self) -> None:
         """Makes every server process learn what is new in the catalog, and forget nothing: nobody holds it yet."""
         await self._tell_changes([""], whom_all=GROWTH_MARK)
+
+    async def feature_switched(self, slug: str, *, on: bool) -> None:
+        """As entitlements_changed of everybody, by nothing but the switch of one feature: servers need not forget the
+        rest."""
+        mark = SWITCH_ON_MARK if on else SWITCH_OFF_MARK
+        await self._tell_changes([""], whom_all=mark + slug)
 
     async def entitlements_changed_of(self, customer_ids: Iterable[str | None]) -> None:
         """As entitlements_changed, for many customers in one round trip."""

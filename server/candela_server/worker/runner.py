@@ -176,9 +176,15 @@ class Worker:
             await metering.forget_old_keys(self.db, self.events, self.clock)
             await metering.delete_old_letters(self.db, self.clock)
             await metering.age_events(self.events, self.clock, self.event_retention)
+            await metering.fit_chunks(self.events, self.clock)
             await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
+
+        @app.periodic(cron="37 * * * *")
+        @app.task(name="reconcile_counters", queueing_lock="counters", lock="counters")
+        async def counters(timestamp: int) -> None:
+            await metering.reconcile_counters(self.db, self.events, self.counters, self.clock)
 
         @app.periodic(cron="* * * * *")
         @app.task(name="buy_top_ups", queueing_lock="top_up", lock="top_up")

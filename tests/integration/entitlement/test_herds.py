@@ -97,12 +97,27 @@ class Server:
 async def server(
     db: Postgres, clock: FixedClock, merchant: TestMerchant, events: EventStore
 ) -> AsyncIterator[Server]:
-    """A server process of a merchant with many customers, all of whom it knows."""
+    """A server process of a merchant with many customers, all of whom it knows. A switch is to it as any change."""
+    async with serving(db, clock, merchant, events) as made:
+        yield made
+
+
+@asynccontextmanager
+async def serving(
+    db: Postgres,
+    clock: FixedClock,
+    merchant: TestMerchant,
+    events: EventStore,
+    *,
+    by_switches: bool = False,
+    customers: int = CUSTOMERS,
+) -> AsyncIterator[Server]:
+    """Such a server process; `by_switches` if it hears of switches as what they are."""
     shop = Shop(db, clock, merchant.id)
     await shop.sell_team_plan()
     model = await shop.sign_up("customer-00000")
     await shop.subscribe(model, 1)
-    customer_ids = await copy_customer(shop, model, CUSTOMERS)
+    customer_ids = await copy_customer(shop, model, customers)
     counted = CountingPostgres(db.url, SystemClock())
     await counted.open()
     counters = Counters(None, events, clock)
@@ -116,7 +131,17 @@ async def server(
         snapshots.grow(merchant_id)
         catalog.forget(merchant_id)
 
-    changes = Changes(db, changed, lambda: snapshots.doubt_all(), on_growth=grown)
+    def switched(merchant_id: str, slug: str, on: bool) -> None:
+        snapshots.switch(merchant_id, slug, on)
+        catalog.forget(merchant_id)
+
+    changes = Changes(
+        db,
+        changed,
+        lambda: snapshots.doubt_all(),
+        on_growth=grown,
+        on_switch=switched if by_switches else None,
+    )
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
     await changes.start()

@@ -83,7 +83,9 @@ func (DiscountDuration) EnumDescriptor() ([]byte, []int) {
 // ChargeModel is how a quantity becomes an amount (DSL-3).
 //
 // The steps are always these: free units are taken off, the model is applied, then the minimum, then the maximum. All
-// amounts are exact and in the price's currency; a line is rounded once, at its end (INV-8).
+// amounts are exact and in the price's currency; a line is rounded once, at its end (INV-8). Prices of units, packages
+// and events may have 12 places; what is charged or taken off as it stands (the amount of a FIXED component, a flat fee,
+// a minimum, a maximum, an amount off, a commitment) has at most the currency's minor digits, else INVALID_FIELD.
 //
 // A change of plan can cut a period of usage into parts. Tiers, free units, packages and bounds are the period's: when a
 // plan is left and joined again, the later part goes on where the earlier one ended. The minimum and the maximum are cut
@@ -102,9 +104,9 @@ type ChargeModel struct {
 	Model isChargeModel_Model `protobuf_oneof:"model"`
 	// Units per period that cost nothing, a plain decimal; "0" when empty.
 	FreeUnits string `protobuf:"bytes,6,opt,name=free_units,json=freeUnits,proto3" json:"free_units,omitempty"`
-	// The least a period costs; absent when there is none.
+	// The least a period costs, in whole minor units; absent when there is none.
 	Minimum *v1.Money `protobuf:"bytes,7,opt,name=minimum,proto3" json:"minimum,omitempty"`
-	// The most a period costs, at least the minimum; absent when there is none.
+	// The most a period costs, in whole minor units, at least the minimum; absent when there is none.
 	Maximum       *v1.Money `protobuf:"bytes,8,opt,name=maximum,proto3" json:"maximum,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -255,7 +257,8 @@ func (*ChargeModel_Percentage) isChargeModel_Model() {}
 // FlatCharge is one price for every unit.
 type FlatCharge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The price of one unit, at most 12 places, 0 or more.
+	// The price of one unit, at most 12 places, 0 or more. Of a FIXED component it is the amount of the period, in whole
+	// minor units.
 	UnitPrice     *v1.Money `protobuf:"bytes,1,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -397,7 +400,7 @@ type Tier struct {
 	UpTo *string `protobuf:"bytes,1,opt,name=up_to,json=upTo,proto3,oneof" json:"up_to,omitempty"`
 	// The price of one unit in it, at most 12 places.
 	UnitPrice *v1.Money `protobuf:"bytes,2,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
-	// Due once when the tier is touched; absent when there is none.
+	// Due once when the tier is touched, in whole minor units; absent when there is none.
 	FlatFee       *v1.Money `protobuf:"bytes,3,opt,name=flat_fee,json=flatFee,proto3" json:"flat_fee,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -459,7 +462,7 @@ type PackageCharge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many units a block holds, a plain decimal above 0.
 	PackageSize string `protobuf:"bytes,1,opt,name=package_size,json=packageSize,proto3" json:"package_size,omitempty"`
-	// The price of one block, begun blocks included.
+	// The price of one block, begun blocks included, at most 12 places.
 	PackagePrice  *v1.Money `protobuf:"bytes,2,opt,name=package_price,json=packagePrice,proto3" json:"package_price,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -514,7 +517,7 @@ type PercentageCharge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The share in percent, a plain decimal from 0 to 100.
 	Percent string `protobuf:"bytes,1,opt,name=percent,proto3" json:"percent,omitempty"`
-	// Added once per event; absent when there is none.
+	// Added once per event, at most 12 places; absent when there is none.
 	FeePerEvent   *v1.Money `protobuf:"bytes,2,opt,name=fee_per_event,json=feePerEvent,proto3" json:"fee_per_event,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -680,7 +683,7 @@ type Discount_Percent struct {
 }
 
 type Discount_AmountOff struct {
-	// An amount per period, never more than what is there.
+	// An amount per period in whole minor units, never more than what is there.
 	AmountOff *v1.Money `protobuf:"bytes,2,opt,name=amount_off,json=amountOff,proto3,oneof"`
 }
 
@@ -849,7 +852,7 @@ func (*TimeRule_Start) isTimeRule_Change() {}
 // is short costs its share of days.
 type MinimumCommitment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The least, before credits and tax.
+	// The least, before credits and tax, in whole minor units.
 	Amount *v1.Money `protobuf:"bytes,1,opt,name=amount,proto3" json:"amount,omitempty"`
 	// The period it is measured over, as PriceComponent.recurrence_rule.
 	RecurrenceRule string `protobuf:"bytes,2,opt,name=recurrence_rule,json=recurrenceRule,proto3" json:"recurrence_rule,omitempty"`

@@ -20,7 +20,9 @@ export const file_candela_catalog_v1_price_terms: GenFile = /*@__PURE__*/
  * ChargeModel is how a quantity becomes an amount (DSL-3).
  *
  * The steps are always these: free units are taken off, the model is applied, then the minimum, then the maximum. All
- * amounts are exact and in the price's currency; a line is rounded once, at its end (INV-8).
+ * amounts are exact and in the price's currency; a line is rounded once, at its end (INV-8). Prices of units, packages
+ * and events may have 12 places; what is charged or taken off as it stands (the amount of a FIXED component, a flat fee,
+ * a minimum, a maximum, an amount off, a commitment) has at most the currency's minor digits, else INVALID_FIELD.
  *
  * A change of plan can cut a period of usage into parts. Tiers, free units, packages and bounds are the period's: when a
  * plan is left and joined again, the later part goes on where the earlier one ended. The minimum and the maximum are cut
@@ -84,14 +86,14 @@ export type ChargeModel = Message<"candela.catalog.v1.ChargeModel"> & {
   freeUnits: string;
 
   /**
-   * The least a period costs; absent when there is none.
+   * The least a period costs, in whole minor units; absent when there is none.
    *
    * @generated from field: candela.type.v1.Money minimum = 7;
    */
   minimum?: Money | undefined;
 
   /**
-   * The most a period costs, at least the minimum; absent when there is none.
+   * The most a period costs, in whole minor units, at least the minimum; absent when there is none.
    *
    * @generated from field: candela.type.v1.Money maximum = 8;
    */
@@ -112,7 +114,8 @@ export const ChargeModelSchema: GenMessage<ChargeModel> = /*@__PURE__*/
  */
 export type FlatCharge = Message<"candela.catalog.v1.FlatCharge"> & {
   /**
-   * The price of one unit, at most 12 places, 0 or more.
+   * The price of one unit, at most 12 places, 0 or more. Of a FIXED component it is the amount of the period, in whole
+   * minor units.
    *
    * @generated from field: candela.type.v1.Money unit_price = 1;
    */
@@ -189,7 +192,7 @@ export type Tier = Message<"candela.catalog.v1.Tier"> & {
   unitPrice?: Money | undefined;
 
   /**
-   * Due once when the tier is touched; absent when there is none.
+   * Due once when the tier is touched, in whole minor units; absent when there is none.
    *
    * @generated from field: candela.type.v1.Money flat_fee = 3;
    */
@@ -217,7 +220,7 @@ export type PackageCharge = Message<"candela.catalog.v1.PackageCharge"> & {
   packageSize: string;
 
   /**
-   * The price of one block, begun blocks included.
+   * The price of one block, begun blocks included, at most 12 places.
    *
    * @generated from field: candela.type.v1.Money package_price = 2;
    */
@@ -245,7 +248,7 @@ export type PercentageCharge = Message<"candela.catalog.v1.PercentageCharge"> & 
   percent: string;
 
   /**
-   * Added once per event; absent when there is none.
+   * Added once per event, at most 12 places; absent when there is none.
    *
    * @generated from field: candela.type.v1.Money fee_per_event = 2;
    */
@@ -290,7 +293,7 @@ export type Discount = Message<"candela.catalog.v1.Discount"> & {
     case: "percent";
   } | {
     /**
-     * An amount per period, never more than what is there.
+     * An amount per period in whole minor units, never more than what is there.
      *
      * @generated from field: candela.type.v1.Money amount_off = 2;
      */
@@ -406,7 +409,7 @@ export const TimeRuleSchema: GenMessage<TimeRule> = /*@__PURE__*/
  */
 export type MinimumCommitment = Message<"candela.catalog.v1.MinimumCommitment"> & {
   /**
-   * The least, before credits and tax.
+   * The least, before credits and tax, in whole minor units.
    *
    * @generated from field: candela.type.v1.Money amount = 1;
    */

@@ -37,7 +37,6 @@ from .flush_events import (
     WriterForgottenError,
 )
 from .hold_events import Strangers
-from .key_store import KeyTakenError
 from .model import (
     MAX_BATCH_EVENTS,
     BatchTooLargeError,
@@ -239,7 +238,7 @@ class Ingestor:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await self._flusher.flush(writer, batches, contested=contested)
-            except KeyTakenError:
+            except store.KeyTakenError:
                 if contested:
                     raise
                 contested = True

@@ -10,15 +10,9 @@ from datetime import date
 from struct import Struct
 from typing import Final
 
-from psycopg.errors import UniqueViolation
-
 from candela_server.storage import copy_binary
 from candela_server.storage.array_parameters import InstantArray, Int8Array, UuidArray
 from candela_server.storage.events import Connection
-
-
-KeyTakenError = UniqueViolation
-"""Somebody took a key between our look at it and our claim."""
 
 _KEY_ROW: Final = Struct(">hi16siiiqiq").pack
 
@@ -29,7 +23,7 @@ async def copy_keys(
     """Takes keys that nobody holds, each given with its payload and when it happened in microseconds since 1970.
 
     Less than half the price of `claim_keys`, which asks of each key whether it is free. Sorted keys keep two flushes
-    from waiting for each other crosswise. Raises KeyTakenError, and then the transaction is lost.
+    from waiting for each other crosswise. Raises store.KeyTakenError, and then the transaction is lost.
     """
     day, epoch_us = copy_binary.day_number(month), copy_binary.POSTGRES_EPOCH_US
     rows = [

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from psycopg.errors import CheckViolation, LockNotAvailable, QueryCanceled
+from psycopg.errors import CheckViolation, LockNotAvailable, QueryCanceled, UniqueViolation
 
 from candela_server.storage import copy_binary
 from candela_server.storage.events import Connection, EventStoreUnavailableError
@@ -25,6 +25,9 @@ one without a queue, so who wants it alone might wait for ever; advisory locks a
 
 MissingPartitionError = CheckViolation
 """An event or key has no partition to be in; the only check that a flush can violate."""
+
+KeyTakenError = UniqueViolation
+"""Somebody took an event's key between our look at it and our claim; keys are all that a flush must find unique."""
 
 
 async def register_writer(connection: Connection, now: datetime) -> int:

@@ -74,6 +74,16 @@ def _local(stage: Stage, crowd: Crowd, rounds: int) -> list[Row]:
                 states[users[number % count]][FEATURE]
             return (time.perf_counter() - started) / LOOKUPS * 1e9
 
+        def entitled(feature: str, *, user_id: str) -> bool:
+            return states[user_id][feature]
+
+        def ask_function() -> float:
+            count = len(users)
+            started = time.perf_counter()
+            for number in range(LOOKUPS):
+                entitled(FEATURE, user_id=users[number % count])
+            return (time.perf_counter() - started) / LOOKUPS * 1e9
+
         def ask_server() -> float:
             started = time.perf_counter()
             for number in range(300):
@@ -81,9 +91,11 @@ def _local(stage: Stage, crowd: Crowd, rounds: int) -> list[Row]:
             return (time.perf_counter() - started) / 300 * 1e9
 
         local_ns, map_ns = interleave(ask_local, ask_map, rounds)
+        again_ns, function_ns = interleave(ask_local, ask_function, rounds)
         network_ns = statistics.median(ask_server() for _ in range(3))
     return [
         row("local check (ns) : a bare nested-map look-up", local_ns, map_ns, 3, at_most=True),
+        row("local check (ns) : a function that looks up", again_ns, function_ns, 3, at_most=True),
         row("network check (ns) : local check", network_ns, local_ns, 1_000),
     ]
 

@@ -19,23 +19,27 @@ def questions_in(request: bytes) -> list[bytes]:
     found: list[bytes] = []
     place, end = 0, len(request)
     while place < end:
-        if request[place] != _TAG_1:
+        if request[place] != _TAG_1 or place + 1 == end:
             return _parsed(request)
-        length = shift = 0
-        while True:
-            place += 1
-            if place >= end or shift > _MAX_SHIFT:
-                return _parsed(request)
-            byte = request[place]
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
         place += 1
-        if place + length > end:
+        length = request[place]
+        if length >= 0x80:  # longer than most questions are
+            length &= 0x7F
+            shift = 7
+            while True:
+                place += 1
+                if place >= end or shift > _MAX_SHIFT:
+                    return _parsed(request)
+                byte = request[place]
+                length |= (byte & 0x7F) << shift
+                shift += 7
+                if byte < 0x80:
+                    break
+        begin = place + 1
+        place = begin + length
+        if place > end:
             return _parsed(request)
-        found.append(request[place : place + length])
-        place += length
+        found.append(request[begin:place])
     return found
 
 

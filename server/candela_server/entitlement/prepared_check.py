@@ -22,6 +22,7 @@ class PreparedCheck:
     """What a question means, and its last answer. `raw` is the counter that the answer rests on, if it needed one."""
 
     __slots__ = (
+        "about",
         "counter",
         "held",
         "item",
@@ -32,14 +33,14 @@ class PreparedCheck:
         "response",
         "snapshot",
         "state",
-        "who",
     )
 
     def __init__(
         self, who: Who, snapshot: Snapshot, state: FeatureState, quantity: Decimal, merchant_id: str
     ) -> None:
         """Prepares the reading of the counter; where none is needed, the answer is there at once."""
-        self.who = who
+        # A text is compared faster than what it stands for.
+        self.about = repr(who)
         self.snapshot = snapshot
         self.state = state
         self.quantity = quantity

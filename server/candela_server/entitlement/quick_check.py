@@ -21,10 +21,9 @@ from candela_server.catalog.errors import FeatureNotFoundError
 from candela_server.contract.values import item_error_to_proto
 from candela_server.kernel.clock import Clock
 from candela_server.kernel.errors import CandelaError, InvalidInput, Reason, Unavailable
-from candela_server.metering.quick_counters import QuickCounters, Raw, is_good
+from candela_server.metering.quick_counters import CounterGroup, QuickCounters, Raw, is_good
 
 from . import wire
-from .build_snapshot import Who
 from .check_entitlement import Checker, ask_of
 from .check_wire import field_1, questions_in, response_item
 from .model import Answer, Snapshot
@@ -47,8 +46,8 @@ Reading = tuple[Any, list[Raw]]
 """The epoch that Redis is in, and the counters of a batch."""
 
 
-class _Snapshots(dict[Who, Snapshot]):
-    """Those that one call rests on; `replaced` when one was followed by a newer one."""
+class _Snapshots(dict[str, Snapshot]):
+    """Those that one call rests on, by whom they are about; `replaced` when one was followed by a newer one."""
 
     replaced = False
 
@@ -84,6 +83,7 @@ class QuickChecks:
         self._is_current = is_current
         self._prepared: dict[tuple[str, bytes], PreparedCheck] = {}
         self._batches: dict[tuple[str, bytes], PreparedBatch] = {}
+        self._asked_once: dict[tuple[str, int], None] = {}
 
     async def check(self, merchant_id: str, question: bytes) -> bytes:
         """The CheckResponse to a CheckRequest. Raises what Checker raises."""
@@ -113,11 +113,13 @@ class QuickChecks:
                 raise TooManyChecksError(len(questions))
             checks = await self._understand(merchant_id, questions)
             understood = [one for one in checks if type(one) is PreparedCheck]
+            if len(understood) < len(checks) or not self._came_before(merchant_id, request):
+                counters = [one.counter for one in understood if one.counter is not None]
+                reading = await self._read(CounterGroup(counters))
+                return await self._joined(merchant_id, checks, reading)
             batch = PreparedBatch(understood)
-            if len(understood) < len(checks):
-                return await self._joined(merchant_id, checks, await self._read(batch))
             self._remember(merchant_id, request, batch)
-        reading = await self._read(batch)
+        reading = await self._read(batch.counters)
         response = batch.response(*reading, self._clock) if reading is not None else None
         if response is None:
             response = await self._joined(merchant_id, batch.checks, reading)
@@ -145,10 +147,11 @@ class QuickChecks:
             prepared = known.get((merchant_id, question))
             if prepared is not None and current:
                 snapshot = prepared.snapshot
+                ends_at = snapshot.valid_until
                 if (
                     snapshot.alive
-                    and (snapshot.valid_until is None or snapshot.is_valid_at(now))
-                    and snapshots.setdefault(prepared.who, snapshot) is snapshot
+                    and (ends_at is None or (snapshot.frozen_now or now) < ends_at)
+                    and snapshots.setdefault(prepared.about, snapshot) is snapshot
                 ):
                     results.append(prepared)
                     continue
@@ -160,6 +163,16 @@ class QuickChecks:
                 results.append(_problem(index, error))
         return results
 
+    def _came_before(self, merchant_id: str, request: bytes) -> bool:
+        """Whether these questions have been asked together lately: what is asked once is not worth preparing."""
+        known = (merchant_id, hash(request))
+        if known in self._asked_once:
+            return True
+        if len(self._asked_once) >= MAX_BATCHES:
+            del self._asked_once[next(iter(self._asked_once))]
+        self._asked_once[known] = None
+        return False
+
     def _remember(self, merchant_id: str, request: bytes, batch: PreparedBatch) -> None:
         """Keeps a batch for the next time, if each of its questions is kept as well."""
         self._batches.pop((merchant_id, request), None)
@@ -169,11 +182,11 @@ class QuickChecks:
             del self._batches[next(iter(self._batches))]
         self._batches[merchant_id, request] = batch
 
-    async def _read(self, batch: PreparedBatch) -> Reading | None:
+    async def _read(self, counters: CounterGroup) -> Reading | None:
         """The counters of a batch in one round trip; None when they cannot be had."""
-        if not batch.counters.size:
+        if not counters.size:
             return None, []
-        return await self._counters.read_all(batch.counters) if self._counters else None
+        return await self._counters.read_all(counters) if self._counters else None
 
     async def _joined(
         self,
@@ -196,8 +209,11 @@ class QuickChecks:
                     slow.append((len(items), one))
                     items.append(b"")
                     continue
-                one.with_raw(raw, self._clock)
-            items.append(one.as_item())
+                if one.held or raw != one.raw:
+                    one.with_raw(raw, self._clock)
+            items.append(one.item or one.as_item())
+        if not slow:
+            return b"".join(items)
         try:
             answers = await self._ask(merchant_id, [one for _, one in slow])
         except Unavailable as error:
@@ -242,18 +258,19 @@ class QuickChecks:
         """What a question means; `snapshots` are those that the same call rests on already."""
         quantity = wire.quantity_from_proto(question)
         who = wire.who_from_proto(question)
-        snapshot = snapshots.get(who)
+        about = repr(who)
+        snapshot = snapshots.get(about)
         if snapshot is None or snapshot.revision < question.min_revision:
             snapshot = await self._checker.snapshot(
                 merchant_id, who, question.min_revision, slug=question.feature
             )
-            snapshots[who] = snapshot
+            snapshots[about] = snapshot
         state = snapshot.features.get(question.feature)
         if state is None and self._checker.lacks_news(merchant_id, snapshot):
             snapshot = await self._checker.snapshot(
                 merchant_id, who, question.min_revision, slug=question.feature
             )
-            snapshots[who], snapshots.replaced = snapshot, True
+            snapshots[about], snapshots.replaced = snapshot, True
             state = snapshot.features.get(question.feature)
         if state is None:
             raise FeatureNotFoundError(question.feature)

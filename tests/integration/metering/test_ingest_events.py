@@ -10,7 +10,11 @@ import pytest
 
 from candela_server.catalog.model import Aggregation
 from candela_server.kernel.errors import Reason
+from candela_server.metering.key_store import copy_keys
 from candela_server.metering.model import BatchTooLargeError, Outcome
+from candela_server.metering.rules.bucket import to_microseconds
+from candela_server.metering.rules.dedupe import claim_months
+from candela_server.metering.rules.event_key import hash_of_key
 
 from tests.integration.metering.builders import Metering, event, start_metering
 
@@ -163,6 +167,32 @@ async def test_two_servers_with_the_same_keys_at_once__count_each_once(metering:
     assert await metering.usage(tokens, acme) == 6300
     assert await metering.counter(tokens, acme) == 6300
     assert await other.counter(tokens, acme) == 6300
+
+
+@pytest.mark.spec("EVT-2")
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_a_key_that_another_writer_is_taking__waits_for_what_becomes_of_it(
+    metering: Metering, is_kept: bool
+) -> None:
+    acme = await metering.add_customer()
+    tokens = await metering.add_metric("tokens", Aggregation.SUM)
+    await metering.record(event("before", acme, "3"))
+    now = metering.clock.now()
+    # Another server's flush, stopped before its commit.
+    async with metering.events.writer() as other, other.transaction(force_rollback=not is_kept):
+        key = hash_of_key(metering.merchant_id, "disputed")
+        for month in claim_months(now).claimed:
+            await copy_keys(other, [(key, 0, to_microseconds(now))], month)
+        waiting = asyncio.create_task(
+            metering.record(event("disputed", acme, "4"), event("free", acme, "5"))
+        )
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    got = await waiting
+
+    assert got.outcomes == [REJECTED if is_kept else ACCEPTED, ACCEPTED]
+    assert await metering.usage(tokens, acme) == (8 if is_kept else 12)
+    assert await metering.counter(tokens, acme) == (8 if is_kept else 12)
 
 
 @pytest.mark.spec("EVT-1", "ENT-7")

@@ -104,5 +104,7 @@ async def test_two_previews_at_once__wait_for_nobody(books: Books) -> None:
             for tx, one in zip((first, second), wanted, strict=True)
         ]
 
-    assert [[one.amount_due for one in invoices] for invoices, _ in shown] == [[Decimal(60)]] * 2
+    assert [[one.amount_due for one in preview.invoices] for preview in shown] == [
+        [Decimal(60)]
+    ] * 2
     assert await books.invoices() == []

@@ -15,7 +15,7 @@ from candela_server.catalog.model import Aggregation, Metric
 from candela_server.customer.model import Customer, User
 from candela_server.edge.http.counter_drift import counter_drift
 from candela_server.metering import reconcile_counters as module
-from candela_server.metering import tasks
+from candela_server.metering import store, tasks
 from candela_server.metering.cache import counter_id, customer_key
 from candela_server.metering.counter_walk import CounterWalk
 from candela_server.metering.model import UsageAsk
@@ -28,9 +28,13 @@ from tests.integration.metering.builders import Metering, event, usage_of
 async def walk(metering: Metering) -> AsyncIterator[CounterWalk]:
     """A walk at its beginning over a Redis with no counters of other tests."""
     await metering.redis.client.flushdb()
-    # As every server does within seconds: what was flushed before needs to arrive no more.
+    walk = CounterWalk(metering.redis)
+    # As every server does within seconds: what was flushed before, on whatever clock, needs to arrive no more.
+    async with metering.events.writer() as connection:
+        for number, sequence, _ in await store.list_writers(connection):
+            await walk.note(number, sequence)
     await metering.counters.reconcile(grace=timedelta(0))
-    yield CounterWalk(metering.redis)
+    yield walk
 
 
 async def _reconcile(metering: Metering, walk: CounterWalk, at_most: int = 10_000) -> Reconciled:

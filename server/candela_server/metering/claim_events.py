@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from candela_server.storage.events import Connection
 
@@ -39,10 +39,17 @@ def by_window(first: First, oldest: dict[str, date]) -> list[tuple[date, First]]
     ]
 
 
+class Claimed(NamedTuple):
+    """The keys that this transaction took, and the payloads that stand under all others."""
+
+    won: set[bytes]
+    standing: dict[bytes, int]
+
+
 async def claim_free_keys(
     connection: Connection, first: First, months: Sequence[date], oldest: date
-) -> dict[bytes, int]:
-    """Takes the keys that nobody has, and answers the payloads that stand under all others.
+) -> Claimed:
+    """Takes the keys that nobody has.
 
     Raises KeyTakenError when another transaction takes one of them meanwhile; then `claim_keys` must decide.
     """
@@ -55,15 +62,14 @@ async def claim_free_keys(
     if free:
         for month in months:
             await key_store.copy_keys(connection, free, month)
-    return standing
+    return Claimed({key for key, _, _ in free}, standing)
 
 
 async def claim_keys(
-    connection: Connection, first: First, months: Sequence[Any], oldest: Any
-) -> set[bytes]:
-    """The keys that this transaction takes, whoever else wants them; see rules/dedupe.py for two months at a border."""
-    keys = list(first)
-    won: list[bytes] = keys
+    connection: Connection, first: First, months: Sequence[date], oldest: date
+) -> Claimed:
+    """Takes the keys that are free, whoever else wants them; see rules/dedupe.py for two months at a border."""
+    won = list(first)
     for number, month in enumerate(months):
         taken = await key_store.claim_keys(
             connection,
@@ -83,4 +89,7 @@ async def claim_keys(
         won = [key for key in won if key in taken_set]
         if not won:
             break
-    return set(won)
+    taken_keys = set(won)
+    disputed = [key for key in first if key not in taken_keys]
+    standing = await key_store.get_payload_hashes(connection, disputed, oldest) if disputed else {}
+    return Claimed(taken_keys, standing)

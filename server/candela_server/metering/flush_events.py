@@ -92,6 +92,7 @@ class Flusher:
         database did not tell what became of its commit. Raises KeyTakenError when others send the same events at
         this moment, unless it is told that they are `contested`, which costs more.
         """
+        claim = claim_keys if contested else claim_free_keys
         now = self._clock.now()
         months = claim_months(now)
         await self._prepare_partitions(batches, months.claimed)
@@ -106,16 +107,9 @@ class Flusher:
             won: set[bytes] = set()
             stored: dict[bytes, int] = {}
             for oldest, part in by_window(first, await self._oldest_months(merchant_ids, now)):
-                if not contested:
-                    standing = await claim_free_keys(connection, part, months.claimed, oldest)
-                    stored |= standing
-                    won |= part.keys() - standing.keys()
-                    continue
-                taken = await claim_keys(connection, part, months.claimed, oldest)
-                if len(taken) < len(part):
-                    disputed = [key for key in part if key not in taken]
-                    stored |= await key_store.get_payload_hashes(connection, disputed, oldest)
-                won |= taken
+                claimed = await claim(connection, part, months.claimed, oldest)
+                won |= claimed.won
+                stored |= claimed.standing
             survivors = _in_order(batches, first, won)
             folded = {
                 merchant_id: fold(survivors[merchant_id], readings[merchant_id])

@@ -161,14 +161,12 @@ class BackfillRecorder:
                 await backfill_store.read_backfill(connection, merchant_id, backfill_id),
                 backfill_id,
             )
-            won = await claim_keys(connection, first, months.claimed, months.oldest)
-            disputed = [key for key in first if key not in won]
-            stored = (
-                await key_store.get_payload_hashes(connection, disputed, months.oldest)
-                if disputed
-                else {}
-            )
-            repeated = [key for key in disputed if stored.get(key) == first[key][1].payload_hash]
+            won, stored = await claim_keys(connection, first, months.claimed, months.oldest)
+            repeated = [
+                key
+                for key in first
+                if key not in won and stored.get(key) == first[key][1].payload_hash
+            ]
             if won:
                 field = copy_binary.text_field(backfill_id)
                 await backfill_store.copy_backfill_events(

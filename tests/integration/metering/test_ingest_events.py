@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -193,6 +194,30 @@ async def test_a_key_that_another_writer_is_taking__waits_for_what_becomes_of_it
     assert got.outcomes == [REJECTED if is_kept else ACCEPTED, ACCEPTED]
     assert await metering.usage(tokens, acme) == (8 if is_kept else 12)
     assert await metering.counter(tokens, acme) == (8 if is_kept else 12)
+
+
+@pytest.mark.spec("EVT-2")
+async def test_a_key_near_the_border_of_two_months__is_taken_in_both_and_found_behind_it(
+    metering: Metering,
+) -> None:
+    acme = await metering.add_customer()
+    tokens = await metering.add_metric("tokens", Aggregation.SUM)
+    border = datetime(2026, 2, 1, tzinfo=UTC)
+    metering.clock.advance(border - timedelta(minutes=10))
+    sent = event("once", acme, "3", at=metering.clock.now())
+
+    first = await metering.record(sent)
+    metering.clock.advance(border + timedelta(minutes=10))
+    again = await metering.record(sent)
+
+    assert (first.outcomes, again.outcomes) == ([ACCEPTED], [DEDUPLICATED])
+    async with metering.events.reader() as connection:
+        cursor = await connection.execute(
+            "SELECT claim_month FROM event_key WHERE key_hash = %s ORDER BY claim_month",
+            [UUID(bytes=hash_of_key(metering.merchant_id, "once"))],
+        )
+        assert await cursor.fetchall() == [(date(2026, 1, 1),), (date(2026, 2, 1),)]
+    assert await metering.usage(tokens, acme) == 3
 
 
 @pytest.mark.spec("EVT-1", "ENT-7")

@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 
 from candela_server.billing.billing_run_servicer import BillingRunServicer
+from candela_server.billing.count_ended_before import count_ended_before
 from candela_server.billing.credit_note_servicer import CreditNoteServicer
 from candela_server.billing.credit_note_wire import credit_note_id_from_proto
 from candela_server.billing.number_documents import start_numbering
@@ -261,7 +262,10 @@ def _rooms(
             UsageServicer(db, events, clock, secret, mutations),
             TopUpServicer(*ordinary),
             SubscriptionServicer(
-                *ordinary, partial(_settle, events), partial(_settle_creation, events)
+                *ordinary,
+                partial(_settle, events),
+                partial(_settle_creation, events),
+                partial(_count_ended, events),
             ),
             MigrationServicer(*ordinary),
             SeatServicer(*ordinary),
@@ -282,6 +286,11 @@ async def _settle(events: EventStore, tx: Tx, changed: Changed) -> list[str]:
 async def _settle_creation(events: EventStore, tx: Tx, made: Subscription) -> list[str]:
     """Bills what is due first of a subscription, where it must come to what a preview showed."""
     return await settle_creation(tx, events, made)
+
+
+async def _count_ended(events: EventStore, tx: Tx, made: Subscription) -> None:
+    """Takes off a new subscription's allowance what one that ended has used of the running period."""
+    await count_ended_before(tx, events, made, now=made.created_at)
 
 
 def _desk(

@@ -42,6 +42,7 @@ from candela_server.edge.http.app import RenderPdf, http_app
 from candela_server.edge.http.counter_drift import counter_drift
 from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
+from candela_server.entitlement.build_ahead import BuildAhead
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.quick_check import QuickChecks
@@ -116,6 +117,7 @@ class Memory:
     changes: Changes
     checker: Checker
     hub: WatchHub
+    ahead: BuildAhead
 
 
 def serve(settings: Settings) -> int:
@@ -161,6 +163,7 @@ async def _serve(settings: Settings) -> int:
             for room in rooms
             if isinstance(room, EntitlementServicer)
         ]
+        building = asyncio.create_task(memory.ahead.run_forever())
         await stopping.wait()
         log.info("draining", seconds=settings.drain_s)
         # Streams have no end of their own, which draining would wait for.
@@ -168,7 +171,7 @@ async def _serve(settings: Settings) -> int:
         await server.drain()
         http.should_exit = True
         await http_task
-        for task in (noting, *auditing):
+        for task in (noting, building, *auditing):
             task.cancel()
         await settler.stop()
         await ingestor.stop()
@@ -347,7 +350,8 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)
     secret = settings.page_token_secret.get_secret_value().encode()
     hub = WatchHub(storage.db, checker, clock, secret, entitlement_to_proto)
-    return Memory(changes, checker, hub)
+    ahead = BuildAhead(storage.db, snapshots, clock, catalog)
+    return Memory(changes, checker, hub, ahead)
 
 
 def _http(

@@ -1,4 +1,4 @@
-"""Takes off a subscription's allowance what others to its plan, that have ended, used in a period still running (ENT-4).
+"""Takes off an allowance what other subscriptions to the plan, that have ended, used in a running period (ENT-4).
 
 An end and a new subscription to the same plan bring nothing fresh, just as an end and a return do not: of the period
 that would be running of each that ended, what its allowance has paid for counts against that of the new one.
@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from candela_server.catalog.model import MetricId
 from candela_server.credit import read as credit
@@ -113,7 +114,7 @@ async def _paid_by(
                     found
                     for version in history
                     if version.version.status in BILLED
-                    and is_trial(before, version) is of_trial
+                    and _is_of_trial(before, of_trial, version)
                     and (found := began_at([before.offer_of(version)], metric_id, version, at))
                 ),
                 default=at,
@@ -126,7 +127,7 @@ async def _paid_by(
                     own,
                     metric_id,
                     _outside(Interval(began, at), seen),
-                    lambda version, known=before: is_trial(known, version) is of_trial,
+                    partial(_is_of_trial, before, of_trial),
                 )
         seen += [
             Interval(terms.began_at, terms.ended_at)
@@ -134,6 +135,10 @@ async def _paid_by(
             if terms.billed and terms.ended_at is not None and terms.began_at < terms.ended_at
         ]
     return counted
+
+
+def _is_of_trial(context: Context, of_trial: bool, one: Subscription) -> bool:
+    return is_trial(context, one) is of_trial
 
 
 def _outside(span: Interval, seen: Sequence[Interval]) -> list[Interval]:

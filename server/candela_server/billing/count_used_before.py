@@ -17,7 +17,8 @@ difference, and a way to another plan and back brings nothing. What was paid for
 The grant is made whole and corrected at once, with the reason, so that its history says where the rest went. Checks and
 invoices read the same balance. Where periods differ, the one that began last counts. A metric whose parts do not add up
 (unique users, a maximum) has one reading for the period, which checks compare with the whole allowance instead
-(`window_of`). Events that come later than the change are not counted.
+(`window_of`). What is told later than the change and was used before it, the plan of its time pays for, with what that
+had left, and money the rest: it takes nothing off the plan in force, neither in checks nor on invoices (EVT-9).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from .snapshot_facts import Who
 log = structlog.get_logger()
 
 HORIZON: Final = timedelta(seconds=90)
-"""How long before the end the next one is built: time enough for some ten thousand of them, too short for most changes."""
+"""How long before the end the next one is built: time enough for some ten thousand, too short for most changes."""
 
 EVERY_S: Final = 10.0
 _AT_A_STRETCH: Final = 5_000

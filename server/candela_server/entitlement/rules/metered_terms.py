@@ -8,9 +8,9 @@
 | a plan's yes, or an override's, without| none                                                 | the component's      |
 | credits from the plan                  |                                                      |                      |
 
-Where a change cut a period, what was used before it is drawn already, if it has no price. Credits are then compared with
-what was used since; where all of the window must be compared, because a number is the limit or parts of it cannot be
-told apart, what was drawn counts as if it were there still.
+Where a change cut a period, what was used before it is drawn already, if it has no price. Credits are then compared
+with what was used since; where all of the window must be compared, because a number is the limit or parts of it cannot
+be told apart, what was drawn counts as if it were there still.
 
 A number that overrides takes the place of all that the plan says, its credits too (CAT-8, SUB-8): these do not count
 while it is in force. A yes that overrides says nothing of how much, so that the plan's credits go on counting.

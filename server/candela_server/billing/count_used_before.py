@@ -1,8 +1,8 @@
 """Takes off a new plan's allowance what the period used under the plans before it (ENT-4, CRD-5).
 
 So it is with a subscription that comes back after its end: what its periods that would be running had paid for stays
-used, though new ones are counted from then on. An end and a return bring nothing fresh either (`_came_back`),
-nor does a subscription that ended to the plan besides (count_ended_before.py).
+used, though new ones are counted from then on. An end and a return bring nothing fresh either (`_came_back`), nor does
+another subscription to the same plan that has ended (count_ended_before.py).
 
 A period has one allowance of a metric, however often the plan changes within it: what the plan in force grants for a
 period, less what the subscription's plans have paid for since the period began. So a greater plan brings the

@@ -96,10 +96,15 @@ class BuildAhead:
                 snapshot.alive
                 and snapshot.frozen_now is None
                 and not isinstance(who, Ahead)
-                and self._snapshots.last_known(merchant_id, Ahead(who)) is None
+                and not self._is_built(merchant_id, who, end)
             ):
                 found.append(Ending(merchant_id, who, end))
         return found
+
+    def _is_built(self, merchant_id: str, who: Who, at: datetime) -> bool:
+        ahead = self._snapshots.get(merchant_id, Ahead(who))
+        # One of an earlier end may be left, if nobody asked then.
+        return ahead is not None and ahead.valid_from == at
 
     async def _build(self, some: Sequence[Ending]) -> int:
         now = self._clock.now()

@@ -21,9 +21,8 @@ from candela_server.subscription.rules.reschedule import BILLED
 
 from . import credit_note_store
 from .bill_periods import REMEMBERED, Context, read_billed_lines
-from .billed_store import BilledLine
 from .credit_note import CreditedOfLine
-from .model import InvoiceLine, LineId, LineKind
+from .model import BilledLine, InvoiceLine, LineId, LineKind
 from .rules.cut_period import OF_PERIOD, cut_difference
 from .rules.cut_period import Cut as _Cut
 

@@ -42,9 +42,8 @@ from candela_server.subscription.rules.history import PlanVersionSteps, plan_ver
 from candela_server.subscription.rules.reschedule import BILLED
 
 from . import billed_store, tax_store
-from .billed_store import BilledLine
 from .measure_usage import Ask, Measured, measure
-from .model import InvoiceId, InvoiceLine, LineId
+from .model import BilledLine, InvoiceId, InvoiceLine, LineId
 from .rules.commitment import commitment_length, periods_ending
 from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
 from .rules.invoice_lines import BilledPeriod, has_event_fee

@@ -9,6 +9,7 @@ from typing import Any
 from candela_server.credit.model import Draw, GrantId
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
+from candela_server.subscription.model import SubscriptionId
 
 from .credit_note import OfflinePayment, Refund
 from .model import Invoice, InvoiceId
@@ -35,6 +36,19 @@ async def void_lines(tx: Tx, invoice_id: InvoiceId) -> None:
         "UPDATE invoice_line SET voided = true WHERE merchant_id = $1 AND invoice_id = $2",
         tx.merchant_id,
         invoice_id,
+    )
+
+
+async def lock_final_invoices(tx: Tx, subscription_id: SubscriptionId) -> None:
+    """Locks a subscription's invoices that credit notes can correct, in the order of their ids."""
+    await tx.execute(
+        """
+        SELECT FROM invoice
+        WHERE merchant_id = $1 AND subscription_id = $2 AND status IN ('finalized', 'paid')
+        ORDER BY id FOR UPDATE
+        """,
+        tx.merchant_id,
+        subscription_id,
     )
 
 

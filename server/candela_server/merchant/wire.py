@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -35,6 +35,7 @@ from .model import (
     TestClockId,
     TestClockStatus,
 )
+from .numbering import Series
 from .revoke_api_key import RevokeApiKey
 from .rotate_api_key import DEFAULT_OVERLAP, MAX_OVERLAP, RotateApiKey
 from .settings_wire import settings_to_proto
@@ -132,8 +133,10 @@ def test_clock_id_from_proto(value: str) -> TestClockId:
         return fields.read("test_clock_id", _clock_id, value)
 
 
-def merchant_to_proto(merchant: Merchant) -> merchant_pb2.Merchant:
-    """The merchant as the contract shows it."""
+def merchant_to_proto(
+    merchant: Merchant, next_numbers: Mapping[Series, int]
+) -> merchant_pb2.Merchant:
+    """The merchant as the contract shows it, and what the next document of each series is counted as."""
     return merchant_pb2.Merchant(
         id=merchant.id,
         name=merchant.name,
@@ -141,7 +144,7 @@ def merchant_to_proto(merchant: Merchant) -> merchant_pb2.Merchant:
         time_zone=merchant.time_zone,
         default_currency=merchant.default_currency,
         test_clock_id=merchant.test_clock_id,
-        settings=settings_to_proto(merchant.settings),
+        settings=settings_to_proto(merchant.settings, next_numbers),
         created_at=timestamp_to_proto(merchant.created_at),
         version=merchant.version,
     )

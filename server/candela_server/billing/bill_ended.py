@@ -28,7 +28,7 @@ from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.reschedule import ENDED
 
 from .bill_due import bill_rest
-from .bill_periods import LOOKS_BACK
+from .billed_before import LOOKS_BACK
 from .give_back_usage import give_back_usage
 
 log = structlog.get_logger("candela.billing")

@@ -32,23 +32,17 @@ from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.reschedule import ENDED
 
 from . import billed_store
-from .bill_periods import (
-    LOOKS_BACK,
-    Context,
-    PeriodToBill,
-    billed_period,
-    counts_events,
-    paying,
-    reach_of,
-    read_billed_lines,
-    with_ended_grants,
-)
+from .bill_periods import billed_period, counts_events
+from .billed_before import LOOKS_BACK, reach_of, read_billed_lines
 from .billed_store import ClosedPeriod
+from .billing_context import Context, with_ended_grants
 from .measure_usage import Ask, Measured, measure
 from .model import BilledLine, InvoiceLine, LineId, LineKind
+from .paying_grants import paying
 from .rules.late_true_up import true_up_adjustments
 from .rules.late_usage import LatePeriod, adjustment_of, borne
 from .rules.rate_invoice import InvoiceToRate
+from .wanted_invoice import PeriodToBill
 
 HASTY_LOOKS_BACK: Final = timedelta(days=100)
 """The same for periods billed within minutes of their end; longer than events may be late."""

@@ -14,8 +14,8 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
+from .line_store import LINE_COLUMNS, line_from_row
 from .model import BilledLine, InvoiceId, InvoiceLine, InvoiceStatus, LineId, LineKind
-from .store import LINE_COLUMNS, line_from_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

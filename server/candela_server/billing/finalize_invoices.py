@@ -23,7 +23,8 @@ from candela_server.subscription.rules.reschedule import ENDED
 
 from . import store
 from .account import pay_from_accounts
-from .bill_periods import Context, rate_invoices, read_context
+from .bill_periods import rate_invoices
+from .billing_context import Context, read_context
 from .draw_money import Charges, with_monetary_credits
 from .failure_store import Work
 from .give_back_days import give_back_days

@@ -17,7 +17,8 @@ from candela_server.subscription.model import SubscriptionId
 from candela_server.subscription.rules.reschedule import ENDED
 
 from .bill_changed_periods import SeenCuts, look_at_cuts
-from .bill_periods import REMEMBERED, Context, read_context
+from .billed_before import REMEMBERED
+from .billing_context import Context, read_context
 from .credit_note import CreditNote
 from .give_back import give_back, lock_invoices, read_credited
 from .model import Invoice, InvoiceId

@@ -19,7 +19,7 @@ from candela_server.subscription.model import SubscriptionId
 from . import threshold_store
 from .bill_changed_periods import SeenCuts, look_at_cuts
 from .bill_late_usage import look_at_late_usage
-from .bill_periods import Context, read_context
+from .billing_context import Context, read_context
 from .credit_note import CreditNote
 from .give_back import give_back, lock_invoices, read_credited
 from .give_back_days import Bound, bounds_of

@@ -9,7 +9,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 
 from . import correction_store, store, threshold_store
-from .bill_periods import read_context
+from .billing_context import read_context
 from .draft_invoices import draft_wanted
 from .hold_invoice import hold_invoice
 from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError

@@ -15,7 +15,7 @@ from candela_server.storage.postgres import Tx
 
 from . import correction_store, credit_note_store
 from .account import give_back, paid_from_account
-from .bill_periods import read_context
+from .billing_context import read_context
 from .follow_due_dates import settled
 from .give_back_days import give_back_days
 from .hold_invoice import hold_invoice

@@ -3,9 +3,9 @@ was taken back (EVT-9).
 
 Looked at are those that ended so recently that events of their time are still taken in: in real time those of whose
 customers something is noted, and those that ended within a day, which may have been billed before anything could be
-noted; on a test clock all. Corrections may come later than events, and are looked for as far back as invoices are.
-What is owed goes on an invoice of its own, and what is given back on credit notes. One that a look finds nothing for
-costs a few queries, and is not billed.
+noted; on a test clock all. Corrections and voided invoices may come later than events, and are looked for as far back
+as invoices are. What is owed goes on an invoice of its own, and what is given back on credit notes. One that a look
+finds nothing for costs a few queries, and is not billed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from candela_server.subscription.claim_due import hold
 from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.reschedule import ENDED
 
+from . import correction_store
 from .bill_due import bill_rest
 from .billed_before import LOOKS_BACK
 from .give_back_usage import give_back_usage
@@ -83,18 +84,20 @@ async def _to_look_at(
     recent = [
         one for one in ended if one.customer_id in noted or one.version.valid_from > now - HASTY_FOR
     ]
-    return [*recent, *await _corrected_since(tx, now, until=since)]
+    return [*recent, *await _touched_since(tx, now, until=since)]
 
 
-async def _corrected_since(tx: Tx, now: datetime, *, until: datetime) -> list[Subscription]:
-    """Those that ended before an instant and of whose time usage was corrected in the last days."""
-    fresh = await list_corrected_usage(tx, since=now - AFTER_THE_LAST_EVENT)
-    if not fresh:
+async def _touched_since(tx: Tx, now: datetime, *, until: datetime) -> list[Subscription]:
+    """Those that ended before an instant, and whose usage was corrected or an invoice voided in the last days."""
+    lately = now - AFTER_THE_LAST_EVENT
+    corrected = {one.customer_id for one in await list_corrected_usage(tx, since=lately)}
+    voided = await correction_store.list_voided_of(tx, since=lately)
+    if not (corrected or voided):
         return []
-    corrected = {one.customer_id for one in fresh}
-    ended = await subscription.list_ended(tx, since=now - LOOKS_BACK, test_clock_id=None)
     return [
-        one for one in ended if one.customer_id in corrected and one.version.valid_from <= until
+        one
+        for one in await subscription.list_ended(tx, since=now - LOOKS_BACK, test_clock_id=None)
+        if one.version.valid_from <= until and (one.customer_id in corrected or one.id in voided)
     ]
 
 

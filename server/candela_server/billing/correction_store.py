@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +51,19 @@ async def lock_final_invoices(tx: Tx, subscription_id: SubscriptionId) -> None:
         tx.merchant_id,
         subscription_id,
     )
+
+
+async def list_voided_of(tx: Tx, *, since: datetime) -> set[SubscriptionId]:
+    """The subscriptions of which an invoice was voided after an instant."""
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT subscription_id FROM invoice
+        WHERE merchant_id = $1 AND status = 'void' AND ended_at > $2 AND subscription_id IS NOT NULL
+        """,
+        tx.merchant_id,
+        since,
+    )
+    return {SubscriptionId(row["subscription_id"]) for row in rows}
 
 
 async def insert_reissue(tx: Tx, voided_id: InvoiceId, draft_id: InvoiceId) -> None:

@@ -265,3 +265,35 @@ async def test_invoice_with_usage_given_back__is_not_voided(market: Market) -> N
 
     with pytest.raises(InvoiceTransitionRefusedError, match="a credit note corrects it"):
         await void(desk, 0)
+
+
+@pytest.mark.spec("EVT-9", "INV-6")
+async def test_last_invoice_that_gave_usage_back_voided_long_after__gives_it_back_by_note(
+    market: Market,
+) -> None:
+    """February's calls were corrected in March, and the invoice of March's part, which said so, is void in June."""
+    desk = Desk(market)
+    await market.sell(calls(flat("1")))
+    customer = await market.sign_up()
+    held = await desk.take("plan", customer=customer)
+    market.clock.advance(USED)
+    key, _ = [await market.use(customer, one, USED) for one in ("40", "60")]
+    await market.bill(datetime(2026, 2, 28, 15, tzinfo=UTC))
+    await market.bill(datetime(2026, 2, 28, 17, tzinfo=UTC))
+    march = datetime(2026, 3, 10, 15, tzinfo=UTC)
+    market.clock.advance(march)
+    await market.take_back(key)
+    await market.use(customer, "70", march - timedelta(hours=1))
+    await desk.change(held, Cancellation(), NOW)
+    await market.bill(march + timedelta(hours=2))
+    before = await desk.totals()
+    market.clock.advance(march + timedelta(days=100))
+    await void(desk, 1)
+    found = [
+        await look(market, march + timedelta(days=100, minutes=minutes)) for minutes in (30, 60)
+    ]
+
+    assert before == [D(100), D(30)]
+    assert found == [1, 0]
+    [note], [first, _] = await notes(desk), await desk.invoices()
+    assert (note.invoice_id, note.total) == (first.id, D(40))

@@ -1,4 +1,4 @@
-"""Reads, as sets, all that the lines of many invoices depend on, and lets the pure rules make the lines.
+"""Rates what many invoices bill: reads usage and what was billed before as sets, and lets the pure rules make the lines.
 
 Used when a draft is made and again when it is finalized, so that both come from the same code (INV-3).
 """
@@ -11,16 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from candela_server.catalog.model import (
-    MetricId,
-    Offer,
-    PlanVersionId,
-)
-from candela_server.catalog.price import (
-    BillingTiming,
-    Component,
-    ComponentKind,
-)
+from candela_server.catalog.model import MetricId, Offer, PlanVersionId
+from candela_server.catalog.price import BillingTiming, Component, ComponentKind
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from candela_server.catalog.price import (
-    Price,
-)
+from candela_server.catalog.price import Price
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
@@ -19,7 +17,6 @@ from .rules.commitment import commitment_length
 
 LOOKS_BACK: Final = timedelta(days=400)
 """How long ago a period may have ended that late usage changes: a yearly one, and some weeks."""
-
 
 REMEMBERED: Final = timedelta(days=800)
 """How far back lines are read that others depend on: two yearly periods of a commitment or a discount, and more.

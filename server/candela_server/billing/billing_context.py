@@ -8,13 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import (
-    Offer,
-)
-from candela_server.catalog.price import (
-    Price,
-    PriceId,
-)
+from candela_server.catalog.model import Offer
+from candela_server.catalog.price import Price, PriceId
 from candela_server.credit import read as credit
 from candela_server.credit.model import CreditGrant
 from candela_server.customer import read as customer

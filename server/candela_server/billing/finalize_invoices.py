@@ -28,14 +28,7 @@ from .billing_context import Context, read_context
 from .draw_money import Charges, with_monetary_credits
 from .failure_store import Work
 from .give_back_days import give_back_days
-from .model import (
-    Invoice,
-    InvoiceFinalizedError,
-    InvoiceId,
-    InvoiceLine,
-    InvoiceStatus,
-    LineKind,
-)
+from .model import Invoice, InvoiceFinalizedError, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
 from .number_documents import number_documents
 from .pass_by_failures import Attempt, Passing
 from .read import get_invoice

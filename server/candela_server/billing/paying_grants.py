@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from candela_server.catalog.model import (
-    CreditApplicationType,
-    Offer,
-)
+from candela_server.catalog.model import CreditApplicationType, Offer
 from candela_server.credit.model import CreditGrant
 from candela_server.subscription.model import Subscription
 from candela_server.subscription.rules.credits_held import counts_for

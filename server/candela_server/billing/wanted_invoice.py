@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from candela_server.catalog.model import (
-    Offer,
-)
-from candela_server.catalog.price import (
-    ComponentId,
-)
+from candela_server.catalog.model import Offer
+from candela_server.catalog.price import ComponentId
 from candela_server.kernel.interval import Interval
 from candela_server.subscription.model import SubscriptionId
 

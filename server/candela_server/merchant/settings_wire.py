@@ -11,13 +11,7 @@ from candela.merchant.v1 import merchant_pb2, merchant_service_pb2
 from google.protobuf.duration_pb2 import Duration
 
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.read_fields import (
-    currency_code,
-    text,
-    time_zone,
-    typed_id,
-    whole_number,
-)
+from candela_server.kernel.read_fields import currency_code, text, time_zone, typed_id, whole_number
 
 from .model import (
     CREDIT_NOTE_NUMBER_PREFIX,

@@ -26,15 +26,7 @@ from .advance_test_clock import AdvanceTestClock
 from .create_api_key import CreateApiKey
 from .create_test_clock import CreateTestClock
 from .list_audit_entries import AuditEntry
-from .model import (
-    ApiKey,
-    ApiKeyId,
-    ApiKeyKind,
-    Merchant,
-    TestClock,
-    TestClockId,
-    TestClockStatus,
-)
+from .model import ApiKey, ApiKeyId, ApiKeyKind, Merchant, TestClock, TestClockId, TestClockStatus
 from .numbering import Series
 from .revoke_api_key import RevokeApiKey
 from .rotate_api_key import DEFAULT_OVERLAP, MAX_OVERLAP, RotateApiKey

@@ -2029,6 +2029,8 @@ CREATE INDEX invoice_unpaid ON public.invoice USING btree (merchant_id, due_at) 
 
 CREATE INDEX invoice_unpaid_of_subscription ON public.invoice USING btree (merchant_id, subscription_id) WHERE (status = 'finalized'::text);
 
+CREATE INDEX invoice_voided ON public.invoice USING btree (merchant_id, ended_at) WHERE (status = 'void'::text);
+
 CREATE INDEX late_usage_by_age ON public.late_usage USING btree (noted_at);
 
 CREATE INDEX metric_fill_latest ON public.metric_fill USING btree (merchant_id, metric_id, started_at, id);

@@ -7,12 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from candela_server.billing.credit_note import (
-    Purpose,
-)
-from candela_server.billing.model import (
-    InvoiceStatus,
-)
+from candela_server.billing.credit_note import Purpose
+from candela_server.billing.model import InvoiceStatus
 from candela_server.credit.model import TransactionKind
 
 from tests.helpers.billing import Books, sold

@@ -11,10 +11,7 @@ from candela.billing.v1 import credit_note_service_pb2 as pb
 from candela.type.v1 import money_pb2
 
 from candela_server.billing.create_credit_note import create_credit_note
-from candela_server.billing.credit_note import (
-    NothingToCreditError,
-    Purpose,
-)
+from candela_server.billing.credit_note import NothingToCreditError, Purpose
 from candela_server.billing.credit_note_servicer import CreditNoteServicer
 from candela_server.kernel.clock import FixedClock
 from candela_server.storage.mutation import Mutations

@@ -17,11 +17,7 @@ from candela_server.billing.credit_note import (
 )
 from candela_server.billing.credit_note_servicer import CreditNoteServicer
 from candela_server.billing.draw_up_credit_note import draw_up_credit_note
-from candela_server.billing.model import (
-    InvoiceNotFoundError,
-    InvoiceTransitionRefusedError,
-    LineId,
-)
+from candela_server.billing.model import InvoiceNotFoundError, InvoiceTransitionRefusedError, LineId
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.errors import InvalidInput, Reason

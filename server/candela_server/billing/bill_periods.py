@@ -1,4 +1,4 @@
-"""Rates what many invoices bill: reads usage and what was billed before as sets, and lets the pure rules make the lines.
+"""Rates what many invoices bill: reads usage and what was billed before as sets; the pure rules make the lines.
 
 Used when a draft is made and again when it is finalized, so that both come from the same code (INV-3).
 """

@@ -13,6 +13,7 @@ from candela_server.billing.credit_note import CreditNoteReason, Purpose
 from candela_server.billing.draw_up_credit_note import CreateCreditNote
 from candela_server.billing.model import InvoiceStatus, InvoiceTransitionRefusedError, LineKind
 from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.billing.update_tax_settings import UpdateTaxSettings, update_tax_settings
 from candela_server.customer.model import CustomerById
 from candela_server.customer.read import get_customer
 from candela_server.kernel.money import Money
@@ -21,6 +22,7 @@ from candela_server.subscription.model import Subscription
 
 from tests.helpers.changing import NOW, Desk
 from tests.helpers.market import Market, calls, fee, flat, money
+from tests.helpers.taxes import settings
 from tests.integration.billing.test_late_corrections import grant_calls
 from tests.integration.billing.test_late_usage_after_end import ENDS, USED, look
 from tests.integration.billing.test_threshold_invoices import look as look_ahead
@@ -32,10 +34,12 @@ BILLED = ENDS + timedelta(hours=2)
 _COMMITMENT = price_terms_pb2.MinimumCommitment(amount=money("280"), recurrence_rule="FREQ=MONTHLY")
 
 
-async def end(desk: Desk, *used: str, credit: str = "0") -> tuple[Subscription, list[str]]:
+async def end(
+    desk: Desk, *used: str, credit: str = "0", business_name: str | None = None
+) -> tuple[Subscription, list[str]]:
     """A subscription that used so much and has ended, and the keys of its events; its last invoice is finalized."""
     market = desk.market
-    customer = await market.sign_up()
+    customer = await market.sign_up(business_name=business_name)
     if D(credit):
         await grant_calls(market, customer, credit)
     held = await desk.take("plan", customer=customer)
@@ -45,6 +49,16 @@ async def end(desk: Desk, *used: str, credit: str = "0") -> tuple[Subscription, 
     await desk.change(held, Cancellation(), NOW)
     await market.bill(BILLED)
     return held, keys
+
+
+async def tax(desk: Desk, percent: str) -> None:
+    async with desk.market.db.writing(desk.market.merchant_id) as tx:
+        await update_tax_settings(
+            tx,
+            UpdateTaxSettings(
+                settings=settings("default_rate", percent=percent), expected_version=None
+            ),
+        )
 
 
 async def later(desk: Desk, days: int = 1) -> int:
@@ -95,6 +109,23 @@ async def test_usage_of_a_paid_invoice_voided_after_the_end__goes_to_the_account
         (D(4), Purpose.CREDIT_BALANCE),
     ]
     assert sorted(await market.balances()) == [D(3), D(4)]
+
+
+@pytest.mark.spec("EVT-9", "INV-6", "TAX-2")
+async def test_usage_given_back_after_the_rate_has_changed__takes_its_own_tax_with_it(
+    market: Market,
+) -> None:
+    desk = Desk(market)
+    await market.sell(calls(flat("1")))
+    await tax(desk, "10")
+    _, [_, key] = await end(desk, "30", "40", business_name="Acme Ltd")
+    await tax(desk, "25")
+    await market.take_back(key)
+    await later(desk)
+
+    [note], [invoice] = await notes(desk), await desk.invoices()
+    assert (note.subtotal, note.tax_amount, note.total) == (D(40), D(4), D(44))
+    assert (invoice.total, invoice.amount_due) == (D(77), D(33))
 
 
 @pytest.mark.spec("EVT-9", "INV-6")

@@ -33,7 +33,7 @@ from candela_server.subscription.note_drawn_usage import note_drawn_usage
 from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
-from .bill_periods import Context, read_context
+from .billing_context import Context, read_context
 from .measure_usage import Ask, measure
 from .rules.terms_held import Terms, cut_off, terms_held
 

@@ -15,6 +15,7 @@ from candela_server.subscription.make_change import make_change
 from candela_server.subscription.preview_token import Previewed, digest_of
 from candela_server.subscription.undo_cancellation import UndoCancellation
 
+from .carry_out_planned import carry_out_in_time
 from .credit_note import CreditNote, CreditNoteId
 from .give_back_days import amounts_of_notes, give_back_after
 from .model import Invoice
@@ -25,8 +26,8 @@ from .settle_creation import bill_creation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePreview:
-    """The invoices that a change would cause at once, what it would give back of earlier ones, the regular one after
-    it, and what a token promises of it.
+    """The invoices that a change would cause at its time, what it would give back of earlier ones, the regular one
+    after it, and what a token promises of it.
     """
 
     invoices: Sequence[Invoice]
@@ -38,7 +39,7 @@ class ChangePreview:
 async def preview_change(
     tx: Tx, events: EventStore, clock: Clock, command: ChangeSubscription | UndoCancellation
 ) -> ChangePreview:
-    """Makes the change; the caller must roll back. One whose time lies ahead is made as if that had come.
+    """Makes the change; the caller must roll back. One whose time lies ahead is made then, after all that comes before.
 
     Raises what the change raises.
     """
@@ -46,22 +47,21 @@ async def preview_change(
     changed = await make_change(tx, clock, command)
     invoices = await bill_change(tx, events, changed)
     notes = await give_back_after(tx, changed)
-    following = await preview_next_invoice(
-        tx, events, clock, before.id, through=changed.scheduled
+    shown = Previewed(
+        at=changed.at or changed.now,
+        version=before.version.number,
+        digest=digest_of(
+            changed.terms, [*amounts_of(invoices), *amounts_of_notes(notes)], changed.proration
+        ),
     )
+    if changed.scheduled is not None:
+        later = await carry_out_in_time(tx, events, changed.scheduled, now=changed.now)
+        invoices, notes = [*later.invoices], [*later.credit_notes]
     return ChangePreview(
         invoices=[as_draft(one) for one in invoices],
         credit_notes=[replace(one, id=CreditNoteId(""), number="") for one in notes],
-        next_invoice=following,
-        shown=Previewed(
-            at=changed.at or changed.now,
-            version=before.version.number,
-            digest=digest_of(
-                changed.terms,
-                [*amounts_of(invoices), *amounts_of_notes(notes)],
-                changed.proration,
-            ),
-        ),
+        next_invoice=await preview_next_invoice(tx, events, clock, before.id),
+        shown=shown,
     )
 
 

@@ -22,7 +22,6 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription import read_schedule
-from candela_server.subscription.change import ScheduledChange
 from candela_server.subscription.model import SubscriptionId
 
 from . import store
@@ -41,24 +40,19 @@ _MAX_DRAFTS = 1000
 
 
 async def preview_next_invoice(
-    tx: Tx,
-    events: EventStore,
-    clock: Clock,
-    subscription_id: SubscriptionId,
-    *,
-    through: ScheduledChange | None = None,
+    tx: Tx, events: EventStore, clock: Clock, subscription_id: SubscriptionId
 ) -> Invoice | None:
     """The draft that the next run over this subscription would make; None when nothing is to be billed any more, or
     nothing for the periods that are due first.
 
-    Dated when it falls due. Changes that are planned until then count, and so does `through`, whenever it is due. What
-    the customer's drafts will draw of its credits is gone here already. Raises SubscriptionNotFoundError.
+    Dated when it falls due. Changes that are planned until then count. What the customer's drafts will draw of its
+    credits is gone here already. Raises SubscriptionNotFoundError.
     """
     held = await subscription.get_subscription(tx, subscription_id)
     holder = await customer.get_customer(tx, CustomerById(held.customer_id))
     test_clock_id = holder.test_clock_id
     now = (await customer.customer_clock(tx, clock, holder)).now()
-    billed = await carry_out_planned(tx, events, subscription_id, now=now, through=through)
+    billed = await carry_out_planned(tx, events, subscription_id, now=now)
     if billed is not None:
         return as_draft(billed)
     due = await read_schedule.list_next_due(tx, subscription_id)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from candela_server.billing import credit_note_store
 from candela_server.billing.model import Invoice
 from candela_server.billing.preview_next_invoice import preview_next_invoice
 from candela_server.subscription.change import (
@@ -165,3 +168,52 @@ async def test_next_invoice_of_a_previewed_change__knows_what_was_planned_before
 
     assert said(preview.next_invoice) == said(await shown_next(desk, held))
     assert await billed_at(desk, 5, 1) == said(preview.next_invoice)
+
+
+@pytest.mark.spec("SUB-6", "SUB-5")
+@pytest.mark.parametrize("plan", ["basic", "plan"])
+@pytest.mark.parametrize("proration", list(Proration))
+@pytest.mark.parametrize("change", [Cancellation(), to_plan("pro"), Pause(resume_at=None)])
+async def test_preview_of_a_change_after_the_next_invoice__is_what_it_bills_at_its_time(
+    desk: Desk, change: Change, proration: Proration, plan: str
+) -> None:
+    held = await desk.take(plan)
+    await desk.market.bill(day(4, 1))
+    before = len(await desk.invoices())
+
+    shown = await desk.preview(held, change, AT, proration, effective_at=day(5, 11))
+    assert len(await desk.invoices()) == before
+    await desk.change(held, change, AT, proration, effective_at=day(5, 11))
+    await desk.market.bill(day(5, 1))
+    await desk.market.bill(day(5, 1, 16))
+    regular = len(await desk.invoices())
+    await desk.market.bill(day(5, 11))
+    at_once = [said(one) for one in (await desk.invoices())[regular:]]
+    await desk.market.bill(day(6, 1))
+    later = [said(one) for one in (await desk.invoices())[regular + len(at_once) :]]
+
+    told = [said(one) for one in shown.invoices]
+    following = [said(shown.next_invoice)] if shown.next_invoice else []
+    assert [*told, *following] == [*at_once, *later][: len(told) + len(following)]
+    assert (following == []) is ([*at_once, *later][len(told) :] == [])
+    assert [one.total for one in shown.credit_notes] == await given_back(desk)
+
+
+@pytest.mark.spec("SUB-6", "SUB-5")
+async def test_preview_of_a_change_after_the_end__shows_nothing(desk: Desk) -> None:
+    held = await desk.take("basic")
+    await desk.market.bill(day(4, 1))
+    await desk.change(held, Cancellation(), PERIOD_END)
+
+    shown = await desk.preview(held, to_plan("pro"), AT, effective_at=day(5, 11))
+
+    assert (shown.invoices, shown.credit_notes, shown.next_invoice) == ([], [], None)
+
+
+async def given_back(desk: Desk) -> list[Decimal]:
+    """What the credit notes come to."""
+    async with desk.market.db.reading(desk.market.merchant_id) as tx:
+        notes = await credit_note_store.page_credit_notes(
+            tx, invoice_id=None, limit=100, after=None
+        )
+    return [one.total for one in notes]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from candela_server.kernel.errors import CandelaError
+from candela_server.kernel.errors import CandelaError, Unavailable
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read_schedule
@@ -79,21 +79,28 @@ async def carry_out_in_time(
             continue
         await _pass_grace(tx, events, first)
         if first.id == planned.id:
-            return await _make(tx, events, first, now)
+            return await _settle(tx, events, await _make(tx, first, now))
         await _carry_out(tx, events, first, now)
 
 
 async def _carry_out(
     tx: Tx, events: EventStore, planned: ScheduledChange, now: datetime
 ) -> Outcome | None:
+    """What comes of a change that somebody planned before; None when it is refused."""
     try:
-        return await _make(tx, events, planned, now)
+        changed = await _make(tx, planned, now)
+    except Unavailable:
+        raise
     except CandelaError:
         return None
+    return await _settle(tx, events, changed)
 
 
-async def _make(tx: Tx, events: EventStore, planned: ScheduledChange, now: datetime) -> Outcome:
-    changed: Changed = await carry_out_scheduled(tx, planned, now=max(now, planned.due_at))
+async def _make(tx: Tx, planned: ScheduledChange, now: datetime) -> Changed:
+    return await carry_out_scheduled(tx, planned, now=max(now, planned.due_at))
+
+
+async def _settle(tx: Tx, events: EventStore, changed: Changed) -> Outcome:
     return Outcome(
         invoices=await bill_change(tx, events, changed),
         credit_notes=await give_back_after(tx, changed),

@@ -47,6 +47,7 @@ async def preview_change(
     changed = await make_change(tx, clock, command)
     invoices = await bill_change(tx, events, changed)
     notes = await give_back_after(tx, changed)
+    # The token holds to what the command itself does; what is planned has not happened when it is given back.
     shown = Previewed(
         at=changed.at or changed.now,
         version=before.version.number,

@@ -1,4 +1,4 @@
-"""The next invoice is shown as it will come: with what is planned until then done, and without a trace (INV-5, SUB-5)."""
+"""The next invoice is shown as it will come, with what is planned until then done, and without a trace (INV-5)."""
 
 from __future__ import annotations
 

@@ -182,9 +182,9 @@ class Worker:
             await forget_changes(self.db, self.clock.now())
 
         @app.periodic(cron="37 * * * *")
-        @app.task(name="reconcile_counters", queueing_lock="counters", lock="counters")
+        @app.task(name="sweep_counters", queueing_lock="counters", lock="counters")
         async def counters(timestamp: int) -> None:
-            await metering.reconcile_counters(self.db, self.events, self.counters, self.clock)
+            await metering.sweep_counters(self.db, self.events, self.counters, self.clock)
 
         @app.periodic(cron="* * * * *")
         @app.task(name="buy_top_ups", queueing_lock="top_up", lock="top_up")

@@ -78,9 +78,7 @@ async def sweep_counters(
                 metrics[held.merchant_id] = await _metrics_of(db, held.merchant_id)
             theirs = _asks_of(held, metrics[held.merchant_id])
             asks += [(held.merchant_id, ask) for ask in theirs]
-        found = await compare_counters(
-            events, walk, clock, asks, believed_after_s=believed_after_s
-        )
+        found = await compare_counters(events, walk, clock, asks, believed_after_s=believed_after_s)
         done.compared += found.compared
         done.skipped += found.skipped
         done.drifted += len(found.drifted)

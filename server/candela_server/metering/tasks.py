@@ -101,9 +101,7 @@ async def sweep_counters(
     if walk is None:
         return None
     try:
-        return await sweep.sweep_counters(
-            db, events, walk, clock, is_trusted=counters.trusted
-        )
+        return await sweep.sweep_counters(db, events, walk, clock, is_trusted=counters.trusted)
     except (CounterError, *store.TRANSIENT):
         log.warning("counters_not_swept", exc_info=True)
         return None

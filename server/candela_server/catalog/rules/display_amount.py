@@ -19,7 +19,8 @@ from candela_server.catalog.price import (
     Price,
 )
 from candela_server.kernel.money import Money, exact
-from candela_server.kernel.recurrence import Frequency, Recurrence
+from candela_server.kernel.recurrence import Recurrence
+from candela_server.kernel.recurrence_text import Frequency
 
 _NOUNS = {
     Frequency.DAILY: "day",

@@ -1,7 +1,7 @@
 """What the comparison of live counters with the rollups found, for Prometheus (OPS-1, ENT-4).
 
-Every server compares some and the worker all (metering/compare_counters.py), and the worker has no page of its own to be
-scraped. The counts of all are kept in Redis beside the counters: they begin anew with a new Redis, as counts of a
+Every server compares some and the worker all (metering/compare_counters.py), and the worker has no page of its own to
+be scraped. The counts of all are kept in Redis beside the counters: they begin anew with a new Redis, as counts of a
 restarted process do.
 """
 

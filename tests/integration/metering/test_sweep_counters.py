@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import pytest_asyncio
 from structlog.testing import capture_logs
 
 from candela_server.catalog.model import Aggregation, Metric
 from candela_server.customer.model import Customer, User
 from candela_server.edge.http.counter_drift import counter_drift
-from candela_server.metering import compare_counters, store, tasks
+from candela_server.metering import compare_counters, tasks
 from candela_server.metering.cache import counter_id, customer_key
 from candela_server.metering.counter_walk import CounterWalk
 from candela_server.metering.model import UsageAsk
 from candela_server.metering.sweep_counters import Swept, sweep_counters
 
 from tests.integration.metering.builders import Metering, event, usage_of
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def walk(metering: Metering) -> AsyncIterator[CounterWalk]:
-    """A walk at its beginning over a Redis with no counters of other tests."""
-    await metering.redis.client.flushdb()
-    walk = CounterWalk(metering.redis)
-    # As every server does within seconds: what was flushed before, on whatever clock, needs to arrive no more.
-    async with metering.events.writer() as connection:
-        for number, sequence, _ in await store.list_writers(connection):
-            await walk.note(number, sequence)
-    await metering.counters.reconcile(grace=timedelta(0))
-    yield walk
 
 
 async def _sweep(metering: Metering, walk: CounterWalk, at_most: int = 10_000) -> Swept:
@@ -204,9 +188,7 @@ async def test_no_redis__is_left_to_the_next_run(metering: Metering, walk: Count
     assert done.compared == 1
     metering.counters._silent_until_s = asyncio.get_running_loop().time() + 60
     assert (
-        await tasks.sweep_counters(
-            metering.db, metering.events, metering.counters, metering.clock
-        )
+        await tasks.sweep_counters(metering.db, metering.events, metering.counters, metering.clock)
         is None
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from decimal import Decimal
 
 import grpc
@@ -17,14 +16,7 @@ from candela.subscription.v1 import subscription_service_pb2
 
 from demo.team_plan import sign_up
 from tests.helpers.catalog import fee, usd
-from tests.helpers.servers import LiveServer
 from tests.helpers.waiting import until
-
-
-@pytest.fixture
-def candela(live_server: LiveServer) -> Iterator[Client]:
-    with Client(live_server.address, live_server.secret_key) as client:
-        yield client
 
 
 @pytest.fixture

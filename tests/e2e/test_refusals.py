@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -18,12 +17,6 @@ from candela.subscription.v1 import subscription_service_pb2
 
 from demo.team_plan import sign_up, team_plan
 from tests.helpers.servers import LiveServer, create_merchant_by_command
-
-
-@pytest.fixture
-def candela(live_server: LiveServer) -> Iterator[Client]:
-    with Client(live_server.address, live_server.secret_key) as client:
-        yield client
 
 
 def refused(call: object, request: object) -> Failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from candela.catalog.v1 import price_pb2, price_terms_pb2
+from candela.catalog.v1 import price_pb2
 
 from candela_server.billing.bill_thresholds import bill_thresholds
 from candela_server.billing.model import (
@@ -26,18 +26,6 @@ GRACE = timedelta(hours=2)
 def day(of_february: int, hour: int = 12) -> datetime:
     """An instant of the running period, which began on 31 January."""
     return datetime(2026, 2, of_february, hour, tzinfo=UTC)
-
-
-def graduated() -> price_terms_pb2.ChargeModel:
-    """The first 1000 at 0.10, what is beyond at 0.05."""
-    return price_terms_pb2.ChargeModel(
-        graduated=price_terms_pb2.GraduatedCharge(
-            tiers=[
-                price_terms_pb2.Tier(up_to="1000", unit_price=money("0.10")),
-                price_terms_pb2.Tier(unit_price=money("0.05")),
-            ]
-        )
-    )
 
 
 async def use(market: Market, who: Customer, amount: str, at: datetime) -> str:

@@ -15,7 +15,7 @@ from candela_server.subscription.change import Cancellation
 
 from tests.helpers.changing import NOW, Desk, to_plan
 from tests.helpers.crediting import give
-from tests.helpers.market import Market, calls, fee, flat
+from tests.helpers.market import Market, calls, fee, flat, graduated
 from tests.helpers.selling import Shop
 from tests.helpers.thresholds import (
     FEBRUARY,
@@ -24,7 +24,6 @@ from tests.helpers.thresholds import (
     billed_ahead,
     close,
     day,
-    graduated,
     look,
     settle,
     subscribe,

@@ -14,14 +14,13 @@ from candela_server.billing.model import (
 )
 from candela_server.billing.reissue_invoice import reissue_invoice
 
-from tests.helpers.market import Market, calls
+from tests.helpers.market import Market, calls, graduated
 from tests.helpers.thresholds import (
     FEBRUARY,
     MARCH,
     billed_ahead,
     close,
     day,
-    graduated,
     look,
     settle,
     use,

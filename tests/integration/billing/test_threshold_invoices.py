@@ -21,7 +21,7 @@ from candela_server.catalog import read as catalog
 from candela_server.worker.credit_jobs import bill_at_thresholds
 
 from tests.helpers.changing import NOW, Desk, swap
-from tests.helpers.market import Market, calls, fee, flat, money
+from tests.helpers.market import Market, calls, fee, flat, graduated, money
 from tests.helpers.thresholds import (
     FEBRUARY,
     GRACE,
@@ -29,7 +29,6 @@ from tests.helpers.thresholds import (
     billed_ahead,
     close,
     day,
-    graduated,
     look,
     subscribe,
     use,

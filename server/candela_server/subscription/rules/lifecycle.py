@@ -18,7 +18,7 @@ RUNNING = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.PAU
 
 
 def check_change_of_status(before: Status, after: Status) -> None:
-    """Raises TransitionRefusedError, naming both states, unless the table allows it; staying is no change, and refused."""
+    """Raises TransitionRefusedError, naming both states, unless the table allows it. Staying is no change."""
     if after not in FOLLOWS[before]:
         raise TransitionRefusedError(before, after)
 

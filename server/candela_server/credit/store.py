@@ -66,40 +66,60 @@ async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
     return {row["id"] for row in rows}
 
 
-async def lock_grants(tx: Tx, ids: Sequence[str]) -> None:
-    """Waits until nobody else draws from these grants; the lock is that of candela_check_grant_balance."""
-    await tx.execute(
-        """
-        SELECT pg_advisory_xact_lock(hashtextextended($1 || wanted.id, 0))
-        FROM unnest($2::text[]) WITH ORDINALITY AS wanted (id, place) ORDER BY wanted.place
-        """,
-        tx.merchant_id,
-        list(ids),
-    )
+async def list_grants_counting_at(
+    tx: Tx, customer_ids: Sequence[str], instant: datetime
+) -> list[CreditGrant]:
+    """The customers' grants that can pay for usage of this instant, in no particular order.
 
-
-async def list_grants_by_id(tx: Tx, ids: Sequence[str]) -> list[CreditGrant]:
-    """The grants with these ids, by id."""
+    One that was ordered counts once it is filled: before that it promises nothing.
+    """
     rows = await tx.fetch(
         f"""
         SELECT {_GRANT} FROM credit_grant g
-        WHERE g.merchant_id = $1 AND g.id = ANY($2::text[]) ORDER BY g.id
+        WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[])
+          AND g.effective_at <= $3 AND (g.expires_at IS NULL OR $3 < g.expires_at)
+          AND (g.funding <> 'paid' OR EXISTS (
+              SELECT FROM credit_transaction t
+              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id))
         """,
         tx.merchant_id,
-        list(ids),
+        list(customer_ids),
+        instant,
     )
     return [_grant_from_row(row) for row in rows]
 
 
-async def list_grants_of_subscription(tx: Tx, subscription_id: str) -> list[CreditGrant]:
-    """All grants that ever came with a subscription, also those that have not begun; in no particular order."""
+async def next_starts_at(tx: Tx, after: Mapping[CustomerId, datetime]) -> dict[str, datetime]:
+    """When the first grant of each customer begins that had not by the customer's instant."""
     rows = await tx.fetch(
-        f"""
-        SELECT {_GRANT} FROM credit_grant g
-        WHERE g.merchant_id = $1 AND g.subscription_id = $2
+        """
+        SELECT g.customer_id, min(g.effective_at) AS begins_at
+        FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
+        JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at > holder.now_at
+        WHERE g.merchant_id = $1 GROUP BY g.customer_id
         """,
         tx.merchant_id,
-        subscription_id,
+        list(after),
+        list(after.values()),
+    )
+    return {row["customer_id"]: row["begins_at"] for row in rows}
+
+
+async def list_grants_counting_for(tx: Tx, at: Mapping[CustomerId, datetime]) -> list[CreditGrant]:
+    """As list_grants_counting_at, for each customer at an instant of its own."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
+        JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at <= holder.now_at
+                           AND (g.expires_at IS NULL OR holder.now_at < g.expires_at)
+        WHERE g.merchant_id = $1
+          AND (g.funding <> 'paid' OR EXISTS (
+              SELECT FROM credit_transaction t
+              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id))
+        """,
+        tx.merchant_id,
+        list(at),
+        list(at.values()),
     )
     return [_grant_from_row(row) for row in rows]
 
@@ -134,44 +154,15 @@ async def list_grants_of_customers(
     return [_grant_from_row(row) for row in rows]
 
 
-async def list_grants_counting_at(
-    tx: Tx, customer_ids: Sequence[str], instant: datetime
-) -> list[CreditGrant]:
-    """The customers' grants that can pay for usage of this instant, in no particular order.
-
-    One that was ordered counts once it is filled: before that it promises nothing.
-    """
+async def list_grants_of_subscription(tx: Tx, subscription_id: str) -> list[CreditGrant]:
+    """All grants that ever came with a subscription, also those that have not begun; in no particular order."""
     rows = await tx.fetch(
         f"""
         SELECT {_GRANT} FROM credit_grant g
-        WHERE g.merchant_id = $1 AND g.customer_id = ANY($2::text[])
-          AND g.effective_at <= $3 AND (g.expires_at IS NULL OR $3 < g.expires_at)
-          AND (g.funding <> 'paid' OR EXISTS (
-              SELECT FROM credit_transaction t
-              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id))
+        WHERE g.merchant_id = $1 AND g.subscription_id = $2
         """,
         tx.merchant_id,
-        list(customer_ids),
-        instant,
-    )
-    return [_grant_from_row(row) for row in rows]
-
-
-async def list_grants_counting_for(tx: Tx, at: Mapping[CustomerId, datetime]) -> list[CreditGrant]:
-    """As list_grants_counting_at, for each customer at an instant of its own."""
-    rows = await tx.fetch(
-        f"""
-        SELECT {_GRANT} FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
-        JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at <= holder.now_at
-                           AND (g.expires_at IS NULL OR holder.now_at < g.expires_at)
-        WHERE g.merchant_id = $1
-          AND (g.funding <> 'paid' OR EXISTS (
-              SELECT FROM credit_transaction t
-              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id))
-        """,
-        tx.merchant_id,
-        list(at),
-        list(at.values()),
+        subscription_id,
     )
     return [_grant_from_row(row) for row in rows]
 
@@ -194,22 +185,6 @@ async def list_monetary_grants(
     return [_grant_from_row(row) for row in rows]
 
 
-async def next_starts_at(tx: Tx, after: Mapping[CustomerId, datetime]) -> dict[str, datetime]:
-    """When the first grant of each customer begins that had not by the customer's instant."""
-    rows = await tx.fetch(
-        """
-        SELECT g.customer_id, min(g.effective_at) AS begins_at
-        FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
-        JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at > holder.now_at
-        WHERE g.merchant_id = $1 GROUP BY g.customer_id
-        """,
-        tx.merchant_id,
-        list(after),
-        list(after.values()),
-    )
-    return {row["customer_id"]: row["begins_at"] for row in rows}
-
-
 async def find_successor(tx: Tx, ended: CreditGrant) -> CreditGrant | None:
     """The grant of the same definition and subscription that is in force when another has ended."""
     row = await tx.fetchrow(
@@ -226,6 +201,31 @@ async def find_successor(tx: Tx, ended: CreditGrant) -> CreditGrant | None:
         ended.expires_at,
     )
     return _grant_from_row(row) if row else None
+
+
+async def lock_grants(tx: Tx, ids: Sequence[str]) -> None:
+    """Waits until nobody else draws from these grants; the lock is that of candela_check_grant_balance."""
+    await tx.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended($1 || wanted.id, 0))
+        FROM unnest($2::text[]) WITH ORDINALITY AS wanted (id, place) ORDER BY wanted.place
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+
+
+async def list_grants_by_id(tx: Tx, ids: Sequence[str]) -> list[CreditGrant]:
+    """The grants with these ids, by id."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_GRANT} FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.id = ANY($2::text[]) ORDER BY g.id
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return [_grant_from_row(row) for row in rows]
 
 
 async def page_grants(

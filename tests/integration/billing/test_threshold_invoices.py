@@ -18,7 +18,7 @@ from candela_server.billing.preview_next_invoice import preview_next_invoice
 from candela_server.billing.rules.line_workings import workings_of
 from candela_server.billing.run_billing import run_billing
 from candela_server.catalog import read as catalog
-from candela_server.worker.credit_jobs import bill_at_thresholds
+from candela_server.worker.merchant_jobs import bill_at_thresholds
 
 from tests.helpers.changing import NOW, Desk, swap
 from tests.helpers.market import Market, calls, fee, flat, graduated, money

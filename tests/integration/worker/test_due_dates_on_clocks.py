@@ -13,13 +13,10 @@ from candela_server.merchant.advance_test_clock import AdvanceTestClock
 from candela_server.merchant.advance_test_clock import advance_test_clock as send_off
 from candela_server.merchant.create_test_clock import CreateTestClock, create_test_clock
 from candela_server.merchant.model import TestClockId
-from candela_server.metering.cache import CounterCache
-from candela_server.metering.read_counters import Counters
-from candela_server.storage.redis import Redis
 from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Status
 from candela_server.worker.advance_test_clock import advance_test_clock
-from candela_server.worker.runner import Worker
+from candela_server.worker.merchant_jobs import follow_all_due_dates
 
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
@@ -34,22 +31,16 @@ async def status(shop: Shop, holder: Customer) -> Status:
 
 @pytest.mark.spec("ENT-10", "SUB-7")
 async def test_minute_of_the_worker__follows_due_dates_of_every_merchant(
-    books: Books, redis: Redis
+    books: Books,
 ) -> None:
     shop = books.shop
-    worker = Worker(
-        db=shop.db,
-        events=books.events,
-        counters=Counters(CounterCache(redis), books.events, shop.clock),
-        clock=shop.clock,
-    )
     holder = await shop.sign_up("acme")
     await shop.subscribe(holder, 1)
     await books.bill()
-    await worker.follow_due_dates()
+    await follow_all_due_dates(shop.db, shop.clock)
     in_time = await status(shop, holder)
     shop.clock.advance(shop.clock.now() + timedelta(days=31))
-    await worker.follow_due_dates()
+    await follow_all_due_dates(shop.db, shop.clock)
 
     assert (in_time, await status(shop, holder)) == (Status.ACTIVE, Status.PAST_DUE)
 

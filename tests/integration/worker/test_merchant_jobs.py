@@ -18,7 +18,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.worker.advance_test_clock import advance_test_clock
-from candela_server.worker.credit_jobs import buy_top_ups, look_after_credits, reconcile_everyone
+from candela_server.worker.merchant_jobs import buy_top_ups, look_after_credits, reconcile_everyone
 
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books

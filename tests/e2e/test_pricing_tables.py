@@ -13,7 +13,8 @@ from candela.catalog.v1 import (
 )
 from candela.merchant.v1 import api_key_pb2, api_key_service_pb2, audit_service_pb2
 
-from tests.helpers.pricing_tables import SALES, Shop, open_shop, refused, row
+from tests.helpers.pricing_tables import SALES, Shop, open_shop, row
+from tests.helpers.refusing import refused
 from tests.helpers.servers import LiveServer
 
 UNKNOWN_TABLE = "table_00000000000000000000000000"

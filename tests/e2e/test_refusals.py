@@ -6,7 +6,7 @@ import secrets
 
 import grpc
 import pytest
-from candela import Client, Failure, failure_of
+from candela import Client
 from candela.catalog.v1 import plan_pb2, plan_service_pb2
 from candela.customer.v1 import customer_pb2, customer_service_pb2
 from candela.entitlement.v1 import entitlement_pb2, entitlement_service_pb2
@@ -16,14 +16,8 @@ from candela.payment.v1 import dunning_service_pb2
 from candela.subscription.v1 import subscription_service_pb2
 
 from demo.team_plan import sign_up, team_plan
+from tests.helpers.refusing import refused
 from tests.helpers.servers import LiveServer, create_merchant_by_command
-
-
-def refused(call: object, request: object) -> Failure:
-    """Why a call failed; it must fail."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(request)  # type: ignore[operator]
-    return failure_of(caught.value)
 
 
 def fresh_plan() -> plan_service_pb2.CreatePlanRequest:

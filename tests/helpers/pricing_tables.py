@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import grpc
-import pytest
-from candela import Client, Failure, failure_of
+from candela import Client
 from candela.catalog.v1 import (
     plan_pb2,
     plan_service_pb2,
@@ -22,13 +20,6 @@ from candela.type.v1 import money_pb2
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 SALES = "https://example.com/sales"
-
-
-def refused(call: object, request: object) -> Failure:
-    """Why a call failed; it must fail."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(request)  # type: ignore[operator]
-    return failure_of(caught.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,10 @@ def item_error_to_proto(
 
 
 def states_from_proto(values: Sequence[int], numbers: Mapping[_Status, int]) -> list[_Status]:
-    """The states that a list asks for in `statuses`; `numbers` says what the contract calls each."""
+    """The states that a list asks for in `statuses`; `numbers` says what the contract calls each.
+
+    Raises InvalidInput.
+    """
     known = {int(number): status for status, number in numbers.items()}
     with FieldViolations() as fields:
         for index, value in enumerate(values):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import IO
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.helpers.ports import free_port
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
@@ -187,14 +188,6 @@ def create_merchant_by_command(
         raise ServerDidNotStartError(f"candela merchant create failed:\n{done.stderr}")
     created: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
     return created
-
-
-def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until_serving(address: str, server: CandelaProcess) -> None:

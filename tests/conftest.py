@@ -56,7 +56,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the markers, so that a wrong one is an error."""
     config.addinivalue_line("markers", "spec(*ids): the lines of the specification that it proves")
     config.addinivalue_line("markers", "timescaledb: needs hypertables")
-    config.addinivalue_line("markers", "quiet: says how soon, so that nothing may run beside it")
     # Whoever ends a session, its servers end with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Tracebacks as structlog draws them for a terminal take seconds, in which nothing else of a test runs.

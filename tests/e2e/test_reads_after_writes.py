@@ -26,7 +26,7 @@ from tests.helpers.cluster import Cluster, until
 from tests.helpers.fault_shop import INCLUDED, Holder, Offer
 from tests.helpers.own_stores import frozen
 
-pytestmark = pytest.mark.quiet
+pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
 ROUNDS = 100
 UNKNOWN = entitlement_pb2.DENIAL_REASON_CUSTOMER_UNKNOWN

@@ -24,6 +24,7 @@ def own_folder(parent: Path) -> Iterator[Path]:
             if folder is None:
                 continue
             _stop_servers_of_killed_sessions(parent)
+            folder.mkdir(exist_ok=True)
             yield folder
             return
 

@@ -138,7 +138,6 @@ def _stopped(*processes: psutil.Process) -> Iterator[None]:
 
 def _choose_ports(folder: Path) -> None:
     """Such as are free when a server comes back, so that its address stays."""
-    folder.mkdir(parents=True, exist_ok=True)
     chosen = {server: free_port() for server in _SERVERS}
     (folder / "ports.json").write_text(json.dumps(chosen))
 

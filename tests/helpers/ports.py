@@ -7,7 +7,11 @@ import socket
 from typing import Final
 
 _QUIET_PORTS: Final = range(20_000, 30_000)
-"""Below those that Linux gives to connections that ask for none: nobody has one by chance when its server comes back."""
+"""Below those that Linux gives to connections that ask for none.
+
+Such a connection has none of these by chance when its server comes back, not even one that was tried again and again
+while the server was dead, and would have been connected to itself one day.
+"""
 
 _given: set[int] = set()
 

@@ -1,4 +1,4 @@
-"""Stages of scripts/test run side by side, are shown in order, are all counted, and clean up when they are interrupted."""
+"""Stages of scripts/test run side by side, are shown in order, all counted, and clean up when they are interrupted."""
 
 from __future__ import annotations
 

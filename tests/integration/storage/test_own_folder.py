@@ -1,4 +1,4 @@
-"""Test sessions side by side have servers of their own, and a killed one's servers do not outlive the next one's start."""
+"""Test sessions side by side have servers of their own; those of a killed one do not outlive the next one's start."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ def parent(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_two_at_once__have_two_folders_and_the_next_one_has_the_first_again(parent: Path) -> None:
-    with own_folder(parent) as first:
-        with own_folder(parent) as second:
-            assert first != second
+    with own_folder(parent) as first, own_folder(parent) as second:
+        assert first != second
     with own_folder(parent) as third:
         assert third == first
 

@@ -18,7 +18,7 @@ from candela.metering.v1 import ingestion_service_pb2 as pb
 from tests.helpers.cluster import Cluster, until
 from tests.helpers.fault_shop import Offer
 
-pytestmark = pytest.mark.own_stores
+pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
 CLIENTS = 40
 EVENTS_EACH = 10_000

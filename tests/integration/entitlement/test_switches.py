@@ -41,6 +41,7 @@ async def large_server(
         yield made
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-11", "ENT-5")
 async def test_feature_switched_off_and_on__ten_thousand_answers_without_a_transaction(
     large_server: Server,

@@ -13,6 +13,7 @@ from decimal import Decimal
 from .account import Account
 from .ahead import ahead_of, is_reached, left_of, taken_off
 from .bills import Extra
+from .days import TICKS, next_tick
 from .expected import GRACE, Expected
 from .happening import (
     BuyPack,
@@ -28,7 +29,6 @@ from .happening import (
     Use,
     VoidInvoice,
 )
-from .lifecycle import TICKS, next_tick
 from .lines import Line
 from .periods import days_later
 from .rates import half_up

@@ -23,9 +23,10 @@ from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
 from tests.integration.metering.builders import start_metering
+from tests.simulated_year.days import BEGIN, ticks
 from tests.simulated_year.desk import Desk
 from tests.simulated_year.happening import KINDS, Life, Operation
-from tests.simulated_year.lifecycle import BEGIN, lives, ticks
+from tests.simulated_year.lifecycle import lives
 from tests.simulated_year.model import live
 from tests.simulated_year.office import Office
 from tests.simulated_year.stage import Stage

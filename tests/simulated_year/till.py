@@ -8,10 +8,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from .account import Account
+from .days import PRICES_INCLUDE_TAX_SINCE
 from .endings import given_back
 from .expected import Expected
 from .happening import Life
-from .lifecycle import PRICES_INCLUDE_TAX_SINCE
 from .lines import asked
 from .rates import half_up
 from .sold import Sold

@@ -3,6 +3,7 @@
 CANDELA_YEAR_CUSTOMERS   how many customers live the year; 25 unless told
 CANDELA_YEAR_FIRST       the number of the first of them, so that many can live in several runs; 0 unless told
 CANDELA_YEAR_SEED        which ones
+CANDELA_YEAR_PLANS       of their subscriptions only those that begin with one of these plans, by slug; all unless told
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from tests.simulated_year.story import difference_of, story
 _CUSTOMERS = int(os.environ.get("CANDELA_YEAR_CUSTOMERS", "25"))
 _SEED = int(os.environ.get("CANDELA_YEAR_SEED", "5"))
 _FIRST = int(os.environ.get("CANDELA_YEAR_FIRST", "0"))
+_PLANS = os.environ.get("CANDELA_YEAR_PLANS", "").split()
 _ON_A_CLOCK = 250
 
 
@@ -75,6 +77,8 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
     stage: Stage,
 ) -> None:
     everybody = lives(_SEED, _CUSTOMERS, _FIRST)
+    if _PLANS:
+        everybody = [some for one in everybody if (some := one.with_plans(_PLANS)).operations]
     for first in range(0, len(everybody), _ON_A_CLOCK):
         await _live(stage, everybody[first : first + _ON_A_CLOCK])
 
@@ -104,7 +108,7 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
                 differences.append(story(life, name, want, got, different))
     print(f"{compared} invoices of {len(everybody)} customers, {total} in all")
     assert not differences, "\n\n".join(differences)
-    assert compared > 5 * len(everybody)
-    if _FIRST == 0 and _CUSTOMERS >= 25:
+    assert compared > 3 * len(everybody)
+    if _FIRST == 0 and _CUSTOMERS >= 25 and not _PLANS:
         assert ahead > _CUSTOMERS, "usage hardly ever reached a threshold"
         assert {one.__name__ for one in KINDS - set(done)} == set(), "nobody did this"

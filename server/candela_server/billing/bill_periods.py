@@ -46,7 +46,7 @@ from .billed_store import BilledLine
 from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId
 from .rules.commitment import commitment_length, periods_ending
-from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
+from .rules.cut_commitment import CutCommitment, Terms, committed_to_at, cut_commitments
 from .rules.invoice_lines import BilledPeriod, has_event_fee
 from .rules.rate_invoice import (
     InvoiceToRate,
@@ -439,10 +439,14 @@ def _true_ups(
     if offer.price.minimum_commitment is None or due_at is None:
         return []
     cut = {each.key for each in context.cut_commitments(held.id)}
+    history = context.terms_of(held.id)
     return [
         TrueUp(line_id=LineId(new_id("line")), committed=committed)
         for committed in periods_ending(offer.price, held.anchor_at, held.time_zone, due_at)
         if (offer.price.sold_as, held.anchor_at, committed.number) not in cut
+        # One that nothing cuts is in force for all of its period, or for none of it.
+        and committed_to_at(history, committed.period.start_at)
+        == (offer.price.sold_as, held.anchor_at)
     ]
 
 

@@ -129,6 +129,24 @@ async def test_commitment_that_is_joined__is_for_its_days_and_settled_at_the_per
 
 
 @pytest.mark.spec("DSL-10", "SUB-6")
+async def test_commitment_that_is_joined__asks_for_nothing_of_the_period_before(desk: Desk) -> None:
+    await sell(desk, "weekly", fee("7", rule="FREQ=WEEKLY"), least="90")
+    _, held = await begin(desk, "plan")
+    await run(desk, day(5, 1))
+    desk.market.clock.advance(day(5, 4))
+    await desk.change(held, to_plan("weekly"))
+    await run(desk, day(5, 6))
+
+    # The first week begins after April's end, but nothing was promised for April. Of the old fee it gives back as much
+    # as it bears.
+    assert kinds((await desk.invoices())[-1]) == [
+        ("proration", "-9.00"),
+        ("proration", "2.00"),
+        ("recurring", "7.00"),
+    ]
+
+
+@pytest.mark.spec("DSL-10", "SUB-6")
 async def test_commitment_for_another__each_is_made_up_for_its_own_days(desk: Desk) -> None:
     customer, held = await begin(desk, "least")
     await desk.market.use(customer, "60", day(4, 1))

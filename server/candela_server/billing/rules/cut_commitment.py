@@ -89,6 +89,13 @@ class CutCommitment:
         return self.committed.period.end_at <= now or not self.held_in(now_held)
 
 
+def committed_to_at(history: Sequence[Terms], instant: datetime) -> tuple[PriceId, datetime] | None:
+    """Whose commitment is in force at an instant, and what its periods are counted from; None for nobody's."""
+    return next(
+        (terms.committed_to for terms in reversed(history) if terms.since <= instant), None
+    )
+
+
 def cut_commitments(
     history: Sequence[Terms], time_zone: str, *, since: datetime | None = None
 ) -> list[CutCommitment]:

@@ -358,6 +358,28 @@ async def test_price_taken_up_again_after_the_end__begins_a_commitment_of_its_ow
     assert await desk.totals() == [D("30.00"), D("90.00")]
 
 
+@pytest.mark.spec("DSL-10", "EVT-9", "SUB-6")
+async def test_late_usage_after_a_return__fills_the_commitment_of_a_period_counted_as_before(
+    desk: Desk,
+) -> None:
+    customer, held = await begin(desk, "least")
+    await desk.market.use(customer, "20", day(4, 1))
+    await run(desk, day(5, 1))
+    desk.market.clock.advance(day(5, 5))
+    await desk.change(held, Cancellation(), NOW)
+    desk.market.clock.advance(day(5, 20))
+    await desk.change(held, Reactivation(price_id=None))
+    await desk.market.use(customer, "10", day(4, 25))
+    await run(desk, day(6, 20))
+
+    # April has 30 days, what is counted from 20 May 31: the 10.00 of April are a part of its 90.00
+    assert kinds((await desk.invoices())[-1]) == [
+        ("adjustment", "-10.00"),
+        ("adjustment", "10.00"),
+        ("true_up", "90.00"),
+    ]
+
+
 @pytest.mark.spec("DSL-10", "INV-6")
 async def test_settled_commitment_on_a_void_invoice__is_not_asked_for_again(desk: Desk) -> None:
     customer, held = await begin(desk, "least")

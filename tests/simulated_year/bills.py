@@ -66,9 +66,11 @@ class Bills:
     carried: dict[Hashable, Decimal] = field(default_factory=dict)
     """What the credits of a period got from the period before, less what they gave to the next."""
 
-    def bill(self, now: datetime, *, asked: bool = False) -> None:
+    def bill(self, now: datetime, *, asked: bool = False, waits_for_changes: bool = False) -> None:
         """An invoice, if something is due; or, where one is asked for, if something is to be paid."""
         fresh = [one for one in self._due(now) if one not in self.closed and not one.rides]
+        if waits_for_changes:
+            fresh = []
         if fresh or (asked and total(self._borne([], self._changes([], now), now)) > 0):
             self.draft(fresh, now, waits=any(one.is_usage for one in fresh))
 

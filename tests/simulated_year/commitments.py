@@ -65,9 +65,14 @@ def least(history: History, one: Charge) -> Decimal:
 
 
 def counted(one: Charge, lines: Sequence[Line]) -> Decimal:
-    """What lines come to that count for it."""
+    """What lines come to that count for it, less what credit notes gave back of their days."""
     return sum(
-        (line.amount for line in lines if not line.is_ahead and counts(one, line.charge)), _ZERO
+        (
+            line.amount - line.for_days
+            for line in lines
+            if not line.is_ahead and counts(one, line.charge)
+        ),
+        _ZERO,
     )
 
 
@@ -111,6 +116,5 @@ def above_least(history: History, known: Sequence[Line], now: datetime) -> dict[
     found = {}
     for one in commitments(history, now):
         asked = counted(one, known) + total([line for line in known if line.charge == one])
-        given = sum((line.for_days for line in known if counts(one, line.charge)), _ZERO)
-        found[one] = max(asked - given - least(history, one), _ZERO)
+        found[one] = max(asked - least(history, one), _ZERO)
     return found

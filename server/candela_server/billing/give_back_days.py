@@ -28,7 +28,6 @@ from .credit_note import CreditNote, CreditNoteReason, Purpose
 from .draw_up_credit_note import CreateCreditNote, draw_up
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineId, LineKind
 from .read import get_invoice
-from .rules.commitment import counted_charges
 from .rules.credited import creditable
 from .rules.cut_commitment import CutCommitment, is_true_up_of, least_of
 from .rules.cut_period import lines_of_cut
@@ -164,7 +163,7 @@ def _bounds(
             ),
             _ZERO,
         )
-        charges = counted_charges(one.prices, one.committed.period, lines)
+        charges = one.charges(lines)
         found.append(_Bound(one, max(charges + made_up - given - least.amount, _ZERO)))
     return found
 

@@ -380,6 +380,27 @@ async def test_late_usage_after_a_return__fills_the_commitment_of_a_period_count
     ]
 
 
+@pytest.mark.spec("DSL-10", "SUB-6")
+async def test_return_within_the_period_that_was_ended__keeps_the_least_of_its_days(
+    desk: Desk,
+) -> None:
+    await sell(desk, "base", fee("60"), least="90")
+    _, held = await begin(desk, "base")
+    desk.market.clock.advance(day(4, 11))
+    await desk.change(held, Cancellation(), NOW)
+    desk.market.clock.advance(day(4, 21))
+    await desk.change(held, Reactivation(price_id=None))
+    await run(desk, day(4, 21))
+
+    # 10 of 30 days cost 20.00 and at least 30.00, so that a note gave 30.00 back of the 60.00; the 60.00 of the return
+    # are no charge of those days
+    assert kinds((await desk.invoices())[-1]) == [
+        ("proration", "-10.00"),
+        ("recurring", "60.00"),
+        ("true_up", "10.00"),
+    ]
+
+
 @pytest.mark.spec("DSL-10", "INV-6")
 async def test_settled_commitment_on_a_void_invoice__is_not_asked_for_again(desk: Desk) -> None:
     customer, held = await begin(desk, "least")

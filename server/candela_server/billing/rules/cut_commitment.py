@@ -6,10 +6,10 @@ one another add up to whole periods, and a change and its undo on one day change
 A change that prorates nothing leaves it whole until its period ends, as it leaves the fees.
 
 For its days a price costs at least its part of the commitment: what counts is what its own components were billed for
-that period, net of discounts and of what was given back for other days, usage up to the instant of the change. Two
-prices are never made up for together. It is settled once, as a difference to what was billed: when the price is held no
-more and its last usage is billed, else when the period is over. A price that is taken up again within the period is
-settled for all its days at the end of it.
+that period, net of discounts and of what was given back for other days, by invoices or by credit notes, usage up to the
+instant of the change. Two prices are never made up for together, nor are the periods before an end and after a return.
+It is settled once, as a difference to what was billed: when the price is held no more and its last usage is billed, else
+when the period is over. A price that is taken up again within the period is settled for all its days at the end of it.
 
 Where components were swapped, the price is still the one that was sold, and its commitment goes on as a whole.
 """
@@ -58,11 +58,13 @@ class Terms:
 class CutCommitment:
     """One period of a price's commitment in which, or at whose ends, the terms changed.
 
-    `offers` are those of the price and of its variations, the last one held at the end.
+    `offers` are those of the price and of its variations, the last one held at the end. `anchored_until` is when
+    periods were counted anew from another instant, as after a return; None when they never were.
     """
 
     offers: Sequence[Offer]
     anchor_at: datetime
+    anchored_until: datetime | None
     committed: CommittedPeriod
 
     @property
@@ -80,6 +82,16 @@ class CutCommitment:
         """The prices whose lines count."""
         return [one.price for one in self.offers]
 
+    def is_of_its_time(self, period: Interval) -> bool:
+        """Whether the period of a charge is counted as those of the commitment are."""
+        until = self.anchored_until
+        return self.anchor_at <= period.start_at and (until is None or period.start_at < until)
+
+    def charges(self, lines: Sequence[InvoiceLine]) -> Decimal:
+        """What of these lines counts for it."""
+        own = [line for line in lines if self.is_of_its_time(line.period)]
+        return counted_charges(self.prices, self.committed.period, own)
+
     def held_in(self, terms: Terms) -> bool:
         """Whether it is in force under these terms."""
         return terms.committed_to == self.key[:2]
@@ -91,9 +103,7 @@ class CutCommitment:
 
 def committed_to_at(history: Sequence[Terms], instant: datetime) -> tuple[PriceId, datetime] | None:
     """Whose commitment is in force at an instant, and what its periods are counted from; None for nobody's."""
-    return next(
-        (terms.committed_to for terms in reversed(history) if terms.since <= instant), None
-    )
+    return next((terms.committed_to for terms in reversed(history) if terms.since <= instant), None)
 
 
 def cut_commitments(
@@ -154,17 +164,17 @@ def settlement(
     *,
     time_zone: str,
     credited: Decimal = _ZERO,
+    given_back: Decimal = _ZERO,
 ) -> Settlement | None:
     """The difference between what is missing to the least and what was billed of it; None when there is none.
 
     `lines` are all of the subscription, on this invoice and on others; `credited` is what credit notes took back of
-    true-ups: nothing is given back twice.
+    true-ups: nothing is given back twice. `given_back` is what they gave back of the other lines for unused days.
     """
-    period, prices = one.committed.period, one.prices
     least, count = least_of(one, history, time_zone)
     own = [line for line in lines if is_true_up_of(line, one)]
     with exact():
-        charges = counted_charges(prices, period, lines)
+        charges = one.charges(lines) - given_back
         billed = sum((line.amount for line in own), _ZERO)
         due = missing(least.amount, charges) - billed
         due = max(due, min(credited - billed, _ZERO)) if due < 0 else due
@@ -226,6 +236,9 @@ def _period_at(
     return CutCommitment(
         offers=tuple(offers.values()),
         anchor_at=terms.anchor_at,
+        anchored_until=min(
+            (one.anchor_at for one in history if one.anchor_at > terms.anchor_at), default=None
+        ),
         committed=CommittedPeriod(
             number=number, period=period, whole=rule.whole_period(terms.anchor_at, number)
         ),

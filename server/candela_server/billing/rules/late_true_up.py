@@ -47,15 +47,20 @@ def true_up_adjustments(
             continue
         assert offer.price.minimum_commitment is not None, "it made the line"
         rule = offer.price.minimum_commitment.recurrence_in(time_zone)
+        anchor_at = anchor_of(line.period)
         committed = CommittedPeriod(
             number=line.period_number,
             period=line.period,
-            whole=rule.whole_period(anchor_of(line.period), line.period_number),
+            whole=rule.whole_period(anchor_at, line.period_number),
         )
         with exact():
             owed = missing(
                 committed_amount(offer.price, committed, time_zone),
-                counted_charges([offer.price], line.period, [*before, *made]),
+                counted_charges(
+                    [offer.price],
+                    line.period,
+                    [one for one in (*before, *made) if one.period.start_at >= anchor_at],
+                ),
             )
             billed = sum((one.amount for one in before if _is_of(one, line)), _ZERO)
             amount = owed - billed

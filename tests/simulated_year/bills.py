@@ -71,8 +71,13 @@ class Bills:
         fresh = [one for one in self._due(now) if one not in self.closed and not one.rides]
         if waits_for_changes:
             fresh = []
-        if fresh or (asked and total(self._borne([], self._changes([], now), now)) > 0):
+        if fresh or (asked and self._asks(now)):
             self.draft(fresh, now, waits=any(one.is_usage for one in fresh))
+
+    def _asks(self, now: datetime) -> bool:
+        """Whether differences alone make an invoice; charges that only fill a commitment make one, too."""
+        changes = self._changes([], now)
+        return max(total(bear([], changes)), total(self._borne([], changes, now))) > 0
 
     def draft(self, fresh: list[Charge], now: datetime, *, waits: bool) -> Expected:
         """An invoice of these charges, and of the difference that others make; adjustments stay as they are made."""

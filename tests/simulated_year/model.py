@@ -116,17 +116,20 @@ class Household(Till):
             if held.billed and held.plan.threshold is not None:
                 lines = account.so_far(now, known_at)
                 if is_reached(decimal(held.plan.threshold), lines, account.invoices):
-                    self._bill_ahead(account, lines, now)
+                    self._bill_ahead(account, lines, now, known_at)
         for account in self.accounts.values():
             for made, amount in left_of(account.invoices):
                 self._note(made, amount, account.history.now.plan)
 
-    def _bill_ahead(self, account: Account, lines: list[Line], now: datetime) -> None:
+    def _bill_ahead(
+        self, account: Account, lines: list[Line], now: datetime, known_at: datetime
+    ) -> None:
         spans = [line.charge for line in lines]
         made = Expected(
             account=account,
             made_at=now,
             finalizes_at=now,
+            taxed_at=known_at,
             lines=[*lines, *taken_off(lines, ahead_of(account.invoices), spans)],
             is_ahead=True,
         )

@@ -88,11 +88,12 @@ class Till:
         self._to_account(plan, given_back)
 
     def _ask(self, one: Expected, plan: Sold, now: datetime) -> None:
+        at = one.taxed_at or now
         one.tax = tax_on(
             one.subtotal,
             plan.minor_digits,
-            self.life.buyer_at(now),
-            inclusive=now > PRICES_INCLUDE_TAX_SINCE,
+            self.life.buyer_at(at),
+            inclusive=at > PRICES_INCLUDE_TAX_SINCE,
         )
         one.from_account = min(self.account.get(plan.currency, Decimal(0)), one.total)
         self._to_account(plan, -one.from_account)

@@ -13,11 +13,17 @@ from candela_server.billing.void_invoice import void_invoice
 from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer
-from candela_server.subscription.change import Cancellation, Pause, Reactivation, Resume
+from candela_server.subscription.change import (
+    Cancellation,
+    Pause,
+    QuantityChange,
+    Reactivation,
+    Resume,
+)
 from candela_server.subscription.model import Proration, Subscription
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, swap, to_plan
-from tests.helpers.market import Market, calls, fee, flat, money
+from tests.helpers.market import SEATS, Market, calls, fee, flat, money
 
 D = Decimal
 INVOICE_NOW, NONE = Proration.INVOICE_NOW, Proration.NONE
@@ -143,6 +149,28 @@ async def test_commitment_that_is_joined__asks_for_nothing_of_the_period_before(
         ("proration", "-9.00"),
         ("proration", "2.00"),
         ("recurring", "7.00"),
+    ]
+
+
+@pytest.mark.spec("DSL-10", "SEAT-1")
+async def test_seats_that_are_added__fill_the_commitment_of_their_period_at_once(
+    desk: Desk,
+) -> None:
+    seat = price_pb2.PriceComponent(
+        name="Seat", kind=SEATS, recurrence_rule="FREQ=MONTHLY", charge=flat("15")
+    )
+    await sell(desk, "team", seat, least="100")
+    held = await desk.take("team", seats=1)
+    await desk.market.bill(day(4, 1))
+    desk.market.clock.advance(day(4, 21))
+    await desk.change(held, QuantityChange(quantities=dict.fromkeys(held.version.quantities, D(4))))
+    await run(desk, day(5, 1))
+
+    # One seat for 20 of 30 days and four for 10: 10.00 + 20.00, 15.00 of it billed; so 70.00 are missing to 100.00
+    assert kinds((await desk.invoices())[-1]) == [
+        ("proration", "15.00"),
+        ("recurring", "60.00"),
+        ("true_up", "70.00"),
     ]
 
 

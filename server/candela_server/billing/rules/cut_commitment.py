@@ -8,23 +8,23 @@ A change that prorates nothing leaves it whole until its period ends, as it leav
 For its days a price costs at least its part of the commitment: what counts is what its own components were billed for
 that period, net of discounts and of what was given back for other days, by invoices or by credit notes, usage up to the
 instant of the change. Two prices are never made up for together, nor are the periods before an end and after a return.
-It is settled once, as a difference to what was billed: when the price is held no more and its last usage is billed, else
-when the period is over. A price that is taken up again within the period is settled for all its days at the end of it.
+It is settled once, as a difference to what was billed: when the price is held no more and its last usage is billed, or
+else when the period is over. A price that is taken up again within the period is settled for all its days at its end.
 
 Where components were swapped, the price is still the one that was sold, and its commitment goes on as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 from candela_server.billing.model import InvoiceLine, LineKind
 from candela_server.catalog.model import Offer
-from candela_server.catalog.price import Price, PriceId
+from candela_server.catalog.price import ComponentId, Price, PriceId
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, exact
 from candela_server.kernel.time_zone import civil_days
@@ -39,12 +39,16 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What was held from an instant on: `offer` is None where nothing is billed, as in a pause or after the end."""
+    """What was held from an instant on: `offer` is None where nothing is billed, as in a pause or after the end.
+
+    Other quantities leave a commitment whole, but what they charge and give back within its period counts.
+    """
 
     since: datetime
     offer: Offer | None
     anchor_at: datetime
     prorated: bool = True
+    quantities: Mapping[ComponentId, Decimal] = field(default_factory=dict)
 
     @property
     def committed_to(self) -> tuple[PriceId, datetime] | None:
@@ -109,7 +113,10 @@ def committed_to_at(history: Sequence[Terms], instant: datetime) -> tuple[PriceI
 def cut_commitments(
     history: Sequence[Terms], time_zone: str, *, since: datetime | None = None
 ) -> list[CutCommitment]:
-    """The periods around each change of what is held, after an instant; oldest first. Most histories have none."""
+    """The periods around each change of what is held, or of how much, after an instant; oldest first.
+
+    Most histories have none.
+    """
     if not any(one.committed_to for one in history):
         return []
     found: dict[tuple[PriceId, datetime, int], CutCommitment] = {}
@@ -212,7 +219,7 @@ def is_true_up_of(line: InvoiceLine, one: CutCommitment) -> bool:
 
 def _same(before: Terms, after: Terms) -> bool:
     def what(terms: Terms) -> object:
-        return terms.anchor_at, terms.offer.price.id if terms.offer else None
+        return terms.anchor_at, terms.offer.price.id if terms.offer else None, terms.quantities
 
     return what(before) == what(after)
 

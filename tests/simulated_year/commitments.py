@@ -64,6 +64,11 @@ def least(history: History, one: Charge) -> Decimal:
     return rounded(one.plan, Fraction(decimal(one.plan.commitment)) * Fraction(held, len(days)))
 
 
+def is_cut(history: History, one: Charge) -> bool:
+    """Whether it was in force on some of the days only."""
+    return None in history.held_days(one.plan, one.part, one.anchor, one.start, one.end)
+
+
 def counted(one: Charge, lines: Sequence[Line]) -> Decimal:
     """What lines come to that count for it, less what credit notes gave back of their days."""
     return sum(

@@ -24,6 +24,7 @@ from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
 from tests.integration.metering.builders import start_metering
+from tests.simulated_year.commitments import is_cut
 from tests.simulated_year.days import BEGIN, ticks
 from tests.simulated_year.desk import Desk
 from tests.simulated_year.happening import KINDS, Life, Operation
@@ -85,12 +86,18 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
     made = await stage.invoices()
     end = ticks()[-1]
     differences = []
-    compared = ahead = 0
+    compared = ahead = cut = 0
     done: Counter[type[Operation]] = Counter()
     total = Decimal(0)
     for life in everybody:
         household = live(life, end)
         done.update(type(one) for one in life.operations if one not in household.refused)
+        cut += sum(
+            line.charge.is_commitment and is_cut(one.history, line.charge)
+            for one in household.accounts.values()
+            for made_up in one.invoices
+            for line in made_up.lines
+        )
         refused = household.refused, stage.refused[life.name]
         if refused[0] != refused[1]:
             differences.append(f"{life.name}: refused {refused[1]}, expected {refused[0]}")
@@ -111,4 +118,5 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
     assert compared > 3 * len(everybody)
     if _FIRST == 0 and _CUSTOMERS >= 25 and not _PLANS:
         assert ahead > _CUSTOMERS, "usage hardly ever reached a threshold"
+        assert cut, "no change cut a commitment"
         assert {one.__name__ for one in KINDS - set(done)} == set(), "nobody did this"

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from .days import BEGIN
-from .habits import JOINING_DAYS, TIMES_BACK, changes, usage
+from .habits import JOINING_DAYS, TIMES_BACK, changes, left_alone, usage
 from .happening import ChangePlan, Operation, Subscribe
 from .sold import Sold
-from .wares import COMMITTING
+from .wares import COMMITTING, GIVING
 
 
 def lived_beside(seed: int, number: int) -> list[Operation]:
@@ -30,6 +30,11 @@ def lived_beside(seed: int, number: int) -> list[Operation]:
 def _committing(chance: random.Random, name: str) -> list[Operation]:
     """Plans with minimum commitments, taken and left at any time (DSL-10)."""
     return _moving(chance, name, COMMITTING)
+
+
+def _with_money(chance: random.Random, name: str) -> list[Operation]:
+    """A plan whose credit in money comes with each of its months, and ends with it (CRD-5, CRD-8)."""
+    return left_alone(chance, name, GIVING)
 
 
 def _moving(chance: random.Random, name: str, family: Sequence[Sold]) -> list[Operation]:
@@ -52,5 +57,6 @@ def _moving(chance: random.Random, name: str, family: Sequence[Sold]) -> list[Op
 _Live = Callable[[random.Random, str], list[Operation]]
 _KINDS: dict[str, tuple[float, _Live]] = {
     "commitment": (0.3, _committing),
+    "money": (0.1, _with_money),
 }
 """How many do it, and what they do."""

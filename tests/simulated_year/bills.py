@@ -17,6 +17,7 @@ from .allowances import granted, pool_of
 from .charges import (
     Charge,
     Earlier,
+    begun,
     charges,
     days_in,
     owed_for_held,
@@ -131,6 +132,14 @@ class Bills:
             made_up = bear(kept, missing(self.history, kept, others, closed, now))
             to_come = sum((max(one.amount, Decimal(0)) for one in made_up), Decimal(0))
         return [*kept[len(billed) :], *made_up]
+
+    def waits_for_something_of(self, before: datetime, now: datetime) -> bool:
+        """Whether something that began before an instant is on a draft or will be billed."""
+        begun_before = [one for one in begun(self.history, now) if one.start < before]
+        return any(
+            one in self.on_drafts or not (one in self.closed or one in self.hidden or one.rides)
+            for one in begun_before
+        )
 
     def _is_cut(self, one: Charge) -> bool:
         held = self.history.held_days(one.plan, one.part, one.anchor, one.start, one.end)

@@ -17,6 +17,7 @@ from .happening import (
     Proration,
     Reactivate,
     Resume,
+    Subscribe,
     UndoCancel,
     Use,
     When,
@@ -34,6 +35,15 @@ TIMES_BACK = (
 """Few, so that many fall due together; the last is half past midnight or so in two of the zones."""
 _WHENS: Sequence[When] = ("now", "now", "period end", "at")
 _PRORATIONS: Sequence[Proration] = (None, "next invoice", "invoice now", "none")
+
+
+def left_alone(chance: random.Random, name: str, plan: Sold) -> list[Operation]:
+    """A subscription that is taken, used, and left as it is."""
+    subscription, joined = f"{name}:{plan.slug}", chance.choice(JOINING_DAYS)
+    at = BEGIN + timedelta(days=joined)
+    start_at = at - chance.choice(TIMES_BACK)
+    taken = Subscribe(at=at, subscription=subscription, plan=plan, seats=3, start_at=start_at)
+    return [taken, *usage(chance, subscription, [(joined, plan)], joined)]
 
 
 def changes(

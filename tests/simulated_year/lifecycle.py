@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from .beside import lived_beside
 from .days import BEGIN, DAYS
 from .dealings import credits_given, pack, papers
-from .habits import JOINING_DAYS, TIMES_BACK, changes, usage
+from .habits import JOINING_DAYS, TIMES_BACK, changes, left_alone, usage
 from .happening import ChangePlan, Life, Operation, Subscribe
-from .sold import Sold
 from .taxes import BUYERS, Buyer
 from .wares import FAMILIES, STEADY
 
@@ -66,22 +65,13 @@ def _life(chance: random.Random, number: int, beside: list[Operation]) -> Life:
         operations += usage(chance, subscription, sorted(taken, key=lambda one: one[0]), joined)
     time_zone, buyers = chance.choice(ZONES), _buyers(chance)
     if chance.random() < 0.2:
-        operations += _steady(chance, name, chance.choice(STEADY))
+        operations += left_alone(chance, name, chance.choice(STEADY))
     return Life(
         name=name,
         time_zone=time_zone,
         operations=sorted([*operations, *beside], key=lambda one: one.at),
         buyers=buyers,
     )
-
-
-def _steady(chance: random.Random, name: str, plan: Sold) -> list[Operation]:
-    """A subscription that is taken, used, and left as it is."""
-    subscription, joined = f"{name}:{plan.slug}", chance.choice(JOINING_DAYS)
-    at = BEGIN + timedelta(days=joined)
-    start_at = at - chance.choice(TIMES_BACK)
-    taken = Subscribe(at=at, subscription=subscription, plan=plan, seats=3, start_at=start_at)
-    return [taken, *usage(chance, subscription, [(joined, plan)], joined)]
 
 
 def _buyers(chance: random.Random) -> list[tuple[datetime, Buyer]]:

@@ -42,7 +42,8 @@ class Trial:
 class Sold:
     """A plan with one price; `credits` is what each period of usage includes, per seat or per customer.
 
-    So much of them as `rollover_cap` says is carried over into the next period.
+    So much of them as `rollover_cap` says is carried over into the next period. `money` is what each month of it takes
+    off what the plan charges.
     """
 
     slug: str
@@ -52,6 +53,7 @@ class Sold:
     credits: str | None = None
     credits_per_seat: bool = False
     rollover_cap: str | None = None
+    money: str | None = None
     commitment: str | None = None
     threshold: str | None = None
     trial: Trial | None = None

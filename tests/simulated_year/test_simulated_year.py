@@ -86,7 +86,7 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
     made = await stage.invoices()
     end = ticks()[-1]
     differences = []
-    compared = ahead = cut = 0
+    compared = ahead = cut = brought = 0
     done: Counter[type[Operation]] = Counter()
     total = Decimal(0)
     for life in everybody:
@@ -97,6 +97,12 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
             for one in household.accounts.values()
             for made_up in one.invoices
             for line in made_up.lines
+        )
+        brought += sum(
+            household.money[number].account is not None
+            for one in household.accounts.values()
+            for made_off in one.invoices
+            for number in made_off.off
         )
         refused = household.refused, stage.refused[life.name]
         if refused[0] != refused[1]:
@@ -119,4 +125,5 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
     if _FIRST == 0 and _CUSTOMERS >= 25 and not _PLANS:
         assert ahead > _CUSTOMERS, "usage hardly ever reached a threshold"
         assert cut, "no change cut a commitment"
+        assert brought, "no plan brought money off its charges"
         assert {one.__name__ for one in KINDS - set(done)} == set(), "nobody did this"

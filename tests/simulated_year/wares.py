@@ -213,8 +213,18 @@ UNBOUND = Sold(
 COMMITTING: tuple[Sold, ...] = (LEAST, LEAST_SEATS, LEAST_WEEKLY, UNBOUND)
 """Plans with commitments that changes cut, and one without."""
 
+GIVING = Sold(
+    slug="giving",
+    currency="CHF",
+    minor_digits=2,
+    parts=(_fee("14.20"), _usage("flat", "0.043", every="week")),
+    money="17.35",
+)
+"""A plan that brings money off its charges."""
+
 PLANS: tuple[Sold, ...] = (
     *(plan for family in FAMILIES for plan in family),
     *STEADY,
     *COMMITTING,
+    GIVING,
 )

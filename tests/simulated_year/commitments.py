@@ -90,12 +90,11 @@ def counts(one: Charge, charge: Charge) -> bool:
     return one.start <= (charge.due if charge.rides else charge.start) < one.end
 
 
-def is_over(history: History, one: Charge, billed: Collection[Charge], now: datetime) -> bool:
-    """Whether what is missing is asked for by now, by an invoice that completes what is billed."""
+def is_over(history: History, one: Charge, waiting: Collection[Charge], now: datetime) -> bool:
+    """Whether what is missing is asked for by now, where these charges wait to be billed."""
     if one.end > now and history.now.holds(one.plan, one.anchor):
         return False
-    waiting = [each for each in begun(history, now) if counts(one, each) and not each.rides]
-    return all(each in billed for each in waiting)
+    return not any(counts(one, each) for each in waiting)
 
 
 def missing(
@@ -106,10 +105,14 @@ def missing(
     now: datetime,
 ) -> list[Line]:
     """What each commitment still asks for, or gives back, on an invoice with these lines; others are on others."""
+    periods = commitments(history, now)
+    if not periods:
+        return []
     known = [*others, *lines]
+    waiting = [one for one in begun(history, now) if one not in billed and not one.rides]
     found = []
-    for one in commitments(history, now):
-        if is_over(history, one, billed, now):
+    for one in periods:
+        if is_over(history, one, waiting, now):
             made_up = total([line for line in known if line.charge == one])
             wanted = max(least(history, one) - counted(one, known), _ZERO)
             found.append(Line(charge=one, amount=wanted - made_up, is_change=True))

@@ -17,7 +17,7 @@ import uvloop
 from candela_server.billing.billing_run_servicer import BillingRunServicer
 from candela_server.billing.credit_note_servicer import CreditNoteServicer
 from candela_server.billing.credit_note_wire import credit_note_id_from_proto
-from candela_server.billing.number_documents import start_numbering
+from candela_server.billing.number_documents import next_numbers, start_numbering
 from candela_server.billing.preview_servicer import PreviewServicer
 from candela_server.billing.run_changes import settle
 from candela_server.billing.servicer import InvoiceServicer
@@ -55,6 +55,7 @@ from candela_server.kernel.caller import Caller
 from candela_server.kernel.clock import Clock, SystemClock
 from candela_server.merchant import servicer as merchant
 from candela_server.merchant.authenticate import Authenticator
+from candela_server.merchant.test_clock_servicer import TestClockServicer
 from candela_server.metering.admit_events import Admission
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.correction_servicer import CorrectionDesk
@@ -245,10 +246,13 @@ def _rooms(
     if settings.role == "all":
         rooms += [
             merchant.MerchantServicer(
-                db, mutations, downgrade_plan_problem, partial(start_numbering, clock)
+                db,
+                mutations,
+                downgrade_plan_problem,
+                merchant.Numbering(partial(next_numbers, clock), partial(start_numbering, clock)),
             ),
             merchant.ApiKeyServicer(*ordinary),
-            merchant.TestClockServicer(*ordinary),
+            TestClockServicer(*ordinary),
             merchant.AuditServicer(*ordinary),
             CustomerServicer(*ordinary, check_nothing_runs),
             UserServicer(*ordinary),

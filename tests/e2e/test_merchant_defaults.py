@@ -56,7 +56,9 @@ def sign_up(candela: Client, name: str, **fields: object) -> customer_pb2.Custom
 def test_new_merchant__has_the_documented_defaults_and_changes_them_one_by_one(
     candela: Client,
 ) -> None:
-    usual = merchant_pb2.NumberingScheme(digits=6, reset=merchant_pb2.NUMBERING_RESET_NEVER)
+    usual = merchant_pb2.NumberingScheme(
+        digits=6, reset=merchant_pb2.NUMBERING_RESET_NEVER, next_number=1
+    )
     before = read(candela).settings
     first = update(
         candela,
@@ -84,11 +86,11 @@ def test_new_merchant__has_the_documented_defaults_and_changes_them_one_by_one(
         merchant_pb2.PRORATION_TIMING_NEXT_INVOICE,
     )
     assert first.invoice_numbering == merchant_pb2.NumberingScheme(
-        digits=10, reset=merchant_pb2.NUMBERING_RESET_NEVER
+        digits=10, reset=merchant_pb2.NUMBERING_RESET_NEVER, next_number=4711
     )
     assert (first.payment_terms_days, first.proration) == (0, merchant_pb2.PRORATION_TIMING_NONE)
     assert second.settings.invoice_numbering == merchant_pb2.NumberingScheme(
-        digits=10, reset=merchant_pb2.NUMBERING_RESET_YEARLY
+        digits=10, reset=merchant_pb2.NUMBERING_RESET_YEARLY, next_number=1
     )
     assert second.settings.credit_note_numbering == usual
     assert entry.after["settings"]["invoice_numbering"]["reset"] == "yearly"

@@ -131,7 +131,9 @@ class Market:
         await self.hold(customer, seats=seats)
         return customer
 
-    async def sign_up(self, *, test_clock_id: TestClockId | None = None) -> Customer:
+    async def sign_up(
+        self, *, test_clock_id: TestClockId | None = None, business_name: str | None = None
+    ) -> Customer:
         """A new customer in UTC."""
         name = f"customer {next(self.keys)}"
         async with self.db.writing(self.merchant_id) as tx:
@@ -142,7 +144,7 @@ class Market:
                     name=name,
                     external_id=name,
                     email=None,
-                    business_name=None,
+                    business_name=business_name,
                     tax_id=None,
                     address=None,
                     time_zone="UTC",

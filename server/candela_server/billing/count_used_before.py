@@ -44,7 +44,7 @@ from candela_server.subscription.rules.credits_held import begins_anew, counts_f
 from candela_server.subscription.rules.reschedule import BILLED, ENDED
 from candela_server.subscription.rules.schedule import credit_component
 
-from .bill_periods import Context, read_context
+from .billing_context import Context, read_context
 from .measure_usage import Ask, measure
 from .rules.terms_held import terms_held
 

@@ -31,7 +31,7 @@ from candela_server.subscription.model import ScheduledPeriod, Subscription, Sub
 from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
-from .bill_periods import Context, read_context
+from .billing_context import Context, read_context
 from .measure_usage import Ask, measure
 from .rules.terms_held import Terms, cut_off, terms_held
 

@@ -24,7 +24,8 @@ from candela_server.subscription.model import SubscriptionId
 
 from . import store
 from .account import plan_draws
-from .bill_periods import Context, rate_invoices, read_context
+from .bill_periods import rate_invoices
+from .billing_context import Context, read_context
 from .draft_invoices import draft_invoices
 from .draw_money import Outlook
 from .model import Invoice, InvoiceStatus, LineKind

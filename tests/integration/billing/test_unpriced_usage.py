@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from candela.catalog.v1 import price_pb2
 
-from candela_server.billing.bill_periods import read_context
+from candela_server.billing.billing_context import read_context
 from candela_server.billing.draw_unpriced import draw_unpriced
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.credit.model import CreditGrant

@@ -27,7 +27,7 @@ from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.rules.credits_held import window_of
+from candela_server.subscription.rules.credits_held import not_drawn_yet, window_of
 from candela_server.subscription.rules.lifecycle import RUNNING
 
 from . import top_up_store
@@ -197,7 +197,14 @@ async def _left(
     period = await _running_period(tx, holder, feature, now)
     if period is None:
         return balance
-    window = window_of(grants, period)
+    held = await subscription.list_of_customer(tx, holder.id)
+    drawn = [
+        one
+        for parts in (await subscription.list_drawn_parts(tx, held)).values()
+        for one in parts
+        if one.metric_id == metric.id
+    ]
+    window = not_drawn_yet(window_of(grants, period), drawn)
     ask = Ask(customer_id=holder.id, metric=metric, period=window, counts_events=False, grants=())
     [measured] = await measure(events, tx.merchant_id, [ask])
     return balance - measured.value

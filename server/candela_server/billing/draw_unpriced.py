@@ -9,7 +9,7 @@ on invoices. Events that come later than that are not drawn.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -27,7 +27,9 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.change import Changed
+from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
+from candela_server.subscription.note_drawn_usage import note_drawn_usage
 from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
@@ -49,6 +51,24 @@ class _Ended:
     period: Interval
     grants: Sequence[CreditGrant]
 
+    @property
+    def outlasted(self) -> bool:
+        """Whether something that can pay for it goes on when it is over."""
+        return any(
+            grant.balance > 0
+            and (grant.expires_at is None or self.period.end_at < grant.expires_at)
+            for grant in self.grants
+        )
+
+    def drawn(self, draws: Mapping[str, Decimal]) -> DrawnPart:
+        """The same once it is drawn."""
+        return DrawnPart(
+            subscription_id=self.held.id,
+            metric_id=self.metric_id,
+            part=self.period,
+            draws=draws,
+        )
+
 
 async def draw_unpriced(
     tx: Tx, events: EventStore, context: Context, due: Sequence[ScheduledPeriod], *, now: datetime
@@ -58,13 +78,16 @@ async def draw_unpriced(
     offers = await _offers_of(tx, context, (held for some in histories.values() for held in some))
     in_force = {one_id: terms_held(some)[-1] for one_id, some in histories.items()}
     parts = [part for one in due for part in _parts_of(in_force[one.subscription_id], one, offers)]
-    return await _draw(tx, events, context, parts, offers, now=now)
+    found = [one for one in _ended_of(context, parts, offers) if one.outlasted]
+    ended = await _drawn_by_these(tx, context, found, offers)
+    return (await _draw(tx, events, context, ended, now=now))[0]
 
 
 async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
     """Posts the draws of the part of a period that a change has cut off; then what came with ended terms lapses.
 
-    The subscription must be locked. What an invoice draws from, because its usage has a price, waits for that.
+    What was drawn is noted, so that no check counts it again (ENT-4). The subscription must be locked. What an invoice
+    draws from, because its usage has a price, waits for that.
     """
     assert changed.at is not None, "something changed"
     context = await read_context(tx, [changed.subscription.id], until=changed.now)
@@ -80,7 +103,12 @@ async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
         if terms.ended_at is not None and terms.versions[-1] is before
         for part in cut_off(terms, price, gone)
     ]
-    left = await _draw(tx, events, context, parts, offers, now=changed.now)
+    ended = await _drawn_by_these(tx, context, _ended_of(context, parts, offers), offers)
+    left, drawn = await _draw(
+        tx, events, context, [one for one in ended if one.outlasted], now=changed.now
+    )
+    drawn += [one.drawn({}) for one in ended if not one.outlasted]
+    await note_drawn_usage(tx, [*drawn, *await _of_a_pause(tx, history, changed.at)])
     await lapse_grants(
         tx,
         [
@@ -98,21 +126,26 @@ async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
     )
 
 
-async def _draw(
-    tx: Tx,
-    events: EventStore,
-    context: Context,
-    parts: Iterable[_Part],
-    offers: dict[catalog.OfferKey, Offer],
-    *,
-    now: datetime,
-) -> Context:
-    found = [
-        one for held, period in parts for one in _ended(context, held, offers[_key(held)], period)
+async def _of_a_pause(tx: Tx, history: Sequence[Subscription], at: datetime) -> list[DrawnPart]:
+    """The pause that ends now, of the metrics that its beginning has drawn: nothing pays for what is used in it."""
+    _, *following = terms_held(history)
+    if len(following) < 2 or following[-2].billed or following[-2].began_at == at:
+        return []
+    pause = Interval(following[-2].began_at, at)
+    held = history[-1]
+    return [
+        replace(one, part=pause, draws={})
+        for one in (await subscription.list_drawn_parts(tx, [held]))[held.id]
+        if one.part.end_at == pause.start_at
     ]
-    ended = await _drawn_by_these(tx, context, found, offers)
+
+
+async def _draw(
+    tx: Tx, events: EventStore, context: Context, ended: Sequence[_Ended], *, now: datetime
+) -> tuple[Context, list[DrawnPart]]:
+    """Posts the draws of what ended; what the grants have left, and what each part has drawn."""
     if not ended:
-        return context
+        return context, []
     metrics = next(iter(context.offers.values())).metrics
     measured = await measure(
         events,
@@ -130,6 +163,7 @@ async def _draw(
     )
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     posted: defaultdict[str, list[Draw]] = defaultdict(list)
+    parts = []
     for one, used in zip(ended, measured, strict=True):
         grants = [replace(grant, balance=grant.balance - drawn[grant.id]) for grant in one.grants]
         spans = used.spans or (UsedSpan(one.period, used.value),)
@@ -137,8 +171,9 @@ async def _draw(
         for draw in draws.draws:
             drawn[draw.grant_id] += draw.amount
         posted[_reason(one.period)] += draws.draws
+        parts.append(one.drawn({draw.grant_id: draw.amount for draw in draws.draws}))
     await draw_without_line(tx, posted, at=now)
-    return replace(
+    left = replace(
         context,
         grants={
             holder: [
@@ -148,6 +183,7 @@ async def _draw(
             for holder, grants in context.grants.items()
         },
     )
+    return left, parts
 
 
 def _reason(period: Interval) -> str:
@@ -174,23 +210,26 @@ def _parts_of(
     return terms.held_in(period)
 
 
-def _ended(context: Context, held: Subscription, offer: Offer, period: Interval) -> list[_Ended]:
-    found = []
-    for metric_id in _unpriced(offer):
-        grants = [
-            grant
-            for grant in context.grants.get(held.customer_id, ())
-            if grant.application_type is CreditApplicationType.USAGE
-            and grant.metric_id == metric_id
-            and counts_for(grant, held, offer)
-            and grant.overlaps(period)
-        ]
-        if any(
-            grant.balance > 0 and (grant.expires_at is None or period.end_at < grant.expires_at)
-            for grant in grants
-        ):
-            found.append(_Ended(held, metric_id, period, grants))
-    return found
+def _ended_of(
+    context: Context, parts: Iterable[_Part], offers: dict[catalog.OfferKey, Offer]
+) -> list[_Ended]:
+    return [
+        _Ended(
+            held,
+            metric_id,
+            period,
+            [
+                grant
+                for grant in context.grants.get(held.customer_id, ())
+                if grant.application_type is CreditApplicationType.USAGE
+                and grant.metric_id == metric_id
+                and counts_for(grant, held, offers[_key(held)])
+                and grant.overlaps(period)
+            ],
+        )
+        for held, period in parts
+        for metric_id in _unpriced(offers[_key(held)])
+    ]
 
 
 def _key(held: Subscription) -> catalog.OfferKey:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import end_store, ledger_store, store
 from .model import CreditGrant, GrantId, GrantNotFoundError
 
 _ZERO = Decimal(0)
@@ -55,7 +55,7 @@ async def list_spendable_grants(
     asked = [
         one for one, grants in found.items() if any(grant.outlasts_periods for grant in grants)
     ]
-    promised = await store.list_promised(tx, asked) if asked else {}
+    promised = await ledger_store.list_promised(tx, asked) if asked else {}
     return {
         one: [
             replace(grant, balance=max(grant.balance - promised[grant.id], _ZERO))
@@ -91,17 +91,17 @@ async def list_monetary_grants(
 
 async def list_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, datetime]:
     """When grants with something left end, those that do: their own end, or that of the terms they came with."""
-    return await store.list_ends(tx, grant_ids)
+    return await end_store.list_ends(tx, grant_ids)
 
 
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What each grant was ever good for: granted and adjusted, less what was revoked; drawn or expired or not."""
-    return await store.sum_granted(tx, grant_ids)
+    return await ledger_store.sum_granted(tx, grant_ids)
 
 
 async def sum_expired(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What expired of each grant, in all; those of which nothing did are absent."""
-    return await store.sum_expired(tx, grant_ids)
+    return await ledger_store.sum_expired(tx, grant_ids)
 
 
 async def get_grants(tx: Tx, ids: Sequence[GrantId], *, lock: bool = False) -> list[CreditGrant]:

@@ -9,7 +9,16 @@ from candela_server.customer.model import CustomerId
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import move_store, override_store, renewal_store, scheduled_store, store, version_store
+from . import (
+    drawn_store,
+    move_store,
+    override_store,
+    renewal_store,
+    scheduled_store,
+    store,
+    version_store,
+)
+from .drawn_usage import DrawnPart
 from .feature_override import FeatureOverride
 from .model import Subscription, SubscriptionId, SubscriptionNotFoundError
 
@@ -89,3 +98,15 @@ async def list_overrides(
 ) -> list[FeatureOverride]:
     """The overrides that were not removed, expired ones too, by subscription and feature slug."""
     return await override_store.list_overrides(tx, subscription_ids)
+
+
+async def list_drawn_parts(
+    tx: Tx, held: Collection[Subscription]
+) -> dict[SubscriptionId, list[DrawnPart]]:
+    """The parts of periods of each of these subscriptions whose unpriced usage was drawn within the period, oldest
+    first; only what has changed once has any."""
+    found: dict[SubscriptionId, list[DrawnPart]] = {one.id: [] for one in held}
+    if changed := [one.id for one in held if one.version.number > 1]:
+        for part in await drawn_store.list_parts(tx, changed):
+            found[part.subscription_id].append(part)
+    return found

@@ -23,9 +23,9 @@ from candela_server.subscription.model import Subscription
 from tests.helpers.changing import NOW, Desk
 from tests.helpers.market import Market, calls, fee, flat, money
 from tests.helpers.taxes import settings
+from tests.helpers.thresholds import look as look_ahead
 from tests.integration.billing.test_late_corrections import grant_calls
 from tests.integration.billing.test_late_usage_after_end import ENDS, USED, look
-from tests.integration.billing.test_threshold_invoices import look as look_ahead
 from tests.integration.billing.test_voided_ends import notes, pay, void
 
 D = Decimal

@@ -16,7 +16,9 @@ from candela_server.catalog.create_feature import NewFeature, create_feature
 from candela_server.catalog.model import FeatureType
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.switch_feature import SwitchFeature, switch_feature
+from candela_server.catalog.terms_json import value_from_text
 from candela_server.customer.model import CustomerById, CustomerId
+from candela_server.entitlement.build_ahead import BuildAhead
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.cold_reader import BATCH, READERS
@@ -57,6 +59,7 @@ class Server:
     changes: Changes
     checker: Checker
     quick: QuickChecks
+    ahead: BuildAhead
     customer_ids: Sequence[CustomerId]
 
     async def ask_for_all(self, feature: str) -> list[entitlement_pb2.Entitlement]:
@@ -135,12 +138,17 @@ async def serving(
         snapshots.switch(merchant_id, slug, on)
         catalog.forget(merchant_id)
 
+    def defaulted(merchant_id: str, slug: str, default: str) -> None:
+        snapshots.set_default(merchant_id, slug, value_from_text(default))
+        catalog.forget(merchant_id)
+
     changes = Changes(
         db,
         changed,
         lambda: snapshots.doubt_all(),
         on_growth=grown,
         on_switch=switched if by_switches else None,
+        on_default=defaulted if by_switches else None,
     )
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
@@ -149,7 +157,8 @@ async def serving(
         await asyncio.sleep(0.01)
     checker = Checker(counted, counters, snapshots, clock, catalog)
     quick = QuickChecks(checker, None, clock, changes.is_current)
-    made = Server(shop, counted, changes, checker, quick, customer_ids)
+    ahead = BuildAhead(counted, snapshots, clock, catalog)
+    made = Server(shop, counted, changes, checker, quick, ahead, customer_ids)
     assert all(one.entitled for one in await made.ask_for_all(ANALYTICS))
     # A machine that is busy elsewhere may not have heard from PostgreSQL in time, and trusts less than all of it.
     counted.readings = -1

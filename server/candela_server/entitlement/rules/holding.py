@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from candela_server.catalog.model import FeatureId, Offer
+from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.feature_override import FeatureOverride
 from candela_server.subscription.model import Subscription
 
@@ -17,7 +18,8 @@ from .precedence import Access
 class Holding:
     """One subscription with what it bought, or what is left of that, and its overrides by feature.
 
-    `access_until` is when time alone changes the access.
+    `access_until` is when time alone changes the access. `drawn` are the parts of its periods that were drawn before
+    these were over.
     """
 
     subscription: Subscription
@@ -25,3 +27,4 @@ class Holding:
     access: Access
     access_until: datetime | None
     overrides: Mapping[FeatureId, FeatureOverride]
+    drawn: Sequence[DrawnPart] = ()

@@ -8,6 +8,10 @@
 | a plan's yes, or an override's, without| none                                                 | the component's      |
 | credits from the plan                  |                                                      |                      |
 
+Where a change cut a period, what was used before it is drawn already, if it has no price. Credits are then compared
+with what was used since; where all of the window must be compared, because a number is the limit or parts of it cannot
+be told apart, what was drawn counts as if it were there still.
+
 A number that overrides takes the place of all that the plan says, its credits too (CAT-8, SUB-8): these do not count
 while it is in force. A yes that overrides says nothing of how much, so that the plan's credits go on counting.
 """
@@ -30,7 +34,12 @@ from candela_server.entitlement.model import Credits, Metered, Source, Value
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 from candela_server.metering.rules.aggregation import parts_add_up
-from candela_server.subscription.rules.credits_held import counts_for, window_of
+from candela_server.subscription.rules.credits_held import (
+    counts_for,
+    drawn_within,
+    not_drawn_yet,
+    window_of,
+)
 
 from .holding import Holding
 from .precedence import Access, is_empty
@@ -70,12 +79,20 @@ def metered_terms(
         credits = Credits(allowance=allowance, next_expiry_at=min(expiries, default=None))
         # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
         of_plan = by_definition or any(_is_by_definition(grant) for grant in paying)
-        if (of_plan and not overridden) or is_empty(value):
+        by_credit = (of_plan and not overridden) or is_empty(value)
+        window = _counted_in(window_of(paying, window), window, metric, holding)
+        drawn = [one for one in holding.drawn if one.metric_id == metric.id]
+        if by_credit:
             limit = allowance
         elif limit is not None:
             with exact():
                 limit += allowance
-        window = _counted_in(window_of(paying, window), window, metric, holding)
+        if by_credit and parts_add_up(metric):
+            window = not_drawn_yet(window, drawn)
+        elif limit is not None:
+            # All of the window is compared: what a part of it has drawn is still there to pay for that.
+            with exact():
+                limit += drawn_within(window, drawn, paying)
     explicit = granted.limit_behavior if granted else None
     return Metered(
         metric=metric,

@@ -1,8 +1,10 @@
-"""Which credits of a subscription count under its terms, when these changed after the credits were granted."""
+"""Which credits of a subscription count under its terms, when these changed after the credits were granted, and what
+use their balances are compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from candela_server.catalog.model import (
     CreditApplicationType,
@@ -13,6 +15,7 @@ from candela_server.catalog.model import (
 from candela_server.catalog.price import Price
 from candela_server.credit.model import FURTHER_GRANTS, SINCE_AT_MOST, CreditGrant
 from candela_server.kernel.interval import Interval
+from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.model import Subscription
 
 from .reschedule import ENDED
@@ -85,3 +88,29 @@ def window_of(paying: Sequence[CreditGrant], fallback: Interval) -> Interval:
     latest = max(renewing, key=lambda grant: grant.effective_at)
     assert latest.expires_at is not None, "selected above"
     return Interval(latest.effective_at, latest.expires_at)
+
+
+def not_drawn_yet(window: Interval, drawn: Sequence[DrawnPart]) -> Interval:
+    """The part of a window that balances are compared with: from where the last part of it that was drawn ended.
+
+    What is told later of a part that was drawn, or taken back from it, is neither drawn nor counted.
+    """
+    ends = [one.part.end_at for one in drawn if window.start_at < one.part.end_at < window.end_at]
+    return Interval(max(ends), window.end_at) if ends else window
+
+
+def drawn_within(
+    window: Interval, drawn: Sequence[DrawnPart], paying: Sequence[CreditGrant]
+) -> Decimal:
+    """What these grants have paid for in parts of a window: compared with all of it, they have that more."""
+    ids = {grant.id for grant in paying}
+    return sum(
+        (
+            amount
+            for one in drawn
+            if window.start_at <= one.part.start_at < window.end_at
+            for grant_id, amount in one.draws.items()
+            if grant_id in ids
+        ),
+        Decimal(0),
+    )

@@ -26,7 +26,7 @@ from candela_server.subscription.claim_due import move_on, park
 from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
 from candela_server.subscription.rules.schedule import scheduled_period
 
-from . import store
+from . import lapse_store, store
 from .billing_context import Context, read_context
 from .draft_invoices import Drafts, draft_invoices, draft_wanted
 from .draw_unpriced import draw_unpriced
@@ -73,7 +73,11 @@ async def bill(
     )
     made = await _store(tx, seller, context, drafts, now)
     left = await draw_unpriced(tx, events, context, due, now=now)
-    await lapse_grants(tx, _over_without_invoice(left, due, drafts.billing_something), at=now)
+    over = _over_without_invoice(left, due, drafts.billing_something)
+    # What an invoice can draw from expires as that is finalized: one made before may wait for it, or have been made
+    # anew; and where only the part of the period before a change had a price, this run's own does (SUB-6).
+    drawn_later = await lapse_store.list_drawn_by_drafts(tx, [one.id for one in over])
+    await lapse_grants(tx, [one for one in over if one.id not in drawn_later], at=now)
     await move_on(tx, due, [_following(context, one) for one in due if one.last_terms is None])
     return Billed(len(ids), len(made), len(parked), made=made)
 
@@ -175,14 +179,12 @@ def _over_without_invoice(
     but has no price, or none in this period because a time rule says so (DSL-4).
 
     Whether the version in force still renews them does not matter: a subscriber may have moved from the one that
-    granted them (CAT-9). What an invoice can draw from expires as that invoice is finalized: also where only the part
-    of the period before a change had a price (SUB-6).
+    granted them (CAT-9).
     """
     reached: dict[SubscriptionId, datetime] = {}
     for one in due:
         reached[one.subscription_id] = max(one.due_at, reached.get(one.subscription_id, one.due_at))
     billed = {(one.subscription_id, line.component_id) for one in drafts for line in one.lines}
-    drawn_later = {(one.subscription_id, line.metric_id) for one in drafts for line in one.lines}
     unpriced: defaultdict[SubscriptionId, list[tuple[Interval, str | None]]] = defaultdict(list)
     for one in due:
         if one.last_terms is not None:
@@ -200,10 +202,7 @@ def _over_without_invoice(
         and grant.expires_at is not None
         and grant.expires_at <= at
         and (
-            (
-                context.offers[subscription_id].component_for_metric(grant.metric_id) is None
-                and (subscription_id, grant.metric_id) not in drawn_later
-            )
+            context.offers[subscription_id].component_for_metric(grant.metric_id) is None
             or any(
                 grant.expires_at == period.end_at and grant.metric_id == metric_id
                 for period, metric_id in unpriced.get(subscription_id, ())

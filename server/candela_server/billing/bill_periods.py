@@ -6,7 +6,7 @@ Used when a draft is made and again when it is finalized, so that both come from
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ from candela_server.subscription.rules.history import plan_version_of_period
 from .billed_before import reach_of, read_billed_lines
 from .billing_context import Context
 from .measure_usage import Ask, Measured, measure
-from .model import BilledLine, InvoiceId, InvoiceLine, LineId
+from .model import BilledLine, InvoiceId, InvoiceLine, LineId, LineKind
 from .paying_grants import paying
 from .rules.commitment import periods_ending
 from .rules.cut_commitment import committed_to_at
@@ -50,12 +50,16 @@ async def rate_invoices(
     wanted: Sequence[WantedInvoice],
     *,
     seen_at: datetime,
+    adjusted: Mapping[SubscriptionId, Sequence[InvoiceLine]] | None = None,
 ) -> list[list[InvoiceLine]]:
     """The lines of all these invoices, in their order, each with its price's discounts and commitment.
 
     A grant pays once: what one line draws is gone for the lines after it. Rated in the order of subscriptions and
     periods, whatever the order they are asked in, so that the same grants pay for the same lines every time.
+
+    `adjusted` are adjustments that will be on these very invoices: they count as what was billed before.
     """
+    adjusted = adjusted or {}
     used = await _usage(events, tx.merchant_id, context, wanted)
     earlier = await _earlier(tx, context, wanted, seen_at)
     fresh: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
@@ -67,7 +71,7 @@ async def rate_invoices(
     for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
         one = wanted[index]
         offer, held = one.offer_in(context), _held_by(context, one)
-        # What is rated again here is what it comes to now, not what its draft says.
+        # What is rated again here is what it comes to now, not what its draft says; but its adjustments stay.
         if one.id is not None:
             rated[one.subscription_id].add(one.id)
         periods = sorted(
@@ -98,7 +102,9 @@ async def rate_invoices(
                         other.line
                         for other in earlier.get(one.subscription_id, ())
                         if other.invoice_id not in rated[one.subscription_id]
+                        or other.line.kind is LineKind.ADJUSTMENT
                     ),
+                    *adjusted.get(one.subscription_id, ()),
                     *fresh[one.subscription_id],
                 ],
                 true_ups=_true_ups(context, held, offer, one, periods),
@@ -190,14 +196,20 @@ async def _earlier(
         {
             one.subscription_id
             for one in wanted
-            if depends_on_earlier(one.offer_in(context).price)
-            or any(_may_follow_a_part(context, one, each) for each in one.periods)
+            if follows_others(context, one)
         }
     )
     if not ids:
         return {}
     reach = reach_of(one.offer_in(context).price for one in wanted)
     return await read_billed_lines(tx, ids, seen_at, reach)
+
+
+def follows_others(context: Context, one: WantedInvoice) -> bool:
+    """Whether what it comes to depends on what else was billed of the subscription; of most it does not."""
+    return depends_on_earlier(one.offer_in(context).price) or any(
+        _may_follow_a_part(context, one, each) for each in one.periods
+    )
 
 
 def _may_follow_a_part(context: Context, one: WantedInvoice, each: PeriodToBill) -> bool:

@@ -32,6 +32,7 @@ from .bill_periods import rate_invoices
 from .billing_context import Context
 from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
+from .rate_after_adjustments import rated_after_adjustments
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
 from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
@@ -100,13 +101,21 @@ async def draft_wanted(
     for one, some in zip(wanted, made, strict=True):
         lines[one.subscription_id] += some
     replaced = {one.subscription_id: one.id for one in wanted}
-    late_usage = await look_at_late_usage(
+    late_usage = await rated_after_adjustments(
         tx,
         events,
         context,
-        await with_changed_periods(tx, context, lines, now=seen_at),
+        wanted,
+        made,
+        await look_at_late_usage(
+            tx,
+            events,
+            context,
+            await with_changed_periods(tx, context, lines, now=seen_at),
+            seen_at=seen_at,
+            on_test_clock=test_clock_id is not None,
+        ),
         seen_at=seen_at,
-        on_test_clock=test_clock_id is not None,
     )
     true_ups: dict[SubscriptionId, Decimal] = {}
     for attempt in range(ATTEMPTS):

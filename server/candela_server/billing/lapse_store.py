@@ -50,6 +50,27 @@ async def lock_lapsed(
     return [row["grant_id"] for row in rows]
 
 
+async def list_drawn_by_drafts(tx: Tx, grant_ids: Sequence[GrantId]) -> set[GrantId]:
+    """Those of these grants that a draft may still draw from: it bills usage of their metric before their end."""
+    if not grant_ids:
+        return set()
+    rows = await tx.fetch(
+        """
+        SELECT g.id FROM credit_grant g
+        WHERE g.merchant_id = $1 AND g.id = ANY($2::text[])
+          AND EXISTS (
+              SELECT FROM invoice i
+              JOIN invoice_line l ON l.merchant_id = i.merchant_id AND l.invoice_id = i.id
+              WHERE i.merchant_id = g.merchant_id AND i.customer_id = g.customer_id
+                AND i.status = 'draft' AND l.period_start < g.expires_at
+                AND l.metric_id = g.metric_id)
+        """,
+        tx.merchant_id,
+        list(grant_ids),
+    )
+    return {row["id"] for row in rows}
+
+
 async def forget_ends(tx: Tx, ids: Sequence[GrantId]) -> None:
     """Forgets the ends of grants that have expired; credit that comes back to one is noted anew."""
     await tx.execute(

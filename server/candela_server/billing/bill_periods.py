@@ -192,13 +192,7 @@ async def _earlier(
     tx: Tx, context: Context, wanted: Sequence[WantedInvoice], seen_at: datetime
 ) -> dict[SubscriptionId, list[BilledLine]]:
     """The other lines of those subscriptions whose invoices depend on them; most do not."""
-    ids = sorted(
-        {
-            one.subscription_id
-            for one in wanted
-            if follows_others(context, one)
-        }
-    )
+    ids = sorted({one.subscription_id for one in wanted if follows_others(context, one)})
     if not ids:
         return {}
     reach = reach_of(one.offer_in(context).price for one in wanted)

@@ -35,7 +35,7 @@ async def rated_after_adjustments(
     *,
     seen_at: datetime,
 ) -> LateUsage:
-    """The same invoices, with the lines that were `made` of what is wanted rated again where adjustments matter to them.
+    """The same invoices; the lines that were `made` of what is wanted are rated again where adjustments matter to them.
 
     What these lines draw from grants stays: adjustments draw only what they leave.
     """

@@ -51,7 +51,40 @@ async def list_spendable_grants(
 
     What a period that is over used is spent, though it is posted only when its invoice is final.
     """
-    found = await list_grants_of(tx, at)
+    return await _less_promised(tx, await list_grants_of(tx, at))
+
+
+async def list_paying_grants(
+    tx: Tx, since: Mapping[CustomerId, datetime], at: Mapping[CustomerId, datetime]
+) -> dict[CustomerId, list[CreditGrant]]:
+    """As list_spendable_grants, and usage credit that ended since an instant of each customer.
+
+    Such a grant comes with what it had at its end, whether that has expired in the ledger yet or not: it goes on paying
+    for what was used in its time.
+    """
+    found: dict[CustomerId, list[CreditGrant]] = {one: [] for one in at}
+    ended: list[GrantId] = []
+    for grant in await store.list_grants_counting_for(tx, at, since):
+        found[CustomerId(grant.customer_id)].append(grant)
+        if not grant.counts_at(at[grant.customer_id]):
+            ended.append(grant.id)
+    if ended:
+        expired = await sum_expired(tx, ended)
+        found = {
+            one: [
+                replace(grant, balance=grant.balance + expired[grant.id])
+                if grant.id in expired
+                else grant
+                for grant in grants
+            ]
+            for one, grants in found.items()
+        }
+    return await _less_promised(tx, found)
+
+
+async def _less_promised(
+    tx: Tx, found: Mapping[CustomerId, list[CreditGrant]]
+) -> dict[CustomerId, list[CreditGrant]]:
     asked = [
         one for one, grants in found.items() if any(grant.outlasts_periods for grant in grants)
     ]

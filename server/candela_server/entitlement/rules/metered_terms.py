@@ -8,6 +8,9 @@
 | a plan's yes, or an override's, without| none                                                 | the component's      |
 | credits from the plan                  |                                                      |                      |
 
+Credits pay for what is used in their time only. Where some began or ended within the window, the terms say what parts it
+has so, and who pays for each; how far the credits go is known with what each part used (bound.py).
+
 Where a change cut a period, what was used before it is drawn already, if it has no price. Credits are then compared with
 what was used since; where all of the window must be compared, because a number is the limit or parts of it cannot be
 told apart, what was drawn counts as if it were there still.
@@ -30,6 +33,7 @@ from candela_server.catalog.model import (
     PlanFeature,
 )
 from candela_server.credit.model import CreditGrant
+from candela_server.credit.rules.parts_over import had, parts_over
 from candela_server.entitlement.model import Credits, Metered, Source, Value
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
@@ -62,16 +66,18 @@ def metered_terms(
     component = offer.price.component(component_id or offer.price.components[0].id)
     window = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
     overridden = replaces_credits(value, source)
-    paying = [
+    payers = [
         grant
         for grant in grants
         if _pays(grant, metric, holding) and not (overridden and _is_of_plan(grant, holding))
     ]
+    paying = [grant for grant in payers if grant.counts_at(now)]
     by_definition = not overridden and any(
         definition.metric_id == metric.id for definition in offer.credit_definitions
     )
     credits = None
-    limit = _stated_limit(value)
+    limit = stated = _stated_limit(value)
+    drawn = [one for one in holding.drawn if one.metric_id == metric.id]
     if paying or by_definition:
         with exact():
             allowance = sum((grant.balance for grant in paying), _ZERO)
@@ -81,9 +87,8 @@ def metered_terms(
         of_plan = by_definition or any(_is_by_definition(grant) for grant in paying)
         by_credit = (of_plan and not overridden) or is_empty(value)
         window = _counted_in(window_of(paying, window), window, metric, holding)
-        drawn = [one for one in holding.drawn if one.metric_id == metric.id]
         if by_credit:
-            limit = allowance
+            limit, stated = allowance, None
         elif limit is not None:
             with exact():
                 limit += allowance
@@ -93,6 +98,10 @@ def metered_terms(
             # All of the window is compared: what a part of it has drawn is still there to pay for that.
             with exact():
                 limit += drawn_within(window, drawn, paying)
+    past = None
+    if parts_add_up(metric) and (credits is not None or limit is not None):
+        funds = [had(grant, drawn_within(window, drawn, [grant])) for grant in payers]
+        past = parts_over(funds, window, now, first=stated or _ZERO)
     explicit = granted.limit_behavior if granted else None
     return Metered(
         metric=metric,
@@ -101,6 +110,7 @@ def metered_terms(
         behavior=explicit or (LimitBehavior.OVERAGE if component_id else LimitBehavior.HARD),
         credits=credits,
         per_user=granted is not None and granted.limit_scope is LimitScope.USER,
+        past=past,
     )
 
 

@@ -38,7 +38,8 @@ class Payer:
 class Spent:
     """Where a window stands after its parts that are over.
 
-    `covered` is what was paid for of them, `beyond` what was not, and `left` what can pay for the part that runs.
+    `covered` is what was paid for of them, `beyond` what was not: together what they used. `left` can pay for the part
+    that runs.
     """
 
     covered: Decimal

@@ -74,7 +74,7 @@ def decide(
             used=used,
             limit=limit,
             remaining=left,
-            overage=_ZERO if limit is None else max(used - limit, _ZERO) + bound.beyond,
+            overage=bound.overage(used),
             resets_at=None if metered.metric.gauge else metered.window.end_at,
             behavior=metered.behavior,
             per_user=metered.per_user,

@@ -15,29 +15,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from candela_server.credit.rules.parts_over import Spent
 from candela_server.entitlement.model import Metered
+from candela_server.kernel.money import exact
 
 _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How far use may go: `limit` is None when nothing bounds it.
+    """How far use may go: `limit` is None when nothing bounds it, and `of_credits` is up to where credits pay.
 
-    `of_credits` is up to where credits pay, and `beyond` what nothing covered in the time at which it was used.
+    `spent` is what became of the parts of the window that are over, where the terms name such parts.
     """
 
     limit: Decimal | None
     of_credits: Decimal
-    beyond: Decimal
+    spent: Spent | None = None
+
+    def overage(self, used: Decimal) -> Decimal:
+        """How much of what was used nothing covered: beyond the limit, and in the parts that are over.
+
+        What corrections take from the part that runs is taken off the latter, as at the window's end.
+        """
+        if self.limit is None:
+            return _ZERO
+        with exact():
+            over = max(used - self.limit, _ZERO)
+            if self.spent is None:
+                return over
+            running = used - self.spent.covered - self.spent.beyond
+            return over + max(self.spent.beyond + min(running, _ZERO), _ZERO)
 
 
 def bound_of(metered: Metered, past: Sequence[Decimal]) -> Bound:
-    """The bound, when the parts of the window that are over used so much, each in its place."""
+    """The bound, when the parts of the window that are over used so much, each in its place; none given: nothing."""
     if metered.past is None:
         limit = metered.limit
         if limit is not None:
-            return Bound(limit, limit, _ZERO)
-        return Bound(None, metered.credits.allowance if metered.credits else _ZERO, _ZERO)
-    spent = metered.past.spent(past)
-    return Bound(None if metered.limit is None else spent.limit, spent.limit, spent.beyond)
+            return Bound(limit, limit)
+        return Bound(None, metered.credits.allowance if metered.credits else _ZERO)
+    spent = metered.past.spent(past or [_ZERO] * len(metered.past.parts))
+    return Bound(None if metered.limit is None else spent.limit, spent.limit, spent)

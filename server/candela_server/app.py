@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 
 from candela_server.billing.billing_run_servicer import BillingRunServicer
+from candela_server.billing.count_ended_before import count_ended_before
 from candela_server.billing.credit_note_servicer import CreditNoteServicer
 from candela_server.billing.credit_note_wire import credit_note_id_from_proto
 from candela_server.billing.number_documents import start_numbering
@@ -41,6 +42,7 @@ from candela_server.edge.http.app import RenderPdf, http_app
 from candela_server.edge.http.counter_drift import counter_drift
 from candela_server.edge.http.pricing_tables import pricing_table_routes
 from candela_server.edge.services import Room, services_of
+from candela_server.entitlement.build_ahead import BuildAhead
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.quick_check import QuickChecks
@@ -115,6 +117,7 @@ class Memory:
     changes: Changes
     checker: Checker
     hub: WatchHub
+    ahead: BuildAhead
 
 
 def serve(settings: Settings) -> int:
@@ -160,6 +163,7 @@ async def _serve(settings: Settings) -> int:
             for room in rooms
             if isinstance(room, EntitlementServicer)
         ]
+        building = asyncio.create_task(memory.ahead.run_forever())
         await stopping.wait()
         log.info("draining", seconds=settings.drain_s)
         # Streams have no end of their own, which draining would wait for.
@@ -167,7 +171,7 @@ async def _serve(settings: Settings) -> int:
         await server.drain()
         http.should_exit = True
         await http_task
-        for task in (noting, *auditing):
+        for task in (noting, building, *auditing):
             task.cancel()
         await settler.stop()
         await ingestor.stop()
@@ -261,7 +265,10 @@ def _rooms(
             UsageServicer(db, events, clock, secret, mutations),
             TopUpServicer(*ordinary),
             SubscriptionServicer(
-                *ordinary, partial(_settle, events), partial(_settle_creation, events)
+                *ordinary,
+                partial(_settle, events),
+                partial(_settle_creation, events),
+                partial(_count_ended, events),
             ),
             MigrationServicer(*ordinary),
             SeatServicer(*ordinary),
@@ -282,6 +289,11 @@ async def _settle(events: EventStore, tx: Tx, changed: Changed) -> list[str]:
 async def _settle_creation(events: EventStore, tx: Tx, made: Subscription) -> list[str]:
     """Bills what is due first of a subscription, where it must come to what a preview showed."""
     return await settle_creation(tx, events, made)
+
+
+async def _count_ended(events: EventStore, tx: Tx, made: Subscription) -> None:
+    """Takes off a new subscription's allowance what one that ended has used of the running period."""
+    await count_ended_before(tx, events, made, now=made.created_at)
 
 
 def _desk(
@@ -338,7 +350,8 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)
     secret = settings.page_token_secret.get_secret_value().encode()
     hub = WatchHub(storage.db, checker, clock, secret, entitlement_to_proto)
-    return Memory(changes, checker, hub)
+    ahead = BuildAhead(storage.db, snapshots, clock, catalog)
+    return Memory(changes, checker, hub, ahead)
 
 
 def _http(

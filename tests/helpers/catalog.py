@@ -28,6 +28,10 @@ _Request = TypeVar("_Request", bound=Any)
 _Response = TypeVar("_Response")
 
 
+async def _nothing_ended(tx: Tx, made: Subscription) -> None:
+    """Allowances are billing's."""
+
+
 async def _never_settled(tx: Tx, changed: Changed | Subscription) -> list[str]:
     raise AssertionError("no test of the catalog changes subscriptions")
 
@@ -50,7 +54,7 @@ class Counter:
         self.prices = PriceServicer(*ordinary)
         self.metrics = MetricServicer(*ordinary)
         self.customers = CustomerServicer(*ordinary, check_nothing_runs)
-        self.subscriptions = SubscriptionServicer(*ordinary, _never_settled, _never_settled)
+        self.subscriptions = SubscriptionServicer(*ordinary, _never_settled, _never_settled, _nothing_ended)
 
     async def sell(
         self, request: plan_service_pb2.CreatePlanRequest

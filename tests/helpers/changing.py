@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from candela.catalog.v1 import plan_pb2, plan_service_pb2, price_pb2, price_terms_pb2
 
+from candela_server.billing.count_ended_before import count_ended_before
 from candela_server.billing.model import Invoice
 from candela_server.billing.preview_change import ChangePreview, preview_change
 from candela_server.billing.run_changes import settle
@@ -96,7 +97,7 @@ class Desk:
         if customer is None:
             customer = await self.market.sign_up(test_clock_id=test_clock_id)
         async with self.market.db.writing(self.market.merchant_id) as tx:
-            return await create_subscription(
+            made = await create_subscription(
                 tx,
                 self.market.clock,
                 CreateSubscription(
@@ -115,6 +116,8 @@ class Desk:
                     trial_ending=trial_ending,
                 ),
             )
+            await count_ended_before(tx, self.market.events, made, now=made.created_at)
+        return made
 
     async def change(
         self,

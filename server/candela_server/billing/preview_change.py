@@ -18,6 +18,7 @@ from candela_server.subscription.model import Status
 from candela_server.subscription.preview_token import Previewed, digest_of
 from candela_server.subscription.undo_cancellation import UndoCancellation
 
+from .count_ended_before import count_ended_before
 from .credit_note import CreditNote, CreditNoteId
 from .give_back_days import amounts_of_notes, give_back_after
 from .model import Invoice, InvoiceStatus
@@ -74,6 +75,7 @@ async def preview_creation(
     """Begins the subscription and bills what is due first; the caller must roll back. One that begins later bills
     nothing at once, and next what it does then."""
     made = await create_subscription(tx, clock, command)
+    await count_ended_before(tx, events, made, now=made.created_at)
     invoices = await bill_creation(tx, events, made)
     if made.version.status is Status.INCOMPLETE:
         [beginning] = await read_schedule.list_pending(tx, made.id)

@@ -18,7 +18,9 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription.change import Changed, ScheduledChange
 from candela_server.subscription.change_subscription import carry_out_scheduled
 from candela_server.subscription.claim_changes import claim_change, note_failure
+from candela_server.subscription.start_subscription import is_start
 
+from .count_ended_before import count_ended_before
 from .count_used_before import count_used_before
 from .draw_unpriced import draw_cut_off
 from .give_back_days import amounts_of_notes, give_back_after
@@ -106,6 +108,8 @@ async def _run_one(
             raise
         except CandelaError as error:
             raise _RefusedError(planned, error) from error
+        if is_start(planned):
+            await count_ended_before(tx, events, changed.subscription, now=changed.now)
         # What fails here is no refusal of the change: its customer cannot be billed now.
         await settle(tx, events, changed)
         return True

@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
 from .model import Snapshot
 from .rules.switched import after_switches
 
 MAX_SNAPSHOTS: Final = 200_000
 
-Key = tuple[str, Hashable]
+Key = tuple[str, Any]
+"""A merchant, and who is meant."""
+
 Build = Callable[[Callable[[], None]], Awaitable[Snapshot]]
 """Builds a snapshot; calls what it gets right before it begins to read the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """In whose place somebody's next snapshot is remembered until its time has come."""
+
+    who: Hashable
 
 
 class _Building:
@@ -99,6 +110,21 @@ class SnapshotCache:
             snapshot.alive, snapshot.overtaken = True, False
             self._snapshots[key] = snapshot
         return snapshot
+
+    def follow(self, merchant_id: str, who: Hashable, now: datetime) -> Snapshot | None:
+        """What was built ahead for `now`, in force from here on; None when nothing was, or something has changed."""
+        ahead = (merchant_id, Ahead(who))
+        found = self.get(*ahead)
+        if found is None or not found.is_valid_at(now):
+            return None
+        self._evict(ahead)
+        self._keep((merchant_id, who), found)
+        found.alive = True
+        return found
+
+    def all_now(self) -> list[tuple[Key, Snapshot]]:
+        """All that is remembered, of whatever time."""
+        return list(self._snapshots.items())
 
     async def build(self, merchant_id: str, who: Hashable, build: Build) -> Snapshot:
         """A fresh snapshot; when several ask at once, one builds for all."""

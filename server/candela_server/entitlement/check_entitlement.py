@@ -21,7 +21,7 @@ from candela_server.metering.read_counters import Counters, ReadFrom
 from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
 from .build_snapshot import Who
-from .cache import SnapshotCache
+from .cache import Ahead, SnapshotCache
 from .cold_reader import ColdReader
 from .model import Answer, FeatureState, Origin, RevisionUnavailableError, Snapshot
 from .remembered_catalog import RememberedCatalog
@@ -73,13 +73,17 @@ class Checker:
             # Whoever names a revision has seen that state, and with it what no call has waited for us to hear.
             await self._snapshots.catch_up()
         known = self._snapshots.get(merchant_id, who, slug)
-        if known is not None and known.revision >= min_revision and self._is_valid(known):
+        if known is not None and self._is_valid(known):
+            known.asked = True
+        else:
+            known = self._snapshots.follow(merchant_id, who, self._clock.now())
+        if known is not None and known.revision >= min_revision:
             return known
         try:
             built = await self._build(merchant_id, who)
         except Unavailable:
-            known = self._snapshots.last_known(merchant_id, who)
-            if known is None or known.revision < min_revision or not self._is_valid(known):
+            known = self._last_valid(merchant_id, who)
+            if known is None or known.revision < min_revision:
                 raise
             if (
                 slug is not None
@@ -148,8 +152,7 @@ class Checker:
     async def _build(self, merchant_id: str, who: Who) -> Snapshot:
         if self._db.outage.active:
             raise DatabaseUnavailableError
-        known = self._snapshots.last_known(merchant_id, who)
-        has_other_answer = known is not None and self._is_valid(known)
+        has_other_answer = self._last_valid(merchant_id, who) is not None
         try:
             async with asyncio.timeout(PATIENCE_S if has_other_answer else LONGEST_PATIENCE_S):
                 return await self._snapshots.build(
@@ -157,6 +160,14 @@ class Checker:
                 )
         except TimeoutError as error:
             raise DatabaseUnavailableError from error
+
+    def _last_valid(self, merchant_id: str, who: Who) -> Snapshot | None:
+        """What was known before for this instant; something may have changed since."""
+        for one in (who, Ahead(who)):
+            known = self._snapshots.last_known(merchant_id, one)
+            if known is not None and self._is_valid(known):
+                return known
+        return None
 
     def _is_valid(self, snapshot: Snapshot) -> bool:
         return snapshot.is_valid_at(self._clock.now())

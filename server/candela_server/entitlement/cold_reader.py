@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
-from candela_server.kernel.clock import Clock
+from candela_server.kernel.clock import Clock, FixedClock
 from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
 from .build_snapshot import snapshot_of
@@ -43,22 +44,43 @@ class _Ask(NamedTuple):
     snapshot: asyncio.Future[Snapshot]
 
 
-class ColdReader:
-    """Reads snapshots from the database; one per process."""
+_Batch = tuple[str, datetime | None]
+"""Who can be read together: those of one merchant, as of now or of one instant to come."""
 
-    def __init__(self, db: Postgres, clock: Clock, catalog: RememberedCatalog | None) -> None:
-        """Takes where to read, by which clock, and what is remembered of catalogs."""
+
+class ColdReader:
+    """Reads snapshots from the database."""
+
+    def __init__(
+        self,
+        db: Postgres,
+        clock: Clock,
+        catalog: RememberedCatalog | None,
+        readers: int = READERS,
+    ) -> None:
+        """Takes where to read, by which clock, what is remembered of catalogs, and how many read at a time."""
+        self._most_readers = readers
         self._db = db
         self._clock = clock
         self._catalog = catalog
-        self._waiting: dict[str, deque[_Ask]] = {}
+        self._waiting: dict[_Batch, deque[_Ask]] = {}
         self._readers: set[asyncio.Task[None]] = set()
 
-    async def read(self, merchant_id: str, who: Who, begin: Callable[[], None]) -> Snapshot:
-        """The snapshot as of a transaction that begins after `begin` was called. Raises DatabaseUnavailableError."""
+    async def read(
+        self,
+        merchant_id: str,
+        who: Who,
+        begin: Callable[[], None],
+        *,
+        as_of: datetime | None = None,
+    ) -> Snapshot:
+        """The snapshot as of a transaction that begins after `begin` was called, and as of now or an instant to come.
+
+        Raises DatabaseUnavailableError.
+        """
         ask = _Ask(who, begin, asyncio.get_running_loop().create_future())
-        self._waiting.setdefault(merchant_id, deque()).append(ask)
-        if len(self._readers) < READERS:
+        self._waiting.setdefault((merchant_id, as_of), deque()).append(ask)
+        if len(self._readers) < self._most_readers:
             reader = asyncio.create_task(self._read_on())
             self._readers.add(reader)
             reader.add_done_callback(self._readers.discard)
@@ -66,27 +88,27 @@ class ColdReader:
 
     async def _read_on(self) -> None:
         while self._waiting:
-            merchant_id, asks = self._take()
+            batch, asks = self._take()
             try:
-                await self._read(merchant_id, asks)
+                await self._read(batch, asks)
             finally:
                 # However it ended, nobody waits for ever.
                 _refuse(asks, DatabaseUnavailableError())
 
-    def _take(self) -> tuple[str, list[_Ask]]:
+    def _take(self) -> tuple[_Batch, list[_Ask]]:
         """The next ones of one merchant; the merchant's others wait until the other merchants had their turn."""
-        merchant_id = next(iter(self._waiting))
-        waiting = self._waiting.pop(merchant_id)
+        batch = next(iter(self._waiting))
+        waiting = self._waiting.pop(batch)
         asks = [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
         if waiting:
-            self._waiting[merchant_id] = waiting
-        return merchant_id, asks
+            self._waiting[batch] = waiting
+        return batch, asks
 
-    async def _read(self, merchant_id: str, asks: Sequence[_Ask]) -> None:
+    async def _read(self, batch: _Batch, asks: Sequence[_Ask]) -> None:
         for ask in asks:
             ask.begin()
         try:
-            facts = await self._facts(merchant_id, [ask.who for ask in asks])
+            facts = await self._facts(batch, [ask.who for ask in asks])
         except DatabaseUnavailableError as error:
             _refuse(asks, error)
             return
@@ -96,11 +118,12 @@ class ColdReader:
                 return
             # Something is wrong with one of them: the others are answered all the same.
             for ask in asks:
-                await self._read(merchant_id, [ask])
+                await self._read(batch, [ask])
             return
         for number, ask in enumerate(asks, start=1):
             try:
                 snapshot = snapshot_of(facts, ask.who)
+                snapshot.valid_from = batch[1]
             except Exception as error:  # whoever waits must hear of it
                 _refuse([ask], error)
             else:
@@ -109,7 +132,9 @@ class ColdReader:
             if number % _AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
 
-    async def _facts(self, merchant_id: str, whos: Sequence[Who]) -> Facts:
+    async def _facts(self, batch: _Batch, whos: Sequence[Who]) -> Facts:
+        merchant_id, as_of = batch
+        clock = self._clock if as_of is None else FixedClock(as_of)
         if self._db.outage.active:
             # Found out by others, while these waited for their turn.
             raise DatabaseUnavailableError
@@ -117,7 +142,7 @@ class ColdReader:
         catalog = self._catalog.of(merchant_id) if self._catalog else ReadCatalog()
         try:
             async with asyncio.timeout(READ_TIMEOUT_S), self._db.reading(merchant_id) as tx:
-                return await read_facts(tx, self._clock, whos, catalog)
+                return await read_facts(tx, clock, whos, catalog)
         except (TimeoutError, DatabaseUnavailableError) as error:
             self._db.outage.begin()
             raise DatabaseUnavailableError from error

@@ -151,6 +151,9 @@ class Snapshot:
     `behind` says of each feature that is switched off what it would be if it were on, and `catalog` are the features in
     the table's order: with these, a switch needs nothing to be read (rules/switched.py). `overtaken` says that one is
     to be taken in before this is used again.
+
+    `valid_from` is set of one that was built ahead of its time (build_ahead.py), and `asked` says whether this was asked
+    for again since it was made.
     """
 
     customer_id: CustomerId | None
@@ -164,6 +167,8 @@ class Snapshot:
     stale: bool = False
     grown: int = 0
     overtaken: bool = False
+    asked: bool = False
+    valid_from: datetime | None = None
     behind: Mapping[str, FeatureState] | None = None
     catalog: Sequence[Feature] = ()
 
@@ -173,6 +178,8 @@ class Snapshot:
 
     def is_valid_at(self, now: datetime) -> bool:
         """Whether the passing of time alone has changed nothing yet; `now` is the system's time."""
+        if self.valid_from is not None and now < self.valid_from:
+            return False
         return self.valid_until is None or (self.frozen_now or now) < self.valid_until
 
 

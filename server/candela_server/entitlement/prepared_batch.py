@@ -38,6 +38,8 @@ class PreparedBatch:
         """Prepares the reading of all counters at once. All checks about one customer rest on one snapshot."""
         self.checks = checks
         self._snapshots = list({id(one.snapshot): one.snapshot for one in checks}.values())
+        for one in self._snapshots:
+            one.asked = True
         # A snapshot on a test clock stays valid until the clock is moved, and then it is not alive any more.
         self._due_at = min(
             (

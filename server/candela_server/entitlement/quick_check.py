@@ -243,11 +243,12 @@ class QuickChecks:
 
     def _holds(self, prepared: PreparedCheck) -> bool:
         snapshot = prepared.snapshot
-        return (
-            snapshot.alive
-            and self._is_current()
-            and (snapshot.valid_until is None or snapshot.is_valid_at(self._clock.now()))
-        )
+        if not snapshot.alive or not self._is_current():
+            return False
+        if snapshot.valid_until is None:
+            return True
+        snapshot.asked = True
+        return snapshot.is_valid_at(self._clock.now())
 
     async def _prepare(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,9 @@ from .preview_token import Settle, SettleCreation, check_creation, pinned, read_
 from .rules.schedule import current_period
 from .schedule_servicer import ScheduleMethods
 
+CountEnded = Callable[[Tx, Subscription], Awaitable[None]]
+"""Takes off what a subscription was granted as it began what one that ended has used of the running period."""
+
 
 class SubscriptionServicer(
     ChangeMethods,
@@ -53,8 +56,10 @@ class SubscriptionServicer(
         page_secret: bytes,
         settle: Settle,
         settle_creation: SettleCreation,
+        count_ended: CountEnded,
     ) -> None:
-        """Takes what it reads from, writes through, tells time by, and bills with at once."""
+        """Takes what it reads from, writes through, tells time by, bills with at once, and takes off allowances by."""
+        self._count_ended = count_ended
         self._settle = settle
         self._settle_creation = settle_creation
         self._db = db
@@ -74,6 +79,7 @@ class SubscriptionServicer(
 
         async def act(tx: Tx) -> pb.CreateSubscriptionResponse:
             created = await create_subscription(tx, self._clock, command)
+            await self._count_ended(tx, created)
             if shown is not None:
                 check_creation(shown, created, await self._settle_creation(tx, created))
             return pb.CreateSubscriptionResponse(subscription=await self._shown(tx, created))

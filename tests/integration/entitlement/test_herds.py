@@ -17,6 +17,7 @@ from candela_server.catalog.model import FeatureType
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.switch_feature import SwitchFeature, switch_feature
 from candela_server.customer.model import CustomerById, CustomerId
+from candela_server.entitlement.build_ahead import BuildAhead
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.cold_reader import BATCH, READERS
@@ -57,6 +58,7 @@ class Server:
     changes: Changes
     checker: Checker
     quick: QuickChecks
+    ahead: BuildAhead
     customer_ids: Sequence[CustomerId]
 
     async def ask_for_all(self, feature: str) -> list[entitlement_pb2.Entitlement]:
@@ -149,7 +151,8 @@ async def serving(
         await asyncio.sleep(0.01)
     checker = Checker(counted, counters, snapshots, clock, catalog)
     quick = QuickChecks(checker, None, clock, changes.is_current)
-    made = Server(shop, counted, changes, checker, quick, customer_ids)
+    ahead = BuildAhead(counted, snapshots, clock, catalog)
+    made = Server(shop, counted, changes, checker, quick, ahead, customer_ids)
     assert all(one.entitled for one in await made.ask_for_all(ANALYTICS))
     # A machine that is busy elsewhere may not have heard from PostgreSQL in time, and trusts less than all of it.
     counted.readings = -1

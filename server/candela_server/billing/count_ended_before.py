@@ -1,0 +1,152 @@
+"""Takes off a subscription's allowance what others to its plan, that have ended, used in a period still running (ENT-4).
+
+An end and a new subscription to the same plan bring nothing fresh, just as an end and a return do not: of the period
+that would be running of each that ended, what its allowance has paid for counts against that of the new one.
+
+| before                                             | a new subscription, or one that comes back, has    |
+|-----------------------------------------------------|----------------------------------------------------|
+| one to the plan has ended, its period would run on  | what the plan brings, less what that one's paid for |
+| the period in which it ended is over                | all that the plan brings                           |
+| its allowance was revoked, or had not been used     | all that the plan brings                           |
+| one to the plan runs, and both are meant (SUB-9)    | all that the plan brings: both are paid for        |
+| a trial of the plan has ended                       | all that the plan brings (CRD-6)                   |
+| a trial has ended, and a trial of the same plan     | what the trial brings, less what that one's paid   |
+| begins                                              | for                                                |
+
+What was paid for with money, by gifts or packs is not taken off. Of instants at which several of them ran, each counts
+once. A metric whose parts do not add up is measured from the beginning of the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from candela_server.catalog.model import MetricId
+from candela_server.credit import read as credit
+from candela_server.kernel.interval import Interval
+from candela_server.storage.events import EventStore
+from candela_server.storage.postgres import Tx
+from candela_server.subscription import read as subscription
+from candela_server.subscription.model import Subscription
+from candela_server.subscription.rules.reschedule import BILLED, ENDED
+
+from .bill_periods import Context, read_context
+from .paid_by_plans import began_at, fresh_allowances, is_trial, paid_by_plans, take_off
+from .rules.terms_held import terms_held
+
+_ZERO = Decimal(0)
+
+
+async def count_ended_before(
+    tx: Tx, events: EventStore, begun: Subscription, *, now: datetime
+) -> None:
+    """Corrects what a subscription was granted that has just begun; its customer must be locked."""
+    if begun.version.status not in BILLED:
+        return
+    ended = await _ended_to(tx, begun)
+    if not ended:
+        return
+    context = await read_context(tx, [begun.id], until=now)
+    own = await credit.list_grants_of_subscription(tx, begun.id)
+    fresh = fresh_allowances(own, begun, context.offer_of(begun))
+    counted = await _paid_by(tx, events, ended, context, begun, fresh, now)
+    for metric_id, grants in sorted(fresh.items()):
+        await take_off(tx, grants, counted[metric_id], under="one that ended", at=now)
+
+
+async def paid_by_ended(
+    tx: Tx,
+    events: EventStore,
+    context: Context,
+    held: Subscription,
+    metrics: Collection[MetricId],
+    *,
+    now: datetime,
+) -> dict[MetricId, Decimal]:
+    """By metric, what others to the plan of `held` paid for that have ended; `context` is of `held`."""
+    ended = await _ended_to(tx, held)
+    return await _paid_by(tx, events, ended, context, held, metrics, now)
+
+
+async def _ended_to(tx: Tx, held: Subscription) -> list[Subscription]:
+    """The customer's others that have ended and were to this plan once, oldest first."""
+    ended = [
+        one
+        for one in await subscription.list_of_customer(tx, held.customer_id)
+        if one.id != held.id and one.version.status in ENDED
+    ]
+    if not ended:
+        return []
+    histories = await subscription.list_histories(tx, ended)
+    plan_id = held.version.plan_id
+    return [
+        one
+        for one in ended
+        if any(version.version.plan_id == plan_id for version in histories[one.id])
+    ]
+
+
+async def _paid_by(
+    tx: Tx,
+    events: EventStore,
+    ended: Sequence[Subscription],
+    context: Context,
+    held: Subscription,
+    metrics: Collection[MetricId],
+    now: datetime,
+) -> dict[MetricId, Decimal]:
+    counted = dict.fromkeys(metrics, _ZERO)
+    if not counted:
+        return counted
+    at, of_trial = held.version.valid_from, is_trial(context, held)
+    seen: list[Interval] = []
+    for one in ended:
+        # One by one: rarely there is more than one, and each is read with its own history.
+        before = await read_context(tx, [one.id], until=now)
+        own = await credit.list_grants_of_subscription(tx, one.id)
+        history = before.histories[one.id]
+        for metric_id in counted:
+            began = min(
+                (
+                    found
+                    for version in history
+                    if version.version.status in BILLED
+                    and is_trial(before, version) is of_trial
+                    and (found := began_at([before.offer_of(version)], metric_id, version, at))
+                ),
+                default=at,
+            )
+            if began < at:
+                counted[metric_id] += await paid_by_plans(
+                    tx,
+                    events,
+                    before,
+                    own,
+                    metric_id,
+                    _outside(Interval(began, at), seen),
+                    lambda version, known=before: is_trial(known, version) is of_trial,
+                )
+        seen += [
+            Interval(terms.began_at, terms.ended_at)
+            for terms in terms_held(history)
+            if terms.billed and terms.ended_at is not None and terms.began_at < terms.ended_at
+        ]
+    return counted
+
+
+def _outside(span: Interval, seen: Sequence[Interval]) -> list[Interval]:
+    """What is left of a span without these."""
+    left = [span]
+    for one in seen:
+        left = [
+            Interval(start_at, end_at)
+            for part in left
+            for start_at, end_at in (
+                (part.start_at, min(part.end_at, one.start_at)),
+                (max(part.start_at, one.end_at), part.end_at),
+            )
+            if start_at < end_at
+        ]
+    return left

@@ -9,7 +9,7 @@ on invoices. Events that come later than that are not drawn.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,9 +17,11 @@ from decimal import Decimal
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditApplicationType, MetricId, Offer
 from candela_server.catalog.price import BillingTiming
+from candela_server.credit import read as credit
 from candela_server.credit.draw_credits import draw_without_line
 from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import CreditGrant, Draw, GrantId
+from candela_server.credit.rules.parts_over import had
 from candela_server.credit.rules.waterfall import UsedSpan, draw_in_spans
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
@@ -33,7 +35,7 @@ from candela_server.subscription.note_drawn_usage import note_drawn_usage
 from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
-from .bill_periods import Context, read_context
+from .bill_periods import Context, read_context, with_ended_grants
 from .measure_usage import Ask, measure
 from .rules.terms_held import Terms, cut_off, terms_held
 
@@ -50,6 +52,8 @@ class _Ended:
     metric_id: MetricId
     period: Interval
     grants: Sequence[CreditGrant]
+    lapsed: Collection[GrantId] = ()
+    """Grants that have ended, with what they had at their ends: the ledger has let that expire."""
 
     @property
     def outlasted(self) -> bool:
@@ -80,6 +84,7 @@ async def draw_unpriced(
     parts = [part for one in due for part in _parts_of(in_force[one.subscription_id], one, offers)]
     found = [one for one in _ended_of(context, parts, offers) if one.outlasted]
     ended = await _drawn_by_these(tx, context, found, offers)
+    ended = await _with_lapsed(tx, context, ended, offers)
     return (await _draw(tx, events, context, ended, now=now))[0]
 
 
@@ -104,9 +109,9 @@ async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
         for part in cut_off(terms, price, gone)
     ]
     ended = await _drawn_by_these(tx, context, _ended_of(context, parts, offers), offers)
-    left, drawn = await _draw(
-        tx, events, context, [one for one in ended if one.outlasted], now=changed.now
-    )
+    outlasted = [one for one in ended if one.outlasted]
+    outlasted = await _with_lapsed(tx, context, outlasted, offers)
+    left, drawn = await _draw(tx, events, context, outlasted, now=changed.now)
     drawn += [one.drawn({}) for one in ended if not one.outlasted]
     await note_drawn_usage(tx, [*drawn, *await _of_a_pause(tx, history, changed.at)])
     await lapse_grants(
@@ -164,6 +169,7 @@ async def _draw(
         ],
     )
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
+    gone: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     posted: defaultdict[str, list[Draw]] = defaultdict(list)
     parts = []
     for one, used in zip(ended, measured, strict=True):
@@ -172,14 +178,18 @@ async def _draw(
         draws, _ = draw_in_spans(grants, spans, used.value)
         for draw in draws.draws:
             drawn[draw.grant_id] += draw.amount
-        posted[_reason(one.period)] += draws.draws
-        parts.append(one.drawn({draw.grant_id: draw.amount for draw in draws.draws}))
+        # What a grant paid for before it lapsed has left the ledger with the rest of it.
+        to_post = [draw for draw in draws.draws if draw.grant_id not in one.lapsed]
+        for draw in to_post:
+            gone[draw.grant_id] += draw.amount
+        posted[_reason(one.period)] += to_post
+        parts.append(one.drawn({draw.grant_id: draw.amount for draw in to_post}))
     await draw_without_line(tx, posted, at=now)
     left = replace(
         context,
         grants={
             holder: [
-                replace(grant, balance=grant.balance - drawn.get(grant.id, _ZERO))
+                replace(grant, balance=grant.balance - gone.get(grant.id, _ZERO))
                 for grant in grants
             ]
             for holder, grants in context.grants.items()
@@ -216,21 +226,58 @@ def _ended_of(
     context: Context, parts: Iterable[_Part], offers: dict[catalog.OfferKey, Offer]
 ) -> list[_Ended]:
     return [
-        _Ended(
-            held,
-            metric_id,
-            period,
-            [
-                grant
-                for grant in context.grants.get(held.customer_id, ())
-                if grant.application_type is CreditApplicationType.USAGE
-                and grant.metric_id == metric_id
-                and counts_for(grant, held, offers[_key(held)])
-                and grant.overlaps(period)
-            ],
-        )
+        _Ended(held, metric_id, period, _paying(context, held, metric_id, period, offers))
         for held, period in parts
         for metric_id in _unpriced(offers[_key(held)])
+    ]
+
+
+def _paying(
+    context: Context,
+    held: Subscription,
+    metric_id: MetricId,
+    period: Interval,
+    offers: dict[catalog.OfferKey, Offer],
+) -> list[CreditGrant]:
+    return [
+        grant
+        for grant in context.grants.get(held.customer_id, ())
+        if grant.application_type is CreditApplicationType.USAGE
+        and grant.metric_id == metric_id
+        and counts_for(grant, held, offers[_key(held)])
+        and grant.overlaps(period)
+    ]
+
+
+async def _with_lapsed(
+    tx: Tx, context: Context, ended: Sequence[_Ended], offers: dict[catalog.OfferKey, Offer]
+) -> list[_Ended]:
+    """The same with those grants that ended within the periods: they paid for what was used in their time (CRD-8)."""
+    if not ended:
+        return []
+    holders = sorted({one.held.customer_id for one in ended})
+    since = min(one.period.start_at for one in ended)
+    until = max(one.period.end_at for one in ended)
+    wider = await with_ended_grants(tx, context, holders, since=since, until=until)
+    over = [
+        grant
+        for grants in wider.grants.values()
+        for grant in grants
+        if grant.expires_at is not None and grant.expires_at <= until
+    ]
+    lapsed = await credit.sum_lapsed(tx, [grant.id for grant in over]) if over else {}
+    if not lapsed:
+        return list(ended)
+    wider = replace(
+        wider,
+        grants={
+            holder: [had(grant, lapsed.get(grant.id, _ZERO)) for grant in grants]
+            for holder, grants in wider.grants.items()
+        },
+    )
+    return [
+        replace(one, grants=_paying(wider, one.held, one.metric_id, one.period, offers), lapsed=lapsed)
+        for one in ended
     ]
 
 

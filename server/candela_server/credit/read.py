@@ -10,8 +10,9 @@ from decimal import Decimal
 from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import lapsed_store, store
 from .model import CreditGrant, GrantId, GrantNotFoundError
+from .rules.parts_over import had
 
 _ZERO = Decimal(0)
 
@@ -68,15 +69,10 @@ async def list_paying_grants(
         found[CustomerId(grant.customer_id)].append(grant)
         if not grant.counts_at(at[grant.customer_id]):
             ended.append(grant.id)
-    if ended:
-        expired = await sum_expired(tx, ended)
+    lapsed = await sum_lapsed(tx, ended) if ended else {}
+    if lapsed:
         found = {
-            one: [
-                replace(grant, balance=grant.balance + expired[grant.id])
-                if grant.id in expired
-                else grant
-                for grant in grants
-            ]
+            one: [had(grant, lapsed.get(grant.id, _ZERO)) for grant in grants]
             for one, grants in found.items()
         }
     return await _less_promised(tx, found)
@@ -130,6 +126,11 @@ async def list_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, datet
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What each grant was ever good for: granted and adjusted, less what was revoked; drawn or expired or not."""
     return await store.sum_granted(tx, grant_ids)
+
+
+async def sum_lapsed(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
+    """What expired of each grant as its own time was over; those of which nothing did are absent."""
+    return await lapsed_store.sum_lapsed(tx, grant_ids)
 
 
 async def sum_expired(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:

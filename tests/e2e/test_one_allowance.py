@@ -69,9 +69,7 @@ def test_other_price_and_then_a_new_subscription__leave_what_is_left(
             )
         ).price
         candela.subscriptions.OverridePrice(
-            subscription_change_pb2.OverridePriceRequest(
-                subscription_id=held, price_id=dearer.id
-            )
+            subscription_change_pb2.OverridePriceRequest(subscription_id=held, price_id=dearer.id)
         )
         found.append(left(candela, holder))
         use(candela, holder, 10)

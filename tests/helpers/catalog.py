@@ -54,7 +54,9 @@ class Counter:
         self.prices = PriceServicer(*ordinary)
         self.metrics = MetricServicer(*ordinary)
         self.customers = CustomerServicer(*ordinary, check_nothing_runs)
-        self.subscriptions = SubscriptionServicer(*ordinary, _never_settled, _never_settled, _nothing_ended)
+        self.subscriptions = SubscriptionServicer(
+            *ordinary, _never_settled, _never_settled, _nothing_ended
+        )
 
     async def sell(
         self, request: plan_service_pb2.CreatePlanRequest

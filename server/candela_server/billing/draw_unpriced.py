@@ -131,9 +131,7 @@ async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
     )
 
 
-async def _of_a_pause(
-    tx: Tx, history: Sequence[Subscription], at: datetime
-) -> list[DrawnPart]:
+async def _of_a_pause(tx: Tx, history: Sequence[Subscription], at: datetime) -> list[DrawnPart]:
     """The pause that ends now, of the metrics that its beginning has drawn: nothing pays for what is used in it."""
     _, *following = terms_held(history)
     if len(following) < 2 or following[-2].billed or following[-2].began_at == at:
@@ -276,7 +274,9 @@ async def _with_lapsed(
         },
     )
     return [
-        replace(one, grants=_paying(wider, one.held, one.metric_id, one.period, offers), lapsed=lapsed)
+        replace(
+            one, grants=_paying(wider, one.held, one.metric_id, one.period, offers), lapsed=lapsed
+        )
         for one in ended
     ]
 

@@ -11,7 +11,7 @@ from .model import GrantId
 
 
 async def sum_lapsed(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
-    """What expired of each grant because its own time was over, not its terms'; those of which nothing did are absent."""
+    """What expired of each grant as its own time was over, not its terms'; those of which nothing did are absent."""
     rows = await tx.fetch(
         """
         SELECT t.grant_id, -sum(t.amount) AS amount FROM credit_transaction t

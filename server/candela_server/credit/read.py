@@ -11,7 +11,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import lapsed_store, store
-from .model import CreditGrant, GrantId, GrantNotFoundError
+from .model import FURTHER_GRANTS, CreditGrant, GrantId, GrantNotFoundError
 from .rules.parts_over import had
 
 _ZERO = Decimal(0)
@@ -52,13 +52,13 @@ async def list_spendable_grants(
 
     What a period that is over used is spent, though it is posted only when its invoice is final.
     """
-    return await _less_promised(tx, await list_grants_of(tx, at))
+    return await _less_promised(tx, await list_grants_of(tx, at), {})
 
 
 async def list_paying_grants(
     tx: Tx, since: Mapping[CustomerId, datetime], at: Mapping[CustomerId, datetime]
 ) -> dict[CustomerId, list[CreditGrant]]:
-    """As list_spendable_grants, and usage credit that ended since an instant of each customer.
+    """As list_spendable_grants, and usage credit that ended since an instant of each customer: its period's beginning.
 
     Such a grant comes with what it had at its end, whether that has expired in the ledger yet or not: it goes on paying
     for what was used in its time.
@@ -75,20 +75,26 @@ async def list_paying_grants(
             one: [had(grant, lapsed.get(grant.id, _ZERO)) for grant in grants]
             for one, grants in found.items()
         }
-    return await _less_promised(tx, found)
+    return await _less_promised(tx, found, since)
 
 
 async def _less_promised(
-    tx: Tx, found: Mapping[CustomerId, list[CreditGrant]]
+    tx: Tx,
+    found: Mapping[CustomerId, list[CreditGrant]],
+    since: Mapping[CustomerId, datetime],
 ) -> dict[CustomerId, list[CreditGrant]]:
-    asked = [
-        one for one, grants in found.items() if any(grant.outlasts_periods for grant in grants)
-    ]
+    """The grants less what drafts will draw of those that outlast periods, or did: they began before the running one."""
+
+    def outlasts(one: CustomerId, grant: CreditGrant) -> bool:
+        before = grant.effective_at + FURTHER_GRANTS
+        return grant.outlasts_periods or (one in since and before < since[one])
+
+    asked = [one for one, grants in found.items() if any(outlasts(one, grant) for grant in grants)]
     promised = await store.list_promised(tx, asked) if asked else {}
     return {
         one: [
             replace(grant, balance=max(grant.balance - promised[grant.id], _ZERO))
-            if grant.outlasts_periods and grant.id in promised
+            if outlasts(one, grant) and grant.id in promised
             else grant
             for grant in grants
         ]

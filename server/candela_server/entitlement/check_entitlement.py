@@ -118,7 +118,10 @@ class Checker:
     ) -> list[Answer]:
         """The answers for many resolved features, with one reading of all usage, in order (ENT-5)."""
         asks = [
-            ask for snapshot, state, _ in wanted if state.metered for ask in asks_of(snapshot, state)
+            ask
+            for snapshot, state, _ in wanted
+            if state.metered
+            for ask in asks_of(snapshot, state)
         ]
         readings = iter(await self._counters.read_marked(merchant_id, asks))
         answers = []

@@ -65,7 +65,9 @@ def consume(standing: Standing, snapshot: Snapshot, command: Consume) -> Decided
     present, stock = standing.present_for(snapshot), standing.stock()
     if command.key in stock.recorded:
         raise EventKeyTakenError(command.key)
-    asked = decide(state, used=stock.used, quantity=command.quantity, reserved=stock.held, past=stock.past)
+    asked = decide(
+        state, used=stock.used, quantity=command.quantity, reserved=stock.held, past=stock.past
+    )
     if asked.denial is not None:
         raise ConsumeRefusedError(asked, snapshot)
     taken = Reservation(

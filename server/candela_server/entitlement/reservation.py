@@ -80,8 +80,8 @@ class Stock:
     """What stands against an allowance at one instant, exactly.
 
     `used` is what the metric measured and what was decided but has no event yet; `held` is reserved by others.
-    `recorded` are those of the asked event keys whose events are durable. `past` is how much of what is used was used in
-    each part of the window that is over.
+    `recorded` are those of the asked event keys whose events are durable. `past` is how much of it was used in each
+    part of the window that is over.
     """
 
     used: Decimal

@@ -54,7 +54,9 @@ def reserve(standing: Standing, snapshot: Snapshot, command: Reserve) -> Decided
         whole = counts_events(state.metered.metric)
         fields.read("quantity", check_quantity, command.quantity, whole=whole)
     present, stock = standing.present_for(snapshot), standing.stock()
-    asked = decide(state, used=stock.used, quantity=command.quantity, reserved=stock.held, past=stock.past)
+    asked = decide(
+        state, used=stock.used, quantity=command.quantity, reserved=stock.held, past=stock.past
+    )
     if asked.denial is not None:
         raise LimitReachedError(asked, command.quantity)
     reservation_id = ReservationId(new_id("rsv"))

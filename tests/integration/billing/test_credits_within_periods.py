@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,11 +14,20 @@ import pytest_asyncio
 from candela.entitlement.v1 import entitlement_pb2
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
+from candela_server.billing.auto_top_up import (
+    UpdateAutoTopUp,
+    buy_below_thresholds,
+    update_auto_top_up,
+)
 from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.catalog.refs import BySlug
 from candela_server.credit.model import CreditGrant
-from candela_server.customer.model import Customer
+from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.model import UsageNow
+from candela_server.kernel.money import Money
+from candela_server.subscription.renew_by_rule import renew_due
 
+from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
 from tests.helpers.changing import Desk
 from tests.helpers.checking import answer_for, usage_of
@@ -42,10 +51,18 @@ class Year:
     desk: Desk
     server: Server
 
-    async def start(self, *, priced: bool) -> Customer:
-        """It is 1 April, 15:00; a customer takes 10 calls a month. More cost a dollar each, or are refused."""
+    async def start(
+        self, *, priced: bool, rule: str = "", lasts: timedelta | None = None
+    ) -> Customer:
+        """It is 1 April, 15:00; a customer takes 10 calls a month, or by a rule. More cost a dollar each, or are
+        refused."""
         self.desk.market.clock.advance(day(4, 1))
         terms = bringing("10", existing=False)
+        if rule and lasts:
+            definition = terms.credit_definitions[0]
+            definition.renew_on_billing, definition.renewal_rule = False, rule
+            definition.refill_amount = definition.default_amount
+            definition.expires_after.FromTimedelta(lasts)
         if priced:
             await self.desk.market.sell(fee("1"), calls(flat("1")), request=terms)
         else:
@@ -71,7 +88,12 @@ class Year:
         for _ in range(400):
             answer = await self.server.quick.check(market.merchant_id, question)
             quick = pb.CheckResponse.FromString(answer).entitlement.usage
-            if _shown(slow) == (D(quick.used), D(quick.limit), D(quick.remaining), D(quick.overage)):
+            if _shown(slow) == (
+                D(quick.used),
+                D(quick.limit),
+                D(quick.remaining),
+                D(quick.overage),
+            ):
                 break
             # What another process changed is heard of a moment later.
             await asyncio.sleep(0.005)
@@ -181,9 +203,7 @@ async def test_credit_that_ends_within_a_period__has_paid_for_its_time(
 ) -> None:
     holder = await year.start(priced=priced)
     year.desk.market.clock.advance(day(4, 3))
-    short = await give(
-        shop_of(year.desk), holder, "100", feature="calls", expires_at=day(4, 15)
-    )
+    short = await give(shop_of(year.desk), holder, "100", feature="calls", expires_at=day(4, 15))
     long = await give(shop_of(year.desk), holder, "200", feature="calls")
     await year.use(holder, "60", at=day(4, 4))
     found = [await year.left(holder)]
@@ -226,3 +246,84 @@ async def test_taking_and_holding__goes_as_far_as_checks_say(year: Year) -> None
     ]
     await year.bill()
     assert await year.balance(gift) == 0
+
+
+@pytest.mark.spec("ENT-4", "CRD-3", "CRD-8")
+@MERCHANTS
+async def test_gift_beside_credit_of_each_week__is_used_by_every_week_of_the_period(
+    year: Year, priced: bool
+) -> None:
+    week = timedelta(days=7)
+    holder = await year.start(priced=priced, rule="FREQ=WEEKLY", lasts=week)
+    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    found = []
+    for number in range(3):
+        await year.use(holder, "25", at=day(4, 2) + number * week)
+        found.append(await year.left(holder))
+        year.desk.market.clock.advance(day(4, 1) + (number + 1) * week)
+        await renew_due(
+            year.desk.market.db, year.desk.market.merchant_id, now=year.desk.market.clock.now()
+        )
+        await sweep(year.desk)
+        found.append(await year.left(holder))
+    await year.bill()
+
+    # 15 of the gift each week, and 10 that are new with the next one
+    assert found == [D(85), D(95), D(70), D(80), D(55), D(65)]
+    assert await year.balance(gift) == 55
+
+
+@pytest.mark.spec("ENT-4", "CRD-3", "CRD-8")
+@MERCHANTS
+async def test_credit_of_three_months__is_used_by_each_period_once(
+    year: Year, priced: bool
+) -> None:
+    holder = await year.start(
+        priced=priced, rule="FREQ=MONTHLY;INTERVAL=3", lasts=timedelta(days=91)
+    )
+    await year.use(holder, "4", at=day(4, 2))
+    found = [await year.left(holder)]
+    await year.desk.market.bill(day(5, 1))
+    found.append(await year.left(holder))
+    await year.desk.market.bill(day(5, 2))
+    await year.use(holder, "3", at=day(5, 3))
+    found.append(await year.left(holder))
+
+    assert found == [D(6), D(6), D(3)]
+
+
+@pytest.mark.spec("CRD-9", "EVT-7")
+@MERCHANTS
+async def test_pack_that_buys_itself__is_not_bought_again_for_what_was_used_before_it(
+    year: Year, priced: bool
+) -> None:
+    holder = await year.start(priced=priced)
+    market = year.desk.market
+    await year.use(holder, "60", at=day(4, 2))
+    command = UpdateAutoTopUp(
+        customer=CustomerById(holder.id),
+        feature=BySlug("calls"),
+        enabled=True,
+        threshold=D(80),
+        amount=D(100),
+        price=Money(currency="USD", amount=D(15)),
+        monthly_cap_count=9,
+    )
+    with acting_as(market.merchant_id):
+        async with market.db.writing(market.merchant_id) as tx:
+            await update_auto_top_up(tx, market.clock, command)
+    market.clock.advance(day(4, 3))
+    await give(shop_of(year.desk), holder, "100", feature="calls")
+    bought = [await _look(market)]
+    await year.use(holder, "20", at=day(4, 4))
+    bought.append(await _look(market))
+    await year.use(holder, "1", at=day(4, 5))
+    bought.append(await _look(market))
+
+    # 100 and then 80 are left; not 50, of which 60 less 10 would have been taken
+    assert bought == [0, 0, 1]
+
+
+async def _look(market: Market) -> int:
+    """What the worker does every minute."""
+    return await buy_below_thresholds(market.db, market.events, market.clock, market.merchant_id)

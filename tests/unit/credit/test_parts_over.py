@@ -1,11 +1,12 @@
-"""What credits that began or ended within a window have left: as the window's end will find it (CRD-8, EVT-7, ENT-4)."""
+"""What credits that began or ended within a window have left: as the window's end finds it (CRD-8, EVT-7, ENT-4)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -187,9 +188,51 @@ def test_overage__is_what_the_end_of_the_window_leaves_uncovered_also_with_corre
     )
     spans = [
         UsedSpan(part, with_more.used_in(part))
-        for part in (Interval(*pair) for pair in zip(borders, borders[1:], strict=False))
+        for part in (Interval(*pair) for pair in pairwise(borders))
     ]
 
     draws, _ = draw_in_spans(course.payers, spans, used)
 
     assert with_more.bound.overage(used) == draws.uncovered
+
+
+@pytest.mark.spec("CRD-8", "CRD-3", "ENT-4")
+def test_credit_that_lasts_beyond_a_window__has_paid_for_the_period_before_it() -> None:
+    first, second = day(2026, 1, 1), day(2026, 1, 8)
+    weeks = [
+        grant("first", balance="10", effective_at=first, expires_at=second),
+        grant("second", balance="10", effective_at=second, expires_at=day(2026, 1, 15)),
+    ]
+    gift = grant("gift", balance="100", effective_at=day(2025, 12, 1))
+    window = Interval(second, day(2026, 1, 15))
+
+    got = parts_over([*weeks, gift], window, second, since=first)
+    alone = parts_over(weeks, window, second, since=first)
+
+    # 25 in the first week: 10 of its own, 15 of the gift. So the second week has 10 and 85.
+    assert got is not None
+    assert got.spent([D(25)]) == Spent(covered=D(0), beyond=D(0), left=D(95))
+    assert alone is None
+
+
+@pytest.mark.spec("CRD-8", "CRD-3", "ENT-4")
+@settings(max_examples=500, deadline=None)
+@given(courses(amounts=st.integers(0, 5)), st.integers(0, DAYS - 1))
+def test_window_within_a_period__leaves_what_a_walk_over_the_period_does(
+    course: Course, days: int
+) -> None:
+    start = min(at(days), course.now)
+    course = replace(course, first=D(0))
+    window = Interval(start, WINDOW.end_at)
+    # Usage before the window is left out of what it counts, and yet has used up what pays for both.
+    found = parts_over(course.grants, window, course.now, since=WINDOW.start_at)
+    used = course.used_in(window)
+    if found is None:
+        left = sum((one.balance for one in course.grants if one.counts_at(course.now)), D(0)) - used
+    else:
+        left = found.spent([course.used_in(part) for part in found.parts]).limit - used
+    paid = int(max(left, D(0)))
+    before = walked(course, 0)
+
+    assert walked(course, paid) == before
+    assert walked(course, paid + 1) == before + 1

@@ -8,11 +8,13 @@
 | a plan's yes, or an override's, without| none                                                 | the component's      |
 | credits from the plan                  |                                                      |                      |
 
-Credits pay for what is used in their time only. Where some began or ended within the window, the terms say what parts it
-has so, and who pays for each; how far the credits go is known with what each part used (bound.py).
+Credits pay for what is used in their time only. Where some began or ended within the window, the terms say what parts
+it has so, and who pays for each; how far the credits go is known with what each part used (bound.py). Credits that
+began before the window have paid for what the period used before it, too, and so that counts as such a part.
 
-Where a change cut a period, what was used before it is drawn already, if it has no price. Credits are then compared with
-what was used since; where all of the window must be compared, because a number is the limit or parts of it cannot be
+What ended periods used is drawn, so that credits which last longer are compared with what the running one uses. Where a
+change cut a period, what was used before it is drawn, too, if it has no price. Credits are then compared with what was
+used since; where all of the window must be compared, because a number is the limit or parts of it cannot be
 told apart, what was drawn counts as if it were there still.
 
 A number that overrides takes the place of all that the plan says, its credits too (CAT-8, SUB-8): these do not count
@@ -38,6 +40,7 @@ from candela_server.entitlement.model import Credits, Metered, Source, Value
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 from candela_server.metering.rules.aggregation import parts_add_up
+from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.rules.credits_held import (
     counts_for,
     drawn_within,
@@ -64,7 +67,8 @@ def metered_terms(
     offer, held = holding.offer, holding.subscription
     component_id = offer.component_for_metric(metric.id)
     component = offer.price.component(component_id or offer.price.components[0].id)
-    window = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+    period = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+    window = period
     overridden = replaces_credits(value, source)
     payers = [
         grant
@@ -86,14 +90,14 @@ def metered_terms(
         # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
         of_plan = by_definition or any(_is_by_definition(grant) for grant in paying)
         by_credit = (of_plan and not overridden) or is_empty(value)
-        window = _counted_in(window_of(paying, window), window, metric, holding)
+        window = _counted_in(window_of(paying, period), period, metric, holding)
         if by_credit:
             limit, stated = allowance, None
         elif limit is not None:
             with exact():
                 limit += allowance
         if by_credit and parts_add_up(metric):
-            window = not_drawn_yet(window, drawn)
+            window = not_drawn_yet(_of_period(window, period), drawn)
         elif limit is not None:
             # All of the window is compared: what a part of it has drawn is still there to pay for that.
             with exact():
@@ -101,7 +105,8 @@ def metered_terms(
     past = None
     if parts_add_up(metric) and (credits is not None or limit is not None):
         funds = [had(grant, drawn_within(window, drawn, [grant])) for grant in payers]
-        past = parts_over(funds, window, now, first=stated or _ZERO)
+        since = _not_drawn_since(period, holding, drawn)
+        past = parts_over(funds, window, now, since=since, first=stated or _ZERO)
     explicit = granted.limit_behavior if granted else None
     return Metered(
         metric=metric,
@@ -129,6 +134,19 @@ def _counted_in(found: Interval, period: Interval, metric: Metric, holding: Hold
     if parts_add_up(metric) or since is None or found.start_at > since:
         return found
     return Interval(min(found.start_at, period.start_at), found.end_at)
+
+
+def _of_period(found: Interval, period: Interval) -> Interval:
+    """The window that was found, without the periods before the running one: what lasts longer was drawn for these."""
+    if not found.contains(period.start_at):
+        return found
+    return Interval(period.start_at, found.end_at)
+
+
+def _not_drawn_since(period: Interval, holding: Holding, drawn: Sequence[DrawnPart]) -> datetime:
+    """From when what the period used is drawn only as it ends: what came before other terms, they do not count."""
+    since = holding.subscription.version.terms_since
+    return max(not_drawn_yet(period, drawn).start_at, since or period.start_at)
 
 
 def _pays(grant: CreditGrant, metric: Metric, holding: Holding) -> bool:

@@ -95,9 +95,7 @@ def not_drawn_yet(window: Interval, drawn: Sequence[DrawnPart]) -> Interval:
 
     What is told later of a part that was drawn, or taken back from it, is neither drawn nor counted.
     """
-    ends = [
-        one.part.end_at for one in drawn if window.start_at < one.part.end_at < window.end_at
-    ]
+    ends = [one.part.end_at for one in drawn if window.start_at < one.part.end_at < window.end_at]
     return Interval(max(ends), window.end_at) if ends else window
 
 

@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 from candela.catalog.v1 import metric_pb2, plan_pb2
 
-from candela_server.billing.measure_usage import Ask, measure
 from candela_server.billing.model import InvoiceStatus, LineKind
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.catalog.add_credit_definition import (
@@ -22,9 +21,10 @@ from candela_server.customer.model import Customer
 from candela_server.subscription.model import Proration
 
 from tests.helpers.changing import Desk, to_plan, to_price
+from tests.helpers.checking import answer_for, usage_of
 from tests.helpers.crediting import give
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_subscription_lives import bringing, calls_of, day
+from tests.integration.billing.test_subscription_lives import bringing, day
 from tests.integration.billing.test_trial_credits import shop_of, sweep
 from tests.integration.billing.test_unpriced_usage import use
 
@@ -49,23 +49,11 @@ async def sell(market: Market, *, priced: bool, metric: metric_pb2.NewMetric | N
 
 async def left(desk: Desk, holder: Customer) -> Decimal:
     """What a check says is left of the calls now."""
-    metered = (await calls_of(desk, holder)).metered
-    assert metered is not None
-    assert metered.limit is not None
-    [used] = await measure(
-        desk.market.events,
-        desk.market.merchant_id,
-        [
-            Ask(
-                customer_id=holder.id,
-                metric=metered.metric,
-                period=metered.window,
-                counts_events=False,
-                grants=(),
-            )
-        ],
-    )
-    return max(metered.limit - used.value, D(0))
+    market = desk.market
+    answer = await answer_for(market.db, market.events, market.clock, market.merchant_id, holder)
+    remaining = usage_of(answer).remaining
+    assert remaining is not None
+    return remaining
 
 
 async def units_billed(desk: Desk) -> Decimal:

@@ -33,6 +33,7 @@ from candela_server.catalog.metric_servicer import MetricServicer
 from candela_server.catalog.plan_servicer import PlanServicer
 from candela_server.catalog.price_servicer import PriceServicer
 from candela_server.catalog.pricing_table_servicer import PricingTableServicer
+from candela_server.catalog.terms_json import value_from_text
 from candela_server.config import Settings
 from candela_server.customer.servicer import CustomerServicer, UserServicer
 from candela_server.edge.door import Door
@@ -344,7 +345,14 @@ def _memory(settings: Settings, storage: Storage, directory: Directory, clock: C
         catalog.forget(merchant_id)
         hub.changed(merchant_id, None)
 
-    changes = Changes(storage.db, changed, missed, storage.counters.distrust, grown, switched)
+    def defaulted(merchant_id: str, slug: str, default: str) -> None:
+        snapshots.set_default(merchant_id, slug, value_from_text(default))
+        catalog.forget(merchant_id)
+        hub.changed(merchant_id, None)
+
+    changes = Changes(
+        storage.db, changed, missed, storage.counters.distrust, grown, switched, defaulted
+    )
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
     checker = Checker(storage.db, storage.counters, snapshots, clock, catalog)

@@ -1,4 +1,4 @@
-"""One allowance a period through the generated client: by other prices, by an end and a new beginning (ENT-4, SUB-6)."""
+"""One allowance a period through the generated client: at other prices, after an end and a new beginning (ENT-4)."""
 
 from __future__ import annotations
 

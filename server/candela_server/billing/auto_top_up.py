@@ -29,7 +29,7 @@ from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.rules.credits_held import window_of
+from candela_server.subscription.rules.credits_held import not_drawn_yet, of_period, window_of
 from candela_server.subscription.rules.lifecycle import RUNNING
 
 from . import top_up_store
@@ -198,8 +198,20 @@ async def _left(
     if period is None:
         return balance
     metric = await catalog.get_metric(tx, ById(feature.metric_id))
+    held = await subscription.list_of_customer(tx, holder.id)
+    drawn = [
+        one
+        for parts in (await subscription.list_drawn_parts(tx, held)).values()
+        for one in parts
+        if one.metric_id == metric.id
+    ]
     window = window_of(counting, period)
-    past = parts_over(grants, window, now) if parts_add_up(metric) else None
+    past = None
+    if parts_add_up(metric):
+        window = not_drawn_yet(of_period(window, period), drawn)
+        undrawn = [not_drawn_yet(period, drawn).start_at]
+        undrawn += [since for one in held if (since := one.version.terms_since) is not None]
+        past = parts_over(grants, window, now, since=max(undrawn))
     measured = await measure(
         events,
         tx.merchant_id,

@@ -1,17 +1,16 @@
-"""Takes off a subscription's allowance what others to its plan, that have ended, used in a period still running (ENT-4).
+"""Takes off an allowance what other subscriptions to the plan, that have ended, used in a running period (ENT-4).
 
 An end and a new subscription to the same plan bring nothing fresh, just as an end and a return do not: of the period
 that would be running of each that ended, what its allowance has paid for counts against that of the new one.
 
-| before                                             | a new subscription, or one that comes back, has    |
-|-----------------------------------------------------|----------------------------------------------------|
-| one to the plan has ended, its period would run on  | what the plan brings, less what that one's paid for |
-| the period in which it ended is over                | all that the plan brings                           |
-| its allowance was revoked, or had not been used     | all that the plan brings                           |
-| one to the plan runs, and both are meant (SUB-9)    | all that the plan brings: both are paid for        |
-| a trial of the plan has ended                       | all that the plan brings (CRD-6)                   |
-| a trial has ended, and a trial of the same plan     | what the trial brings, less what that one's paid   |
-| begins                                              | for                                                |
+| before                                             | a new subscription, or one that comes back, has      |
+|----------------------------------------------------|------------------------------------------------------|
+| one to the plan has ended, its period would run on | what the plan brings, less what that one's paid for  |
+| the period in which it ended is over               | all that the plan brings                             |
+| its allowance was revoked, or had not been used    | all that the plan brings                             |
+| one to the plan runs, and both are meant (SUB-9)   | all that the plan brings: both are paid for          |
+| a trial of the plan has ended                      | all that the plan brings (CRD-6)                     |
+| a trial has ended, and the same trial begins anew  | what the trial brings, less what that one's paid for |
 
 What was paid for with money, by gifts or packs is not taken off. Of instants at which several of them ran, each counts
 once. A metric whose parts do not add up is measured from the beginning of the new one.
@@ -22,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from candela_server.catalog.model import MetricId
 from candela_server.credit import read as credit
@@ -32,7 +32,7 @@ from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Subscription
 from candela_server.subscription.rules.reschedule import BILLED, ENDED
 
-from .bill_periods import Context, read_context
+from .bill_periods import LOOKS_BACK, Context, read_context
 from .paid_by_plans import began_at, fresh_allowances, is_trial, paid_by_plans, take_off
 from .rules.terms_held import terms_held
 
@@ -75,7 +75,9 @@ async def _ended_to(tx: Tx, held: Subscription) -> list[Subscription]:
     ended = [
         one
         for one in await subscription.list_of_customer(tx, held.customer_id)
-        if one.id != held.id and one.version.status in ENDED
+        if one.id != held.id
+        and one.version.status in ENDED
+        and one.version.valid_from > held.version.valid_from - LOOKS_BACK
     ]
     if not ended:
         return []
@@ -113,7 +115,7 @@ async def _paid_by(
                     found
                     for version in history
                     if version.version.status in BILLED
-                    and is_trial(before, version) is of_trial
+                    and _is_of_trial(before, of_trial, version)
                     and (found := began_at([before.offer_of(version)], metric_id, version, at))
                 ),
                 default=at,
@@ -126,7 +128,7 @@ async def _paid_by(
                     own,
                     metric_id,
                     _outside(Interval(began, at), seen),
-                    lambda version, known=before: is_trial(known, version) is of_trial,
+                    partial(_is_of_trial, before, of_trial),
                 )
         seen += [
             Interval(terms.began_at, terms.ended_at)
@@ -134,6 +136,10 @@ async def _paid_by(
             if terms.billed and terms.ended_at is not None and terms.began_at < terms.ended_at
         ]
     return counted
+
+
+def _is_of_trial(context: Context, of_trial: bool, one: Subscription) -> bool:
+    return is_trial(context, one) is of_trial
 
 
 def _outside(span: Interval, seen: Sequence[Interval]) -> list[Interval]:

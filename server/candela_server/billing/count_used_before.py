@@ -1,8 +1,8 @@
 """Takes off a new plan's allowance what the period used under the plans before it (ENT-4, CRD-5).
 
 So it is with a subscription that comes back after its end: what its periods that would be running had paid for stays
-used, though new ones are counted from then on. An end and a return bring nothing fresh either (`_came_back`),
-nor does a subscription that ended to the plan besides (count_ended_before.py).
+used, though new ones are counted from then on. An end and a return bring nothing fresh either (`_came_back`), nor does
+another subscription to the same plan that has ended (count_ended_before.py).
 
 A period has one allowance of a metric, however often the plan changes within it: what the plan in force grants for a
 period, less what the subscription's plans have paid for since the period began. So a greater plan brings the
@@ -17,7 +17,8 @@ difference, and a way to another plan and back brings nothing. What was paid for
 The grant is made whole and corrected at once, with the reason, so that its history says where the rest went. Checks and
 invoices read the same balance. Where periods differ, the one that began last counts. A metric whose parts do not add up
 (unique users, a maximum) has one reading for the period, which checks compare with the whole allowance instead
-(`window_of`). Events that come later than the change are not counted.
+(`window_of`). What is told later than the change and was used before it, the plan of its time pays for, with what that
+had left, and money the rest: it takes nothing off the plan in force, neither in checks nor on invoices (EVT-9).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,16 @@ def value_from_json(stored: dict[str, Any]) -> FeatureValue:
             return text
         case _:
             raise AssertionError(f"no feature value: {stored!r}")
+
+
+def value_to_text(value: FeatureValue) -> str:
+    """The same as one line, to tell other processes."""
+    return json.dumps(value_to_json(value), ensure_ascii=False)
+
+
+def value_from_text(told: str) -> FeatureValue:
+    """The value that `value_to_text` told."""
+    return value_from_json(json.loads(told))
 
 
 def filters_to_json(filters: Sequence[PropertyFilter]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from . import edit_store, read
 from .create_feature import FeatureTypeMismatchError
 from .model import Feature, FeatureValue
 from .refs import Ref
-from .terms_json import value_to_json
+from .terms_json import value_to_json, value_to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +45,11 @@ async def update_feature(tx: Tx, command: UpdateFeature) -> Feature:
     )
     await edit_store.update_feature(tx, after)
     await tx.audit("feature.updated", after.id, before=_trace(before), after=_trace(after))
-    if (after.default_value, after.metric_id) != (before.default_value, before.metric_id):
-        # Names and descriptions are in no answer.
+    # Names and descriptions are in no answer.
+    if after.metric_id != before.metric_id:
         await tx.entitlements_changed(None)
+    elif after.default_value != before.default_value:
+        await tx.feature_default_changed(after.slug, value_to_text(after.default_value))
     return after
 
 

@@ -31,7 +31,7 @@ from .snapshot_facts import Who
 log = structlog.get_logger()
 
 HORIZON: Final = timedelta(seconds=90)
-"""How long before the end the next one is built: time enough for some ten thousand of them, too short for most changes."""
+"""How long before the end the next one is built: time enough for some ten thousand, too short for most changes."""
 
 EVERY_S: Final = 10.0
 _AT_A_STRETCH: Final = 5_000
@@ -96,10 +96,15 @@ class BuildAhead:
                 snapshot.alive
                 and snapshot.frozen_now is None
                 and not isinstance(who, Ahead)
-                and self._snapshots.last_known(merchant_id, Ahead(who)) is None
+                and not self._is_built(merchant_id, who, end)
             ):
                 found.append(Ending(merchant_id, who, end))
         return found
+
+    def _is_built(self, merchant_id: str, who: Who, at: datetime) -> bool:
+        ahead = self._snapshots.get(merchant_id, Ahead(who))
+        # One of an earlier end may be left, if nobody asked then.
+        return ahead is not None and ahead.valid_from == at
 
     async def _build(self, some: Sequence[Ending]) -> int:
         now = self._clock.now()

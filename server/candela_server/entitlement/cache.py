@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from .model import Snapshot
-from .rules.switched import after_switches
+from .model import Snapshot, Value
+from .rules.switched import after_defaults, after_switches
 
 MAX_SNAPSHOTS: Final = 200_000
 
@@ -74,6 +74,8 @@ class SnapshotCache:
         self._grown: dict[str, int] = {}
         # Of each merchant, how each feature was switched last that was switched at all while this process listened.
         self._switches: dict[str, dict[str, bool]] = {}
+        # Likewise the features' defaults, of those that changed since everybody's were forgotten last.
+        self._defaults: dict[str, dict[str, Value]] = {}
 
     def __len__(self) -> int:
         """How many snapshots are remembered."""
@@ -106,7 +108,12 @@ class SnapshotCache:
         snapshot = self._snapshots.get(key)
         if snapshot is not None and snapshot.overtaken:
             # Only now: many may be remembered, and few asked for.
-            snapshot = after_switches(snapshot, self._switches[merchant_id])
+            defaults = self._defaults.get(merchant_id, {})
+            patched = after_defaults(snapshot, defaults)
+            if patched is None:
+                self._evict(key)
+                return None
+            snapshot = after_switches(patched, self._switches.get(merchant_id, {}), defaults)
             snapshot.alive, snapshot.overtaken = True, False
             self._snapshots[key] = snapshot
         return snapshot
@@ -156,6 +163,7 @@ class SnapshotCache:
             for key in self._keys_of.pop(customer_id, ()):
                 self._drop(key)
             return
+        self._defaults.pop(merchant_id, None)
         for key in [key for key in self._snapshots if key[0] == merchant_id]:
             self._evict(key)
 
@@ -164,14 +172,21 @@ class SnapshotCache:
         self._grown[merchant_id] = self._grown.get(merchant_id, 0) + 1
 
     def switch(self, merchant_id: str, slug: str, on: bool) -> None:
-        """A feature was switched on or off for everybody: what is remembered is right but for that.
+        """A feature was switched on or off for everybody: what is remembered is right but for that."""
+        self._switches.setdefault(merchant_id, {})[slug] = on
+        self._overtake(merchant_id)
 
-        What is being read may be from before or after it, and is read again.
-        """
+    def set_default(self, merchant_id: str, slug: str, default: Value) -> None:
+        """A feature has another default for everybody: what is remembered is right but for that."""
+        self._defaults.setdefault(merchant_id, {})[slug] = default
+        self._overtake(merchant_id)
+
+    def _overtake(self, merchant_id: str) -> None:
+        """Has all of a merchant's taken in what has changed; what is being read may be from before it, and is read
+        again."""
         for building in self._begun:
             if building.merchant_id == merchant_id:
                 building.heard.append(None)
-        self._switches.setdefault(merchant_id, {})[slug] = on
         for key, snapshot in [one for one in self._snapshots.items() if one[0][0] == merchant_id]:
             if snapshot.alive:
                 snapshot.alive, snapshot.overtaken = False, True
@@ -189,6 +204,7 @@ class SnapshotCache:
                 self._evict(key)
             snapshot.alive = False
         self._switches.clear()
+        self._defaults.clear()
 
     def _is_as_good_as_new(self, building: _Building) -> bool:
         return self.is_current() and building.grown == self._grown.get(building.merchant_id, 0)

@@ -152,8 +152,8 @@ class Snapshot:
     the table's order: with these, a switch needs nothing to be read (rules/switched.py). `overtaken` says that one is
     to be taken in before this is used again.
 
-    `valid_from` is set of one that was built ahead of its time (build_ahead.py), and `asked` says whether this was asked
-    for again since it was made.
+    `valid_from` is set of one that was built ahead of its time (build_ahead.py), and `asked` says whether this was
+    asked for again since it was made.
     """
 
     customer_id: CustomerId | None

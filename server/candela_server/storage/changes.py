@@ -24,6 +24,7 @@ from .listen import LEASE_S, MEMBERS, SETTLING_S, Listener
 from .postgres import DatabaseUnavailableError, Postgres
 from .transaction import (
     COUNTERS_MARK,
+    DEFAULT_MARK,
     ENTITLEMENTS_CHANNEL,
     GROWTH_MARK,
     SWITCH_OFF_MARK,
@@ -52,14 +53,19 @@ class Changes:
         on_lost_counts: Callable[[], object] = lambda: None,
         on_growth: Callable[[str], None] | None = None,
         on_switch: Callable[[str, str, bool], None] | None = None,
+        on_default: Callable[[str, str, str], None] | None = None,
     ) -> None:
         """Listens from `start` on. `on_change` gets a merchant and a customer, or None for all of the merchant's.
 
         `on_growth` gets a merchant whose catalog has something new that nobody holds yet; without it, that is a change
         for all of the merchant's. `on_switch` gets a merchant, a feature's slug and whether it is on now; likewise.
+        `on_default` gets a merchant, a feature's slug and its new default, as the catalog writes it; likewise.
         """
         self._db = db
         self._on_switch = on_switch or (lambda merchant_id, slug, on: on_change(merchant_id, None))
+        self._on_default = on_default or (
+            lambda merchant_id, slug, default: on_change(merchant_id, None)
+        )
         self._on_growth = on_growth or (lambda merchant_id: on_change(merchant_id, None))
         self._on_change = on_change
         self._on_lost_counts = on_lost_counts
@@ -174,6 +180,10 @@ class Changes:
             return
         if customer_id.startswith((SWITCH_ON_MARK, SWITCH_OFF_MARK)):
             self._on_switch(merchant_id, customer_id[1:], customer_id.startswith(SWITCH_ON_MARK))
+            return
+        if customer_id.startswith(DEFAULT_MARK):
+            slug, _, default = customer_id[1:].partition(" ")
+            self._on_default(merchant_id, slug, default)
             return
         self._on_change(merchant_id, None if customer_id == "*" else customer_id)
 

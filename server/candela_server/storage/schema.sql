@@ -911,6 +911,18 @@ CREATE TABLE public.customer_user (
 
 ALTER TABLE ONLY public.customer_user FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.drawn_usage (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    subscription_id text NOT NULL COLLATE pg_catalog."C",
+    metric_id text NOT NULL COLLATE pg_catalog."C",
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone NOT NULL,
+    draws jsonb NOT NULL,
+    CONSTRAINT drawn_usage_check CHECK ((start_at < end_at))
+);
+
+ALTER TABLE ONLY public.drawn_usage FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.entitlement_change (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     customer_id text NOT NULL COLLATE pg_catalog."C",
@@ -1722,6 +1734,9 @@ ALTER TABLE ONLY public.customer_user
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.drawn_usage
+    ADD CONSTRAINT drawn_usage_pkey PRIMARY KEY (merchant_id, subscription_id, metric_id, start_at);
+
 ALTER TABLE ONLY public.entitlement_change
     ADD CONSTRAINT entitlement_change_pkey PRIMARY KEY (merchant_id, customer_id, changed_xid);
 
@@ -2223,6 +2238,12 @@ ALTER TABLE ONLY public.customer
 ALTER TABLE ONLY public.customer_user
     ADD CONSTRAINT customer_user_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
+ALTER TABLE ONLY public.drawn_usage
+    ADD CONSTRAINT drawn_usage_merchant_id_metric_id_fkey FOREIGN KEY (merchant_id, metric_id) REFERENCES public.metric(merchant_id, id);
+
+ALTER TABLE ONLY public.drawn_usage
+    ADD CONSTRAINT drawn_usage_merchant_id_subscription_id_fkey FOREIGN KEY (merchant_id, subscription_id) REFERENCES public.subscription(merchant_id, id);
+
 ALTER TABLE ONLY public.entitlement_reservation
     ADD CONSTRAINT entitlement_reservation_merchant_id_customer_id_fkey FOREIGN KEY (merchant_id, customer_id) REFERENCES public.customer(merchant_id, id);
 
@@ -2499,6 +2520,10 @@ ALTER TABLE public.customer_user ENABLE ROW LEVEL SECURITY;
 CREATE POLICY customer_user_wall ON public.customer_user TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 CREATE POLICY customer_wall ON public.customer TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
+
+ALTER TABLE public.drawn_usage ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY drawn_usage_wall ON public.drawn_usage TO candela_app USING ((merchant_id = current_setting('candela.merchant_id'::text, true))) WITH CHECK ((merchant_id = current_setting('candela.merchant_id'::text, true)));
 
 ALTER TABLE public.entitlement_change ENABLE ROW LEVEL SECURITY;
 
@@ -2821,6 +2846,8 @@ GRANT SELECT ON TABLE public.credit_transaction TO candela_system;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer_user TO candela_app;
+
+GRANT SELECT,INSERT ON TABLE public.drawn_usage TO candela_app;
 
 GRANT SELECT,INSERT ON TABLE public.entitlement_change TO candela_app;
 GRANT SELECT,DELETE ON TABLE public.entitlement_change TO candela_system;

@@ -18,6 +18,8 @@ GROWTH_MARK = "+"
 """Stands in a customer's place: the merchant's catalog has something new."""
 SWITCH_ON_MARK, SWITCH_OFF_MARK = ">", "<"
 """Stands in a customer's place, before a feature's slug: it was switched for all of the merchant's."""
+DEFAULT_MARK = "~"
+"""Stands in a customer's place, before a feature's slug and its new default: nothing else has changed."""
 OUTBOX_CHANNEL = "candela_outbox"
 TOKEN_MARK = "="
 """What a message begins with that is no change but the token after a transaction's changes (see changes.py)."""
@@ -184,6 +186,10 @@ class Tx:
         rest."""
         mark = SWITCH_ON_MARK if on else SWITCH_OFF_MARK
         await self._tell_changes([""], whom_all=mark + slug)
+
+    async def feature_default_changed(self, slug: str, default: str) -> None:
+        """As entitlements_changed of everybody, by nothing but the default of one feature, as the catalog writes it."""
+        await self._tell_changes([""], whom_all=f"{DEFAULT_MARK}{slug} {default}")
 
     async def entitlements_changed_of(self, customer_ids: Iterable[str | None]) -> None:
         """As entitlements_changed, for many customers in one round trip."""

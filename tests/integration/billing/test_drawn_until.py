@@ -8,14 +8,22 @@ from decimal import Decimal
 import pytest
 from candela.catalog.v1 import metric_pb2, plan_pb2
 
+from candela_server.billing.auto_top_up import (
+    UpdateAutoTopUp,
+    buy_below_thresholds,
+    update_auto_top_up,
+)
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.catalog.create_price import create_price
 from candela_server.catalog.price import PriceId
 from candela_server.catalog.price_wire import price_from_proto
-from candela_server.customer.model import Customer
+from candela_server.catalog.refs import BySlug
+from candela_server.customer.model import Customer, CustomerById
+from candela_server.kernel.money import Money
 from candela_server.subscription.change import Pause, Resume
 from candela_server.subscription.model import Proration, Subscription
 
+from tests.helpers.acting import acting_as
 from tests.helpers.changing import AT, Desk, to_plan, to_price
 from tests.helpers.crediting import give, grant_now
 from tests.helpers.market import Market, fee
@@ -262,3 +270,36 @@ async def test_another_plan_after_another_price__knows_what_the_period_used_in_a
 
     # 1,000 − 80, and back to 100 − 80
     assert found == [D(920), D(20)]
+
+
+@pytest.mark.spec("CRD-9", "CRD-8", "SUB-6")
+async def test_purchase_by_itself__looks_at_what_was_used_since_the_cut(desk: Desk) -> None:
+    holder, held = await start(desk)
+    command = UpdateAutoTopUp(
+        customer=CustomerById(holder.id),
+        feature=BySlug("calls"),
+        enabled=True,
+        threshold=D(20),
+        amount=D(100),
+        price=Money(currency="USD", amount=D(15)),
+        monthly_cap_count=2,
+    )
+    market = desk.market
+    with acting_as(market.merchant_id):
+        async with market.db.writing(market.merchant_id) as tx:
+            await update_auto_top_up(tx, market.clock, command)
+
+    async def bought() -> int:
+        return await buy_below_thresholds(
+            market.db, market.events, market.clock, market.merchant_id
+        )
+
+    await use(desk, holder, "70", day(4, 5))
+    found = [await bought()]
+    await to_other_price(desk, held, day(4, 10))
+    found.append(await bought())
+    await use(desk, holder, "11", day(4, 12))
+    found.append(await bought())
+
+    # 30 are left, whatever the price; then 19, which is below 20.
+    assert found == [0, 0, 1]

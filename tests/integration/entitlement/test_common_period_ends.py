@@ -157,3 +157,26 @@ async def test_customers_nobody_asks_about_again__are_left_alone(server: Server)
         await ask(server, one)
 
     assert await server.ahead.run_once() == 10
+
+
+@pytest.mark.spec("ENT-5")
+async def test_what_nobody_asked_for_when_its_time_came__is_built_again_for_the_next_end(
+    server: Server,
+) -> None:
+    server.customer_ids = server.customer_ids[:3]
+    clock = server.shop.clock
+    end = await end_of_period(server)
+    clock.advance(end - HORIZON / 2)
+    assert await server.ahead.run_once() > 0
+    # Nobody asks until the next period is nearly over, when what was built ahead is taken, and asked for again.
+    clock.advance(end + timedelta(days=20))
+    end = await end_of_period(server)
+    await end_of_period(server)
+    clock.advance(end - HORIZON / 2)
+
+    assert await server.ahead.run_once() == len(server.customer_ids)
+    clock.advance(end + timedelta(days=40))
+    server.db.readings = 0
+    # Its time has passed as well: they are read.
+    await end_of_period(server)
+    assert server.db.readings > 0

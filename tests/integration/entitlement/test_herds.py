@@ -16,6 +16,7 @@ from candela_server.catalog.create_feature import NewFeature, create_feature
 from candela_server.catalog.model import FeatureType
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.switch_feature import SwitchFeature, switch_feature
+from candela_server.catalog.terms_json import value_from_text
 from candela_server.customer.model import CustomerById, CustomerId
 from candela_server.entitlement.build_ahead import BuildAhead
 from candela_server.entitlement.cache import SnapshotCache
@@ -137,12 +138,17 @@ async def serving(
         snapshots.switch(merchant_id, slug, on)
         catalog.forget(merchant_id)
 
+    def defaulted(merchant_id: str, slug: str, default: str) -> None:
+        snapshots.set_default(merchant_id, slug, value_from_text(default))
+        catalog.forget(merchant_id)
+
     changes = Changes(
         db,
         changed,
         lambda: snapshots.doubt_all(),
         on_growth=grown,
         on_switch=switched if by_switches else None,
+        on_default=defaulted if by_switches else None,
     )
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)

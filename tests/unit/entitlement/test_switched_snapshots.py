@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from candela_server.catalog.model import Feature, FeatureId, FeatureType
 from candela_server.customer.model import CustomerId
 from candela_server.entitlement.cache import Build, SnapshotCache
 from candela_server.entitlement.model import Denial, FeatureState, Snapshot, Source
-from candela_server.entitlement.rules.switched import after_switches, switched_off
+from candela_server.entitlement.rules.switched import after_defaults, after_switches, switched_off
 from candela_server.entitlement.share import table_of
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_snapshot_after_switches__is_the_one_that_would_be_read_then(
     before: dict[str, bool], after: dict[str, bool]
 ) -> None:
     known = snapshot_of("cus_a", 1, before)
-    got = after_switches(known, after)
+    got = after_switches(known, after, {})
     want = snapshot_of("cus_a", 1, after)
 
     assert states_of(got) == states_of(want)
@@ -96,9 +96,47 @@ def test_snapshot_after_switches__is_the_one_that_would_be_read_then(
 @pytest.mark.spec("ENT-11", "ENT-2")
 def test_switch_of_what_a_snapshot_lacks_or_of_nobodys_feature__changes_nothing() -> None:
     known = snapshot_of("cus_a", 1, dict.fromkeys(SLUGS, True))
-    assert states_of(after_switches(known, {"newer": False})) == states_of(known)
+    assert states_of(after_switches(known, {"newer": False}, {})) == states_of(known)
     nobody = snapshot_of(None, 1, dict.fromkeys(SLUGS, True))
-    assert states_of(after_switches(nobody, {"calls": False})) == states_of(nobody)
+    assert states_of(after_switches(nobody, {"calls": False}, {})) == states_of(nobody)
+
+
+@pytest.mark.spec("ENT-3", "ENT-11")
+@pytest.mark.parametrize(
+    ("source", "denial", "default", "want"),
+    [
+        (Source.PLAN, None, "7", ("5", None)),
+        (Source.OVERRIDE, None, "0", ("5", None)),
+        (Source.DEFAULT, Denial.NO_ACTIVE_SUBSCRIPTION, "7", ("7", None)),
+        (Source.DEFAULT, Denial.FEATURE_NOT_IN_PLAN, "-1", ("-1", Denial.FEATURE_NOT_IN_PLAN)),
+        (Source.DEFAULT, Denial.CUSTOMER_UNKNOWN, "7", ("7", Denial.CUSTOMER_UNKNOWN)),
+        # Nobody has asked yet why there would be nothing.
+        (Source.DEFAULT, None, "0", None),
+    ],
+)
+@pytest.mark.parametrize("on", [True, False])
+def test_new_default__is_the_value_where_nothing_else_gives_one(
+    source: Source,
+    denial: Denial | None,
+    default: str,
+    want: tuple[str, Denial | None] | None,
+    on: bool,
+) -> None:
+    known = snapshot_of("cus_a", 1, dict.fromkeys(SLUGS, True))
+    state = replace(known.features["calls"], source=source, denial=denial)
+    known = replace(known, features=known.features.with_state(0, state))
+    known = after_switches(known, {"calls": on}, {})
+    got = after_defaults(known, {"calls": Decimal(default)})
+
+    if want is None:
+        assert got is None
+        return
+    assert got is not None
+    open_state = after_switches(got, {"calls": True}, {}).features["calls"]
+    assert (str(open_state.value), open_state.denial) == want
+    if not on:
+        assert got.features["calls"].value == Decimal(default)
+        assert got.features["calls"].denial is Denial.FEATURE_DISABLED
 
 
 @dataclass(slots=True)

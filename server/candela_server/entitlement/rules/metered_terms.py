@@ -12,10 +12,10 @@ Credits pay for what is used in their time only. Where some began or ended withi
 it has so, and who pays for each; how far the credits go is known with what each part used (bound.py). Credits that
 began before the window have paid for what the period used before it, too, and so that counts as such a part.
 
-What ended periods used is drawn, so that credits which last longer are compared with what the running one uses. Where a
-change cut a period, what was used before it is drawn, too, if it has no price. Credits are then compared with what was
-used since; where all of the window must be compared, because a number is the limit or parts of it cannot be
-told apart, what was drawn counts as if it were there still.
+What ended periods used is drawn, so that credits which last longer are compared with what the running one uses. Where
+a change cut a period, what was used before it is drawn, too, if it has no price. Credits are then compared with what
+was used since; where all of the window must be compared, because a number is the limit or parts of it cannot be told
+apart, what was drawn counts as if it were there still.
 
 A number that overrides takes the place of all that the plan says, its credits too (CAT-8, SUB-8): these do not count
 while it is in force. A yes that overrides says nothing of how much, so that the plan's credits go on counting.
@@ -45,6 +45,7 @@ from candela_server.subscription.rules.credits_held import (
     counts_for,
     drawn_within,
     not_drawn_yet,
+    of_period,
     window_of,
 )
 
@@ -97,7 +98,7 @@ def metered_terms(
             with exact():
                 limit += allowance
         if by_credit and parts_add_up(metric):
-            window = not_drawn_yet(_of_period(window, period), drawn)
+            window = not_drawn_yet(of_period(window, period), drawn)
         elif limit is not None:
             # All of the window is compared: what a part of it has drawn is still there to pay for that.
             with exact():
@@ -134,13 +135,6 @@ def _counted_in(found: Interval, period: Interval, metric: Metric, holding: Hold
     if parts_add_up(metric) or since is None or found.start_at > since:
         return found
     return Interval(min(found.start_at, period.start_at), found.end_at)
-
-
-def _of_period(found: Interval, period: Interval) -> Interval:
-    """The window that was found, without the periods before the running one: what lasts longer was drawn for these."""
-    if not found.contains(period.start_at):
-        return found
-    return Interval(period.start_at, found.end_at)
 
 
 def _not_drawn_since(period: Interval, holding: Holding, drawn: Sequence[DrawnPart]) -> datetime:

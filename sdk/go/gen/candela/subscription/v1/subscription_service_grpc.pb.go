@@ -49,7 +49,10 @@ const (
 // candela.billing.v1.PreviewService.
 type SubscriptionServiceClient interface {
 	// CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
-	// advance, which the pipeline makes right after.
+	// advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
+	// used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
+	// fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
+	// So it does beside one that runs, and after a trial of the plan.
 	//
 	// Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
 	// PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -334,7 +337,10 @@ func (c *subscriptionServiceClient) ListFeatureOverrides(ctx context.Context, in
 // candela.billing.v1.PreviewService.
 type SubscriptionServiceServer interface {
 	// CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
-	// advance, which the pipeline makes right after.
+	// advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
+	// used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
+	// fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
+	// So it does beside one that runs, and after a trial of the plan.
 	//
 	// Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
 	// PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.

@@ -41,7 +41,10 @@ class SubscriptionServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SubscriptionServiceAsyncStub: ...
     CreateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreateSubscriptionRequest, _subscription_service_pb2.CreateSubscriptionResponse]
     """CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
-    advance, which the pipeline makes right after.
+    advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
+    used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
+    fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
+    So it does beside one that runs, and after a trial of the plan.
 
     Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
     PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -131,7 +134,10 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreateSubscriptionRequest, _subscription_service_pb2.CreateSubscriptionResponse]  # type: ignore[assignment]
     """CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
-    advance, which the pipeline makes right after.
+    advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
+    used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
+    fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
+    So it does beside one that runs, and after a trial of the plan.
 
     Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
     PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -223,7 +229,10 @@ class SubscriptionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_service_pb2.CreateSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.CreateSubscriptionResponse]]:
         """CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
-        advance, which the pipeline makes right after.
+        advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
+        used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
+        fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
+        So it does beside one that runs, and after a trial of the plan.
 
         Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
         PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.

@@ -210,7 +210,7 @@ async def _left(
     if parts_add_up(metric):
         window = not_drawn_yet(of_period(window, period), drawn)
         undrawn = [not_drawn_yet(period, drawn).start_at]
-        undrawn += [since for one in held if (since := one.version.terms_since) is not None]
+        undrawn += [one.version.terms_since or period.start_at for one in held]
         past = parts_over(grants, window, now, since=max(undrawn))
     measured = await measure(
         events,

@@ -83,7 +83,7 @@ async def _less_promised(
     found: Mapping[CustomerId, list[CreditGrant]],
     since: Mapping[CustomerId, datetime],
 ) -> dict[CustomerId, list[CreditGrant]]:
-    """The grants less what drafts will draw of those that outlast periods, or did: they began before the running one."""
+    """The grants less what drafts draw of those that outlast periods, or did: they began before the running one."""
 
     def outlasts(one: CustomerId, grant: CreditGrant) -> bool:
         before = grant.effective_at + FURTHER_GRANTS

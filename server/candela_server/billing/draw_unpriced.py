@@ -3,7 +3,7 @@
 Where a feature is limited by credit and its usage costs nothing, no invoice line draws. What came with the period
 lapses with it and needs no draw. But a gift or a pack that goes on would be whole again with each period. So the
 period's usage is drawn as it ends, or as a change, a pause or the end of the subscription cuts it, in the same order as
-on invoices. Events that come later than that are not drawn.
+on invoices; a number that the plan includes is used up first. Events that come later than that are not drawn.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
 from .bill_periods import Context, read_context, with_ended_grants
+from .included_left import Included, included_left
 from .measure_usage import Ask, measure
+from .rules.included_first import less_included
 from .rules.terms_held import Terms, cut_off, terms_held
 
 _ZERO = Decimal(0)
@@ -85,7 +87,7 @@ async def draw_unpriced(
     found = [one for one in _ended_of(context, parts, offers) if one.outlasted]
     ended = await _drawn_by_these(tx, context, found, offers)
     ended = await _with_lapsed(tx, context, ended, offers)
-    return (await _draw(tx, events, context, ended, now=now))[0]
+    return (await _draw(tx, events, context, ended, offers, now=now))[0]
 
 
 async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
@@ -111,7 +113,7 @@ async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
     ended = await _drawn_by_these(tx, context, _ended_of(context, parts, offers), offers)
     outlasted = [one for one in ended if one.outlasted]
     outlasted = await _with_lapsed(tx, context, outlasted, offers)
-    left, drawn = await _draw(tx, events, context, outlasted, now=changed.now)
+    left, drawn = await _draw(tx, events, context, outlasted, offers, now=changed.now)
     drawn += [one.drawn({}) for one in ended if not one.outlasted]
     await note_drawn_usage(tx, [*drawn, *await _of_a_pause(tx, history, changed.at)])
     await lapse_grants(
@@ -146,7 +148,13 @@ async def _of_a_pause(tx: Tx, history: Sequence[Subscription], at: datetime) -> 
 
 
 async def _draw(
-    tx: Tx, events: EventStore, context: Context, ended: Sequence[_Ended], *, now: datetime
+    tx: Tx,
+    events: EventStore,
+    context: Context,
+    ended: Sequence[_Ended],
+    offers: dict[catalog.OfferKey, Offer],
+    *,
+    now: datetime,
 ) -> tuple[Context, list[DrawnPart]]:
     """Posts the draws of what ended; what the grants have left, and what each part has drawn."""
     if not ended:
@@ -166,14 +174,28 @@ async def _draw(
             for one in ended
         ],
     )
+    included = await included_left(
+        tx,
+        events,
+        [
+            Included(
+                held=one.held,
+                offer=offers[_key(one.held)],
+                metric=metrics[one.metric_id],
+                part=one.period,
+                grants=one.grants,
+            )
+            for one in ended
+        ],
+    )
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     gone: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     posted: defaultdict[str, list[Draw]] = defaultdict(list)
     parts = []
-    for one, used in zip(ended, measured, strict=True):
+    for one, used, number in zip(ended, measured, included, strict=True):
         grants = [replace(grant, balance=grant.balance - drawn[grant.id]) for grant in one.grants]
         spans = used.spans or (UsedSpan(one.period, used.value),)
-        draws, _ = draw_in_spans(grants, spans, used.value)
+        draws, _ = draw_in_spans(grants, *less_included(spans, used.value, number))
         for draw in draws.draws:
             drawn[draw.grant_id] += draw.amount
         # What a grant paid for before it lapsed has left the ledger with the rest of it.

@@ -25,6 +25,7 @@ from candela_server.credit.model import CreditGrant
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.model import UsageNow
 from candela_server.kernel.money import Money
+from candela_server.subscription.change import Pause, Resume
 from candela_server.subscription.renew_by_rule import renew_due
 
 from tests.helpers.acting import acting_as
@@ -290,6 +291,41 @@ async def test_credit_of_three_months__is_used_by_each_period_once(
     found.append(await year.left(holder))
 
     assert found == [D(6), D(6), D(3)]
+
+
+@pytest.mark.spec("ENT-4", "CRD-10", "CRD-8")
+async def test_gift_beside_a_number__is_used_only_where_the_number_is_not_enough(
+    year: Year,
+) -> None:
+    market = year.desk.market
+    market.clock.advance(day(4, 1))
+    terms = terms_without_price(bringing("1", existing=False))
+    del terms.credit_definitions[:]
+    terms.features[0].value.number = "10"
+    await year.desk.sell("plan", fee("1"), request=terms)
+    holder = await market.sign_up()
+    held = await year.desk.take("plan", customer=holder)
+    await market.bill(day(4, 1))
+    found = []
+    market.clock.advance(day(4, 3))
+    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    await year.use(holder, "7", at=day(4, 4))
+    found.append(await year.left(holder))
+    await year.bill()
+    kept = await year.balance(gift)
+    await year.use(holder, "8", at=day(5, 3))
+    market.clock.advance(day(5, 10))
+    await year.desk.change(held, Pause(resume_at=None))
+    market.clock.advance(day(5, 12))
+    await year.desk.change(held, Resume())
+    await year.use(holder, "5", at=day(5, 13))
+    found.append(await year.left(holder))
+    await market.bill(day(6, 1))
+
+    # April's 7 are the number's; of May's 13, 10 are, whatever cut the month, and 3 are the gift's.
+    assert found == [D(103), D(97)]
+    assert kept == 100
+    assert await year.balance(gift) == 97
 
 
 @pytest.mark.spec("CRD-9", "EVT-7")

@@ -11,7 +11,9 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from candela_server import app, operate
+from candela_server import operate
+from candela_server.app.serve import serve
+from candela_server.app.work import work
 from candela_server.config import Settings
 from candela_server.importing.arguments import add_import_command, import_options
 from candela_server.kernel.errors import CandelaError
@@ -38,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
-    return app.serve(settings)
+    return serve(settings)
 
 
 def _worker(settings: Settings, options: argparse.Namespace) -> int:
-    return app.work(settings)
+    return work(settings)
 
 
 def _migrate(settings: Settings, options: argparse.Namespace) -> int:

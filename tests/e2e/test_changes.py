@@ -101,9 +101,19 @@ class Life:
                 invoice_service_pb2.MarkInvoicePaidRequest(invoice_id=one.id)
             )
 
-    def to_pro(self, **fields: object) -> subscription_change_pb2.ChangePlanRequest:
+    def to_pro(
+        self,
+        *,
+        proration: subscription_pb2.ProrationBehavior | None = None,
+        preview_token: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> subscription_change_pb2.ChangePlanRequest:
         return subscription_change_pb2.ChangePlanRequest(
-            subscription_id=self.id, plan=plan_pb2.PlanRef(slug="pro"), **fields
+            subscription_id=self.id,
+            plan=plan_pb2.PlanRef(slug="pro"),
+            proration=proration,
+            preview_token=preview_token,
+            idempotency_key=idempotency_key,
         )
 
     def totals(self) -> list[str]:

@@ -38,12 +38,21 @@ def component_of(life: Life) -> price_pb2.PriceComponent:
     return life.candela.prices.GetPrice(request).price.components[0]
 
 
-def swap(life: Life, amount: str, **fields: object) -> subscription_change_pb2.SwapComponentRequest:
+def swap(
+    life: Life,
+    amount: str,
+    *,
+    proration: subscription_pb2.ProrationBehavior | None = None,
+    reason: str | None = None,
+    idempotency_key: str | None = None,
+) -> subscription_change_pb2.SwapComponentRequest:
     return subscription_change_pb2.SwapComponentRequest(
         subscription_id=life.id,
         price_component_id=component_of(life).id,
         component=fixed("Plus", amount),
-        **fields,
+        proration=proration,
+        reason=reason,
+        idempotency_key=idempotency_key,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -21,12 +20,6 @@ from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 USAGE = credit_definition_pb2.CREDIT_APPLICATION_TYPE_USAGE
 MONETARY = credit_definition_pb2.CREDIT_APPLICATION_TYPE_MONETARY
-
-
-@pytest.fixture
-def candela(live_server: LiveServer) -> Iterator[Client]:
-    with Client(live_server.address, live_server.secret_key) as client:
-        yield client
 
 
 @pytest.fixture

@@ -11,13 +11,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import re
 import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +38,7 @@ from tests.helpers.changing import AT, Desk, quantity, to_plan
 from tests.helpers.crediting import give
 from tests.helpers.databases import TestDatabases
 from tests.helpers.forked_biller import ForkedBiller
+from tests.helpers.invoice_texts import invoice_texts
 from tests.helpers.market import Market, calls, fee, flat
 from tests.helpers.selling import Shop
 from tests.helpers.taxes import settings
@@ -58,7 +57,6 @@ _BILLED = [
     datetime(2026, 5, 1, 15, tzinfo=UTC),
     datetime(2026, 6, 1, 15, tzinfo=UTC),
 ]
-_ID = re.compile(r"\b[a-z]+_[0-9a-z]{26}\b")
 
 
 @pytest.fixture
@@ -162,12 +160,8 @@ class Lives:
             self.killed += [one.wait() for one in self.billers].count(-signal.SIGKILL)
 
     async def written(self) -> Counter[str]:
-        """Every invoice as a text, all that is in it but ids and its number: those are another merchant's."""
-        names = await self._names()
-        return Counter(
-            f"{names[one.customer_id]}: {_without_ids(replace(one, number=None))}"
-            for one in await self.market.invoices()
-        )
+        """Every invoice as a text."""
+        return invoice_texts(await self._names(), await self.market.invoices())
 
     async def _names(self) -> dict[str, str]:
         async with self.market.db.reading(self.market.merchant_id) as tx:
@@ -198,12 +192,6 @@ class Lives:
                 self.market.merchant_id,
             )
         return Counter(row["status"] for row in rows)
-
-
-def _without_ids(one: Invoice) -> str:
-    """The invoice with ids told apart only by where they come first."""
-    seen: dict[str, str] = {}
-    return _ID.sub(lambda found: seen.setdefault(found[0], f"<{len(seen)}>"), repr(one))
 
 
 async def _lead(url: str, redis_url: str, log: Path, *, workers: int, kills: int) -> Lives:

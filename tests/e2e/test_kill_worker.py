@@ -2,7 +2,8 @@
 
 The moments are seeded. Nothing is simulated: what is killed are processes that do what the worker does every minute, on
 2,000 subscriptions, until they were killed often enough and nothing is due any more. Run by one worker, and by two at
-once, each of which is killed.
+once, each of which is killed. The months are billed once more in another database, by a worker that nobody disturbs:
+the invoices of both are the same, to the last byte.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,13 +25,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from candela_server.billing import store
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
 from candela_server.storage.postgres import Postgres
 
 from demo.crowd import copy_customer, put_usage
+from tests.helpers.databases import TestDatabases
 from tests.helpers.forked_biller import ForkedBiller
+from tests.helpers.invoice_texts import invoice_texts
 from tests.helpers.selling import Shop
 
 _SEED = 20260210
@@ -89,23 +93,39 @@ class Murders:
         return bool(found)
 
 
+@contextmanager
+def _billers(url: str, redis_url: str, folder: Path, count: int) -> Iterator[list[ForkedBiller]]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "CANDELA_DATABASE_URL": url,
+        "CANDELA_REDIS_URL": redis_url,
+    }
+    folder.mkdir()
+    begun = [ForkedBiller(environment, folder / f"{number}.log") for number in range(count)]
+    try:
+        yield begun
+    finally:
+        for biller in begun:
+            biller.end()
+
+
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
 def murders(
     request: pytest.FixtureRequest, own_database: str, redis_url: str, tmp_path: Path
 ) -> Iterator[Murders]:
     """Workers on a database of their own."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "CANDELA_DATABASE_URL": own_database,
-        "CANDELA_REDIS_URL": redis_url,
-    }
-    billers = [
-        ForkedBiller(environment, tmp_path / f"biller-{number}.log")
-        for number in range(request.param)
-    ]
-    yield Murders(own_database, billers)
-    for biller in billers:
-        biller.end()
+    with _billers(own_database, redis_url, tmp_path / "loud", request.param) as billers:
+        yield Murders(own_database, billers)
+
+
+@pytest.fixture
+def quiet(databases: TestDatabases, redis_url: str, tmp_path: Path) -> Iterator[Murders]:
+    """A worker on another database that nobody kills."""
+    with (
+        databases.migrated() as url,
+        _billers(url, redis_url, tmp_path / "quiet", 1) as billers,
+    ):
+        yield Murders(url, billers)
 
 
 async def _sell(url: str) -> str:
@@ -141,23 +161,47 @@ def _expected(seats: int, month: int) -> Decimal:
     return total
 
 
+async def _bill_month(workers: Murders, merchant_id: str, number: int, *, kills: int) -> None:
+    """What is due when a month begins, and when its drafts' grace is over; usage of the month is there before."""
+    now = _month(number)
+    with psycopg.connect(workers.url, autocommit=True) as database:
+        put_usage(database, merchant_id, now + timedelta(days=3, minutes=-now.minute), _USED)
+    await asyncio.to_thread(workers.run, now, kills=kills if number else kills // 2)
+    await asyncio.to_thread(workers.run, now + _GRACE, kills=kills)
+    assert not workers.is_due(now + _GRACE), "not done in time"
+
+
+async def _texts(url: str, merchant_id: str) -> Counter[str]:
+    """Every invoice as a text."""
+    db = Postgres(url, FixedClock(_START))
+    await db.open()
+    async with db.reading(merchant_id) as tx:
+        rows = await tx.fetch(
+            "SELECT id, external_id FROM customer WHERE merchant_id = $1", merchant_id
+        )
+        invoices = await store.page_invoices(
+            tx, customer_id=None, subscription_id=None, statuses=[], limit=100_000, after=None
+        )
+    await db.close()
+    return invoice_texts({row["id"]: row["external_id"] for row in rows}, invoices)
+
+
 @pytest.mark.spec("INV-1", "INV-2", "INV-4", "CRD-4", "CRD-5")
-async def test_workers_killed_at_random__every_invoice_is_there_once_with_its_total(
-    murders: Murders,
+async def test_workers_killed_at_random__write_every_invoice_of_a_quiet_run_once(
+    murders: Murders, quiet: Murders
 ) -> None:
     merchant_id = await _sell(murders.url)
     months = 0
     # The first month bills seats only; usage and credits come with the second.
     while months < 2 or min(murders.killed[n] for n in range(len(murders.billers))) < _KILLS:
         assert months < 6, f"only {dict(murders.killed)} were killed before everything was done"
-        now = _month(months)
-        with psycopg.connect(murders.url, autocommit=True) as database:
-            put_usage(database, merchant_id, now + timedelta(days=3, minutes=-now.minute), _USED)
-        await asyncio.to_thread(murders.run, now, kills=_KILLS // 2 if not months else _KILLS)
-        await asyncio.to_thread(murders.run, now + _GRACE, kills=_KILLS)
+        await _bill_month(murders, merchant_id, months, kills=_KILLS)
         months += 1
-        assert not murders.is_due(now + _GRACE), "not done in time"
+    undisturbed = await _sell(quiet.url)
+    for number in range(months):
+        await _bill_month(quiet, undisturbed, number, kills=0)
 
+    assert await _texts(murders.url, merchant_id) == await _texts(quiet.url, undisturbed)
     with psycopg.connect(murders.url) as database:
         found = database.execute(
             """

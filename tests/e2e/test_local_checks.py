@@ -48,12 +48,6 @@ class Sold:
 
 
 @pytest.fixture
-def candela(live_server: LiveServer) -> Iterator[Client]:
-    with Client(live_server.address, live_server.secret_key) as client:
-        yield client
-
-
-@pytest.fixture
 def sold(candela: Client) -> Sold:
     return Sold(candela)
 

@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
-from candela import Client, Failure, failure_of
+from candela import Client, failure_of
 from candela.catalog.v1 import plan_pb2, plan_service_pb2, price_pb2, price_terms_pb2
 from candela.customer.v1 import customer_pb2, customer_service_pb2
 from candela.merchant.v1 import (
     audit_service_pb2,
     merchant_pb2,
-    merchant_service_pb2,
     test_clock_service_pb2,
 )
 from candela.subscription.v1 import subscription_service_pb2
 from candela.type.v1 import money_pb2
 
+from tests.helpers.own_merchant import Change, read, refused, update
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 
@@ -29,26 +29,10 @@ def candela(live_server: LiveServer) -> Iterator[Client]:
         yield client
 
 
-def read(candela: Client) -> merchant_pb2.Merchant:
-    return candela.merchant.GetMerchant(merchant_service_pb2.GetMerchantRequest()).merchant
-
-
-def update(candela: Client, **fields: object) -> merchant_pb2.Merchant:
-    request = merchant_service_pb2.UpdateMerchantRequest(**fields)  # type: ignore[arg-type]
-    return candela.merchant.UpdateMerchant(request).merchant
-
-
-def refused(candela: Client, **fields: object) -> Failure:
-    """Why an update failed; it must fail, and change nothing."""
-    before = read(candela)
-    with pytest.raises(grpc.RpcError) as caught:
-        update(candela, **fields)
-    assert read(candela) == before
-    return failure_of(caught.value)
-
-
-def sign_up(candela: Client, name: str, **fields: object) -> customer_pb2.Customer:
-    request = customer_service_pb2.CreateCustomerRequest(name=name, **fields)  # type: ignore[arg-type]
+def sign_up(
+    candela: Client, name: str, payment_terms: customer_pb2.PaymentTerms | None = None
+) -> customer_pb2.Customer:
+    request = customer_service_pb2.CreateCustomerRequest(name=name, payment_terms=payment_terms)
     return candela.customers.CreateCustomer(request).customer
 
 
@@ -56,22 +40,28 @@ def sign_up(candela: Client, name: str, **fields: object) -> customer_pb2.Custom
 def test_new_merchant__has_the_documented_defaults_and_changes_them_one_by_one(
     candela: Client,
 ) -> None:
-    usual = merchant_pb2.NumberingScheme(digits=6, reset=merchant_pb2.NUMBERING_RESET_NEVER)
+    usual = merchant_pb2.NumberingScheme(
+        digits=6, reset=merchant_pb2.NUMBERING_RESET_NEVER, next_number=1
+    )
     before = read(candela).settings
     first = update(
         candela,
-        settings=merchant_pb2.MerchantSettings(
-            invoice_numbering=merchant_pb2.NumberingScheme(digits=10, next_number=4711),
-            payment_terms_days=0,
-            proration=merchant_pb2.PRORATION_TIMING_NONE,
+        Change(
+            settings=merchant_pb2.MerchantSettings(
+                invoice_numbering=merchant_pb2.NumberingScheme(digits=10, next_number=4711),
+                payment_terms_days=0,
+                proration=merchant_pb2.PRORATION_TIMING_NONE,
+            ),
         ),
     ).settings
     second = update(
         candela,
-        settings=merchant_pb2.MerchantSettings(
-            invoice_numbering=merchant_pb2.NumberingScheme(
-                reset=merchant_pb2.NUMBERING_RESET_YEARLY
-            )
+        Change(
+            settings=merchant_pb2.MerchantSettings(
+                invoice_numbering=merchant_pb2.NumberingScheme(
+                    reset=merchant_pb2.NUMBERING_RESET_YEARLY
+                )
+            ),
         ),
     )
     [entry, _] = candela.audit.ListAuditEntries(
@@ -84,11 +74,11 @@ def test_new_merchant__has_the_documented_defaults_and_changes_them_one_by_one(
         merchant_pb2.PRORATION_TIMING_NEXT_INVOICE,
     )
     assert first.invoice_numbering == merchant_pb2.NumberingScheme(
-        digits=10, reset=merchant_pb2.NUMBERING_RESET_NEVER
+        digits=10, reset=merchant_pb2.NUMBERING_RESET_NEVER, next_number=4711
     )
     assert (first.payment_terms_days, first.proration) == (0, merchant_pb2.PRORATION_TIMING_NONE)
     assert second.settings.invoice_numbering == merchant_pb2.NumberingScheme(
-        digits=10, reset=merchant_pb2.NUMBERING_RESET_YEARLY
+        digits=10, reset=merchant_pb2.NUMBERING_RESET_YEARLY, next_number=1
     )
     assert second.settings.credit_note_numbering == usual
     assert entry.after["settings"]["invoice_numbering"]["reset"] == "yearly"
@@ -98,19 +88,21 @@ def test_new_merchant__has_the_documented_defaults_and_changes_them_one_by_one(
 def test_defaults_out_of_bounds__are_all_refused_by_path(candela: Client) -> None:
     got = refused(
         candela,
-        default_currency="usd",
-        test_clock_id="cus_00000000000000000000000000",
-        settings=merchant_pb2.MerchantSettings(
-            invoice_number_prefix="INV-2026-",
-            invoice_numbering=merchant_pb2.NumberingScheme(digits=13, next_number=0),
-            credit_note_numbering=merchant_pb2.NumberingScheme(
-                reset=9,  # type: ignore[arg-type]
+        Change(
+            default_currency="usd",
+            test_clock_id="cus_00000000000000000000000000",
+            settings=merchant_pb2.MerchantSettings(
+                invoice_number_prefix="INV-2026-",
+                invoice_numbering=merchant_pb2.NumberingScheme(digits=13, next_number=0),
+                credit_note_numbering=merchant_pb2.NumberingScheme(
+                    reset=9,  # type: ignore[arg-type]
+                ),
+                payment_terms_days=366,
+                proration=9,  # type: ignore[arg-type]
             ),
-            payment_terms_days=366,
-            proration=9,  # type: ignore[arg-type]
         ),
     )
-    unknown = refused(candela, test_clock_id="tck_00000000000000000000000000")
+    unknown = refused(candela, Change(test_clock_id="tck_00000000000000000000000000"))
     with pytest.raises(grpc.RpcError) as caught:
         sign_up(candela, "Acme", payment_terms=customer_pb2.PaymentTerms(days=-1))
 
@@ -132,16 +124,14 @@ def test_defaults_out_of_bounds__are_all_refused_by_path(candela: Client) -> Non
 def test_terms_of_a_customer__are_shown_changed_and_given_up(candela: Client) -> None:
     made = sign_up(candela, "Acme", payment_terms=customer_pb2.PaymentTerms(days=45))
 
-    def change(**fields: object) -> customer_pb2.Customer:
-        return candela.customers.UpdateCustomer(
-            customer_service_pb2.UpdateCustomerRequest(
-                customer=customer_pb2.CustomerRef(id=made.id),
-                **fields,  # type: ignore[arg-type]
-            )
-        ).customer
+    def change(wanted: customer_service_pb2.UpdateCustomerRequest) -> customer_pb2.Customer:
+        wanted.customer.id = made.id
+        return candela.customers.UpdateCustomer(wanted).customer
 
-    renamed = change(name="Acme Inc.")
-    given_up = change(payment_terms=customer_pb2.PaymentTerms())
+    renamed = change(customer_service_pb2.UpdateCustomerRequest(name="Acme Inc."))
+    given_up = change(
+        customer_service_pb2.UpdateCustomerRequest(payment_terms=customer_pb2.PaymentTerms())
+    )
 
     assert made.payment_terms.days == renamed.payment_terms.days == 45
     assert not given_up.HasField("payment_terms")
@@ -178,9 +168,9 @@ def test_default_currency__is_sold_before_others_when_nobody_names_one(candela: 
         ).subscription.currency
 
     usual = sold_in("usual")
-    changed = update(candela, default_currency="EUR")
+    changed = update(candela, Change(default_currency="EUR"))
     after = sold_in("after"), sold_in("names one", "JPY")
-    update(candela, default_currency="CHF")
+    update(candela, Change(default_currency="CHF"))
     [entry, *_] = candela.audit.ListAuditEntries(
         audit_service_pb2.ListAuditEntriesRequest(subject_id=changed.id, action="merchant.updated")
     ).audit_entries
@@ -199,12 +189,12 @@ def test_merchant_on_a_clock__shows_it_and_live_ones_have_none(
     request = test_clock_service_pb2.CreateTestClockRequest(name="all of us")
     request.now_at.FromDatetime(datetime(2030, 5, 1, tzinfo=UTC))
     clock = candela.test_clocks.CreateTestClock(request).test_clock
-    standing = update(candela, test_clock_id=clock.id)
+    standing = update(candela, Change(test_clock_id=clock.id))
     acme = sign_up(candela, "Acme")
-    off = update(candela, test_clock_id="")
+    off = update(candela, Change(test_clock_id=""))
     live = create_merchant_by_command(dict(live_server.server.environment), "Live", "live")
     with Client(live_server.address, live["secret_key"]) as client:
-        got = refused(client, test_clock_id=clock.id)
+        got = refused(client, Change(test_clock_id=clock.id))
 
     assert standing.test_clock_id == acme.test_clock_id == clock.id
     assert acme.created_at.ToDatetime(UTC) == datetime(2030, 5, 1, tzinfo=UTC)

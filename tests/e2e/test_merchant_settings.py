@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
-from candela import Client, Failure, failure_of
+from candela import Client
 from candela.catalog.v1 import plan_pb2, plan_service_pb2, price_pb2, price_terms_pb2
 from candela.customer.v1 import customer_service_pb2
 from candela.merchant.v1 import (
@@ -16,12 +16,12 @@ from candela.merchant.v1 import (
     api_key_service_pb2,
     audit_service_pb2,
     merchant_pb2,
-    merchant_service_pb2,
 )
 from candela.metering.v1 import event_pb2, ingestion_service_pb2
 from candela.type.v1 import money_pb2
 from google.protobuf.duration_pb2 import Duration
 
+from tests.helpers.own_merchant import Change, read, refused, update
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 # A change reaches every process by PostgreSQL's NOTIFY; the rest is the machine's business.
@@ -35,24 +35,6 @@ def candela(live_server: LiveServer) -> Iterator[Client]:
     merchant = create_merchant_by_command(dict(live_server.server.environment), "Before")
     with Client(live_server.address, merchant["secret_key"]) as client:
         yield client
-
-
-def update(candela: Client, **fields: object) -> merchant_pb2.Merchant:
-    request = merchant_service_pb2.UpdateMerchantRequest(**fields)  # type: ignore[arg-type]
-    return candela.merchant.UpdateMerchant(request).merchant
-
-
-def refused(candela: Client, **fields: object) -> Failure:
-    """Why an update failed; it must fail, and change nothing."""
-    before = read(candela)
-    with pytest.raises(grpc.RpcError) as caught:
-        update(candela, **fields)
-    assert read(candela) == before
-    return failure_of(caught.value)
-
-
-def read(candela: Client) -> merchant_pb2.Merchant:
-    return candela.merchant.GetMerchant(merchant_service_pb2.GetMerchantRequest()).merchant
 
 
 def plan(candela: Client, slug: str, amount: str) -> plan_pb2.Plan:
@@ -81,22 +63,26 @@ def test_update__changes_what_it_names_and_leaves_the_rest(candela: Client) -> N
     before = read(candela)
     first = update(
         candela,
-        name="After",
-        time_zone="Europe/Berlin",
-        settings=merchant_pb2.MerchantSettings(
-            event_lateness=Duration(seconds=60 * DAY_S),
-            unknown_customer_policy=merchant_pb2.UNKNOWN_EVENT_POLICY_REJECT,
-            invoice_grace=Duration(seconds=0),
-            past_due_policy=merchant_pb2.PastDuePolicy(grace=Duration(seconds=0)),
-            invoice_number_prefix="",
-            max_invoices_per_customer_per_day=1000,
+        Change(
+            name="After",
+            time_zone="Europe/Berlin",
+            settings=merchant_pb2.MerchantSettings(
+                event_lateness=Duration(seconds=60 * DAY_S),
+                unknown_customer_policy=merchant_pb2.UNKNOWN_EVENT_POLICY_REJECT,
+                invoice_grace=Duration(seconds=0),
+                past_due_policy=merchant_pb2.PastDuePolicy(grace=Duration(seconds=0)),
+                invoice_number_prefix="",
+                max_invoices_per_customer_per_day=1000,
+            ),
         ),
     )
     second = update(
         candela,
-        expected_version=2,
-        settings=merchant_pb2.MerchantSettings(
-            past_due_policy=merchant_pb2.PastDuePolicy(then=merchant_pb2.PAST_DUE_ACTION_KEEP)
+        Change(
+            expected_version=2,
+            settings=merchant_pb2.MerchantSettings(
+                past_due_policy=merchant_pb2.PastDuePolicy(then=merchant_pb2.PAST_DUE_ACTION_KEEP)
+            ),
         ),
     )
     trail = candela.audit.ListAuditEntries(
@@ -142,10 +128,10 @@ def test_downgrade__needs_a_free_plan_of_this_merchant(candela: Client) -> None:
         policy("BLOCK", free.id),
         policy("UNSPECIFIED", free.id),
     ]
-    got = [refused(candela, settings=settings) for settings in wrong]
-    set_ = update(candela, settings=policy("DOWNGRADE", free.id)).settings.past_due_policy
-    kept = update(candela, settings=policy("UNSPECIFIED")).settings.past_due_policy
-    cleared = update(candela, settings=policy("BLOCK")).settings.past_due_policy
+    got = [refused(candela, Change(settings=settings)) for settings in wrong]
+    set_ = update(candela, Change(settings=policy("DOWNGRADE", free.id))).settings.past_due_policy
+    kept = update(candela, Change(settings=policy("UNSPECIFIED"))).settings.past_due_policy
+    cleared = update(candela, Change(settings=policy("BLOCK"))).settings.past_due_policy
 
     assert {one.code for one in got} == {grpc.StatusCode.INVALID_ARGUMENT}
     assert [[field.field for field in one.fields] for one in got] == [
@@ -160,23 +146,29 @@ def test_downgrade__needs_a_free_plan_of_this_merchant(candela: Client) -> None:
 def test_settings_out_of_bounds__are_all_refused_by_path(candela: Client) -> None:
     got = refused(
         candela,
-        name="",
-        time_zone="Mars/Olympus",
-        settings=merchant_pb2.MerchantSettings(
-            event_lateness=Duration(seconds=59 * 60),
-            invoice_grace=Duration(seconds=31 * DAY_S),
-            past_due_policy=merchant_pb2.PastDuePolicy(grace=Duration(seconds=91 * DAY_S)),
-            invoice_number_prefix="INV1",
-            max_invoices_per_customer_per_day=0,
+        Change(
+            name="",
+            time_zone="Mars/Olympus",
+            settings=merchant_pb2.MerchantSettings(
+                event_lateness=Duration(seconds=59 * 60),
+                invoice_grace=Duration(seconds=31 * DAY_S),
+                past_due_policy=merchant_pb2.PastDuePolicy(grace=Duration(seconds=91 * DAY_S)),
+                invoice_number_prefix="INV1",
+                max_invoices_per_customer_per_day=0,
+            ),
         ),
     )
     longer_than_keys = refused(
         candela,
-        settings=merchant_pb2.MerchantSettings(event_lateness=Duration(seconds=90 * DAY_S)),
+        Change(
+            settings=merchant_pb2.MerchantSettings(event_lateness=Duration(seconds=90 * DAY_S)),
+        ),
     )
     endless = refused(
         candela,
-        settings=merchant_pb2.MerchantSettings(invoice_grace=Duration(seconds=-1, nanos=-1)),
+        Change(
+            settings=merchant_pb2.MerchantSettings(invoice_grace=Duration(seconds=-1, nanos=-1)),
+        ),
     )
 
     assert {field.field for field in got.fields} == {
@@ -195,7 +187,9 @@ def test_settings_out_of_bounds__are_all_refused_by_path(candela: Client) -> Non
 @pytest.mark.spec("INV-4", "INV-6")
 @pytest.mark.parametrize("prefix", ["CN-", "cn-"])
 def test_prefix_of_credit_notes__is_refused_for_invoices(candela: Client, prefix: str) -> None:
-    got = refused(candela, settings=merchant_pb2.MerchantSettings(invoice_number_prefix=prefix))
+    got = refused(
+        candela, Change(settings=merchant_pb2.MerchantSettings(invoice_number_prefix=prefix))
+    )
 
     [field] = got.fields
     assert field.field == "settings.invoice_number_prefix"
@@ -211,21 +205,24 @@ def test_dedupe_window_and_event_policies__are_kept_within_bounds(candela: Clien
         return settings
 
     wrong = [
-        refused(candela, settings=window(36 * DAY_S - 1)),
-        refused(candela, settings=window(400 * DAY_S + 1)),
-        refused(candela, settings=window(100 * DAY_S, 99 * DAY_S + 1)),
+        refused(candela, Change(settings=window(36 * DAY_S - 1))),
+        refused(candela, Change(settings=window(400 * DAY_S + 1))),
+        refused(candela, Change(settings=window(100 * DAY_S, 99 * DAY_S + 1))),
     ]
-    longest = update(candela, settings=window(400 * DAY_S, 180 * DAY_S)).settings
-    too_short = refused(candela, settings=window(40 * DAY_S))
-    shortest = update(candela, settings=window(36 * DAY_S, 35 * DAY_S)).settings
+    longest = update(candela, Change(settings=window(400 * DAY_S, 180 * DAY_S))).settings
+    too_short = refused(candela, Change(settings=window(40 * DAY_S)))
+    shortest = update(candela, Change(settings=window(36 * DAY_S, 35 * DAY_S))).settings
     too_late = refused(
-        candela, settings=merchant_pb2.MerchantSettings(event_lateness=Duration(seconds=36 * DAY_S))
+        candela,
+        Change(settings=merchant_pb2.MerchantSettings(event_lateness=Duration(seconds=36 * DAY_S))),
     )
     policies = update(
         candela,
-        settings=merchant_pb2.MerchantSettings(
-            unknown_customer_policy=merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER,
-            unmatched_name_policy=merchant_pb2.UNMATCHED_NAME_POLICY_REJECT,
+        Change(
+            settings=merchant_pb2.MerchantSettings(
+                unknown_customer_policy=merchant_pb2.UNKNOWN_EVENT_POLICY_DEAD_LETTER,
+                unmatched_name_policy=merchant_pb2.UNMATCHED_NAME_POLICY_REJECT,
+            ),
         ),
     ).settings
 
@@ -244,7 +241,7 @@ def test_dedupe_window_and_event_policies__are_kept_within_bounds(candela: Clien
 def test_other_version_or_lesser_key__changes_nothing(
     live_server: LiveServer, candela: Client
 ) -> None:
-    stale = refused(candela, name="After", expected_version=7)
+    stale = refused(candela, Change(name="After", expected_version=7))
     made = candela.api_keys.CreateApiKey(
         api_key_service_pb2.CreateApiKeyRequest(
             name="writer",
@@ -253,7 +250,7 @@ def test_other_version_or_lesser_key__changes_nothing(
         )
     )
     with Client(live_server.address, made.secret) as writer:
-        lesser = refused(writer, name="After")
+        lesser = refused(writer, Change(name="After"))
 
     assert stale.code is grpc.StatusCode.ABORTED
     assert stale.reason == "ERROR_REASON_VERSION_MISMATCH"
@@ -278,7 +275,9 @@ def test_longer_lateness__reaches_the_servers_that_take_events(candela: Client) 
     before = outcome()
     update(
         candela,
-        settings=merchant_pb2.MerchantSettings(event_lateness=Duration(seconds=60 * DAY_S)),
+        Change(
+            settings=merchant_pb2.MerchantSettings(event_lateness=Duration(seconds=60 * DAY_S)),
+        ),
     )
     deadline = time.monotonic() + _HEARD_WITHIN_S
     while (after := outcome()) == event_pb2.EVENT_OUTCOME_REJECTED and time.monotonic() < deadline:

@@ -20,7 +20,7 @@ from candela.catalog.v1 import (
     price_terms_pb2,
 )
 from candela.customer.v1 import customer_pb2
-from candela.merchant.v1 import test_clock_pb2, test_clock_service_pb2
+from candela.merchant.v1 import test_clock_service_pb2
 from candela.subscription.v1 import (
     migration_pb2,
     migration_service_pb2,
@@ -29,6 +29,7 @@ from candela.subscription.v1 import (
 )
 
 from demo.team_plan import sign_up, usd
+from tests.helpers.moving_clocks import advance
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -214,20 +215,3 @@ def test_move_to_another_plan__is_refused_naming_what_does_it(candela: Client) -
     assert got.code is grpc.StatusCode.INVALID_ARGUMENT
     assert [one.field for one in got.fields] == ["to_plan_version_id"]
     assert "SUB-6" in got.fields[0].description
-
-
-def advance(candela: Client, clock_id: str, to: datetime) -> None:
-    """Moves a test clock and waits until the worker has brought it there."""
-    request = test_clock_service_pb2.AdvanceTestClockRequest(test_clock_id=clock_id)
-    request.target_at.FromDatetime(to)
-    candela.test_clocks.AdvanceTestClock(request)
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        found = candela.test_clocks.GetTestClock(
-            test_clock_service_pb2.GetTestClockRequest(test_clock_id=clock_id)
-        ).test_clock
-        if found.status == test_clock_pb2.TEST_CLOCK_STATUS_READY:
-            return
-        assert found.status != test_clock_pb2.TEST_CLOCK_STATUS_FAILED, found.failure
-        time.sleep(0.05)
-    raise TimeoutError(f"the test clock did not arrive in {DEADLINE_S:.0f} s")

@@ -56,12 +56,15 @@ def said(one: invoice_pb2.Invoice) -> list[tuple[str, str, int]]:
     ]
 
 
-def beginning(life: Life, **fields: object) -> subscription_service_pb2.CreateSubscriptionRequest:
+def beginning(
+    life: Life, *, allow_duplicate: bool = False, preview_token: str | None = None
+) -> subscription_service_pb2.CreateSubscriptionRequest:
     return subscription_service_pb2.CreateSubscriptionRequest(
         customer=customer_pb2.CustomerRef(id=life.customer.id),
         plan=plan_pb2.PlanRef(slug="pro"),
         time_zone="UTC",
-        **fields,  # type: ignore[arg-type]
+        allow_duplicate=allow_duplicate,
+        preview_token=preview_token,
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from decimal import Decimal
 
 import grpc
 import pytest
-from candela import Client, Failure, failure_of
+from candela import Client
 from candela.billing.v1 import invoice_pb2, invoice_service_pb2
 from candela.catalog.v1 import plan_pb2, plan_service_pb2, price_service_pb2
 from candela.catalog.v1 import price_terms_pb2 as terms
@@ -17,14 +16,8 @@ from candela.subscription.v1 import subscription_service_pb2
 
 from demo.team_plan import sign_up
 from tests.helpers.catalog import fee, usd
-from tests.helpers.servers import LiveServer
+from tests.helpers.refusing import refused
 from tests.helpers.waiting import until
-
-
-@pytest.fixture
-def candela(live_server: LiveServer) -> Iterator[Client]:
-    with Client(live_server.address, live_server.secret_key) as client:
-        yield client
 
 
 @pytest.fixture
@@ -53,13 +46,6 @@ def taking(
         plan=plan_pb2.PlanRef(slug=slug),
         price_id=price_id,
     )
-
-
-def refused(call: object, request: object) -> Failure:
-    """Why a call failed; it must fail."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(request)  # type: ignore[operator]
-    return failure_of(caught.value)
 
 
 @pytest.mark.spec("CAT-2", "CAT-7")

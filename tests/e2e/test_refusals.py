@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 
 import grpc
 import pytest
-from candela import Client, Failure, failure_of
+from candela import Client
 from candela.catalog.v1 import plan_pb2, plan_service_pb2
 from candela.customer.v1 import customer_pb2, customer_service_pb2
 from candela.entitlement.v1 import entitlement_pb2, entitlement_service_pb2
@@ -17,20 +16,8 @@ from candela.payment.v1 import dunning_service_pb2
 from candela.subscription.v1 import subscription_service_pb2
 
 from demo.team_plan import sign_up, team_plan
+from tests.helpers.refusing import refused
 from tests.helpers.servers import LiveServer, create_merchant_by_command
-
-
-@pytest.fixture
-def candela(live_server: LiveServer) -> Iterator[Client]:
-    with Client(live_server.address, live_server.secret_key) as client:
-        yield client
-
-
-def refused(call: object, request: object) -> Failure:
-    """Why a call failed; it must fail."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(request)  # type: ignore[operator]
-    return failure_of(caught.value)
 
 
 def fresh_plan() -> plan_service_pb2.CreatePlanRequest:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -21,16 +20,16 @@ from candela.catalog.v1 import (
     price_terms_pb2,
 )
 from candela.customer.v1 import customer_pb2
-from candela.merchant.v1 import test_clock_pb2, test_clock_service_pb2
+from candela.merchant.v1 import test_clock_service_pb2
 from candela.subscription.v1 import feature_override_pb2, subscription_pb2, subscription_service_pb2
 
 from demo.team_plan import sign_up, usd
+from tests.helpers.moving_clocks import advance
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 ANALYTICS = "advanced-analytics"
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 WEEK = timedelta(days=7)
-DEADLINE_S = 30.0
 
 
 def may_open_analytics(candela: Client, user_id: str) -> bool:
@@ -171,20 +170,3 @@ def test_existing_free_customer_tries_it_for_7_days__and_it_ends_by_itself(cande
     afterwards = may_open_analytics(candela, user)
 
     assert [before, on_trial, at_the_end, afterwards] == [False, True, True, False]
-
-
-def advance(candela: Client, clock_id: str, to: datetime) -> None:
-    """Moves a test clock and waits until the worker has brought it there."""
-    request = test_clock_service_pb2.AdvanceTestClockRequest(test_clock_id=clock_id)
-    request.target_at.FromDatetime(to)
-    candela.test_clocks.AdvanceTestClock(request)
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        found = candela.test_clocks.GetTestClock(
-            test_clock_service_pb2.GetTestClockRequest(test_clock_id=clock_id)
-        ).test_clock
-        if found.status == test_clock_pb2.TEST_CLOCK_STATUS_READY:
-            return
-        assert found.status != test_clock_pb2.TEST_CLOCK_STATUS_FAILED, found.failure
-        time.sleep(0.05)
-    raise TimeoutError(f"the test clock did not arrive in {DEADLINE_S:.0f} s")

@@ -53,8 +53,16 @@ def candela(live_server: LiveServer) -> Iterator[Client]:
         yield client
 
 
-def update(candela: Client, wanted: tax_pb2.TaxSettings, **fields: object) -> tax_pb2.TaxSettings:
-    request = tax_service_pb2.UpdateTaxSettingsRequest(tax_settings=wanted, **fields)  # type: ignore[arg-type]
+def update(
+    candela: Client,
+    wanted: tax_pb2.TaxSettings,
+    *,
+    expected_version: int | None = None,
+    idempotency_key: str | None = None,
+) -> tax_pb2.TaxSettings:
+    request = tax_service_pb2.UpdateTaxSettingsRequest(
+        tax_settings=wanted, expected_version=expected_version, idempotency_key=idempotency_key
+    )
     return candela.taxes.UpdateTaxSettings(request).tax_settings
 
 
@@ -62,11 +70,13 @@ def read(candela: Client) -> tax_pb2.TaxSettings:
     return candela.taxes.GetTaxSettings(tax_service_pb2.GetTaxSettingsRequest()).tax_settings
 
 
-def refused(candela: Client, wanted: tax_pb2.TaxSettings, **fields: object) -> Failure:
+def refused(
+    candela: Client, wanted: tax_pb2.TaxSettings, *, expected_version: int | None = None
+) -> Failure:
     """Why an update failed; it must fail, and change nothing."""
     before = read(candela)
     with pytest.raises(grpc.RpcError) as caught:
-        update(candela, wanted, **fields)
+        update(candela, wanted, expected_version=expected_version)
     assert read(candela) == before
     return failure_of(caught.value)
 

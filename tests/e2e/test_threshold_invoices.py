@@ -152,6 +152,32 @@ def test_clock_passes_a_threshold__invoices_at_once_and_the_rest_at_the_end(
     assert ahead.number
 
 
+@pytest.mark.spec("INV-1", "OPS-2")
+def test_threshold_reached_where_a_clock_rests__is_invoiced_of_that_instant(
+    candela: Client,
+) -> None:
+    candela.plans.CreatePlan(plan(by_calls("50", calls())))
+    request = test_clock_service_pb2.CreateTestClockRequest(name="thresholds")
+    request.now_at.FromDatetime(START)
+    clock_id = candela.test_clocks.CreateTestClock(request).test_clock.id
+    customer = sign_up(candela, f"company-{secrets.token_hex(4)}", {}, clock_id)
+    candela.subscriptions.CreateSubscription(
+        subscription_service_pb2.CreateSubscriptionRequest(
+            customer=customer_pb2.CustomerRef(id=customer.id),
+            plan=plan_pb2.PlanRef(slug="by-calls"),
+            time_zone="UTC",
+        )
+    )
+    rests_at = datetime(2026, 4, 5, 12, tzinfo=UTC)
+    advance(candela, clock_id, rests_at)
+    use(candela, customer, 60, datetime(2026, 4, 5, 11, tzinfo=UTC))
+    # Long beyond the next instant at which something falls due.
+    advance(candela, clock_id, datetime(2026, 4, 20, 12, tzinfo=UTC))
+
+    [ahead] = invoices(candela, customer)
+    assert (ahead.total.amount, ahead.created_at.ToDatetime(UTC)) == ("60", rests_at)
+
+
 @pytest.mark.spec("CAT-1", "DSL-3")
 @pytest.mark.parametrize(
     ("price", "says"),

@@ -37,7 +37,10 @@ def existing(slug: str) -> plan_pb2.PlanFeatureInput:
     return plan_pb2.PlanFeatureInput(existing=feature_pb2.FeatureRef(slug=slug))
 
 
-def trial(**fields: object) -> plan_service_pb2.CreatePlanRequest:
+def trial(
+    trial_end_behavior: plan_pb2.TrialEndBehavior | None = None,
+    trial_end_plan: plan_pb2.PlanRef | None = None,
+) -> plan_service_pb2.CreatePlanRequest:
     return plan_service_pb2.CreatePlanRequest(
         slug="trial",
         name="Trial",
@@ -46,7 +49,8 @@ def trial(**fields: object) -> plan_service_pb2.CreatePlanRequest:
         trial_days=14,
         features=[existing("reports"), existing("support")],
         prices=[plan_pb2.NewPrice(currency="USD", components=[fixed("Trial", "0")])],
-        **fields,
+        trial_end_behavior=trial_end_behavior,
+        trial_end_plan=trial_end_plan,
     )
 
 
@@ -88,7 +92,11 @@ class Trial:
         return self.candela.entitlements.Check(request).entitlement
 
 
-def begin(candela: Client, **fields: object) -> Trial:
+def begin(
+    candela: Client,
+    trial_end_behavior: plan_pb2.TrialEndBehavior | None = None,
+    trial_end_plan: plan_pb2.PlanRef | None = None,
+) -> Trial:
     request = test_clock_service_pb2.CreateTestClockRequest(name="trials")
     request.now_at.FromDatetime(datetime(2026, 4, 1, 12, tzinfo=UTC))
     clock_id = candela.test_clocks.CreateTestClock(request).test_clock.id
@@ -100,7 +108,8 @@ def begin(candela: Client, **fields: object) -> Trial:
             plan=plan_pb2.PlanRef(slug="trial"),
             time_zone="UTC",
             collection_method=CHARGED,
-            **fields,
+            trial_end_behavior=trial_end_behavior,
+            trial_end_plan=trial_end_plan,
         )
     ).subscription
     return Trial(candela, clock_id, who, begun.id)

@@ -30,12 +30,6 @@ CHANGES = 100
 SMALL_WINDOW = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536)]
 
 
-@pytest.fixture
-def candela(live_server: LiveServer) -> Iterator[Client]:
-    with Client(live_server.address, live_server.secret_key) as client:
-        yield client
-
-
 def sold(candela: Client, users: int = 1) -> tuple[str, list[str], str, str]:
     """A new customer with a new plan: its id, its users' ids, and the slugs of a boolean and a usage feature."""
     plan = fresh_plan()

@@ -166,3 +166,11 @@ def note_of(
         reason=CreditNoteReason.OTHER,
         memo="",
     )
+
+
+async def sold(books: Books, name: str = "acme", seats: int = 5) -> tuple[Customer, Invoice]:
+    """A customer with a finalized invoice of seats at $30."""
+    customer = await books.shop.sign_up(name)
+    held = await books.shop.subscribe(customer, seats)
+    await books.bill()
+    return customer, next(one for one in await books.invoices() if one.subscription_id == held.id)

@@ -150,10 +150,16 @@ class Desk:
         change: Change,
         timing: MoveTiming | None = None,
         proration: Proration | None = None,
+        *,
+        effective_at: datetime | None = None,
     ) -> ChangePreview:
         """What it would bill."""
         command = ChangeSubscription(
-            subscription_id=held.id, change=change, timing=timing, proration=proration
+            subscription_id=held.id,
+            change=change,
+            timing=timing,
+            effective_at=effective_at,
+            proration=proration,
         )
         found: list[ChangePreview] = []
         try:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from candela_server.catalog.model import CreditApplicationType
 from candela_server.catalog.refs import BySlug
-from candela_server.credit import read, store
+from candela_server.credit import ledger_store, read
 from candela_server.credit.adjust_grant import AdjustGrant, adjust_grant
 from candela_server.credit.grant_by_hand import GrantCredits, grant_by_hand
 from candela_server.credit.model import CreditGrant, CreditTransaction, Funding, GrantId
@@ -93,6 +93,6 @@ async def history_of(
 ) -> list[CreditTransaction]:
     """The changes of a customer's balances, oldest first."""
     async with shop.db.reading(shop.merchant_id) as tx:
-        return await store.page_transactions(
+        return await ledger_store.page_transactions(
             tx, holder.id, grant_id=grant_id, limit=1000, after=None
         )

@@ -76,21 +76,16 @@ def _die_with_parent() -> None:
 
 async def _bill(now: datetime) -> None:
     from candela_server.kernel.clock import FixedClock
-    from candela_server.metering.cache import CounterCache
-    from candela_server.metering.read_counters import Counters
     from candela_server.storage.events import EventStore
     from candela_server.storage.postgres import Postgres
-    from candela_server.storage.redis import Redis
-    from candela_server.worker.credit_jobs import bill_at_thresholds
-    from candela_server.worker.runner import Worker
+    from candela_server.worker.merchant_jobs import bill_at_thresholds, bill_everything_due
 
     clock = FixedClock(now)
     url = os.environ["CANDELA_DATABASE_URL"]
     db, events = Postgres(url, clock), EventStore(url)
     await db.open()
     await events.open()
-    counters = Counters(CounterCache(Redis(os.environ["CANDELA_REDIS_URL"])), events, clock)
-    await Worker(db=db, events=events, counters=counters, clock=clock).bill_everything_due()
+    await bill_everything_due(db, events, clock)
     await bill_at_thresholds(db, events, clock)
     await events.close()
     await db.close()

@@ -88,7 +88,7 @@ def _die_with_parent() -> None:
 
 
 def _main() -> None:
-    from candela_server import app
+    from candela_server.app.serve import serve
     from candela_server.config import Settings
 
     _die_with_parent()
@@ -100,7 +100,7 @@ def _main() -> None:
             _die_with_parent()
             code = 1
             try:
-                code = app.serve(settings)
+                code = serve(settings)
             finally:
                 os._exit(code)
         os.waitpid(child, 0)

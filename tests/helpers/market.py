@@ -52,6 +52,18 @@ def money(amount: str, currency: str = "USD") -> money_pb2.Money:
     return money_pb2.Money(currency=currency, amount=amount)
 
 
+def graduated() -> price_terms_pb2.ChargeModel:
+    """The first 1000 at 0.10, what is beyond at 0.05."""
+    return price_terms_pb2.ChargeModel(
+        graduated=price_terms_pb2.GraduatedCharge(
+            tiers=[
+                price_terms_pb2.Tier(up_to="1000", unit_price=money("0.10")),
+                price_terms_pb2.Tier(unit_price=money("0.05")),
+            ]
+        )
+    )
+
+
 def flat(amount: str) -> price_terms_pb2.ChargeModel:
     """One price for every unit."""
     return price_terms_pb2.ChargeModel(flat=price_terms_pb2.FlatCharge(unit_price=money(amount)))
@@ -131,7 +143,9 @@ class Market:
         await self.hold(customer, seats=seats)
         return customer
 
-    async def sign_up(self, *, test_clock_id: TestClockId | None = None) -> Customer:
+    async def sign_up(
+        self, *, test_clock_id: TestClockId | None = None, business_name: str | None = None
+    ) -> Customer:
         """A new customer in UTC."""
         name = f"customer {next(self.keys)}"
         async with self.db.writing(self.merchant_id) as tx:
@@ -142,7 +156,7 @@ class Market:
                     name=name,
                     external_id=name,
                     email=None,
-                    business_name=None,
+                    business_name=business_name,
                     tax_id=None,
                     address=None,
                     time_zone="UTC",

@@ -219,6 +219,7 @@ class Household(Till):
                 last.status, last.due = "paid", Decimal(0)
             case VoidInvoice() if last and status == "finalized" and not last.noted:
                 self._void(last, account, plan)
+                self._give_back(account, one.at)
             case Reissue() if (
                 last and status in ("finalized", "void") and not (last.noted or last.is_ahead)
             ):

@@ -20,10 +20,10 @@ from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.reschedule import BILLED
 
 from . import credit_note_store
-from .bill_periods import REMEMBERED, Context, read_billed_lines
-from .billed_store import BilledLine
+from .billed_before import REMEMBERED, read_billed_lines
+from .billing_context import Context
 from .credit_note import CreditedOfLine
-from .model import InvoiceLine, LineId, LineKind
+from .model import BilledLine, InvoiceLine, LineId, LineKind
 from .rules.cut_period import OF_PERIOD, cut_difference
 from .rules.cut_period import Cut as _Cut
 

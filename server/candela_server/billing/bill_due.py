@@ -27,13 +27,14 @@ from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
 from candela_server.subscription.rules.schedule import scheduled_period
 
 from . import store
-from .bill_periods import Context, WantedInvoice, read_context
+from .billing_context import Context, read_context
 from .draft_invoices import Drafts, draft_invoices, draft_wanted
 from .draw_unpriced import draw_unpriced
 from .finalize_invoices import finalized
 from .model import Invoice, LineKind
 from .renew_credits import renewals
 from .rules.free_usage import costs_nothing
+from .wanted_invoice import WantedInvoice
 
 log = structlog.get_logger("candela.billing")
 

@@ -1,9 +1,11 @@
-"""Bills late usage of subscriptions that have ended, for which no invoice comes that would find it (EVT-9).
+"""Bills late usage of subscriptions that have ended, for which no invoice comes that would find it, and gives back what
+was taken back (EVT-9).
 
 Looked at are those that ended so recently that events of their time are still taken in: in real time those of whose
 customers something is noted, and those that ended within a day, which may have been billed before anything could be
-noted; on a test clock all. What they owe goes on an invoice of its own. One that a look finds nothing for costs a few
-queries, and is not billed.
+noted; on a test clock all. Corrections and voided invoices may come later than events, and are looked for as far back
+as invoices are. What is owed goes on an invoice of its own, and what is given back on credit notes. One that a look
+finds nothing for costs a few queries, and is not billed.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import structlog
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.note_late_usage import customers_to_look_at
+from candela_server.metering.read_corrections import list_corrected_usage
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import read as subscription
@@ -24,7 +27,10 @@ from candela_server.subscription.claim_due import hold
 from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.reschedule import ENDED
 
+from . import correction_store
 from .bill_due import bill_rest
+from .billed_before import LOOKS_BACK
+from .give_back_usage import give_back_usage
 
 log = structlog.get_logger("candela.billing")
 
@@ -44,7 +50,9 @@ async def bill_ended(
     now: datetime,
     test_clock_id: TestClockId | None = None,
 ) -> int:
-    """Looks at a merchant's ended subscriptions, in real time or on one test clock; returns how many invoices it made.
+    """Looks at a merchant's ended subscriptions, in real time or on one test clock.
+
+    Returns how many invoices and credit notes it made.
 
     In real time one's failure is logged and stops no other; the next look tries it again.
     """
@@ -73,8 +81,23 @@ async def _to_look_at(
     if test_clock_id is not None:
         return ended
     noted = await customers_to_look_at(tx, sorted({one.customer_id for one in ended}))
-    return [
+    recent = [
         one for one in ended if one.customer_id in noted or one.version.valid_from > now - HASTY_FOR
+    ]
+    return [*recent, *await _touched_since(tx, now, until=since)]
+
+
+async def _touched_since(tx: Tx, now: datetime, *, until: datetime) -> list[Subscription]:
+    """Those that ended before an instant, and whose usage was corrected or an invoice voided in the last days."""
+    lately = now - AFTER_THE_LAST_EVENT
+    corrected = {one.customer_id for one in await list_corrected_usage(tx, since=lately)}
+    voided = await correction_store.list_voided_of(tx, since=lately)
+    if not (corrected or voided):
+        return []
+    return [
+        one
+        for one in await subscription.list_ended(tx, since=now - LOOKS_BACK, test_clock_id=None)
+        if one.version.valid_from <= until and (one.customer_id in corrected or one.id in voided)
     ]
 
 
@@ -92,4 +115,6 @@ async def _bill(
     ended = [one.id for one in held.values() if one.version.status in ENDED]
     if not ended:
         return 0
-    return len(await bill_rest(tx, events, ended, now=now, test_clock_id=test_clock_id))
+    made = await bill_rest(tx, events, ended, now=now, test_clock_id=test_clock_id)
+    notes = await give_back_usage(tx, events, ended, now=now, test_clock_id=test_clock_id)
+    return len(made) + len(notes)

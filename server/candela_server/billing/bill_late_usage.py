@@ -29,25 +29,20 @@ from candela_server.metering.note_late_usage import customers_to_look_at, spans_
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import Subscription, SubscriptionId
+from candela_server.subscription.rules.reschedule import ENDED
 
 from . import billed_store
-from .bill_periods import (
-    LOOKS_BACK,
-    Context,
-    PeriodToBill,
-    billed_period,
-    counts_events,
-    paying,
-    reach_of,
-    read_billed_lines,
-    with_ended_grants,
-)
-from .billed_store import BilledLine, ClosedPeriod
+from .bill_periods import billed_period, counts_events
+from .billed_before import LOOKS_BACK, reach_of, read_billed_lines
+from .billed_store import ClosedPeriod
+from .billing_context import Context, with_ended_grants
 from .measure_usage import Ask, Measured, measure
-from .model import InvoiceLine, LineId, LineKind
+from .model import BilledLine, InvoiceLine, LineId, LineKind
+from .paying_grants import paying
 from .rules.late_true_up import true_up_adjustments
 from .rules.late_usage import LatePeriod, adjustment_of, borne
 from .rules.rate_invoice import InvoiceToRate
+from .wanted_invoice import PeriodToBill
 
 HASTY_LOOKS_BACK: Final = timedelta(days=100)
 """The same for periods billed within minutes of their end; longer than events may be late."""
@@ -81,6 +76,7 @@ class LateUsage:
 
     lines: Mapping[SubscriptionId, Sequence[InvoiceLine]]
     context: Context
+    at: datetime
 
     def borne(self, to_come: Mapping[SubscriptionId, Decimal]) -> WithLateUsage:
         """What the invoices bear, of late usage and of changes; `to_come` is what will be on them besides.
@@ -88,13 +84,26 @@ class LateUsage:
         The next invoice finds the rest.
         """
         found = {
-            one_id: borne(some, to_come=to_come.get(one_id, Decimal(0)))
+            one_id: borne(
+                some, to_come=to_come.get(one_id, Decimal(0)), returning=self._open_grants(one_id)
+            )
             for one_id, some in self.lines.items()
         }
         adjusted = [
             line for some in found.values() for line in some if line.kind is LineKind.ADJUSTMENT
         ]
         return WithLateUsage(found, _draws(self.context, adjusted))
+
+    def _open_grants(self, one_id: SubscriptionId) -> set[GrantId]:
+        """The grants that can use what comes back to them, where no later invoice says it: after the end."""
+        held = self.context.subscriptions[one_id]
+        if held.version.status not in ENDED:
+            return set()
+        return {
+            grant.id
+            for grant in self.context.grants.get(held.customer_id, ())
+            if grant.expires_at is None or grant.expires_at > self.at
+        }
 
 
 async def look_at_late_usage(
@@ -109,7 +118,7 @@ async def look_at_late_usage(
     """Adds adjustments to the lines of each subscription's new invoice; writes nothing."""
     closed = await _to_compare(tx, context, sorted(lines), seen_at, on_test_clock=on_test_clock)
     if not closed:
-        return LateUsage(lines, context)
+        return LateUsage(lines, context, seen_at)
     # What paid for a closed period has most often ended with it.
     context = await with_ended_grants(
         tx,
@@ -137,7 +146,7 @@ async def look_at_late_usage(
         due, held = lines[one_id], context.subscriptions[one_id]
         made = _adjustments(known, held, periods, billed[one_id], due, drawn)
         found[one_id] = [*due, *made]
-    return LateUsage(found, context)
+    return LateUsage(found, context, seen_at)
 
 
 async def _to_compare(

@@ -1,4 +1,4 @@
-"""Reads, as sets, all that the lines of many invoices depend on, and lets the pure rules make the lines.
+"""Rates what many invoices bill: reads usage and what was billed before as sets; the pure rules make the lines.
 
 Used when a draft is made and again when it is finalized, so that both come from the same code (INV-3).
 """
@@ -6,47 +6,27 @@ Used when a draft is made and again when it is finalized, so that both come from
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
 
-from candela_server.catalog import read as catalog
-from candela_server.catalog.model import (
-    CreditApplicationType,
-    MetricId,
-    Offer,
-    PlanVersionId,
-)
-from candela_server.catalog.price import (
-    BillingTiming,
-    Component,
-    ComponentId,
-    ComponentKind,
-    Price,
-    PriceId,
-)
-from candela_server.credit import read as credit
+from candela_server.catalog.model import MetricId, Offer, PlanVersionId
+from candela_server.catalog.price import BillingTiming, Component, ComponentKind
 from candela_server.credit.model import CreditGrant, GrantId
-from candela_server.customer import read as customer
-from candela_server.customer.model import Customer, CustomerId
 from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
-from candela_server.subscription import read as subscription
-from candela_server.subscription.model import Proration, Subscription, SubscriptionId
-from candela_server.subscription.rules.credits_held import counts_for
-from candela_server.subscription.rules.history import PlanVersionSteps, plan_version_of_period
-from candela_server.subscription.rules.reschedule import BILLED
+from candela_server.subscription.model import Subscription, SubscriptionId
+from candela_server.subscription.rules.history import plan_version_of_period
 
-from . import billed_store, tax_store
-from .billed_store import BilledLine
+from .billed_before import reach_of, read_billed_lines
+from .billing_context import Context
 from .measure_usage import Ask, Measured, measure
-from .model import InvoiceId, InvoiceLine, LineId
-from .rules.commitment import commitment_length, periods_ending
-from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
+from .model import BilledLine, InvoiceId, InvoiceLine, LineId
+from .paying_grants import paying
+from .rules.commitment import periods_ending
 from .rules.invoice_lines import BilledPeriod, has_event_fee
 from .rules.rate_invoice import (
     InvoiceToRate,
@@ -57,158 +37,9 @@ from .rules.rate_invoice import (
     rate,
 )
 from .rules.time_rules import charge_in_period
-from .tax_settings import TaxSettings
+from .wanted_invoice import PeriodToBill, WantedInvoice
 
 _ZERO = Decimal(0)
-LOOKS_BACK: Final = timedelta(days=400)
-"""How long ago a period may have ended that late usage changes: a yearly one, and some weeks."""
-
-REMEMBERED: Final = timedelta(days=800)
-"""How far back lines are read that others depend on: two yearly periods of a commitment or a discount, and more.
-
-Of commitments with longer periods it is further: see `reach_of`.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeriodToBill:
-    """One component's period of one subscription.
-
-    `held` is the quantity that an earlier draft charged for; None means what the subscription holds now.
-    """
-
-    subscription_id: SubscriptionId
-    component_id: ComponentId
-    number: int
-    period: Interval
-    held: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedInvoice:
-    """What falls due for one subscription at one instant.
-
-    `id` is that of the draft that is rated again, and `offer` what it was made by, when that is not in force any more.
-    `true_up_at` is when the commitment's period ended that its true-up is for: needed when it bills nothing besides.
-    """
-
-    subscription_id: SubscriptionId
-    periods: Sequence[PeriodToBill]
-    id: InvoiceId | None = None
-    offer: Offer | None = None
-    true_up_at: datetime | None = None
-
-    def offer_in(self, context: Context) -> Offer:
-        """What it is rated by."""
-        return self.offer or context.offers[self.subscription_id]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a chunk of subscriptions depends on, read once for all of them.
-
-    `offers` are those in force, `ever_held` all that their histories know.
-    """
-
-    subscriptions: Mapping[SubscriptionId, Subscription]
-    offers: Mapping[SubscriptionId, Offer]
-    ever_held: Mapping[catalog.OfferKey, Offer]
-    customers: Mapping[CustomerId, Customer]
-    grants: Mapping[CustomerId, Sequence[CreditGrant]]
-    histories: Mapping[SubscriptionId, Sequence[Subscription]]
-    tax_settings: TaxSettings
-
-    def held_at(self, subscription_id: SubscriptionId, instant: datetime) -> Subscription:
-        """The subscription in the version of an instant; the first one for what lies before it."""
-        history = self.histories[subscription_id]
-        return next(
-            (one for one in reversed(history) if one.version.valid_from <= instant), history[0]
-        )
-
-    def offer_of(self, one: Subscription) -> Offer:
-        """What was bought in one version of a subscription."""
-        return self.ever_held[one.version.plan_version_id, one.version.price_id]
-
-    def same_tariff(self, subscription_id: SubscriptionId, price: Price) -> frozenset[PriceId]:
-        """The price, and those that the subscription held as variations of the same one: what counts for one counts
-        for all of them (SUB-6)."""
-        if len(self.histories[subscription_id]) == 1:
-            return frozenset()
-        held = {
-            self.offer_of(one).price.id
-            for one in self.histories[subscription_id]
-            if self.offer_of(one).price.sold_as == price.sold_as
-        }
-        return frozenset({price.id, price.sold_as, *held})
-
-    def terms_of(self, subscription_id: SubscriptionId) -> list[Terms]:
-        """What was held of what is billed, since when, oldest first."""
-        return [
-            Terms(
-                since=one.version.valid_from,
-                offer=self.offer_of(one) if one.version.status in BILLED else None,
-                anchor_at=one.anchor_at,
-                prorated=one.version.proration is not Proration.NONE,
-            )
-            for one in self.histories[subscription_id]
-        ]
-
-    def cut_commitments(
-        self, subscription_id: SubscriptionId, since: datetime | None = None
-    ) -> list[CutCommitment]:
-        """The periods of commitments that its changes cut or ended; none of one that never changed."""
-        if len(self.histories[subscription_id]) == 1:
-            return []
-        time_zone = self.subscriptions[subscription_id].time_zone
-        return cut_commitments(self.terms_of(subscription_id), time_zone, since=since)
-
-    def plan_versions(self, subscription_id: SubscriptionId) -> PlanVersionSteps:
-        """Since when it has been on which plan version, oldest first."""
-        return [
-            (one.version.valid_from, one.version.plan_version_id)
-            for one in self.histories[subscription_id]
-        ]
-
-
-async def read_context(tx: Tx, ids: Sequence[SubscriptionId], *, until: datetime) -> Context:
-    """Reads the subscriptions, what they bought, who bought it, and their grants that began before `until`.
-
-    Of the grants that have ended, only those that may have something left: others pay for nothing any more. Who looks
-    back at what they paid reads them by `with_ended_grants`.
-    """
-    subscriptions = await subscription.get_subscriptions(tx, ids)
-    histories = await subscription.list_histories(tx, subscriptions.values())
-    offers = await catalog.get_offers(
-        tx, sorted({_key(one) for history in histories.values() for one in history})
-    )
-    holders = sorted({one.customer_id for one in subscriptions.values()})
-    grants: defaultdict[CustomerId, list[CreditGrant]] = defaultdict(list)
-    for grant in await credit.list_grants_of_customers(tx, holders, since=until, until=until):
-        grants[grant.customer_id].append(grant)
-    return Context(
-        subscriptions=subscriptions,
-        offers={one.id: offers[_key(one)] for one in subscriptions.values()},
-        ever_held=offers,
-        customers=await customer.get_customers(tx, holders),
-        grants=grants,
-        histories=histories,
-        tax_settings=await tax_store.get_tax_settings(tx),
-    )
-
-
-async def with_ended_grants(
-    tx: Tx, context: Context, holders: Sequence[CustomerId], *, since: datetime, until: datetime
-) -> Context:
-    """The context with those grants of these customers as well that ended after `since`, spent ones too.
-
-    What the context says of a grant stays: something may be set aside of it.
-    """
-    known = {grant.id for grants in context.grants.values() for grant in grants}
-    grants = {one: list(some) for one, some in context.grants.items()}
-    for grant in await credit.list_grants_of_customers(tx, holders, since=since, until=until):
-        if grant.id not in known:
-            grants.setdefault(grant.customer_id, []).append(grant)
-    return replace(context, grants=grants)
 
 
 async def rate_invoices(
@@ -316,30 +147,8 @@ def _whole(held: Subscription, component: Component, one: PeriodToBill) -> Inter
     return component.recurrence_in(held.time_zone).whole_period(held.anchor_at, one.number)
 
 
-def _key(one: Subscription) -> catalog.OfferKey:
-    return one.version.plan_version_id, one.version.price_id
-
-
 def _holding(grant: CreditGrant, balance: Decimal) -> CreditGrant:
     return grant if grant.balance == balance else replace(grant, balance=balance)
-
-
-def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer, held: Subscription) -> bool:
-    """Whether a grant can pay for a component's usage, of a part of the period at least, that began under a version.
-
-    Usage credits of a plan belong to the subscription they came with, while its terms last, unless they pay for
-    everything (CRD-2).
-    """
-    component = offer.price.component(one.component_id)
-    metric_id = component.metric_id
-    return (
-        metric_id is not None
-        and grant.application_type is CreditApplicationType.USAGE
-        and grant.metric_id == metric_id
-        and grant.component_id in (None, component.id, component.sold_as)
-        and counts_for(grant, held, offer)
-        and grant.overlaps(one.period)
-    )
 
 
 async def _usage(
@@ -366,16 +175,6 @@ async def _usage(
     return dict(zip(keys, await measure(events, merchant_id, asks), strict=True))
 
 
-def paying(context: Context, one: PeriodToBill, offer: Offer) -> list[CreditGrant]:
-    """The grants that can pay for a component's usage of a period, or of a part of it."""
-    then = context.held_at(one.subscription_id, one.period.start_at)
-    return [
-        grant
-        for grant in context.grants.get(then.customer_id, ())
-        if pays_for(grant, one, offer, then)
-    ]
-
-
 def counts_events(component: Component, one: PeriodToBill) -> bool:
     """Whether the period's charge has a fee for each event."""
     charge = charge_in_period(component, one.number, one.period)
@@ -400,27 +199,10 @@ async def _earlier(
     return await read_billed_lines(tx, ids, seen_at, reach)
 
 
-def reach_of(prices: Iterable[Price]) -> timedelta:
-    """How far back the lines of these prices lie that others depend on: at least all of a commitment's period that
-    ended as long ago as late usage is looked for.
-    """
-    return max((REMEMBERED, *(commitment_length(one) + LOOKS_BACK for one in prices)))
-
-
 def _may_follow_a_part(context: Context, one: WantedInvoice, each: PeriodToBill) -> bool:
     held = context.held_at(one.subscription_id, each.period.start_at)
     component = one.offer_in(context).price.component(each.component_id)
     return may_follow_a_part(component, each.period, _whole(held, component, each))
-
-
-async def read_billed_lines(
-    tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime, reach: timedelta = REMEMBERED
-) -> dict[SubscriptionId, list[BilledLine]]:
-    """What is billed of these subscriptions, drafts included, as far back as anything depends on it."""
-    found: defaultdict[SubscriptionId, list[BilledLine]] = defaultdict(list)
-    for one in await billed_store.list_billed_lines(tx, ids, since=seen_at - reach):
-        found[one.subscription_id].append(one)
-    return found
 
 
 def _true_ups(

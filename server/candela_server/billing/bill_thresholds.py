@@ -30,7 +30,8 @@ from candela_server.subscription.rules.reschedule import BILLED
 
 from . import store, threshold_store
 from .bill_due import park_runaways
-from .bill_periods import Context, rate_invoices, read_context
+from .bill_periods import rate_invoices
+from .billing_context import Context, read_context
 from .draft_invoices import draft_of, wanted_of_due
 from .draw_money import Charges, with_monetary_credits
 from .finalize_invoices import finalized

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,8 +14,8 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
-from .model import InvoiceId, InvoiceLine, InvoiceStatus
-from .store import LINE_COLUMNS, line_from_row
+from .line_store import LINE_COLUMNS, line_from_row
+from .model import BilledLine, InvoiceId, InvoiceLine, InvoiceStatus, LineId, LineKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +34,14 @@ class ClosedPeriod:
     anyway: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BilledLine:
-    """A line of some invoice of a subscription; on a draft it may still change."""
-
-    subscription_id: SubscriptionId
-    invoice_id: InvoiceId
-    is_draft: bool
-    line: InvoiceLine
-
-
 async def list_billed_lines(
     tx: Tx, subscription_ids: Sequence[SubscriptionId], *, since: datetime
 ) -> list[BilledLine]:
     """The lines of these subscriptions whose periods end after an instant, oldest first.
 
     Drafts count, because what is on them is billed; void invoices do not, because they never were. What was billed
-    ahead and taken off again is none of it: the period's own lines say all that it costs.
+    ahead and taken off again is none of it: the period's own lines say all that it costs. What credit notes gave back
+    of usage that was taken back is as an adjustment of its period.
     """
     columns = ", ".join(f"l.{column}" for column in LINE_COLUMNS)
     rows = await tx.fetch(
@@ -65,7 +56,7 @@ async def list_billed_lines(
         list(subscription_ids),
         since,
     )
-    return [
+    found = [
         BilledLine(
             subscription_id=row["subscription_id"],
             invoice_id=row["invoice_id"],
@@ -74,6 +65,52 @@ async def list_billed_lines(
         )
         for row in rows
     ]
+    return found + await _list_usage_given_back(tx, found)
+
+
+async def _list_usage_given_back(tx: Tx, billed: Sequence[BilledLine]) -> list[BilledLine]:
+    usage = {one.line.id: one for one in billed if one.line.kind is LineKind.USAGE}
+    if not usage:
+        return []
+    rows = await tx.fetch(
+        """
+        SELECT n.id, n.usage_of, n.usage_quantity, sum(l.amount) AS amount
+        FROM credit_note n
+        JOIN credit_note_line l ON l.merchant_id = n.merchant_id AND l.credit_note_id = n.id
+        WHERE n.merchant_id = $1 AND n.usage_of = ANY($2::text[])
+        GROUP BY n.merchant_id, n.id ORDER BY n.id
+        """,
+        tx.merchant_id,
+        list(usage),
+    )
+    return [
+        replace(
+            usage[row["usage_of"]],
+            line=_given_back(
+                usage[row["usage_of"]].line, row["id"], row["usage_quantity"], row["amount"]
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _given_back(
+    usage: InvoiceLine, note_id: str, quantity: Decimal, amount: Decimal
+) -> InvoiceLine:
+    return replace(
+        usage,
+        id=LineId(note_id),
+        kind=LineKind.ADJUSTMENT,
+        quantity=quantity,
+        rated_amount=-amount,
+        amount=-amount,
+        source_line_id=usage.id,
+        draws=(),
+        event_count=None,
+        parts=(),
+        discounts=(),
+        calculation=None,
+    )
 
 
 async def list_voided_lines(

@@ -23,7 +23,7 @@ from candela_server.merchant import read as merchant
 from candela_server.storage.postgres import Tx
 
 from . import store, tax_store, top_up_store
-from .bill_periods import Context
+from .billing_context import Context
 from .finalize_invoices import finalized
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus, LineId, LineKind, TaxTerms
 from .rules.tax import NO_TAX, NOT_CONFIGURED

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from candela_server.credit.model import Draw, GrantId
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
+from candela_server.subscription.model import SubscriptionId
 
 from .credit_note import OfflinePayment, Refund
 from .model import Invoice, InvoiceId
@@ -36,6 +38,32 @@ async def void_lines(tx: Tx, invoice_id: InvoiceId) -> None:
         tx.merchant_id,
         invoice_id,
     )
+
+
+async def lock_final_invoices(tx: Tx, subscription_id: SubscriptionId) -> None:
+    """Locks a subscription's invoices that credit notes can correct, in the order of their ids."""
+    await tx.execute(
+        """
+        SELECT FROM invoice
+        WHERE merchant_id = $1 AND subscription_id = $2 AND status IN ('finalized', 'paid')
+        ORDER BY id FOR UPDATE
+        """,
+        tx.merchant_id,
+        subscription_id,
+    )
+
+
+async def list_voided_of(tx: Tx, *, since: datetime) -> set[SubscriptionId]:
+    """The subscriptions of which an invoice was voided after an instant."""
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT subscription_id FROM invoice
+        WHERE merchant_id = $1 AND status = 'void' AND ended_at > $2 AND subscription_id IS NOT NULL
+        """,
+        tx.merchant_id,
+        since,
+    )
+    return {SubscriptionId(row["subscription_id"]) for row in rows}
 
 
 async def insert_reissue(tx: Tx, voided_id: InvoiceId, draft_id: InvoiceId) -> None:

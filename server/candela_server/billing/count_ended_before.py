@@ -32,7 +32,8 @@ from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Subscription
 from candela_server.subscription.rules.reschedule import BILLED, ENDED
 
-from .bill_periods import LOOKS_BACK, Context, read_context
+from .billed_before import LOOKS_BACK
+from .billing_context import Context, read_context
 from .paid_by_plans import began_at, fresh_allowances, is_trial, paid_by_plans, take_off
 from .rules.terms_held import terms_held
 

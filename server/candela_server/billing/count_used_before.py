@@ -32,7 +32,7 @@ from candela_server.subscription.grant_after_change import are_other_terms
 from candela_server.subscription.model import Subscription
 from candela_server.subscription.rules.reschedule import BILLED, ENDED
 
-from .bill_periods import read_context
+from .billing_context import read_context
 from .count_ended_before import paid_by_ended
 from .paid_by_plans import began_at, fresh_allowances, is_trial, paid_by_plans, take_off
 

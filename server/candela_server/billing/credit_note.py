@@ -56,12 +56,23 @@ class CreditedOfLine:
     otherwise: Decimal = Decimal(0)
 
 
+@dataclass(frozen=True, slots=True)
+class UsageTakenBack:
+    """Of which line's period a note gives back usage that was taken back, and how much less was used, as 0 or less.
+
+    Of several notes for one correction, one says how much.
+    """
+
+    line_id: LineId
+    quantity: Decimal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
     """A correction of a finalized invoice; a document that never changes. One that is only shown has no id.
 
     `unused_days_of` is the line whose days it gives back, where the end of a subscription made it by itself; the lines
-    that it takes them off may be others.
+    that it takes them off may be others. So it is with `usage`, where a correction after the end made it (EVT-9).
     """
 
     id: CreditNoteId
@@ -77,6 +88,7 @@ class CreditNote:
     grant_id: GrantId | None
     created_at: datetime
     unused_days_of: LineId | None = None
+    usage: UsageTakenBack | None = None
 
     @property
     def subtotal(self) -> Decimal:

@@ -16,13 +16,14 @@ from .credit_note import (
     CreditNoteLine,
     CreditNoteReason,
     Purpose,
+    UsageTakenBack,
 )
 from .model import InvoiceId, LineId
 from .tax_store import tax_from_row
 
 _NOTE = """n.id, n.number, n.invoice_id, n.customer_id, i.currency, n.purpose, n.reason, n.memo,
            n.grant_id, n.created_at, n.unused_days_of, i.tax_percent, i.tax_reason, i.tax_name, i.tax_country,
-           i.tax_region, i.tax_inclusive"""
+           i.tax_region, i.tax_inclusive, n.usage_of, n.usage_quantity"""
 _JOIN = """credit_note n JOIN invoice i
            ON i.merchant_id = n.merchant_id AND i.id = n.invoice_id"""
 
@@ -32,8 +33,9 @@ async def insert_credit_note(tx: Tx, note: CreditNote) -> None:
     await tx.execute(
         """
         INSERT INTO credit_note (merchant_id, id, number, invoice_id, customer_id, total, purpose,
-                                 reason, memo, grant_id, created_at, unused_days_of)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                 reason, memo, grant_id, created_at, unused_days_of, usage_of,
+                                 usage_quantity)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         """,
         tx.merchant_id,
         note.id,
@@ -47,6 +49,8 @@ async def insert_credit_note(tx: Tx, note: CreditNote) -> None:
         note.grant_id,
         note.created_at,
         note.unused_days_of,
+        note.usage.line_id if note.usage else None,
+        note.usage.quantity if note.usage else None,
     )
     await tx.executemany(
         """
@@ -101,9 +105,17 @@ async def page_credit_notes(
 
 
 async def count_credit_notes(tx: Tx, invoice_id: InvoiceId) -> int:
-    """How many notes an invoice has."""
+    """How many notes correct an invoice, or give back usage that it billed, on whichever invoice."""
     count: int = await tx.fetchval(
-        "SELECT count(*) FROM credit_note WHERE merchant_id = $1 AND invoice_id = $2",
+        """
+        SELECT count(*) FROM (
+            SELECT id FROM credit_note WHERE merchant_id = $1 AND invoice_id = $2
+            UNION
+            SELECT n.id FROM invoice_line l
+            JOIN credit_note n ON n.merchant_id = l.merchant_id AND n.usage_of = l.id
+            WHERE l.merchant_id = $1 AND l.invoice_id = $2
+        ) AS noted
+        """,
         tx.merchant_id,
         invoice_id,
     )
@@ -142,7 +154,7 @@ async def sum_credited_of_lines(tx: Tx, ids: Sequence[LineId]) -> dict[LineId, C
             FROM credit_note_line l
             JOIN credit_note n ON n.merchant_id = l.merchant_id AND n.id = l.credit_note_id
             WHERE l.merchant_id = $1 AND l.invoice_line_id = ANY($2::text[])
-              AND n.unused_days_of IS NULL
+              AND n.unused_days_of IS NULL AND n.usage_of IS NULL
         ) AS credited
         GROUP BY invoice_line_id
         """,
@@ -196,4 +208,5 @@ def _note_from_row(row: Mapping[str, Any], lines: Sequence[CreditNoteLine]) -> C
         grant_id=row["grant_id"],
         created_at=row["created_at"],
         unused_days_of=row["unused_days_of"],
+        usage=(UsageTakenBack(row["usage_of"], row["usage_quantity"]) if row["usage_of"] else None),
     )

@@ -28,13 +28,15 @@ from candela_server.subscription.model import (
 
 from .bill_changed_periods import with_changed_periods
 from .bill_late_usage import look_at_late_usage
-from .bill_periods import Context, PeriodToBill, WantedInvoice, rate_invoices
+from .bill_periods import rate_invoices
+from .billing_context import Context
 from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
 from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
 from .take_off_ahead import without_billed_ahead
+from .wanted_invoice import PeriodToBill, WantedInvoice
 
 
 @dataclass(frozen=True, slots=True)

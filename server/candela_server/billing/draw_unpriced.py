@@ -35,7 +35,7 @@ from candela_server.subscription.note_drawn_usage import note_drawn_usage
 from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
-from .bill_periods import Context, read_context, with_ended_grants
+from .billing_context import Context, read_context, with_ended_grants
 from .included_left import Included, included_left
 from .measure_usage import Ask, measure
 from .rules.included_first import less_included

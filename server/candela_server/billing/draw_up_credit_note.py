@@ -22,6 +22,7 @@ from .credit_note import (
     NothingToCreditError,
     Purpose,
     RefundExceedsPaymentError,
+    UsageTakenBack,
 )
 from .model import Invoice, InvoiceId, LineId
 from .read import get_invoice
@@ -45,6 +46,7 @@ class CreateCreditNote:
     reason: CreditNoteReason
     memo: str
     unused_days_of: LineId | None = None
+    usage: UsageTakenBack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ async def draw_up(tx: Tx, invoice: Invoice, command: CreateCreditNote, *, at: da
         grant_id=None,
         created_at=at,
         unused_days_of=command.unused_days_of,
+        usage=command.usage,
     )
     if command.purpose is Purpose.REFUND:
         await _check_refund(tx, note)

@@ -23,21 +23,16 @@ from candela_server.subscription.rules.reschedule import ENDED
 
 from . import store
 from .account import pay_from_accounts
-from .bill_periods import Context, rate_invoices, read_context
+from .bill_periods import rate_invoices
+from .billing_context import Context, read_context
 from .draw_money import Charges, with_monetary_credits
 from .failure_store import Work
 from .give_back_days import give_back_days
-from .model import (
-    Invoice,
-    InvoiceFinalizedError,
-    InvoiceId,
-    InvoiceLine,
-    InvoiceStatus,
-    LineKind,
-)
+from .model import Invoice, InvoiceFinalizedError, InvoiceId, InvoiceLine, InvoiceStatus, LineKind
 from .number_documents import number_documents
 from .pass_by_failures import Attempt, Passing
 from .read import get_invoice
+from .rules.kept_ids import with_kept_ids
 from .rules.late_usage import within_total
 from .rules.payment_terms import due_at
 from .rules.tax_amount import taxed
@@ -196,7 +191,10 @@ async def _rated_again(
             tx, events, context, [one for some in wanted for one in some], seen_at=now
         )
     )
-    rated = [[line for _ in some for line in next(lines)] for some in wanted]
+    rated = [
+        with_kept_ids(draft.lines, [line for _ in some for line in next(lines)])
+        for draft, some in zip(drafts, wanted, strict=True)
+    ]
     true_ups = [Decimal(0) for _ in drafts]
     for attempt in range(ATTEMPTS):
         making = [
@@ -220,7 +218,7 @@ async def _rated_again(
             break
         true_ups = found_now if attempt < ATTEMPTS - 2 else [Decimal(0) for _ in drafts]
     charged = [
-        Charges(context.subscriptions[draft.of_subscription], made)
+        Charges(context.subscriptions[draft.of_subscription], with_kept_ids(draft.lines, made))
         for draft, made in zip(drafts, settled, strict=True)
     ]
     found = await with_monetary_credits(tx, charged, made_at=now)

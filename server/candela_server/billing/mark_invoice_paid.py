@@ -15,8 +15,8 @@ from candela_server.storage.postgres import Tx
 from . import correction_store
 from .credit_note import OfflinePayment, PaymentId
 from .follow_due_dates import settled
+from .hold_invoice import hold_invoice
 from .model import Invoice, InvoiceId
-from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
 from .settle_top_up import invoice_paid
 
@@ -36,7 +36,7 @@ async def mark_invoice_paid(tx: Tx, clock: Clock, command: MarkInvoicePaid) -> I
     Raises InvoiceNotFoundError, InvoiceTransitionRefusedError, and InvalidInput for an instant at which it cannot have
     been paid.
     """
-    before = await get_invoice(tx, command.invoice_id, lock=True)
+    before = await hold_invoice(tx, command.invoice_id)
     status = after(before, InvoiceAct.PAY)
     now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
     paid_at = command.paid_at or now

@@ -180,6 +180,16 @@ class Invoice:
         return any(line.kind is LineKind.USAGE for line in self.lines)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledLine:
+    """A line of some invoice of a subscription; on a draft it may still change."""
+
+    subscription_id: SubscriptionId
+    invoice_id: InvoiceId
+    is_draft: bool
+    line: InvoiceLine
+
+
 class InvoiceNotFoundError(NotFound):
     """No invoice of this merchant has the id."""
 

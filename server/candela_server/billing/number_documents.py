@@ -31,6 +31,15 @@ async def number_documents(
     return document_numbers(seller, series, year, ordinals)
 
 
+async def next_numbers(clock: Clock, tx: Tx, seller: Merchant) -> dict[Series, int]:
+    """What the next document of each series is counted as, if it is made now."""
+    now = (await merchant.clock_for(tx, clock, seller.test_clock_id)).now()
+    return {
+        series: await numbering_store.find_last(tx, series, counted_year(seller, series, now)) + 1
+        for series in Series
+    }
+
+
 async def start_numbering(
     clock: Clock, tx: Tx, seller: Merchant, series: Series, next_number: int
 ) -> None:

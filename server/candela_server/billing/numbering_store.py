@@ -43,6 +43,25 @@ async def take_numbers(tx: Tx, series: Series, year: int | None, count: int) -> 
     return range(last - count + 1, last + 1)
 
 
+async def find_last(tx: Tx, series: Series, year: int | None) -> int:
+    """The last ordinal of a series, or that behind which it begins; whoever numbers in it meanwhile is not seen."""
+    if year is None:
+        last: int | None = await tx.fetchval(
+            f"SELECT last_number FROM {_COUNTERS[series]} WHERE merchant_id = $1", tx.merchant_id
+        )
+    else:
+        last = await tx.fetchval(
+            """
+            SELECT last_number FROM yearly_counter
+            WHERE merchant_id = $1 AND series = $2 AND year = $3
+            """,
+            tx.merchant_id,
+            series,
+            year,
+        )
+    return last or 0
+
+
 async def begin_after(tx: Tx, series: Series, year: int | None, ordinal: int) -> int | None:
     """Lets a series that is empty go on behind an ordinal; of one that is not, the last one that was given.
 

@@ -22,7 +22,7 @@ from candela_server.subscription.model import Subscription
 from candela_server.subscription.rules.credits_held import begins_anew, counts_for
 from candela_server.subscription.rules.schedule import credit_component
 
-from .bill_periods import Context
+from .billing_context import Context
 from .measure_usage import Ask, measure
 from .rules.terms_held import terms_held
 

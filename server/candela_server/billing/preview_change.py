@@ -9,28 +9,26 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription import read_schedule
 from candela_server.subscription.change import ChangeSubscription
-from candela_server.subscription.change_subscription import carry_out_scheduled
 from candela_server.subscription.create_subscription import CreateSubscription, create_subscription
 from candela_server.subscription.make_change import make_change
-from candela_server.subscription.model import Status
 from candela_server.subscription.preview_token import Previewed, digest_of
 from candela_server.subscription.undo_cancellation import UndoCancellation
 
+from .carry_out_planned import carry_out_in_time
 from .count_ended_before import count_ended_before
 from .credit_note import CreditNote, CreditNoteId
 from .give_back_days import amounts_of_notes, give_back_after
-from .model import Invoice, InvoiceStatus
-from .preview_next_invoice import preview_next_invoice
+from .model import Invoice
+from .preview_next_invoice import as_draft, preview_next_invoice
 from .run_changes import amounts_of, bill_change
 from .settle_creation import bill_creation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePreview:
-    """The invoices that a change would cause at once, what it would give back of earlier ones, the regular one after
-    it, and what a token promises of it.
+    """The invoices that a change would cause at its time, what it would give back of earlier ones, the regular one
+    after it, and what a token promises of it.
     """
 
     invoices: Sequence[Invoice]
@@ -42,7 +40,7 @@ class ChangePreview:
 async def preview_change(
     tx: Tx, events: EventStore, clock: Clock, command: ChangeSubscription | UndoCancellation
 ) -> ChangePreview:
-    """Makes the change; the caller must roll back. One whose time lies ahead is made as if that had come.
+    """Makes the change; the caller must roll back. One whose time lies ahead is made then, after all that comes before.
 
     Raises what the change raises.
     """
@@ -50,22 +48,22 @@ async def preview_change(
     changed = await make_change(tx, clock, command)
     invoices = await bill_change(tx, events, changed)
     notes = await give_back_after(tx, changed)
-    if changed.scheduled is not None:
-        await carry_out_scheduled(tx, changed.scheduled, now=changed.scheduled.due_at)
-    following = await preview_next_invoice(tx, events, clock, before.id)
-    return ChangePreview(
-        invoices=[_as_draft(one) for one in invoices],
-        credit_notes=[replace(one, id=CreditNoteId(""), number="") for one in notes],
-        next_invoice=following,
-        shown=Previewed(
-            at=changed.at or changed.now,
-            version=before.version.number,
-            digest=digest_of(
-                changed.terms,
-                [*amounts_of(invoices), *amounts_of_notes(notes)],
-                changed.proration,
-            ),
+    # The token holds to what the command itself does; what is planned has not happened when it is given back.
+    shown = Previewed(
+        at=changed.at or changed.now,
+        version=before.version.number,
+        digest=digest_of(
+            changed.terms, [*amounts_of(invoices), *amounts_of_notes(notes)], changed.proration
         ),
+    )
+    if changed.scheduled is not None:
+        later = await carry_out_in_time(tx, events, changed.scheduled, now=changed.now)
+        invoices, notes = [*later.invoices], [*later.credit_notes]
+    return ChangePreview(
+        invoices=[as_draft(one) for one in invoices],
+        credit_notes=[replace(one, id=CreditNoteId(""), number="") for one in notes],
+        next_invoice=await preview_next_invoice(tx, events, clock, before.id),
+        shown=shown,
     )
 
 
@@ -77,11 +75,8 @@ async def preview_creation(
     made = await create_subscription(tx, clock, command)
     await count_ended_before(tx, events, made, now=made.created_at)
     invoices = await bill_creation(tx, events, made)
-    if made.version.status is Status.INCOMPLETE:
-        [beginning] = await read_schedule.list_pending(tx, made.id)
-        await carry_out_scheduled(tx, beginning, now=beginning.due_at)
     return ChangePreview(
-        invoices=[_as_draft(one) for one in invoices],
+        invoices=[as_draft(one) for one in invoices],
         credit_notes=[],
         next_invoice=await preview_next_invoice(tx, events, clock, made.id),
         shown=Previewed(
@@ -89,16 +84,4 @@ async def preview_creation(
             version=0,
             digest=digest_of(made.version, amounts_of(invoices)),
         ),
-    )
-
-
-def _as_draft(made: Invoice) -> Invoice:
-    """An invoice as it would be before it is final: a number is nobody's until then."""
-    return replace(
-        made,
-        number=None,
-        status=InvoiceStatus.DRAFT,
-        finalizes_at=made.finalizes_at or made.finalized_at,
-        finalized_at=None,
-        ended_at=None,
     )

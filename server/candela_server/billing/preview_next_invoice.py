@@ -1,6 +1,7 @@
-"""Shows what a subscription's next invoice would be with the usage so far; writes nothing (INV-5).
+"""Shows what a subscription's next invoice would be with the usage so far (INV-5).
 
-Made by the code that makes invoices, of the periods that the pipeline will find due first.
+Made by the code that makes invoices, of the periods that the pipeline will find due first once what is planned until
+then is done. The caller must roll back: a planned change is made to see what comes of it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from decimal import Decimal
 
 from candela_server.credit.grant_credits import grants_of
 from candela_server.credit.model import CreditGrant, GrantId
-from candela_server.customer.model import CustomerId
+from candela_server.customer import read as customer
+from candela_server.customer.model import CustomerById, CustomerId
 from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
@@ -24,7 +26,9 @@ from candela_server.subscription.model import SubscriptionId
 
 from . import store
 from .account import plan_draws
-from .bill_periods import Context, rate_invoices, read_context
+from .bill_periods import rate_invoices
+from .billing_context import Context, read_context
+from .carry_out_planned import carry_out_planned
 from .draft_invoices import draft_invoices
 from .draw_money import Outlook
 from .model import Invoice, InvoiceStatus, LineKind
@@ -42,15 +46,19 @@ async def preview_next_invoice(
     """The draft that the next run over this subscription would make; None when nothing is to be billed any more, or
     nothing for the periods that are due first.
 
-    Dated when it falls due. What the customer's drafts will draw of its credits is gone here already. Raises
-    SubscriptionNotFoundError.
+    Dated when it falls due. Changes that are planned until then count. What the customer's drafts will draw of its
+    credits is gone here already. Raises SubscriptionNotFoundError.
     """
     held = await subscription.get_subscription(tx, subscription_id)
+    holder = await customer.get_customer(tx, CustomerById(held.customer_id))
+    test_clock_id = holder.test_clock_id
+    now = (await customer.customer_clock(tx, clock, holder)).now()
+    billed = await carry_out_planned(tx, events, subscription_id, now=now)
+    if billed is not None:
+        return as_draft(billed)
     due = await read_schedule.list_next_due(tx, subscription_id)
     if not due:
         return None
-    test_clock_id = due[0].test_clock_id
-    now = (await merchant.clock_for(tx, clock, test_clock_id)).now()
     made_at = max(now, due[0].due_at)
     seller = await merchant.get_merchant(tx)
     context = await read_context(tx, [subscription_id], until=made_at)
@@ -74,6 +82,18 @@ async def preview_next_invoice(
     planned = await plan_draws(tx, [draft], made_at, lock=False)
     paid = sum((one.amount for one in planned.get(draft.id, ())), Decimal(0))
     return replace(draft, amount_due=draft.total - paid)
+
+
+def as_draft(made: Invoice) -> Invoice:
+    """An invoice as it would be before it is final: a number is nobody's until then."""
+    return replace(
+        made,
+        number=None,
+        status=InvoiceStatus.DRAFT,
+        finalizes_at=made.finalizes_at or made.finalized_at,
+        finalized_at=None,
+        ended_at=None,
+    )
 
 
 async def _drawn_by_drafts(

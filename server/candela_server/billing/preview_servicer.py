@@ -59,8 +59,9 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
             subscription_id = SubscriptionId(
                 fields.read("subscription_id", typed_id("sub"), request.subscription_id)
             )
-        async with self._db.reading(current_caller.get().merchant_id) as tx:
-            draft = await preview_next_invoice(tx, self._events, self._clock, subscription_id)
+        draft = await self._undone(
+            lambda tx: preview_next_invoice(tx, self._events, self._clock, subscription_id)
+        )
         return pb.PreviewNextInvoiceResponse(
             invoice=None if draft is None else wire.preview_to_proto(draft)
         )

@@ -7,13 +7,12 @@ from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
-from candela_server.subscription.claim_due import hold
 
 from . import correction_store, store, threshold_store
-from .bill_periods import read_context
+from .billing_context import read_context
 from .draft_invoices import draft_wanted
+from .hold_invoice import hold_invoice
 from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError
-from .read import get_invoice
 from .reopen_credits import reopen_credits
 from .rules.invoice_states import InvoiceAct, after
 from .void_invoice import annul
@@ -30,7 +29,7 @@ async def reissue_invoice(
     grace like any other, so that people can look at it. An invoice that was voided before is reissued
     once as well.
     """
-    before = await get_invoice(tx, invoice_id, lock=True)
+    before = await hold_invoice(tx, invoice_id)
     after(before, InvoiceAct.REISSUE)
     if before.subscription_id is None:
         raise InvoiceTransitionRefusedError(
@@ -51,8 +50,6 @@ async def reissue_invoice(
         raise InvoiceTransitionRefusedError(
             before.id, before.status, InvoiceAct.REISSUE, f"{successor} has taken its place"
         )
-    # As a billing run does: two invoices of a subscription never bill the same late usage.
-    await hold(tx, before.of_subscription)
     now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
     voided = before
     if before.status is not InvoiceStatus.VOID:

@@ -12,7 +12,7 @@ from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
 from candela_server.subscription.rules.schedule import credit_component, credit_period
 from candela_server.subscription.rules.seats import seats_held
 
-from .bill_periods import Context
+from .billing_context import Context
 
 
 def renewals(context: Context, due: Sequence[ScheduledPeriod]) -> list[PeriodGrant]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 import structlog
 
@@ -27,19 +26,16 @@ from candela_server.subscription.rules.reschedule import ENDED
 from . import credit_note_store, threshold_store
 from .bill_due import bill_rest
 from .create_credit_note import make_credit_note
-from .credit_note import CreditNoteReason, Purpose
+from .credit_note import CreditNoteReason
 from .draw_up_credit_note import CreateCreditNote, draw_up
-from .model import InvoiceStatus, LineId
+from .model import LineId
 from .read import get_invoice
 from .rules.credited import creditable
+from .rules.give_back import PURPOSES
 from .rules.threshold import BilledAhead, Key
 
 log = structlog.get_logger("candela.billing")
 
-_PURPOSES: Final = {
-    InvoiceStatus.FINALIZED: Purpose.REDUCE_DUE,
-    InvoiceStatus.PAID: Purpose.CREDIT_BALANCE,
-}
 _ZERO = Decimal(0)
 
 
@@ -104,7 +100,7 @@ async def _give_back(
         if not any(left.values()):
             break
         invoice = await get_invoice(tx, invoice_id, lock=True)
-        if invoice.status not in _PURPOSES:
+        if invoice.status not in PURPOSES:
             continue
         credited, _ = await credit_note_store.sum_credited(tx, invoice.id)
         room = creditable(invoice)
@@ -128,7 +124,7 @@ async def _give_back(
                     line_id: Money(currency=invoice.currency, amount=amount)
                     for line_id, amount in amounts.items()
                 },
-                purpose=_PURPOSES[invoice.status],
+                purpose=PURPOSES[invoice.status],
                 reason=CreditNoteReason.OTHER,
                 memo="Usage that was billed before its period ended and is not owed any more",
             ),

@@ -20,16 +20,12 @@ from candela_server.subscription import read_schedule
 from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
 
 from . import billed_store, credit_note_store
-from .bill_periods import REMEMBERED, Context, read_billed_lines
+from .billed_before import REMEMBERED, read_billed_lines
+from .billing_context import Context
 from .credit_note import CreditedOfLine
 from .model import InvoiceId, InvoiceLine, LineId, LineKind
 from .rules.commitment import COUNTED, charged_at, period_charged_at
-from .rules.cut_commitment import (
-    CutCommitment,
-    Settlement,
-    is_true_up_of,
-    settlement,
-)
+from .rules.cut_commitment import CutCommitment, Settlement, is_true_up_of, settlement
 from .rules.late_usage import within_total
 
 

@@ -15,7 +15,7 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
 from . import threshold_store
-from .bill_periods import Context
+from .billing_context import Context
 from .model import InvoiceLine, LineId, LineKind
 from .rules.threshold import BilledAhead, taken_off
 

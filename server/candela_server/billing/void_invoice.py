@@ -15,9 +15,11 @@ from candela_server.storage.postgres import Tx
 
 from . import correction_store, credit_note_store
 from .account import give_back, paid_from_account
+from .billing_context import read_context
 from .follow_due_dates import settled
+from .give_back_days import give_back_days
+from .hold_invoice import hold_invoice
 from .model import Invoice, InvoiceId, InvoiceStatus, InvoiceTransitionRefusedError, LineKind
-from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
 from .settle_top_up import invoice_ended
 
@@ -27,12 +29,17 @@ async def void_invoice(tx: Tx, clock: Clock, invoice_id: InvoiceId, *, reason: s
 
     Its periods count as billed no more, but nothing bills them by itself: ReissueInvoice does, and until then changes
     within them cost nothing. What it billed as a difference is owed again, and is on the next invoice of the
-    subscription or in its place: late usage, and what changes within periods came to.
+    subscription or in its place: late usage, and what changes within periods came to. What it gave back for days after
+    the subscription's end waits for neither: credit notes give it back at once, on the invoices that charged for them.
     """
-    before = await get_invoice(tx, invoice_id, lock=True)
+    before = await hold_invoice(tx, invoice_id, with_others=True)
     after(before, InvoiceAct.VOID)
     now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
-    return await annul(tx, before, now, reason=reason)
+    voided = await annul(tx, before, now, reason=reason)
+    if voided.subscription_id is not None:
+        context = await read_context(tx, [voided.subscription_id], until=now)
+        await give_back_days(tx, context, [voided.subscription_id], now=now)
+    return voided
 
 
 async def annul(tx: Tx, before: Invoice, now: datetime, *, reason: str) -> Invoice:

@@ -14,8 +14,9 @@ from candela_server.catalog.price import ComponentKind, PriceId
 from candela_server.catalog.read import OfferKey
 from candela_server.storage.postgres import Tx
 
-from .bill_periods import Context, PeriodToBill, WantedInvoice
+from .billing_context import Context
 from .model import Invoice, InvoiceLine, LineKind
+from .wanted_invoice import PeriodToBill, WantedInvoice
 
 _RATED: Final = frozenset({LineKind.RECURRING, LineKind.USAGE})
 """The lines that say which periods an invoice bills; the others follow from them, or stay."""

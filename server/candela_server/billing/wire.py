@@ -13,6 +13,7 @@ from candela_server.contract.values import (
     interval_to_proto,
     money_to_proto,
     optional_timestamp_to_proto,
+    states_from_proto,
     timestamp_to_proto,
 )
 from candela_server.credit.model import Draw
@@ -57,12 +58,7 @@ def invoice_id_from_proto(value: str) -> InvoiceId:
 
 def statuses_from_proto(values: Sequence[int]) -> list[InvoiceStatus]:
     """The states that a list asks for. Raises InvalidInput."""
-    known = {int(number): status for status, number in _STATUSES.items()}
-    with FieldViolations() as fields:
-        for index, value in enumerate(values):
-            if value not in known:
-                fields.add(f"statuses[{index}]", "must be a state")
-        return [known[value] for value in values]
+    return states_from_proto(values, _STATUSES)
 
 
 def invoice_to_proto(invoice: Invoice) -> invoice_pb2.Invoice:

@@ -10,8 +10,8 @@ from candela_server.storage.postgres import Tx
 
 from . import correction_store
 from .follow_due_dates import settled
+from .hold_invoice import hold_invoice
 from .model import Invoice, InvoiceId
-from .read import get_invoice
 from .rules.invoice_states import InvoiceAct, after
 from .settle_top_up import invoice_ended
 
@@ -21,7 +21,7 @@ async def write_off_invoice(tx: Tx, clock: Clock, invoice_id: InvoiceId, *, reas
 
     Raises InvoiceNotFoundError and InvoiceTransitionRefusedError.
     """
-    before = await get_invoice(tx, invoice_id, lock=True)
+    before = await hold_invoice(tx, invoice_id)
     status = after(before, InvoiceAct.WRITE_OFF)
     now = (await merchant.clock_for(tx, clock, before.test_clock_id)).now()
     written_off = replace(before, status=status, ended_at=now)

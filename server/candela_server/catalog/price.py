@@ -89,6 +89,12 @@ class Charge:
     minimum: Decimal | None = None
     maximum: Decimal | None = None
 
+    def bounded(self, amount: Decimal) -> Decimal:
+        """What is due where the model comes to this amount: no less than the minimum, no more than the maximum."""
+        if self.minimum is not None:
+            amount = max(amount, self.minimum)
+        return amount if self.maximum is None else min(amount, self.maximum)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatTerms:

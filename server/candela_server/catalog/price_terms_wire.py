@@ -14,7 +14,7 @@ from candela_server.kernel import read_fields
 from candela_server.kernel.errors import FieldViolations, InvalidInput
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import decimal, instant, text, whole_number
-from candela_server.kernel.recurrence import time_zone_in
+from candela_server.kernel.recurrence_text import time_zone_in
 
 from .charge_wire import ReadAmount, ShowAmount, charge_from_proto, charge_to_proto, owed
 from .members import member_named

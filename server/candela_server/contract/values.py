@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from candela.type.v1 import interval_pb2, item_error_pb2, money_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.kernel import read_fields
+from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, format_decimal
 from candela_server.kernel.reason import Reason
+
+_Status = TypeVar("_Status")
 
 
 def timestamp_to_proto(instant: datetime) -> Timestamp:
@@ -56,3 +61,16 @@ def item_error_to_proto(
         field=field,
         message=message,
     )
+
+
+def states_from_proto(values: Sequence[int], numbers: Mapping[_Status, int]) -> list[_Status]:
+    """The states that a list asks for in `statuses`; `numbers` says what the contract calls each.
+
+    Raises InvalidInput.
+    """
+    known = {int(number): status for status, number in numbers.items()}
+    with FieldViolations() as fields:
+        for index, value in enumerate(values):
+            if value not in known:
+                fields.add(f"statuses[{index}]", "must be a state")
+        return [known[value] for value in values]

@@ -15,7 +15,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import ledger_store, store
 from .model import (
     CreditGrant,
     CreditTransaction,
@@ -83,7 +83,7 @@ async def _post(
     tx: Tx, kind: TransactionKind, changes: Sequence[Draw], reason: str, at: datetime
 ) -> None:
     if changes:
-        await store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx,
             [
                 CreditTransaction(

@@ -15,7 +15,7 @@ from candela_server.kernel.ids import new_id
 from candela_server.kernel.money import Money, format_decimal
 from candela_server.storage.postgres import Tx
 
-from . import read, store
+from . import ledger_store, read
 from .model import (
     CreditGrant,
     CreditTransaction,
@@ -61,7 +61,7 @@ async def correct_by(
     tx: Tx, grant: CreditGrant, amount: Decimal, *, reason: str, at: datetime
 ) -> CreditGrant:
     """Posts the correction of a locked grant."""
-    await store.insert_transactions(
+    await ledger_store.insert_transactions(
         tx,
         [
             CreditTransaction(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import ledger_store
 from .model import (
     CreditGrant,
     CreditTransaction,
@@ -24,7 +24,7 @@ from .model import (
 async def draw_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
     """Posts draws; one that was posted for the same line before is left out (INV-2)."""
     if draws:
-        await store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx,
             [
                 CreditTransaction(
@@ -46,7 +46,7 @@ async def draw_without_line(
 ) -> None:
     """Posts draws for usage that is on no invoice; whoever calls sees to it that it does so once."""
     if any(draws_by_reason.values()):
-        await store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx,
             [
                 CreditTransaction(
@@ -82,7 +82,7 @@ async def draw_late(tx: Tx, draws: Sequence[LateDraw], *, at: datetime) -> None:
     """
     wanted = [draw for draw in draws if draw.amount > 0]
     left = {draw.grant.id: max(draw.grant.balance, Decimal(0)) for draw in wanted}
-    expired = await store.sum_expired(tx, list(left)) if wanted else {}
+    expired = await ledger_store.sum_expired(tx, list(left)) if wanted else {}
     transactions = []
     for draw in draws:
         one_id = draw.grant.id
@@ -97,7 +97,7 @@ async def draw_late(tx: Tx, draws: Sequence[LateDraw], *, at: datetime) -> None:
             transactions.append(_late(draw, TransactionKind.RESTORE, missing, at))
         transactions.append(_late(draw, TransactionKind.DRAW, -draw.amount, at))
     if transactions:
-        await store.insert_transactions(tx, transactions)
+        await ledger_store.insert_transactions(tx, transactions)
 
 
 def _late(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import end_store
 from .model import GrantId
 
 
@@ -18,4 +18,4 @@ async def end_credits(tx: Tx, grant_ids: Sequence[GrantId], *, at: datetime) -> 
     once no period that they could pay for waits for its invoice. Grants are history and stay as they were made.
     """
     if grant_ids:
-        await store.put_ends(tx, grant_ids, at)
+        await end_store.put_ends(tx, grant_ids, at)

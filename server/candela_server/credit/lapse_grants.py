@@ -12,7 +12,7 @@ from candela_server.catalog import read as catalog
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import end_store, ledger_store, store
 from .model import (
     CreditGrant,
     CreditTransaction,
@@ -42,7 +42,7 @@ async def lapse_grants(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -
     ]
     spent = [grant for grant in rest if grant.balance > 0]
     if spent:
-        await store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx, [posted(TransactionKind.EXPIRE, grant, reason="", at=at) for grant in spent]
         )
     return made
@@ -54,7 +54,7 @@ async def _carry_over(
     """Makes the grants of what is carried over, and returns what each old grant gave for them, and them."""
     ids = sorted({grant.definition_id for grant in grants if grant.definition_id is not None})
     definitions = await catalog.get_credit_definitions(tx, ids)
-    ends = await store.list_ends(tx, [grant.id for grant in grants]) if ids else {}
+    ends = await end_store.list_ends(tx, [grant.id for grant in grants]) if ids else {}
     ended: defaultdict[_Ended, list[CreditGrant]] = defaultdict(list)
     for grant in grants:
         noted = ends.get(grant.id)
@@ -92,7 +92,7 @@ async def _carry_over(
 
 
 async def _take(tx: Tx, parts: dict[GrantId, Decimal], into: GrantId, at: datetime) -> None:
-    await store.insert_transactions(
+    await ledger_store.insert_transactions(
         tx,
         [
             CreditTransaction(

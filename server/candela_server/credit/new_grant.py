@@ -9,7 +9,7 @@ from datetime import datetime
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import read, store
+from . import ledger_store, read, store
 from .model import CreditGrant, CreditTransaction, CreditTransactionId, GrantId, TransactionKind
 
 
@@ -19,7 +19,7 @@ async def store_grants(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -
         return []
     fresh = await store.insert_grants(tx, grants)
     new = [grant for grant in grants if grant.id in fresh]
-    await store.insert_transactions(
+    await ledger_store.insert_transactions(
         tx,
         [posted(TransactionKind.GRANT, grant, reason=grant.reason, at=at) for grant in new],
     )
@@ -51,4 +51,6 @@ async def fill_ordered_grant(tx: Tx, grant_id: GrantId, *, reason: str, at: date
     """Gives an ordered grant what was ordered; a second call changes nothing, as a grant is granted once."""
     grant = await read.get_grant(tx, grant_id, lock=True)
     full = replace(grant, balance=grant.amount)
-    await store.insert_transactions(tx, [posted(TransactionKind.GRANT, full, reason=reason, at=at)])
+    await ledger_store.insert_transactions(
+        tx, [posted(TransactionKind.GRANT, full, reason=reason, at=at)]
+    )

@@ -10,7 +10,7 @@ from decimal import Decimal
 from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
-from . import lapsed_store, store
+from . import end_store, ledger_store, store
 from .model import FURTHER_GRANTS, CreditGrant, GrantId, GrantNotFoundError
 from .rules.parts_over import had
 
@@ -90,7 +90,7 @@ async def _less_promised(
         return grant.outlasts_periods or (one in since and before < since[one])
 
     asked = [one for one, grants in found.items() if any(outlasts(one, grant) for grant in grants)]
-    promised = await store.list_promised(tx, asked) if asked else {}
+    promised = await ledger_store.list_promised(tx, asked) if asked else {}
     return {
         one: [
             replace(grant, balance=max(grant.balance - promised[grant.id], _ZERO))
@@ -126,22 +126,22 @@ async def list_monetary_grants(
 
 async def list_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, datetime]:
     """When grants with something left end, those that do: their own end, or that of the terms they came with."""
-    return await store.list_ends(tx, grant_ids)
+    return await end_store.list_ends(tx, grant_ids)
 
 
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What each grant was ever good for: granted and adjusted, less what was revoked; drawn or expired or not."""
-    return await store.sum_granted(tx, grant_ids)
+    return await ledger_store.sum_granted(tx, grant_ids)
 
 
 async def sum_lapsed(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What expired of each grant as its own time was over; those of which nothing did are absent."""
-    return await lapsed_store.sum_lapsed(tx, grant_ids)
+    return await ledger_store.sum_lapsed(tx, grant_ids)
 
 
 async def sum_expired(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What expired of each grant, in all; those of which nothing did are absent."""
-    return await store.sum_expired(tx, grant_ids)
+    return await ledger_store.sum_expired(tx, grant_ids)
 
 
 async def get_grants(tx: Tx, ids: Sequence[GrantId], *, lock: bool = False) -> list[CreditGrant]:

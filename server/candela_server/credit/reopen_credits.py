@@ -7,7 +7,7 @@ from datetime import datetime
 
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import end_store, ledger_store
 from .model import CreditGrant, Draw
 from .restore_credits import restore_expired
 
@@ -22,8 +22,8 @@ async def reopen_credits(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime)
     if not grants:
         return
     ids = [grant.id for grant in grants]
-    await store.put_own_ends(tx, ids)
-    expired = await store.sum_still_expired(tx, ids, restored_by=REASON)
+    await end_store.put_own_ends(tx, ids)
+    expired = await ledger_store.sum_still_expired(tx, ids, restored_by=REASON)
     await restore_expired(
         tx,
         [Draw(grant_id, amount) for grant_id, amount in expired.items()],

@@ -8,7 +8,7 @@ from datetime import datetime
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import ledger_store
 from .model import CreditTransaction, CreditTransactionId, Draw, LineDraw, TransactionKind
 
 
@@ -18,7 +18,7 @@ async def restore_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
     A grant whose time is over gets its credit back too: it pays for usage of its own time, when that is invoiced anew.
     """
     if draws:
-        await store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx,
             [
                 CreditTransaction(
@@ -38,7 +38,7 @@ async def restore_credits(tx: Tx, draws: Sequence[LineDraw]) -> None:
 async def restore_expired(tx: Tx, expired: Sequence[Draw], *, reason: str, at: datetime) -> None:
     """Gives grants back what expired of them; whoever calls sees to it that it expires again."""
     if expired:
-        await store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx,
             [
                 CreditTransaction(

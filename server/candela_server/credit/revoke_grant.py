@@ -10,7 +10,7 @@ from candela_server.customer.model import CustomerById
 from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import Tx
 
-from . import read, store
+from . import ledger_store, read
 from .model import CreditGrant, GrantId, TransactionKind
 from .new_grant import posted
 
@@ -32,7 +32,7 @@ async def revoke_grant(tx: Tx, clock: Clock, command: RevokeGrant) -> CreditGran
     holder = await customer.get_customer(tx, CustomerById(grant.customer_id))
     now = (await customer.customer_clock(tx, clock, holder)).now()
     if grant.balance > 0:
-        await store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx, [posted(TransactionKind.REVOKE, grant, reason=command.reason, at=now)]
         )
     await tx.audit(

@@ -18,7 +18,7 @@ from candela_server.kernel.page import make_page
 from candela_server.storage.postgres import Tx
 from candela_server.storage.room import Room, position
 
-from . import command_wire, read, store, wire
+from . import command_wire, ledger_store, read, store, wire
 from .adjust_grant import adjust_grant
 from .grant_by_hand import grant_by_hand
 from .revoke_grant import revoke_grant
@@ -126,7 +126,7 @@ class CreditServicer(Room, credit_service_pb2_grpc.CreditServiceServicer):
         scope, wanted = self.page("credit_transactions", request, f"{ref!r}:{grant_id}")
         async with self._db.reading(scope.merchant_id) as tx:
             found_customer = await customer.get_customer(tx, ref)
-            found = await store.page_transactions(
+            found = await ledger_store.page_transactions(
                 tx,
                 found_customer.id,
                 grant_id=grant_id,

@@ -1,4 +1,7 @@
-"""Every SQL text over grants and credit transactions; nothing here decides."""
+"""Every SQL text over grants: what a customer was given, with what is left of it; nothing here decides.
+
+What moves a balance is in ledger_store.py, when something ends in end_store.py.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,9 @@ from typing import Any
 from candela_server.catalog.model import CreditApplicationType, CreditScope
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.money import Money
-from candela_server.storage.postgres import Tx, check_violation
+from candela_server.storage.postgres import Tx
 
-from .model import (
-    CreditGrant,
-    CreditTransaction,
-    Funding,
-    GrantId,
-    GrantSpentMeanwhileError,
-    TransactionKind,
-)
+from .model import CreditGrant, Funding
 
 _GRANT = """g.id, g.customer_id, g.subscription_id, g.definition_id, g.application_type, g.scope,
             g.feature_id, g.metric_id, g.component_id, g.currency, g.amount, g.effective_at,
@@ -46,59 +42,28 @@ async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
         RETURNING id
         """,
         tx.merchant_id,
-        *_columns(
-            grants,
-            "id",
-            "customer_id",
-            "subscription_id",
-            "definition_id",
-            "application_type",
-            "scope",
-            "feature_id",
-            "metric_id",
-            "component_id",
-            "currency",
-            "amount",
-            "effective_at",
-            "expires_at",
-            "priority",
-            "funding",
-            "billing_visible",
-            "reason",
-            "created_at",
-        ),
+        [one.id for one in grants],
+        [one.customer_id for one in grants],
+        [one.subscription_id for one in grants],
+        [one.definition_id for one in grants],
+        [one.application_type for one in grants],
+        [one.scope for one in grants],
+        [one.feature_id for one in grants],
+        [one.metric_id for one in grants],
+        [one.component_id for one in grants],
+        [one.currency for one in grants],
+        [one.amount for one in grants],
+        [one.effective_at for one in grants],
+        [one.expires_at for one in grants],
+        [one.priority for one in grants],
+        [one.funding for one in grants],
+        [one.billing_visible for one in grants],
+        [one.reason for one in grants],
+        [one.created_at for one in grants],
         [one.cost_basis and one.cost_basis.amount for one in grants],
         [one.cost_basis and one.cost_basis.currency for one in grants],
     )
     return {row["id"] for row in rows}
-
-
-async def insert_transactions(tx: Tx, transactions: Sequence[CreditTransaction]) -> None:
-    """Posts changes of balances; one that was posted for the same line or life before is left out.
-
-    Raises GrantSpentMeanwhileError when a balance would fall below zero.
-    """
-    # In one order, so that two transactions never wait for each other's grants.
-    ordered = sorted(transactions, key=lambda one: one.grant_id)
-    try:
-        await tx.execute(
-            """
-            INSERT INTO credit_transaction (merchant_id, id, grant_id, kind, amount,
-                                            invoice_line_id, reason, at)
-            SELECT $1, u.*
-            FROM unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::text[], $7::text[],
-                        $8::timestamptz[]) AS u
-            ON CONFLICT DO NOTHING
-            """,
-            tx.merchant_id,
-            *_columns(
-                ordered, "id", "grant_id", "kind", "amount", "invoice_line_id", "reason", "at"
-            ),
-        )
-    except Exception as error:
-        if check_violation(error) == "credit_grant_balance_not_negative":
-            raise GrantSpentMeanwhileError from error
-        raise
 
 
 async def list_grants_counting_at(
@@ -165,19 +130,6 @@ async def list_grants_counting_for(
         list(at.values()) if since is None else [since[one] for one in at],
     )
     return [_grant_from_row(row) for row in rows]
-
-
-async def list_promised(tx: Tx, customer_ids: Sequence[str]) -> dict[GrantId, Decimal]:
-    """What drafts of the customers' invoices will draw from their grants."""
-    rows = await tx.fetch(
-        """
-        SELECT grant_id, sum(amount) AS amount FROM credit_promised
-        WHERE merchant_id = $1 AND customer_id = ANY($2::text[]) GROUP BY grant_id
-        """,
-        tx.merchant_id,
-        list(customer_ids),
-    )
-    return {GrantId(row["grant_id"]): row["amount"] for row in rows}
 
 
 async def list_grants_of_customers(
@@ -259,122 +211,6 @@ async def find_successor(tx: Tx, ended: CreditGrant) -> CreditGrant | None:
     return _grant_from_row(row) if row else None
 
 
-async def put_ends(tx: Tx, grant_ids: Sequence[GrantId], at: datetime) -> None:
-    """Notes that grants with something left end at an instant, or earlier where that is noted."""
-    await tx.execute(
-        """
-        INSERT INTO credit_expiry (merchant_id, grant_id, expires_at)
-        SELECT g.merchant_id, g.id, $3 FROM credit_grant g
-        WHERE g.merchant_id = $1 AND g.id = ANY($2::text[])
-          AND 0 < (SELECT sum(t.amount) FROM credit_transaction t
-                   WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id)
-        ON CONFLICT (merchant_id, grant_id)
-        DO UPDATE SET expires_at = LEAST(credit_expiry.expires_at, excluded.expires_at)
-        """,
-        tx.merchant_id,
-        list(grant_ids),
-        at,
-    )
-
-
-async def put_own_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> None:
-    """Notes that grants end when they were made to, where an earlier end is noted."""
-    await tx.execute(
-        """
-        UPDATE credit_expiry e SET expires_at = g.expires_at FROM credit_grant g
-        WHERE e.merchant_id = $1 AND e.grant_id = ANY($2::text[])
-          AND g.merchant_id = $1 AND g.id = e.grant_id AND g.expires_at IS NOT NULL
-        """,
-        tx.merchant_id,
-        list(grant_ids),
-    )
-    await tx.execute(
-        """
-        DELETE FROM credit_expiry e USING credit_grant g
-        WHERE e.merchant_id = $1 AND e.grant_id = ANY($2::text[])
-          AND g.merchant_id = $1 AND g.id = e.grant_id AND g.expires_at IS NULL
-        """,
-        tx.merchant_id,
-        list(grant_ids),
-    )
-
-
-async def sum_still_expired(
-    tx: Tx, grant_ids: Sequence[GrantId], *, restored_by: str
-) -> dict[GrantId, Decimal]:
-    """What expired of each of these grants, less what was restored for this reason; those with none are absent."""
-    rows = await tx.fetch(
-        """
-        SELECT grant_id, -sum(amount) AS amount FROM credit_transaction
-        WHERE merchant_id = $1 AND grant_id = ANY($2::text[])
-          AND (kind = 'expire' OR (kind = 'restore' AND invoice_line_id IS NULL AND reason = $3))
-        GROUP BY grant_id HAVING sum(amount) < 0
-        """,
-        tx.merchant_id,
-        list(grant_ids),
-        restored_by,
-    )
-    return {row["grant_id"]: row["amount"] for row in rows}
-
-
-async def list_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, datetime]:
-    """When grants with something left end, those that do: their own end, or an earlier one."""
-    rows = await tx.fetch(
-        """
-        SELECT grant_id, expires_at FROM credit_expiry
-        WHERE merchant_id = $1 AND grant_id = ANY($2::text[])
-        """,
-        tx.merchant_id,
-        list(grant_ids),
-    )
-    return {row["grant_id"]: row["expires_at"] for row in rows}
-
-
-async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
-    """What was granted, adjusted and revoked of each grant, in all."""
-    rows = await tx.fetch(
-        """
-        SELECT grant_id, sum(amount) AS amount FROM credit_transaction
-        WHERE merchant_id = $1 AND grant_id = ANY($2::text[]) AND kind IN ('grant', 'adjust', 'revoke')
-        GROUP BY grant_id
-        """,
-        tx.merchant_id,
-        list(grant_ids),
-    )
-    return {row["grant_id"]: row["amount"] for row in rows}
-
-
-async def sum_expired(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
-    """What expired of each grant, in all; those of which nothing did are absent."""
-    rows = await tx.fetch(
-        """
-        SELECT grant_id, -sum(amount) AS amount FROM credit_transaction
-        WHERE merchant_id = $1 AND grant_id = ANY($2::text[]) AND kind = 'expire'
-        GROUP BY grant_id
-        """,
-        tx.merchant_id,
-        list(grant_ids),
-    )
-    return {row["grant_id"]: row["amount"] for row in rows}
-
-
-async def sum_moved_by_lines(
-    tx: Tx, grant_ids: Sequence[GrantId], line_ids: Sequence[str]
-) -> dict[GrantId, Decimal]:
-    """What these invoice lines together moved in each of these grants; those that come out even are absent."""
-    rows = await tx.fetch(
-        """
-        SELECT grant_id, sum(amount) AS amount FROM credit_transaction
-        WHERE merchant_id = $1 AND grant_id = ANY($2::text[]) AND invoice_line_id = ANY($3::text[])
-        GROUP BY grant_id HAVING sum(amount) <> 0
-        """,
-        tx.merchant_id,
-        list(grant_ids),
-        list(line_ids),
-    )
-    return {row["grant_id"]: row["amount"] for row in rows}
-
-
 async def lock_grants(tx: Tx, ids: Sequence[str]) -> None:
     """Waits until nobody else draws from these grants; the lock is that of candela_check_grant_balance."""
     await tx.execute(
@@ -431,50 +267,6 @@ async def page_grants(
         limit,
     )
     return [_grant_from_row(row) for row in rows]
-
-
-async def page_transactions(
-    tx: Tx,
-    customer_id: str,
-    *,
-    grant_id: str | None,
-    limit: int,
-    after: tuple[datetime, str] | None,
-) -> list[CreditTransaction]:
-    """One page of a customer's credit transactions by (at, id)."""
-    after_at, after_id = after or (None, "")
-    rows = await tx.fetch(
-        """
-        SELECT t.id, t.grant_id, t.kind, t.amount, t.invoice_line_id, t.reason, t.at
-        FROM credit_transaction t
-        JOIN credit_grant g ON g.merchant_id = t.merchant_id AND g.id = t.grant_id
-        WHERE t.merchant_id = $1 AND g.customer_id = $2 AND ($3::text IS NULL OR t.grant_id = $3)
-          AND ($4::timestamptz IS NULL OR (t.at, t.id) > ($4, $5))
-        ORDER BY t.at, t.id LIMIT $6
-        """,
-        tx.merchant_id,
-        customer_id,
-        grant_id,
-        after_at,
-        after_id,
-        limit,
-    )
-    return [
-        CreditTransaction(
-            id=row["id"],
-            grant_id=row["grant_id"],
-            kind=TransactionKind(row["kind"]),
-            amount=row["amount"],
-            invoice_line_id=row["invoice_line_id"],
-            reason=row["reason"],
-            at=row["at"],
-        )
-        for row in rows
-    ]
-
-
-def _columns(rows: Sequence[object], *names: str) -> list[list[Any]]:
-    return [[getattr(row, name) for row in rows] for name in names]
 
 
 def _grant_from_row(row: Mapping[str, Any]) -> CreditGrant:

@@ -8,7 +8,7 @@ from datetime import datetime
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
-from . import read, store
+from . import ledger_store, read
 from .model import CreditTransaction, CreditTransactionId, GrantId, TransactionKind
 
 
@@ -20,7 +20,7 @@ async def undo_late_draws(
     What an adjustment posted is more than its line says: a lapsed grant is refilled before it is drawn from, and gets
     nothing back. So the ledger is asked. Of a grant that lapsed since, what is left is taken.
     """
-    moved = await store.sum_moved_by_lines(tx, grant_ids, line_ids)
+    moved = await ledger_store.sum_moved_by_lines(tx, grant_ids, line_ids)
     transactions, spent = [], []
     for grant in await read.get_grants(tx, list(moved), lock=True):
         change = -moved[grant.id]
@@ -43,5 +43,5 @@ async def undo_late_draws(
                 )
             )
     if transactions:
-        await store.insert_transactions(tx, transactions)
+        await ledger_store.insert_transactions(tx, transactions)
     return spent

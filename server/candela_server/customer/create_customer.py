@@ -42,6 +42,8 @@ async def create_customer(tx: Tx, clock: Clock, command: CreateCustomer) -> Cust
     if command.test_clock_id is not None and seller.mode is not Mode.TEST:
         raise LiveModeError
     test_clock_id = command.test_clock_id or seller.test_clock_id
+    if test_clock_id is not None:
+        await merchant.get_test_clock_in_use(tx, test_clock_id)
     own_clock = await merchant.clock_for(tx, clock, test_clock_id)
     customer = Customer(
         id=CustomerId(new_id("cus")),

@@ -1,4 +1,4 @@
-"""Ends a stream whose key stops working, or whose reader has stopped reading (KEY-2, faults 56 and 57).
+"""Ends a stream whose key stops working, or whose reader has stopped reading (KEY-2).
 
 A call is let in once; a stream may last for days after that. And one that nobody reads holds its place among the calls
 of the server for as long as its connection lives.

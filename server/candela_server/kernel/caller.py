@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 
@@ -37,7 +36,7 @@ class Mode(StrEnum):
 class Caller:
     """One authenticated call.
 
-    `actor` is who the audit log names; `deadline_at` is None when the call has none.
+    `actor` is who the audit log names.
     """
 
     merchant_id: str
@@ -47,14 +46,6 @@ class Caller:
     mode: Mode
     request_id: str
     method: str
-    deadline_at: datetime | None = None
-
-    def may(self, scope: Scope) -> bool:
-        """Whether the key holds the right.
-
-        Rights do not imply one another, but for admin, which holds all.
-        """
-        return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
 current_caller: ContextVar[Caller] = ContextVar("current_caller")

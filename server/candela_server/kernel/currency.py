@@ -39,11 +39,6 @@ Precious metals, funds without a minor unit and test codes are not sold in.
 """
 
 
-def is_currency(code: str) -> bool:
-    """Whether `code` is an upper-case ISO 4217 code that amounts can be stated in."""
-    return code in MINOR_DIGITS
-
-
 def minor_digits(code: str) -> int:
     """How many decimals an amount of this currency has: 0 for JPY, 2 for USD, 3 for KWD.
 

@@ -41,11 +41,5 @@ class Interval:
         """Whether some instant lies in both; touching spans share none."""
         return self.start_at < other.end_at and other.start_at < self.end_at
 
-    def intersection(self, other: Interval) -> Interval | None:
-        """The instants that lie in both, or None when there are none."""
-        if not self.overlaps(other):
-            return None
-        return Interval(max(self.start_at, other.start_at), min(self.end_at, other.end_at))
-
     def __str__(self) -> str:
         return f"[{self.start_at.isoformat()}, {self.end_at.isoformat()})"

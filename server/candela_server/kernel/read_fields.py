@@ -18,7 +18,8 @@ from .errors import FieldViolation, InvalidInput
 from .ids import parse_id
 from .money import Money, parse_decimal
 from .reason import Reason
-from .recurrence import Recurrence, RecurrenceError
+from .recurrence import Recurrence
+from .recurrence_text import RecurrenceError
 from .time_zone import time_zone_named
 
 MAX_SLUG_LENGTH: Final = 64

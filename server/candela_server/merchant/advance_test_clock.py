@@ -36,10 +36,10 @@ class AdvanceTestClock:
 async def advance_test_clock(tx: Tx, clock: Clock, command: AdvanceTestClock) -> TestClock:
     """Sets a clock off and leaves the moving to the worker.
 
-    Raises TestClockNotFoundError, TestClockAdvancingError and TestClockBackwardsError. A clock that failed may be
-    sent off again.
+    Raises TestClockNotFoundError, TestClockArchivedError, TestClockAdvancingError and TestClockBackwardsError. A clock
+    that failed may be sent off again.
     """
-    before = await read.get_test_clock(tx, command.test_clock_id, lock=True)
+    before = await read.get_test_clock_in_use(tx, command.test_clock_id, lock=True)
     if before.status is TestClockStatus.ADVANCING:
         raise TestClockAdvancingError(before.id)
     if not before.now_at < command.target_at <= before.now_at + MAX_ADVANCE:

@@ -253,8 +253,22 @@ class TestClockBackwardsError(Refused):
         )
 
 
+class TestClockArchivedError(Refused):
+    """An archived clock stands still for ever, and nobody new is put on it."""
+
+    reason = Reason.TEST_CLOCK_ARCHIVED
+
+    def __init__(self, test_clock_id: TestClockId, archived_at: datetime) -> None:
+        super().__init__(
+            f"test clock {test_clock_id} was archived at {archived_at:%Y-%m-%dT%H:%M:%SZ}; make another "
+            "one by CreateTestClock",
+            test_clock_id=test_clock_id,
+            archived_at=archived_at.isoformat(),
+        )
+
+
 class TestClockAdvancingError(Refused):
-    """A clock is sent forward again only once it rests."""
+    """A clock is sent forward again, or archived, only once it rests."""
 
     reason = Reason.TEST_CLOCK_ADVANCING
 

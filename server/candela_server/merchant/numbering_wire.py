@@ -35,9 +35,11 @@ def numbering_from_proto(scheme: merchant_pb2.NumberingScheme) -> NumberingChang
         )
 
 
-def numbering_to_proto(scheme: NumberingScheme) -> merchant_pb2.NumberingScheme:
+def numbering_to_proto(scheme: NumberingScheme, next_number: int) -> merchant_pb2.NumberingScheme:
     """The scheme as the contract shows it."""
-    return merchant_pb2.NumberingScheme(digits=scheme.digits, reset=_RESETS[scheme.reset])
+    return merchant_pb2.NumberingScheme(
+        digits=scheme.digits, reset=_RESETS[scheme.reset], next_number=next_number
+    )
 
 
 def _reset(value: int) -> NumberingReset | None:

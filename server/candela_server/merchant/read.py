@@ -14,6 +14,7 @@ from .model import (
     Merchant,
     MerchantNotFoundError,
     TestClock,
+    TestClockArchivedError,
     TestClockId,
     TestClockNotFoundError,
 )
@@ -42,6 +43,15 @@ async def get_test_clock(tx: Tx, clock_id: TestClockId, *, lock: bool = False) -
     found = await store.find_test_clock(tx, clock_id, lock=lock)
     if found is None:
         raise TestClockNotFoundError(clock_id)
+    return found
+
+
+async def get_test_clock_in_use(tx: Tx, clock_id: TestClockId, *, lock: bool = False) -> TestClock:
+    """A test clock that somebody can be put on or that can move. Raises TestClockNotFoundError and
+    TestClockArchivedError."""
+    found = await get_test_clock(tx, clock_id, lock=lock)
+    if found.archived_at is not None:
+        raise TestClockArchivedError(clock_id, found.archived_at)
     return found
 
 

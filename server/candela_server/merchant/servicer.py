@@ -1,8 +1,9 @@
-"""Answers gRPC for merchants, API keys, test clocks and the audit trail."""
+"""Answers gRPC for merchants, API keys and the audit trail."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from candela.merchant.v1 import (
@@ -10,14 +11,13 @@ from candela.merchant.v1 import (
     api_key_service_pb2_grpc,
     audit_service_pb2,
     audit_service_pb2_grpc,
+    merchant_pb2,
     merchant_service_pb2,
     merchant_service_pb2_grpc,
-    test_clock_service_pb2,
-    test_clock_service_pb2_grpc,
 )
 
 from candela_server.contract.values import interval_from_proto
-from candela_server.kernel.caller import Mode, current_caller
+from candela_server.kernel.caller import current_caller
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.page import make_page
 from candela_server.storage.mutation import Mutations
@@ -25,19 +25,22 @@ from candela_server.storage.postgres import Postgres, Tx
 from candela_server.storage.room import Room, position
 
 from . import read, store, wire
-from .advance_test_clock import advance_test_clock
 from .create_api_key import create_api_key
-from .create_test_clock import create_test_clock
 from .list_audit_entries import AuditFilter, list_audit_entries
-from .model import ApiKeyNotFoundError, LiveModeError, Merchant
+from .model import ApiKeyNotFoundError, Merchant
 from .numbering import Series
 from .revoke_api_key import revoke_api_key
 from .rotate_api_key import rotate_api_key
 from .settings_wire import update_merchant_from_proto
 from .update_merchant import DowngradePlanProblem, update_merchant
 
-StartNumbering = Callable[[Tx, Merchant, Series, int], Awaitable[None]]
-"""Lets an empty series of documents begin with a number; documents are known above this room."""
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """Series of documents, which are known above this room: what comes next in each, and where an empty one begins."""
+
+    next_of: Callable[[Tx, Merchant], Awaitable[Mapping[Series, int]]]
+    start: Callable[[Tx, Merchant, Series, int], Awaitable[None]]
 
 
 class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
@@ -48,13 +51,13 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
         db: Postgres,
         mutations: Mutations,
         downgrade_plan_problem: DowngradePlanProblem,
-        start_numbering: StartNumbering,
+        numbering: Numbering,
     ) -> None:
-        """Takes what it reads from, writes through, asks about plans, and lets begin series of documents."""
+        """Takes what it reads from, writes through, asks about plans, and counts documents by."""
         self._db = db
         self._mutations = mutations
         self._downgrade_plan_problem = downgrade_plan_problem
-        self._start_numbering = start_numbering
+        self._numbering = numbering
 
     async def GetMerchant(
         self, request: merchant_service_pb2.GetMerchantRequest, context: Any
@@ -62,7 +65,9 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
         """The key's own merchant."""
         async with self._db.reading(current_caller.get().merchant_id) as tx:
             merchant = await read.get_merchant(tx)
-        return merchant_service_pb2.GetMerchantResponse(merchant=wire.merchant_to_proto(merchant))
+            return merchant_service_pb2.GetMerchantResponse(
+                merchant=await self._shown(tx, merchant)
+            )
 
     async def UpdateMerchant(
         self, request: merchant_service_pb2.UpdateMerchantRequest, context: Any
@@ -74,12 +79,15 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
             merchant = await update_merchant(tx, self._downgrade_plan_problem, command)
             for series, change in command.settings.numberings:
                 if change.next_number is not None:
-                    await self._start_numbering(tx, merchant, series, change.next_number)
+                    await self._numbering.start(tx, merchant, series, change.next_number)
             return merchant_service_pb2.UpdateMerchantResponse(
-                merchant=wire.merchant_to_proto(merchant)
+                merchant=await self._shown(tx, merchant)
             )
 
         return await self._mutations.run(request, merchant_service_pb2.UpdateMerchantResponse, act)
+
+    async def _shown(self, tx: Tx, merchant: Merchant) -> merchant_pb2.Merchant:
+        return wire.merchant_to_proto(merchant, await self._numbering.next_of(tx, merchant))
 
 
 class ApiKeyServicer(Room, api_key_service_pb2_grpc.ApiKeyServiceServicer):
@@ -164,73 +172,6 @@ class ApiKeyServicer(Room, api_key_service_pb2_grpc.ApiKeyServiceServicer):
         return api_key_service_pb2.RevealPublishableKeyResponse(publishable_key=key)
 
 
-class TestClockServicer(Room, test_clock_service_pb2_grpc.TestClockServiceServicer):
-    """TestClockService. Archiving clocks is not served yet."""
-
-    async def CreateTestClock(
-        self, request: test_clock_service_pb2.CreateTestClockRequest, context: Any
-    ) -> test_clock_service_pb2.CreateTestClockResponse:
-        """Makes a clock at rest."""
-        _refuse_live_mode()
-        command = wire.create_test_clock_from_proto(request)
-
-        async def act(tx: Tx) -> test_clock_service_pb2.CreateTestClockResponse:
-            clock = await create_test_clock(tx, self._clock, command)
-            return test_clock_service_pb2.CreateTestClockResponse(
-                test_clock=wire.test_clock_to_proto(clock)
-            )
-
-        return await self._mutations.run(
-            request, test_clock_service_pb2.CreateTestClockResponse, act
-        )
-
-    async def GetTestClock(
-        self, request: test_clock_service_pb2.GetTestClockRequest, context: Any
-    ) -> test_clock_service_pb2.GetTestClockResponse:
-        """One clock."""
-        _refuse_live_mode()
-        clock_id = wire.test_clock_id_from_proto(request.test_clock_id)
-        async with self._db.reading(current_caller.get().merchant_id) as tx:
-            clock = await read.get_test_clock(tx, clock_id)
-        return test_clock_service_pb2.GetTestClockResponse(
-            test_clock=wire.test_clock_to_proto(clock)
-        )
-
-    async def ListTestClocks(
-        self, request: test_clock_service_pb2.ListTestClocksRequest, context: Any
-    ) -> test_clock_service_pb2.ListTestClocksResponse:
-        """One page of the clocks in use."""
-        _refuse_live_mode()
-        merchant_id = current_caller.get().merchant_id
-        scope, page_request = self.page("test_clocks", request)
-        async with self._db.reading(merchant_id) as tx:
-            found = await read.list_test_clocks(
-                tx, limit=page_request.fetch_limit, after=page_request.after
-            )
-        page = make_page(scope, page_request, found, position)
-        return test_clock_service_pb2.ListTestClocksResponse(
-            test_clocks=[wire.test_clock_to_proto(clock) for clock in page.items],
-            next_page_token=page.next_token,
-        )
-
-    async def AdvanceTestClock(
-        self, request: test_clock_service_pb2.AdvanceTestClockRequest, context: Any
-    ) -> test_clock_service_pb2.AdvanceTestClockResponse:
-        """Sends a clock forward."""
-        _refuse_live_mode()
-        command = wire.advance_test_clock_from_proto(request)
-
-        async def act(tx: Tx) -> test_clock_service_pb2.AdvanceTestClockResponse:
-            clock = await advance_test_clock(tx, self._clock, command)
-            return test_clock_service_pb2.AdvanceTestClockResponse(
-                test_clock=wire.test_clock_to_proto(clock)
-            )
-
-        return await self._mutations.run(
-            request, test_clock_service_pb2.AdvanceTestClockResponse, act
-        )
-
-
 class AuditServicer(Room, audit_service_pb2_grpc.AuditServiceServicer):
     """AuditService."""
 
@@ -262,8 +203,3 @@ class AuditServicer(Room, audit_service_pb2_grpc.AuditServiceServicer):
             audit_entries=wire.audit_entries_to_proto(page.items),
             next_page_token=page.next_token,
         )
-
-
-def _refuse_live_mode() -> None:
-    if current_caller.get().mode is not Mode.TEST:
-        raise LiveModeError

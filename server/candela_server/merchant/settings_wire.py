@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -11,13 +11,7 @@ from candela.merchant.v1 import merchant_pb2, merchant_service_pb2
 from google.protobuf.duration_pb2 import Duration
 
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.read_fields import (
-    currency_code,
-    text,
-    time_zone,
-    typed_id,
-    whole_number,
-)
+from candela_server.kernel.read_fields import currency_code, text, time_zone, typed_id, whole_number
 
 from .model import (
     CREDIT_NOTE_NUMBER_PREFIX,
@@ -29,6 +23,7 @@ from .model import (
     UnknownEventPolicy,
     UnmatchedNamePolicy,
 )
+from .numbering import Series
 from .numbering_wire import numbering_from_proto, numbering_to_proto
 from .settings_change import PastDueChange, SettingsChange
 from .update_merchant import UpdateMerchant
@@ -84,7 +79,9 @@ def update_merchant_from_proto(
         )
 
 
-def settings_to_proto(settings: MerchantSettings) -> merchant_pb2.MerchantSettings:
+def settings_to_proto(
+    settings: MerchantSettings, next_numbers: Mapping[Series, int]
+) -> merchant_pb2.MerchantSettings:
     """The settings as the contract shows them."""
     return merchant_pb2.MerchantSettings(
         event_dedupe_window=_duration(settings.event_dedupe_window),
@@ -95,8 +92,12 @@ def settings_to_proto(settings: MerchantSettings) -> merchant_pb2.MerchantSettin
         invoice_number_prefix=settings.invoice_number_prefix,
         max_invoices_per_customer_per_day=settings.max_invoices_per_customer_per_day,
         unmatched_name_policy=_NAME_POLICIES[settings.unmatched_name_policy],
-        invoice_numbering=numbering_to_proto(settings.invoice_numbering),
-        credit_note_numbering=numbering_to_proto(settings.credit_note_numbering),
+        invoice_numbering=numbering_to_proto(
+            settings.invoice_numbering, next_numbers[Series.INVOICE]
+        ),
+        credit_note_numbering=numbering_to_proto(
+            settings.credit_note_numbering, next_numbers[Series.CREDIT_NOTE]
+        ),
         payment_terms_days=settings.payment_terms_days,
         proration=_PRORATIONS[settings.proration],
     )

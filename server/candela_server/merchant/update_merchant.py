@@ -43,8 +43,8 @@ async def update_merchant(
 ) -> Merchant:
     """Changes what the command names and leaves the rest; finalized invoices and customers that exist stay as they are.
 
-    Raises MerchantVersionMismatchError, TestClockNotFoundError, LiveModeError for a test clock in live mode, and
-    InvalidInput for settings that cannot go together.
+    Raises MerchantVersionMismatchError, TestClockNotFoundError, TestClockArchivedError, LiveModeError for a test clock
+    in live mode, and InvalidInput for settings that cannot go together.
     """
     before = await read.get_merchant(tx, lock=True)
     if command.expected_version not in (None, before.version):
@@ -60,7 +60,9 @@ async def update_merchant(
     )
     await _check_downgrade_plan(tx, problem_of, after)
     await store.update_merchant(tx, after)
-    await tx.audit("merchant.updated", after.id, before=_trace(before), after=_trace(after))
+    await tx.audit(
+        "merchant.updated", after.id, before=merchant_trace(before), after=merchant_trace(after)
+    )
     # Checks depend on the past-due policy, and every process keeps the lateness bound of events.
     await tx.entitlements_changed(None)
     return after
@@ -81,7 +83,7 @@ async def _test_clock(tx: Tx, before: Merchant, command: UpdateMerchant) -> Test
         return None
     if before.mode is not Mode.TEST:
         raise LiveModeError
-    return (await read.get_test_clock(tx, command.test_clock_id)).id
+    return (await read.get_test_clock_in_use(tx, command.test_clock_id)).id
 
 
 async def _check_downgrade_plan(tx: Tx, problem_of: DowngradePlanProblem, after: Merchant) -> None:
@@ -93,7 +95,8 @@ async def _check_downgrade_plan(tx: Tx, problem_of: DowngradePlanProblem, after:
         raise InvalidInput(problem, field="settings.past_due_policy.downgrade_plan_id")
 
 
-def _trace(merchant: Merchant) -> dict[str, Any]:
+def merchant_trace(merchant: Merchant) -> dict[str, Any]:
+    """What the audit trail keeps of a merchant."""
     return {
         "name": merchant.name,
         "time_zone": merchant.time_zone,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -26,15 +26,8 @@ from .advance_test_clock import AdvanceTestClock
 from .create_api_key import CreateApiKey
 from .create_test_clock import CreateTestClock
 from .list_audit_entries import AuditEntry
-from .model import (
-    ApiKey,
-    ApiKeyId,
-    ApiKeyKind,
-    Merchant,
-    TestClock,
-    TestClockId,
-    TestClockStatus,
-)
+from .model import ApiKey, ApiKeyId, ApiKeyKind, Merchant, TestClock, TestClockId, TestClockStatus
+from .numbering import Series
 from .revoke_api_key import RevokeApiKey
 from .rotate_api_key import DEFAULT_OVERLAP, MAX_OVERLAP, RotateApiKey
 from .settings_wire import settings_to_proto
@@ -132,8 +125,10 @@ def test_clock_id_from_proto(value: str) -> TestClockId:
         return fields.read("test_clock_id", _clock_id, value)
 
 
-def merchant_to_proto(merchant: Merchant) -> merchant_pb2.Merchant:
-    """The merchant as the contract shows it."""
+def merchant_to_proto(
+    merchant: Merchant, next_numbers: Mapping[Series, int]
+) -> merchant_pb2.Merchant:
+    """The merchant as the contract shows it, and what the next document of each series is counted as."""
     return merchant_pb2.Merchant(
         id=merchant.id,
         name=merchant.name,
@@ -141,7 +136,7 @@ def merchant_to_proto(merchant: Merchant) -> merchant_pb2.Merchant:
         time_zone=merchant.time_zone,
         default_currency=merchant.default_currency,
         test_clock_id=merchant.test_clock_id,
-        settings=settings_to_proto(merchant.settings),
+        settings=settings_to_proto(merchant.settings, next_numbers),
         created_at=timestamp_to_proto(merchant.created_at),
         version=merchant.version,
     )

@@ -77,6 +77,11 @@ class Admission:
         self._at_the_door = NOTHING
         self._queue: deque[tuple[Load, asyncio.Future[None]]] = deque()
 
+    @property
+    def in_work(self) -> Load:
+        """What is inside."""
+        return self._in_work
+
     async def admit(
         self,
         events: Sequence[Any],

@@ -6,6 +6,11 @@
 --
 -- A counter says in its vector up to which flush of each writer it was filled; an earlier flush is skipped. Numbers
 -- are added by HINCRBY alone, because Lua's own are doubles; only instants and fractions, which fit, are compared.
+--
+-- A span that a window cuts is not divided: of the events of a quarter-hour a flush tells the first and last instant and
+-- the sum, and not what of it lies on which side. So the counter is dropped, and the next check reads it anew, exactly.
+-- That is rare: most windows begin with a quarter-hour, and of those that do not, only a flush with events on both sides
+-- of the very border drops one. To tell each event's instant in every flush would cost more than these readings.
 local writer, sequence = ARGV[1], tonumber(ARGV[2])
 local at = 3
 
@@ -40,7 +45,6 @@ for k = 1, #KEYS do
                     local earliest, latest = tonumber(ARGV[span]), tonumber(ARGV[span + 1])
                     if latest >= start_us and earliest < end_us then
                         touched[#touched + 1] = span
-                        -- A span that the window cuts cannot be added as a whole: the counter is read anew.
                         cut = cut or earliest < start_us or latest >= end_us
                     end
                 end

@@ -89,7 +89,7 @@ class CorrectionMethods(ingestion_service_pb2_grpc.IngestionServiceServicer):
             desk.clock,
             current_caller.get().merchant_id,
             command,
-            wire.event_at,
+            wire.event_in_place_of,
         )
 
         async def act(tx: Tx) -> tuple[pb.ReplaceEventResponse, Corrected | None]:

@@ -72,12 +72,14 @@ def replace_event_from_proto(request: pb.ReplaceEventRequest) -> ReplaceEvent:
         )
 
 
-def event_at(event: SentEvent, at: datetime) -> SentEvent:
-    """The event with a timestamp."""
-    stamped = event_pb2.Event()
-    stamped.CopyFrom(cast("event_pb2.Event", event))
-    stamped.timestamp.CopyFrom(timestamp_to_proto(at))
-    return stamped
+def event_in_place_of(event: SentEvent, customer_id: str, at: datetime) -> SentEvent:
+    """The event at the instant of the one that it takes the place of, and of its customer if it names nobody."""
+    placed = event_pb2.Event()
+    placed.CopyFrom(cast("event_pb2.Event", event))
+    placed.timestamp.CopyFrom(timestamp_to_proto(at))
+    if placed.WhichOneof("customer") is None and placed.WhichOneof("user") is None:
+        placed.customer_id = customer_id
+    return placed
 
 
 def create_backfill_from_proto(request: pb.CreateBackfillRequest) -> CreateBackfill:

@@ -58,8 +58,11 @@ WRITERS: Final = 2
 MAX_FLUSH_EVENTS: Final = 8_000
 """Events after which a flush takes no further batch: some 50 ms of work."""
 
+_CROWD: Final = 6_000
+"""Events in work above which large flushes matter more than early ones: the database is behind."""
+
 _LINGER_S: Final = 0.02
-"""How long a small flush waits for company while another one is on its way."""
+"""How long a small flush then waits for company while another one is on its way."""
 
 _LOOK_EVERY_S: Final = 0.002
 _SMALL_FLUSH: Final = 4_000
@@ -182,10 +185,12 @@ class Ingestor:
                 writer.busy = False
 
     async def _gather_company(self) -> None:
-        """Lets what is queued grow while another flush is on its way anyway: a large one costs less per event."""
+        """Lets what is queued grow while another flush is on its way and many more events come: a large one costs less
+        per event. Below that, whoever sent a few is answered the sooner for not waiting."""
         until_s = time.monotonic() + _LINGER_S
         while (
-            any(one.busy for one in self._writers)
+            self.admission.in_work.events >= _CROWD
+            and any(one.busy for one in self._writers)
             and sum(len(batch.events) for batch in self._queue) < _SMALL_FLUSH
             and time.monotonic() < until_s
         ):

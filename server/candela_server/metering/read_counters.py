@@ -21,8 +21,8 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage
-from .audit_counters import Drift, audit_counters
 from .cache import AskKey, CounterCache, CounterError, Expectation, key_of
+from .compare_counters import BELIEVED_AFTER_S, Drift, compare_counters
 from .counter_walk import CounterWalk
 from .model import UsageAsk
 from .read_sql_now import SqlReads
@@ -112,18 +112,28 @@ class Counters(TrustedCounters):
             for ask in asks
         ]
 
-    async def audit(self, asks: Sequence[tuple[str, UsageAsk]]) -> list[Drift]:
-        """Which of these counters do not hold what they stand for; they are made anew (audit_counters.py)."""
-        if self._cache is None or not self.trusted() or not self._redis_answers():
+    async def audit(
+        self,
+        asks: Sequence[tuple[str, UsageAsk]],
+        *,
+        believed_after_s: float = BELIEVED_AFTER_S,
+    ) -> list[Drift]:
+        """Which of these counters do not hold what they stand for; they are made anew (compare_counters.py)."""
+        walk = self.walk
+        if walk is None:
             return []
-        drifted = await audit_counters(self._cache, self._events, asks)
-        if drifted:
-            await CounterWalk(self._cache.redis).count(compared=len(asks), drifted=len(drifted))
-        return drifted
+        # Equal asks are one counter, and those that nobody has filled have nothing to compare.
+        different = list(dict.fromkeys(asks))
+        counters = await walk.read(different)
+        there = [ask for ask, one in zip(different, counters, strict=True) if one is not None]
+        found = await compare_counters(
+            self._events, walk, self._clock, there, believed_after_s=believed_after_s
+        )
+        return found.drifted
 
     @property
     def walk(self) -> CounterWalk | None:
-        """How to go over all counters there are (counter_walk.py); None while none is read."""
+        """How to go over all counters there are, and to compare them; None while none is read."""
         if self._cache is None or not self.trusted() or not self._redis_answers():
             return None
         return CounterWalk(self._cache.redis)

@@ -43,8 +43,8 @@ class SentEvent(Protocol):
         ...
 
 
-At: TypeAlias = Callable[[SentEvent, datetime], SentEvent]
-"""The same event with a timestamp."""
+InPlaceOf: TypeAlias = Callable[[SentEvent, str, datetime], SentEvent]
+"""The same event with what it leaves out: the customer and the instant of the one that it takes the place of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ async def prepare_replacement(
     clock: Clock,
     merchant_id: str,
     command: ReplaceEvent,
-    at: At,
+    in_place_of: InPlaceOf,
 ) -> Replacement:
     """Checks the new event as ingestion does. What is wrong with it is raised by `replace_event`, because a repeated
     call must get its first answer whatever has become of the customer since."""
@@ -105,7 +105,9 @@ async def prepare_replacement(
             )
         instant = to_microseconds(old.happened_at)
         prepared = await preparer.prepare(
-            merchant_id, [at(command.sent, old.happened_at)], Bounds(instant, instant)
+            merchant_id,
+            [in_place_of(command.sent, old.customer_id, old.happened_at)],
+            Bounds(instant, instant),
         )
         if prepared.rejections:
             raise refusal(prepared.rejections[0])

@@ -13,16 +13,16 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
 from . import age_store, backfill_store, key_store, rejected_event_store, store
-from . import reconcile_counters as reconcile
+from . import sweep_counters as sweep
 from .backfills import STEP_EVENTS, continue_backfill
 from .cache import CounterError
 from .correct_usage import tell_counters
 from .fill_in_turns import fill_in_turns
 from .read_counters import Counters
-from .reconcile_counters import Reconciled
 from .rejected_event import KEPT_FOR
 from .rules.chunk_interval import LOOK_BACK, fitting_interval
 from .rules.dedupe import DEFAULT_WINDOW, claim_months, months_ahead
+from .sweep_counters import Swept
 
 COMPRESS_AFTER: Final = timedelta(days=60)
 """When nothing comes late any more: the lateness bound, and time for corrections."""
@@ -92,20 +92,18 @@ async def forget_old_keys(db: Postgres, events: EventStore, clock: Clock) -> int
         return 0
 
 
-async def reconcile_counters(
+async def sweep_counters(
     db: Postgres, events: EventStore, counters: Counters, clock: Clock
-) -> Reconciled | None:
+) -> Swept | None:
     """Compares some of the live counters with the rollups, going on where the last run ended (ENT-4). None when there
     is no Redis that answers, or its counters are not read anyhow: the next run has its turn."""
     walk = counters.walk
     if walk is None:
         return None
     try:
-        return await reconcile.reconcile_counters(
-            db, events, walk, clock, is_trusted=counters.trusted
-        )
+        return await sweep.sweep_counters(db, events, walk, clock, is_trusted=counters.trusted)
     except (CounterError, *store.TRANSIENT):
-        log.warning("counters_not_reconciled", exc_info=True)
+        log.warning("counters_not_swept", exc_info=True)
         return None
 
 

@@ -51,11 +51,6 @@ def text_field(text: str) -> bytes:
     return _length(len(content)) + content
 
 
-def uuid_field(content: bytes) -> bytes:
-    """A uuid of 16 bytes."""
-    return _uuid_length + content
-
-
 def jsonb_field(content: bytes) -> bytes:
     """A jsonb document, given as UTF-8 text."""
     return _length(len(content) + 1) + _jsonb_version + content

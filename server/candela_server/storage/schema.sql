@@ -726,6 +726,8 @@ CREATE TABLE public.credit_note (
     grant_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone NOT NULL,
     unused_days_of text COLLATE pg_catalog."C",
+    usage_of text COLLATE pg_catalog."C",
+    usage_quantity numeric,
     CONSTRAINT credit_note_check CHECK (((purpose = 'credit_balance'::text) = (grant_id IS NOT NULL))),
     CONSTRAINT credit_note_purpose_check CHECK ((purpose = ANY (ARRAY['reduce_due'::text, 'credit_balance'::text, 'refund'::text]))),
     CONSTRAINT credit_note_reason_check CHECK ((reason = ANY (ARRAY['duplicate'::text, 'unsatisfactory'::text, 'order_change'::text, 'order_cancellation'::text, 'fraud'::text, 'other'::text]))),
@@ -1698,6 +1700,12 @@ ALTER TABLE ONLY public.credit_grant
 ALTER TABLE ONLY public.credit_grant
     ADD CONSTRAINT credit_grant_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE public.credit_note
+    ADD CONSTRAINT credit_note_check1 CHECK (((usage_of IS NULL) = (usage_quantity IS NULL))) NOT VALID;
+
+ALTER TABLE public.credit_note
+    ADD CONSTRAINT credit_note_check2 CHECK (((usage_of IS NULL) OR (unused_days_of IS NULL))) NOT VALID;
+
 ALTER TABLE ONLY public.credit_note_counter
     ADD CONSTRAINT credit_note_counter_pkey PRIMARY KEY (merchant_id);
 
@@ -1978,6 +1986,8 @@ CREATE INDEX credit_note_on_account ON public.credit_note USING btree (merchant_
 
 CREATE INDEX credit_note_unused_days ON public.credit_note USING btree (merchant_id, unused_days_of) WHERE (unused_days_of IS NOT NULL);
 
+CREATE INDEX credit_note_usage ON public.credit_note USING btree (merchant_id, usage_of) WHERE (usage_of IS NOT NULL);
+
 CREATE INDEX credit_renewal_by_due ON public.credit_renewal USING btree (merchant_id, test_clock_id, due_at);
 
 CREATE INDEX credit_renewal_due_in_real_time ON public.credit_renewal USING btree (due_at, merchant_id) WHERE (test_clock_id IS NULL);
@@ -2033,6 +2043,8 @@ CREATE UNIQUE INDEX invoice_line_prorates_once ON public.invoice_line USING btre
 CREATE INDEX invoice_unpaid ON public.invoice USING btree (merchant_id, due_at) WHERE (status = 'finalized'::text);
 
 CREATE INDEX invoice_unpaid_of_subscription ON public.invoice USING btree (merchant_id, subscription_id) WHERE (status = 'finalized'::text);
+
+CREATE INDEX invoice_voided ON public.invoice USING btree (merchant_id, ended_at) WHERE (status = 'void'::text);
 
 CREATE INDEX late_usage_by_age ON public.late_usage USING btree (noted_at);
 
@@ -2219,6 +2231,9 @@ ALTER TABLE ONLY public.credit_note
 
 ALTER TABLE ONLY public.credit_note
     ADD CONSTRAINT credit_note_merchant_id_unused_days_of_fkey FOREIGN KEY (merchant_id, unused_days_of) REFERENCES public.invoice_line(merchant_id, id) NOT VALID;
+
+ALTER TABLE ONLY public.credit_note
+    ADD CONSTRAINT credit_note_merchant_id_usage_of_fkey FOREIGN KEY (merchant_id, usage_of) REFERENCES public.invoice_line(merchant_id, id) NOT VALID;
 
 ALTER TABLE ONLY public.credit_renewal
     ADD CONSTRAINT credit_renewal_merchant_id_definition_id_fkey FOREIGN KEY (merchant_id, definition_id) REFERENCES public.credit_definition(merchant_id, id);

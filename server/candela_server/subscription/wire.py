@@ -13,6 +13,7 @@ from candela_server.catalog.wire import ref_from_proto
 from candela_server.contract.values import (
     interval_to_proto,
     optional_timestamp_to_proto,
+    states_from_proto,
     timestamp_to_proto,
 )
 from candela_server.customer.wire import customer_ref_from_proto
@@ -102,12 +103,7 @@ def subscription_id_from_proto(value: str) -> SubscriptionId:
 
 def statuses_from_proto(values: list[int]) -> list[Status]:
     """The states that a list asks for. Raises InvalidInput."""
-    known = {int(number): status for status, number in _STATUSES.items()}
-    with FieldViolations() as fields:
-        for index, value in enumerate(values):
-            if value not in known:
-                fields.add(f"statuses[{index}]", "must be a state")
-        return [known[value] for value in values]
+    return states_from_proto(values, _STATUSES)
 
 
 def subscription_to_proto(

@@ -59,6 +59,11 @@ async def bill_test_clock(
 async def _advance(
     db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId
 ) -> None:
+    async with db.reading(merchant_id) as tx:
+        clock = await merchant.get_test_clock(tx, clock_id)
+    if clock.status is TestClockStatus.ADVANCING:
+        # What was used while it rested: of that instant, as it would be in real time.
+        await _look_at_usage(db, events, merchant_id, clock_id, clock.now_at)
     for _ in range(MAX_STEPS):
         async with db.writing(merchant_id) as tx:
             clock = await merchant.get_test_clock(tx, clock_id, lock=True)
@@ -112,7 +117,8 @@ async def _do_what_is_due(
 async def _look_at_usage(
     db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId, now: datetime
 ) -> None:
-    """What each minute does in real time: at the instants at which something is due, and where the clock rests."""
+    """What each minute does in real time: where the clock rested, at the instants at which something is due, and where
+    it comes to rest."""
     await bill_thresholds(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await settle_ahead(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await buy_below_thresholds(db, events, FixedClock(now), merchant_id, test_clock_id=clock_id)

@@ -16,11 +16,8 @@ from typing import Any
 import procrastinate
 import structlog
 
-from candela_server.billing import read as billing
 from candela_server.billing.billing_run import BILLING_RUN_STARTED, BillingRunId
 from candela_server.billing.carry_out_billing_run import carry_out_billing_run
-from candela_server.billing.finalize_invoices import finalize_due
-from candela_server.billing.follow_due_dates import follow_due_dates
 from candela_server.billing.run_billing import run_billing
 from candela_server.entitlement.forget_changes import forget_changes
 from candela_server.kernel.clock import Clock
@@ -36,18 +33,18 @@ from candela_server.storage.mutation import purge_idempotency_records
 from candela_server.storage.outbox import Announcement, Handler, relay
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.transaction import OUTBOX_CHANNEL
-from candela_server.subscription import read as subscription
 from candela_server.subscription import tasks as subscription_tasks
 from candela_server.subscription.create_migration import MIGRATION_BEGUN
 from candela_server.subscription.create_subscription import BILLING_DUE
 from candela_server.subscription.migration import MigrationId, PendingWork
-from candela_server.subscription.renew_by_rule import renew_due
 
 from .advance_test_clock import advance_test_clock, bill_test_clock
-from .credit_jobs import (
+from .merchant_jobs import (
     bill_at_thresholds,
+    bill_everything_due,
     bill_late_usage,
     buy_top_ups,
+    follow_all_due_dates,
     look_after_credits,
     reconcile_everyone,
 )
@@ -100,40 +97,6 @@ class Worker:
             if isinstance(result, Exception):
                 raise result
 
-    async def bill_everything_due(self) -> None:
-        """Bills and finalizes what is due in real time, merchant by merchant.
-
-        One merchant's failure is logged and does not stop the others; the next minute tries it again.
-        """
-        now = self.clock.now()
-        async with self.db.system() as tx:
-            due = await subscription.list_merchants_with_due(tx, now)
-            drafts = await billing.list_merchants_with_drafts(tx, now)
-        for merchant_id in sorted({*due, *drafts}):
-            try:
-                await renew_due(self.db, merchant_id, now=now)
-                await finalize_due(self.db, self.events, merchant_id, now=now)
-                billed = await run_billing(self.db, self.events, merchant_id, now=now)
-            except Exception as error:
-                log.error("billing_failed", merchant_id=merchant_id, exc_info=error)
-            else:
-                log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
-
-    async def follow_due_dates(self) -> None:
-        """Makes past due what is overdue in real time, and active what is settled, merchant by merchant (ENT-10)."""
-        now = self.clock.now()
-        async with self.db.system() as tx:
-            owed = await billing.list_merchants_owed(tx, now)
-            past_due = await subscription.list_merchants_with_past_due(tx)
-        for merchant_id in sorted({*owed, *past_due}):
-            try:
-                count = await follow_due_dates(self.db, merchant_id, now=now)
-            except Exception as error:
-                log.error("due_dates_not_followed", merchant_id=merchant_id, exc_info=error)
-            else:
-                if count:
-                    log.info("due_dates_followed", merchant_id=merchant_id, subscriptions=count)
-
     async def move_subscribers(self, work: PendingWork) -> None:
         """Goes on with a migration, as far as it is not done (CAT-9)."""
         count = await subscription_tasks.move_subscribers(self.db, self.clock, work)
@@ -147,12 +110,12 @@ class Worker:
         @app.periodic(cron="* * * * *")
         @app.task(name="bill_everything_due", queueing_lock="bill", lock="bill")
         async def bill(timestamp: int) -> None:
-            await self.bill_everything_due()
+            await bill_everything_due(self.db, self.events, self.clock)
 
         @app.periodic(cron="* * * * *")
         @app.task(name="follow_due_dates", queueing_lock="due_dates", lock="due_dates")
         async def due_dates(timestamp: int) -> None:
-            await self.follow_due_dates()
+            await follow_all_due_dates(self.db, self.clock)
 
         filling = asyncio.Lock()
 
@@ -182,9 +145,9 @@ class Worker:
             await forget_changes(self.db, self.clock.now())
 
         @app.periodic(cron="37 * * * *")
-        @app.task(name="reconcile_counters", queueing_lock="counters", lock="counters")
+        @app.task(name="sweep_counters", queueing_lock="counters", lock="counters")
         async def counters(timestamp: int) -> None:
-            await metering.reconcile_counters(self.db, self.events, self.counters, self.clock)
+            await metering.sweep_counters(self.db, self.events, self.counters, self.clock)
 
         @app.periodic(cron="* * * * *")
         @app.task(name="buy_top_ups", queueing_lock="top_up", lock="top_up")

@@ -16,8 +16,8 @@ from candela_server.subscription.change import Cancellation
 from candela_server.subscription.model import Status, Subscription
 
 from tests.helpers.changing import Desk
+from tests.helpers.included_calls import bringing, calls_of, day
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_subscription_lives import bringing, calls_of, day
 
 D = Decimal
 

@@ -21,7 +21,7 @@ from candela_server.metering.ingest_events import Ingestor
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
-from candela_server.worker.runner import Worker
+from candela_server.worker.merchant_jobs import bill_everything_due
 
 from demo.team_plan import team_plan
 from tests.helpers.selling import Shop
@@ -56,7 +56,6 @@ async def test_query_that_fails_for_one_merchant__bills_it_nothing_wrong_and_all
     counters, directory = Counters(None, events, clock), Directory(db, clock)
     ingestor = Ingestor(db, events, directory, counters, clock)
     await ingestor.start()
-    worker = Worker(db, events, counters, clock)
     try:
         huge = await _shop(db, clock, f"SELECT sum({' * '.join(['value'] * 60)}) FROM events")
         sane = await _shop(db, clock, "SELECT sum(value) / 2 FROM events")
@@ -74,10 +73,10 @@ async def test_query_that_fails_for_one_merchant__bills_it_nothing_wrong_and_all
                     )
                 ],
             )
-        await worker.bill_everything_due()
+        await bill_everything_due(db, events, clock)
         clock.advance(datetime(2026, 2, 28, 16, tzinfo=UTC))
         for _ in range(2):
-            await worker.bill_everything_due()
+            await bill_everything_due(db, events, clock)
             clock.advance(clock.now() + timedelta(hours=1))
 
         wrong, right = await _invoices(huge), await _invoices(sane)

@@ -23,12 +23,11 @@ from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.ids import new_id
 from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
-from candela_server.metering.read_counters import Counters
 from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.subscription import read_schedule
-from candela_server.worker.runner import Worker
+from candela_server.worker.merchant_jobs import bill_everything_due
 
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
@@ -140,7 +139,6 @@ async def test_merchant_who_fails__does_not_stop_the_others_and_is_tried_again(
         await shop.sell_team_plan()
         await shop.subscribe(await shop.sign_up("acme"), 1)
         shops.append(shop)
-    worker = Worker(db, events, Counters(None, events, clock), clock)
     broken = sorted(shops, key=lambda shop: shop.merchant_id)[0]
 
     async def counts() -> list[int]:
@@ -155,11 +153,11 @@ async def test_merchant_who_fails__does_not_stop_the_others_and_is_tried_again(
             )
 
     await set_bound(None)  # what the pipeline cannot compare with
-    await worker.bill_everything_due()
+    await bill_everything_due(db, events, clock)
     first = await counts()
     await set_bound(15)
     clock.advance(clock.now() + RETRY_AFTER)
-    await worker.bill_everything_due()
+    await bill_everything_due(db, events, clock)
     second = await counts()
     await events.close()
     await db.close()

@@ -33,10 +33,10 @@ from tests.helpers.billing import Books
 from tests.helpers.changing import Desk
 from tests.helpers.checking import answer_for, usage_of
 from tests.helpers.crediting import give, grant_now
+from tests.helpers.included_calls import bringing, day, sweep
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_subscription_lives import bringing, day
 from tests.integration.billing.test_top_ups import order
-from tests.integration.billing.test_trial_credits import shop_of, sweep
+from tests.integration.billing.test_trial_credits import shop_of
 from tests.integration.credit.test_life_of_credits import terms_without_price
 from tests.integration.entitlement.reserving import Desk as Server
 from tests.integration.entitlement.reserving import Shop, open_desk

@@ -17,9 +17,9 @@ from candela_server.subscription.model import Status, Subscription
 
 from tests.helpers.acting import acting_as
 from tests.helpers.changing import NOW, Desk, quantity
+from tests.helpers.included_calls import bringing, calls_of, day
 from tests.helpers.market import Market, calls, flat
 from tests.integration.billing.test_changed_subscriptions import seats
-from tests.integration.billing.test_subscription_lives import bringing, calls_of, day
 
 GRACE = timedelta(days=7)
 DUE = day(4, 1) + timedelta(days=30)

@@ -29,6 +29,7 @@ from candela_server.subscription.schedule_change import cancel_scheduled_change
 from candela_server.subscription.scheduled_wire import scheduled_to_proto
 
 from tests.helpers.changing import AT, Desk, quantity, to_plan
+from tests.helpers.included_calls import use
 from tests.helpers.market import Market, calls, fee, flat
 from tests.integration.billing.test_subscription_lives import (
     bringing,
@@ -36,7 +37,6 @@ from tests.integration.billing.test_subscription_lives import (
     day,
     sell_trial,
 )
-from tests.integration.billing.test_unpriced_usage import use
 
 D = Decimal
 

@@ -20,6 +20,7 @@ from candela_server.billing.reissue_invoice import reissue_invoice
 from candela_server.billing.void_invoice import void_invoice
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditApplicationType, CreditScope
+from candela_server.credit import ledger_store
 from candela_server.credit import store as credit_store
 from candela_server.credit.model import (
     CreditGrant,
@@ -70,7 +71,7 @@ async def grant_calls(market: Market, customer: Customer, amount: str) -> None:
             created_at=JANUARY,
         )
         await credit_store.insert_grants(tx, [grant])
-        await credit_store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx,
             [
                 CreditTransaction(

@@ -16,7 +16,7 @@ from candela_server.customer.model import Customer
 from candela_server.kernel.interval import Interval
 from candela_server.metering.note_late_usage import customers_to_look_at, forget_late_usage
 
-from tests.helpers.market import Market, calls, fee, flat, money
+from tests.helpers.market import Market, calls, fee, flat, graduated, money
 
 D = Decimal
 JANUARY, FEBRUARY, MARCH, APRIL = (
@@ -34,17 +34,6 @@ async def close_february(market: Market, customer: Customer, used: str) -> None:
     await market.use(customer, used, IN_FEBRUARY)
     await market.bill(FEBRUARY)
     await market.bill(FEBRUARY + GRACE)
-
-
-def graduated() -> price_terms_pb2.ChargeModel:
-    return price_terms_pb2.ChargeModel(
-        graduated=price_terms_pb2.GraduatedCharge(
-            tiers=[
-                price_terms_pb2.Tier(up_to="1000", unit_price=money("0.10")),
-                price_terms_pb2.Tier(unit_price=money("0.05")),
-            ]
-        )
-    )
 
 
 @pytest.mark.spec("EVT-9", "INV-8")

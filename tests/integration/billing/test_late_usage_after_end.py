@@ -12,9 +12,8 @@ from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.subscription.change import Cancellation
 
 from tests.helpers.changing import NOW, Desk
+from tests.helpers.included_calls import bringing, sweep
 from tests.helpers.market import Market, calls, flat
-from tests.integration.billing.test_subscription_lives import bringing
-from tests.integration.billing.test_trial_credits import sweep
 
 D = Decimal
 ENDS = datetime(2026, 2, 10, 15, tzinfo=UTC)

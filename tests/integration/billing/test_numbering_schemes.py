@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from candela_server.billing.credit_note import Purpose
-from candela_server.billing.number_documents import start_numbering
+from candela_server.billing.number_documents import next_numbers, start_numbering
 from candela_server.kernel.errors import InvalidInput
 from candela_server.merchant import read as merchant
 from candela_server.merchant import store as merchant_store
@@ -162,3 +162,22 @@ async def test_merchant_from_before_there_were_schemes__counts_as_ever(books: Bo
 
     assert found is not None
     assert await sell(books, "a") == ["INV-000001"]
+
+
+@pytest.mark.spec("INV-4")
+async def test_next_number__is_read_as_it_will_be_given(books: Books) -> None:
+    async def upcoming() -> tuple[int, int]:
+        async with books.shop.db.reading(books.shop.merchant_id) as tx:
+            found = await next_numbers(books.shop.clock, tx, await merchant.get_merchant(tx))
+        return found[Series.INVOICE], found[Series.CREDIT_NOTE]
+
+    at_first = await upcoming()
+    await begin(books, Series.INVOICE, 4711)
+    begun = await upcoming()
+    await sell(books, "a", "b")
+    sold = await upcoming()
+    await begin(books, Series.INVOICE, 4713)
+    await count(books, SettingsChange(invoice_numbering=YEARLY), "Asia/Kathmandu")
+    this_year = await upcoming()
+
+    assert (at_first, begun, sold, this_year) == ((1, 1), (4711, 1), (4713, 1), (1, 1))

@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 from candela.catalog.v1 import metric_pb2, plan_pb2
 
-from candela_server.billing.model import InvoiceStatus, LineKind
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.catalog.add_credit_definition import (
     AddCreditDefinition,
@@ -17,55 +16,28 @@ from candela_server.catalog.add_credit_definition import (
 )
 from candela_server.catalog.definition_wire import new_credit_definition_from_proto
 from candela_server.catalog.refs import BySlug
-from candela_server.customer.model import Customer
 from candela_server.subscription.model import Proration
 
-from tests.helpers.changing import Desk, to_plan, to_price
-from tests.helpers.checking import answer_for, usage_of
+from tests.helpers.changing import to_plan, to_price
 from tests.helpers.crediting import give
-from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_subscription_lives import bringing, day
-from tests.integration.billing.test_trial_credits import shop_of, sweep
-from tests.integration.billing.test_unpriced_usage import use
+from tests.helpers.included_calls import (
+    BIG,
+    OTHER,
+    SMALL,
+    bringing,
+    day,
+    hold,
+    left,
+    sell_included,
+    sweep,
+    units_billed,
+    use,
+)
+from tests.helpers.market import Market, fee
+from tests.integration.billing.test_trial_credits import shop_of
 
 D = Decimal
 NONE = Proration.NONE
-SMALL, BIG, OTHER = D(100), D(1000), D(250)
-
-
-async def sell(market: Market, *, priced: bool, metric: metric_pb2.NewMetric | None = None) -> Desk:
-    """It is 1 April 2026, 15:00; "small", "big" and "other" bring 100, 1,000 and 250 calls a month.
-
-    Beyond these a call is a dollar where it is priced; where it is not, no more can be used.
-    """
-    market.clock.advance(day(4, 1))
-    desk = Desk(market)
-    await market.sell(fee("1"), calls(flat("1")), metric=metric)
-    usage = (calls(flat("1")),) if priced else ()
-    for slug, amount in (("small", SMALL), ("big", BIG), ("other", OTHER)):
-        await desk.sell(slug, fee("10", name=slug), *usage, request=bringing(str(amount)))
-    return desk
-
-
-async def left(desk: Desk, holder: Customer) -> Decimal:
-    """What a check says is left of the calls now."""
-    market = desk.market
-    answer = await answer_for(market.db, market.events, market.clock, market.merchant_id, holder)
-    remaining = usage_of(answer).remaining
-    assert remaining is not None
-    return remaining
-
-
-async def units_billed(desk: Desk) -> Decimal:
-    """The calls that invoices ask money for: a dollar each."""
-    lines = [
-        line
-        for one in await desk.invoices()
-        if one.status is not InvoiceStatus.VOID
-        for line in one.lines
-        if line.kind in (LineKind.USAGE, LineKind.USAGE_CREDIT)
-    ]
-    return sum((line.amount for line in lines), D(0))
 
 
 @pytest.mark.spec("ENT-4", "CRD-5", "SUB-6")
@@ -73,24 +45,19 @@ async def units_billed(desk: Desk) -> Decimal:
 async def test_plan_after_plan_and_back__brings_what_it_has_more_and_nothing_fresh(
     market: Market, priced: bool
 ) -> None:
-    desk = await sell(market, priced=priced)
-    holder = await market.sign_up()
-    held = await desk.take("small", customer=holder)
-    await market.bill(day(4, 1))
-    await use(desk, holder, "100", day(4, 5))
-    found = [await left(desk, holder)]
+    desk = await sell_included(market, priced=priced)
+    acme = await hold(desk, used="100")
+    found = [await acme.left()]
     for number, plan in enumerate(["other", "small", "other", "small"]):
-        market.clock.advance(day(4, 10 + number))
-        await desk.change(held, to_plan(plan), proration=NONE)
+        await acme.move(plan, 10 + number)
         await sweep(desk)
-        found.append(await left(desk, holder))
-    market.clock.advance(day(4, 20))
-    await desk.change(held, to_plan("other"), proration=NONE)
-    await use(desk, holder, "60", day(4, 21))
-    found.append(await left(desk, holder))
+        found.append(await acme.left())
+    await acme.move("other", 20)
+    await acme.use("60", 21)
+    found.append(await acme.left())
     await market.bill(day(5, 1))
     await market.bill(day(5, 2))
-    found.append(await left(desk, holder))
+    found.append(await acme.left())
 
     # 100 of 100 used: the other plan brings 250 − 100 = 150, the small one 100 − 100 = 0, there and back twice.
     # Then 60 of the 150 are used, and with May there are 250.
@@ -103,17 +70,13 @@ async def test_plan_after_plan_and_back__brings_what_it_has_more_and_nothing_fre
 async def test_use_that_was_paid_with_money__takes_nothing_off_the_next_plan(
     market: Market,
 ) -> None:
-    desk = await sell(market, priced=True)
-    holder = await market.sign_up()
-    held = await desk.take("small", customer=holder)
-    await market.bill(day(4, 1))
-    await use(desk, holder, "150", day(4, 5))
-    market.clock.advance(day(4, 10))
-    await desk.change(held, to_plan("big"), proration=NONE)
+    desk = await sell_included(market, priced=True)
+    acme = await hold(desk, used="150")
+    await acme.move("big", 10)
     await sweep(desk)
 
     # 100 came with the plan, 50 cost a dollar each; the bigger plan brings 1,000 − 100.
-    assert await left(desk, holder) == D(900)
+    assert await acme.left() == D(900)
     await market.bill(day(5, 1))
     await market.bill(day(5, 2))
     assert await units_billed(desk) == D(50)
@@ -121,21 +84,18 @@ async def test_use_that_was_paid_with_money__takes_nothing_off_the_next_plan(
 
 @pytest.mark.spec("ENT-4", "CRD-5", "CRD-9")
 async def test_gift_there_and_back__is_whole_and_pays_after_the_plans(market: Market) -> None:
-    desk = await sell(market, priced=False)
-    holder = await market.sign_up()
-    held = await desk.take("small", customer=holder)
-    await give(shop_of(desk), holder, "500", feature="calls")
-    await market.bill(day(4, 1))
-    await use(desk, holder, "70", day(4, 5))
-    found = [await left(desk, holder)]
+    desk = await sell_included(market, priced=False)
+    acme = await hold(desk)
+    await give(shop_of(desk), acme.holder, "500", feature="calls")
+    await acme.use("70", 5)
+    found = [await acme.left()]
     for number, plan in enumerate(["other", "small"]):
-        market.clock.advance(day(4, 10 + number))
-        await desk.change(held, to_plan(plan), proration=NONE)
-        found.append(await left(desk, holder))
-    await use(desk, holder, "45", day(4, 20))
-    found.append(await left(desk, holder))
+        await acme.move(plan, 10 + number)
+        found.append(await acme.left())
+    await acme.use("45", 20)
+    found.append(await acme.left())
     await market.bill(day(5, 1))
-    found.append(await left(desk, holder))
+    found.append(await acme.left())
 
     # 100 + 500 − 70; 250 − 70 + 500; 100 − 70 + 500; 45 used, 15 of them the gift's; in May 100 + 485.
     assert found == [D(530), D(680), D(530), D(485), D(585)]
@@ -145,7 +105,7 @@ async def test_gift_there_and_back__is_whole_and_pays_after_the_plans(market: Ma
 async def test_change_at_the_instant_of_the_beginning__brings_the_new_plans_allowance(
     market: Market,
 ) -> None:
-    desk = await sell(market, priced=False)
+    desk = await sell_included(market, priced=False)
     holder = await market.sign_up()
     held = await desk.take("small", customer=holder)
     found = []
@@ -169,30 +129,27 @@ async def test_unique_users__are_counted_for_the_whole_period_whatever_the_plan(
         unique_of=metric_pb2.UNIQUE_OF_PROPERTY,
         property="seat",
     )
-    desk = await sell(market, priced=False, metric=metric)
-    holder = await market.sign_up()
-    held = await desk.take("small", customer=holder)
-    await market.bill(day(4, 1))
+    desk = await sell_included(market, priced=False, metric=metric)
+    acme = await hold(desk)
     market.clock.advance(day(4, 5))
     for number in range(40):
-        await market.use(holder, "1", day(4, 5), {"seat": f"s{number}"})
-    found = [await left(desk, holder)]
+        await market.use(acme.holder, "1", day(4, 5), {"seat": f"s{number}"})
+    found = [await acme.left()]
     for number, plan in enumerate(["other", "small"]):
-        market.clock.advance(day(4, 10 + number))
-        await desk.change(held, to_plan(plan), proration=NONE)
-        found.append(await left(desk, holder))
+        await acme.move(plan, 10 + number)
+        found.append(await acme.left())
     market.clock.advance(day(4, 20))
-    await market.use(holder, "1", day(4, 20), {"seat": "s1"})
+    await market.use(acme.holder, "1", day(4, 20), {"seat": "s1"})
 
     # 40 users: 60 of 100 are left, 210 of 250, and 60 again; who was counted counts once.
-    assert [*found, await left(desk, holder)] == [D(60), D(210), D(60), D(60)]
+    assert [*found, await acme.left()] == [D(60), D(210), D(60), D(60)]
 
 
 @pytest.mark.spec("ENT-4", "CRD-2", "SUB-4")
 async def test_prices_with_credits_of_their_own_there_and_back__bring_nothing_fresh(
     market: Market,
 ) -> None:
-    desk = await sell(market, priced=False)
+    desk = await sell_included(market, priced=False)
     terms = bringing("100")
     yearly = fee("99", name="Yearly", rule="FREQ=YEARLY")
     terms.prices.append(plan_pb2.NewPrice(currency="USD", components=[yearly]))
@@ -232,13 +189,11 @@ async def test_any_way_through_the_plans__pays_for_no_more_than_the_greatest_and
     """The law: what is left is what the plan in force brings less what plans paid for in the period, never below 0."""
     draw = random.Random(seed)
     brings = {"small": SMALL, "big": BIG, "other": OTHER}
-    desk = await sell(market, priced=priced)
-    holder = await market.sign_up()
+    desk = await sell_included(market, priced=priced)
     plan = draw.choice(sorted(brings))
-    held = await desk.take(plan, customer=holder)
+    acme = await hold(desk, plan)
     held_plans, paid, used = {plan}, D(0), D(0)
     at: datetime = day(4, 1)
-    await market.bill(at)
     for _ in range(12):
         at += timedelta(hours=draw.randint(1, 40))
         remaining = max(brings[plan] - paid, D(0))
@@ -247,21 +202,21 @@ async def test_any_way_through_the_plans__pays_for_no_more_than_the_greatest_and
             # Who may use no more, does not.
             amount = wanted if priced else min(wanted, remaining)
             if amount:
-                await use(desk, holder, str(amount), at)
+                await use(desk, acme.holder, str(amount), at)
                 used += amount
                 paid += min(amount, remaining)
         else:
             market.clock.advance(at)
             plan = draw.choice(sorted(brings.keys() - {plan}))
             held_plans.add(plan)
-            await desk.change(held, to_plan(plan), proration=NONE)
+            await desk.change(acme.held, to_plan(plan), proration=NONE)
             if draw.random() < 0.5:
                 await sweep(desk)
-        assert await left(desk, holder) == max(brings[plan] - paid, D(0))
+        assert await acme.left() == max(brings[plan] - paid, D(0))
     assert paid <= max(brings[one] for one in held_plans)
     await market.bill(day(5, 1))
     await market.bill(day(5, 2))
 
     assert await units_billed(desk) == used - paid
-    assert await left(desk, holder) == brings[plan]
+    assert await acme.left() == brings[plan]
     assert await reconcile_credits(market.db, market.merchant_id) == []

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from candela_server.billing.reconcile_credits import Drift, reconcile_credits
-from candela_server.credit import store as ledger
+from candela_server.credit import ledger_store as ledger
 from candela_server.credit.model import (
     CreditTransaction,
     CreditTransactionId,

@@ -9,8 +9,8 @@ import pytest
 
 from candela_server.billing.reissue_invoice import reissue_invoice
 
+from tests.helpers.included_calls import bringing
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_subscription_lives import bringing
 
 D = Decimal
 

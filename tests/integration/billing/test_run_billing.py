@@ -13,19 +13,9 @@ from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.model import Invoice, InvoiceStatus, LineKind
 from candela_server.billing.render_pdf import render_pdf
 from candela_server.billing.run_billing import run_billing
-from candela_server.kernel.clock import FixedClock
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
 
-from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 async def invoices(shop: Shop) -> list[Invoice]:

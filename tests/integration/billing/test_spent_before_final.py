@@ -13,9 +13,9 @@ from candela_server.subscription.model import Subscription
 
 from tests.helpers.changing import Desk
 from tests.helpers.crediting import give, revoke
+from tests.helpers.included_calls import bringing, calls_of, day
 from tests.helpers.market import Market, calls, fee, flat
 from tests.helpers.selling import Shop
-from tests.integration.billing.test_subscription_lives import bringing, calls_of, day
 
 D = Decimal
 

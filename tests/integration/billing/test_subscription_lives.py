@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from candela.catalog.v1 import (
-    credit_definition_pb2,
-    feature_pb2,
     plan_pb2,
     plan_service_pb2,
     price_terms_pb2,
@@ -19,9 +16,6 @@ from candela_server.catalog.archive_plan import ArchivePlan, archive_plan
 from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
-from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
-from candela_server.entitlement.model import FeatureState
 from candela_server.kernel.errors import InvalidInput
 from candela_server.subscription.change import (
     Cancellation,
@@ -41,46 +35,11 @@ from candela_server.subscription.model import (
 )
 
 from tests.helpers.changing import AT, NOW, PERIOD_END, Desk, quantity, to_plan
+from tests.helpers.included_calls import bringing, calls_of, day
 from tests.helpers.market import Market, calls, fee, flat, money
 from tests.integration.billing.test_changed_subscriptions import seats
 
 D = Decimal
-
-
-def day(month: int, of_month: int, hour: int = 15) -> datetime:
-    return datetime(2026, month, of_month, hour, tzinfo=UTC)
-
-
-def bringing(
-    amount: str, *, per_seat: bool = False, existing: bool = True
-) -> plan_service_pb2.CreatePlanRequest:
-    """A plan that includes so many calls a month."""
-    basis = credit_definition_pb2.CREDIT_BASIS_SEAT if per_seat else 0
-    return plan_service_pb2.CreatePlanRequest(
-        features=[plan_pb2.PlanFeatureInput(existing=feature_pb2.FeatureRef(slug="calls"))]
-        if existing
-        else [],
-        credit_definitions=[
-            credit_definition_pb2.NewCreditDefinition(
-                name="Included calls",
-                scope=credit_definition_pb2.CREDIT_SCOPE_PLAN,
-                application_type=credit_definition_pb2.CREDIT_APPLICATION_TYPE_USAGE,
-                feature="calls",
-                default_amount=amount,
-                renew_on_billing=True,
-                billing_visible=True,
-                basis=basis,
-            )
-        ],
-    )
-
-
-async def calls_of(desk: Desk, customer: Customer | str) -> FeatureState:
-    """What the customer may do with calls now."""
-    customer_id = customer if isinstance(customer, str) else customer.id
-    async with desk.market.db.reading(desk.market.merchant_id) as tx:
-        made = await build_snapshot(tx, desk.market.clock, CustomerById(customer_id))
-    return made.features["calls"]
 
 
 async def allowance(desk: Desk, held: Subscription) -> Decimal | None:

@@ -17,7 +17,7 @@ from candela_server.subscription.change_plan import OtherCurrencyError
 from candela_server.subscription.model import Proration, TransitionRefusedError
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, quantity, swap, to_plan, to_price
-from tests.helpers.market import USAGE, Market, calls, fee, flat, money
+from tests.helpers.market import USAGE, Market, calls, fee, flat, graduated, money
 from tests.integration.billing.test_changed_subscriptions import seats
 
 D = Decimal
@@ -26,18 +26,6 @@ INVOICE_NOW = Proration.INVOICE_NOW
 
 def day(month: int, of_month: int, hour: int = 15) -> datetime:
     return datetime(2026, month, of_month, hour, tzinfo=UTC)
-
-
-def graduated() -> price_terms_pb2.ChargeModel:
-    """0.10 for the first 1000, 0.05 for what comes after."""
-    return price_terms_pb2.ChargeModel(
-        graduated=price_terms_pb2.GraduatedCharge(
-            tiers=[
-                price_terms_pb2.Tier(up_to="1000", unit_price=money("0.10")),
-                price_terms_pb2.Tier(unit_price=money("0.05")),
-            ]
-        )
-    )
 
 
 @pytest.fixture

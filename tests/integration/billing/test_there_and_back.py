@@ -13,10 +13,10 @@ from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.subscription.model import Proration
 
 from tests.helpers.changing import Desk, to_plan
+from tests.helpers.included_calls import day, sweep, use
 from tests.helpers.market import Market, fee
-from tests.integration.billing.test_subscription_lives import day
-from tests.integration.billing.test_trial_credits import left, money, plan_with, sweep
-from tests.integration.billing.test_unpriced_usage import start, use
+from tests.integration.billing.test_trial_credits import left, money, plan_with
+from tests.integration.billing.test_unpriced_usage import start
 from tests.integration.credit.test_life_of_credits import coming_with, terms_without_price
 
 D = Decimal

@@ -15,17 +15,18 @@ from candela_server.subscription.change import Cancellation
 
 from tests.helpers.changing import NOW, Desk, to_plan
 from tests.helpers.crediting import give
-from tests.helpers.market import Market, calls, fee, flat, money
+from tests.helpers.market import Market, calls, fee, flat, graduated
 from tests.helpers.selling import Shop
-from tests.integration.billing.test_threshold_invoices import (
+from tests.helpers.thresholds import (
     FEBRUARY,
     GRACE,
     MARCH,
+    billed_ahead,
     close,
     day,
-    graduated,
     look,
     settle,
+    subscribe,
     use,
     void,
 )
@@ -52,12 +53,8 @@ async def test_plan_left_after_a_threshold_invoice__its_part_of_the_period_takes
     market: Market,
 ) -> None:
     desk = Desk(market)
-    await market.sell(calls(graduated()), threshold=money("50"))
+    customer, held, _ = await billed_ahead(market, "600", calls(graduated()))
     await desk.sell("basic", fee("20", name="Basic"))
-    customer = await market.sign_up()
-    held = await desk.take("plan", customer=customer)
-    await use(market, customer, "600", day(5))
-    assert await look(market, day(5)) == 1
     await use(market, customer, "50", day(8))
     market.clock.advance(day(10))
     await desk.change(held, to_plan("basic"), NOW)
@@ -76,12 +73,8 @@ async def test_plan_left_after_a_threshold_invoice__its_part_of_the_period_takes
 @pytest.mark.spec("SUB-6", "INV-2")
 async def test_plan_left_and_joined_again__counts_both_parts_once(market: Market) -> None:
     desk = Desk(market)
-    await market.sell(calls(graduated()), threshold=money("50"))
+    customer, held, _ = await billed_ahead(market, "600", calls(graduated()))
     await desk.sell("basic", fee("0", name="Basic"))
-    customer = await market.sign_up()
-    held = await desk.take("plan", customer=customer)
-    await use(market, customer, "600", day(5))
-    assert await look(market, day(5)) == 1
     market.clock.advance(day(10))
     await desk.change(held, to_plan("basic"), NOW)
     market.clock.advance(day(12))
@@ -100,11 +93,7 @@ async def test_cancelled_after_a_threshold_invoice__the_last_invoice_bills_the_r
     market: Market,
 ) -> None:
     desk = Desk(market)
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.sign_up()
-    held = await desk.take("plan", customer=customer)
-    await use(market, customer, "60", day(5))
-    await look(market, day(5))
+    customer, held, _ = await billed_ahead(market, "60")
     await use(market, customer, "7", day(6))
     market.clock.advance(day(10))
     await desk.change(held, Cancellation(), NOW)
@@ -124,11 +113,7 @@ async def test_usage_taken_back_before_the_end__is_given_back_by_a_note_once(
     market: Market, paid: bool
 ) -> None:
     desk = Desk(market)
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.sign_up()
-    held = await desk.take("plan", customer=customer)
-    key = await use(market, customer, "60", day(5))
-    await look(market, day(5))
+    customer, held, key = await billed_ahead(market, "60")
     if paid:
         [invoice] = await market.invoices()
         async with market.db.writing(market.merchant_id) as tx:
@@ -154,11 +139,7 @@ async def test_threshold_invoice_voided_after_the_end__is_owed_on_an_invoice_of_
     market: Market,
 ) -> None:
     desk = Desk(market)
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.sign_up()
-    held = await desk.take("plan", customer=customer)
-    await use(market, customer, "60", day(5))
-    await look(market, day(5))
+    _, held, _ = await billed_ahead(market, "60")
     market.clock.advance(day(10))
     await desk.change(held, Cancellation(), NOW)
     await market.bill(day(10) + GRACE)
@@ -175,12 +156,8 @@ async def test_plan_without_a_threshold_taken_in_a_period__bills_no_more_ahead(
     market: Market,
 ) -> None:
     desk = Desk(market)
-    await market.sell(calls(flat("1")), threshold=money("50"))
+    customer, held, _ = await billed_ahead(market, "60")
     await desk.sell("plain", calls(flat("2")))
-    customer = await market.sign_up()
-    held = await desk.take("plan", customer=customer)
-    await use(market, customer, "60", day(5))
-    assert await look(market, day(5)) == 1
     market.clock.advance(day(10))
     await desk.change(held, to_plan("plain"), NOW)
     await use(market, customer, "100", day(15))
@@ -192,10 +169,7 @@ async def test_plan_without_a_threshold_taken_in_a_period__bills_no_more_ahead(
 
 @pytest.mark.spec("INV-6", "INV-2")
 async def test_threshold_invoice_written_off__is_not_asked_for_again(market: Market) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
-    await use(market, customer, "60", day(5))
-    await look(market, day(5))
+    customer, _, _ = await billed_ahead(market, "60")
     [ahead] = await market.invoices()
     async with market.db.writing(market.merchant_id) as tx:
         await write_off_invoice(tx, market.clock, ahead.id, reason="bankrupt")
@@ -209,8 +183,7 @@ async def test_threshold_invoice_written_off__is_not_asked_for_again(market: Mar
 async def test_money_given_by_hand__pays_the_threshold_invoice_and_then_the_rest_once(
     market: Market,
 ) -> None:
-    await market.sell(fee("20"), calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
+    customer = await subscribe(market, fee("20"), calls(flat("1")))
     await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
     await give(Shop(market.db, market.clock, market.merchant_id), customer, "65", currency="USD")
     await use(market, customer, "60", day(5))
@@ -233,8 +206,7 @@ async def test_money_given_by_hand__pays_the_threshold_invoice_and_then_the_rest
 async def test_usage_taken_back_while_the_periods_invoice_is_a_draft__takes_off_less(
     market: Market,
 ) -> None:
-    await market.sell(fee("100"), calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
+    customer = await subscribe(market, fee("100"), calls(flat("1")))
     await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
     key = await use(market, customer, "60", day(5))
     await look(market, day(5))
@@ -254,10 +226,7 @@ async def test_usage_taken_back_while_the_periods_invoice_is_a_draft__takes_off_
 
 @pytest.mark.spec("INV-3", "EVT-9")
 async def test_event_while_the_periods_invoice_is_a_draft__is_on_it(market: Market) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
-    await use(market, customer, "60", day(5))
-    await look(market, day(5))
+    customer, _, _ = await billed_ahead(market, "60")
     await market.bill(FEBRUARY)
     await market.use(customer, "7", day(20))
     await market.bill(FEBRUARY + GRACE)
@@ -269,10 +238,7 @@ async def test_event_while_the_periods_invoice_is_a_draft__is_on_it(market: Mark
 async def test_periods_invoice_voided_and_not_reissued__leaves_what_was_billed_ahead(
     market: Market,
 ) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
-    await use(market, customer, "60", day(5))
-    await look(market, day(5))
+    customer, _, _ = await billed_ahead(market, "60")
     await use(market, customer, "7", day(6))
     await close(market, FEBRUARY)
     await void(market, (await market.invoices())[1])

@@ -11,46 +11,30 @@ import pytest
 from candela.catalog.v1 import credit_definition_pb2, plan_service_pb2, price_terms_pb2
 
 from candela_server.billing.bill_thresholds import bill_thresholds
-from candela_server.billing.finalize_invoices import finalize_invoice
 from candela_server.billing.model import (
-    Invoice,
     InvoiceStatus,
-    InvoiceTransitionRefusedError,
-    LineKind,
 )
 from candela_server.billing.preview_next_invoice import preview_next_invoice
-from candela_server.billing.reissue_invoice import reissue_invoice
 from candela_server.billing.rules.line_workings import workings_of
 from candela_server.billing.run_billing import run_billing
-from candela_server.billing.settle_ahead import settle_ahead
-from candela_server.billing.void_invoice import void_invoice
 from candela_server.catalog import read as catalog
-from candela_server.customer.model import Customer
-from candela_server.worker.credit_jobs import bill_at_thresholds
+from candela_server.worker.merchant_jobs import bill_at_thresholds
 
 from tests.helpers.changing import NOW, Desk, swap
-from tests.helpers.market import Market, calls, fee, flat, money
+from tests.helpers.market import Market, calls, fee, flat, graduated, money
+from tests.helpers.thresholds import (
+    FEBRUARY,
+    GRACE,
+    MARCH,
+    billed_ahead,
+    close,
+    day,
+    look,
+    subscribe,
+    use,
+)
 
 D = Decimal
-FEBRUARY, MARCH = (datetime(2026, month, day, 15, tzinfo=UTC) for month, day in ((2, 28), (3, 31)))
-GRACE = timedelta(hours=2)
-
-
-def day(of_february: int, hour: int = 12) -> datetime:
-    """An instant of the running period, which began on 31 January."""
-    return datetime(2026, 2, of_february, hour, tzinfo=UTC)
-
-
-def graduated() -> price_terms_pb2.ChargeModel:
-    """The first 1000 at 0.10, what is beyond at 0.05."""
-    return price_terms_pb2.ChargeModel(
-        graduated=price_terms_pb2.GraduatedCharge(
-            tiers=[
-                price_terms_pb2.Tier(up_to="1000", unit_price=money("0.10")),
-                price_terms_pb2.Tier(unit_price=money("0.05")),
-            ]
-        )
-    )
 
 
 def included(amount: str) -> plan_service_pb2.CreatePlanRequest:
@@ -71,43 +55,11 @@ def included(amount: str) -> plan_service_pb2.CreatePlanRequest:
     )
 
 
-async def use(market: Market, who: Customer, amount: str, at: datetime) -> str:
-    """Calls of this very moment."""
-    market.clock.advance(at)
-    return await market.use(who, amount, at)
-
-
-async def look(market: Market, now: datetime) -> int:
-    """What the worker does each minute."""
-    market.clock.advance(now)
-    return await bill_thresholds(market.db, market.events, market.merchant_id, now=now)
-
-
-async def settle(market: Market) -> int:
-    """What the worker does each hour."""
-    now = market.clock.now()
-    return await settle_ahead(market.db, market.events, market.merchant_id, now=now)
-
-
-async def close(market: Market, *ends: datetime) -> None:
-    """Bills these periods' ends, and finalizes."""
-    for end in ends:
-        await market.bill(end)
-        await market.bill(end + GRACE)
-
-
-async def void(market: Market, invoice: Invoice) -> None:
-    """Voids an invoice."""
-    async with market.db.writing(market.merchant_id) as tx:
-        await void_invoice(tx, market.clock, invoice.id, reason="by mistake")
-
-
 @pytest.mark.spec("INV-1", "INV-2")
 async def test_usage_reaches_the_threshold__is_invoiced_at_once_and_the_period_bills_the_rest(
     market: Market,
 ) -> None:
-    await market.sell(calls(graduated()), threshold=money("50"))
-    customer = await market.subscribe()
+    customer = await subscribe(market, calls(graduated()))
 
     await use(market, customer, "499", day(3))
     assert await look(market, day(3)) == 0  # 49.90
@@ -141,8 +93,7 @@ async def test_usage_reaches_the_threshold__is_invoiced_at_once_and_the_period_b
 
 @pytest.mark.spec("INV-2")
 async def test_ten_looks_at_once__make_one_invoice(market: Market) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
+    customer = await subscribe(market)
     await use(market, customer, "80", day(5))
 
     made = await asyncio.gather(*[look(market, day(5)) for _ in range(10)])
@@ -194,8 +145,7 @@ async def test_looks_and_the_periods_run_at_once__bill_it_once(market: Market) -
 
 @pytest.mark.spec("INV-1")
 async def test_workers_minute__finds_every_merchant_with_a_threshold(market: Market) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
+    customer = await subscribe(market)
     await use(market, customer, "80", day(5))
 
     await bill_at_thresholds(market.db, market.events, market.clock)
@@ -209,11 +159,7 @@ async def test_component_swapped_in_the_period__keeps_the_threshold_and_what_was
     market: Market,
 ) -> None:
     desk = Desk(market)
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.sign_up()
-    held = await desk.take("plan", customer=customer)
-    await use(market, customer, "60", day(5))
-    assert await look(market, day(5)) == 1
+    customer, held, _ = await billed_ahead(market, "60")
     market.clock.advance(day(10))
     async with market.db.reading(market.merchant_id) as tx:
         price = (await catalog.get_prices(tx, [held.version.price_id]))[held.version.price_id]
@@ -229,8 +175,7 @@ async def test_component_swapped_in_the_period__keeps_the_threshold_and_what_was
 
 @pytest.mark.spec("INV-5")
 async def test_preview_after_a_threshold_invoice__shows_the_rest(market: Market) -> None:
-    await market.sell(fee("10"), calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
+    customer = await subscribe(market, fee("10"), calls(flat("1")))
     await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
     await use(market, customer, "80", day(5))
     await look(market, day(5))
@@ -249,115 +194,6 @@ async def test_preview_after_a_threshold_invoice__shows_the_rest(market: Market)
     ]
     await close(market, FEBRUARY)
     assert (await market.invoices())[-1].total == shown.total == D(17)
-
-
-@pytest.mark.spec("EVT-9", "INV-2")
-async def test_event_after_the_periods_invoice__is_adjusted_once(market: Market) -> None:
-    await market.sell(calls(graduated()), threshold=money("50"))
-    customer = await market.subscribe()
-    await use(market, customer, "900", day(5))
-    await look(market, day(5))
-    await close(market, FEBRUARY)
-    market.clock.advance(datetime(2026, 3, 2, tzinfo=UTC))
-    await market.use(customer, "200", day(20))
-    await close(market, MARCH)
-
-    assert await market.lines() == [
-        [("threshold", "90.00")],
-        [("usage", "90.00"), ("threshold", "-90.00")],
-        [("usage", "0.00"), ("adjustment", "15.00")],
-    ]
-
-
-@pytest.mark.spec("EVT-4", "INV-8")
-async def test_usage_taken_back_after_the_threshold_invoice__is_given_back_by_a_note(
-    market: Market,
-) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
-    key = await use(market, customer, "80", day(5))
-    await look(market, day(5))
-    await market.take_back(key)
-    await use(market, customer, "30", day(10))
-    assert await look(market, day(10)) == 0
-    assert await settle(market) == 0
-    await close(market, FEBRUARY)
-    assert [await settle(market), await settle(market)] == [1, 0]
-    await use(market, customer, "70", datetime(2026, 3, 10, tzinfo=UTC))
-    await close(market, MARCH)
-
-    assert await market.lines() == [
-        [("threshold", "80.00")],
-        [("usage", "30.00"), ("threshold", "-30.00")],
-        [("usage", "70.00")],
-    ]
-    [ahead, *_] = await market.invoices()
-    assert ahead.amount_due == D(30)
-
-
-@pytest.mark.spec("INV-6")
-async def test_threshold_invoice_voided_while_its_period_runs__is_billed_by_the_periods_invoice(
-    market: Market,
-) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
-    await use(market, customer, "80", day(5))
-    await look(market, day(5))
-    [first] = await market.invoices()
-    await void(market, first)
-
-    assert await look(market, day(6)) == 0  # it was voided for a reason
-    await use(market, customer, "50", day(10))
-    assert await look(market, day(10)) == 1
-    await close(market, FEBRUARY)
-
-    assert await market.lines() == [
-        [("threshold", "80.00")],
-        [("threshold", "130.00")],
-        [("usage", "130.00"), ("threshold", "-130.00")],
-    ]
-
-
-@pytest.mark.spec("INV-6")
-async def test_threshold_invoice_voided_after_its_period__is_owed_on_the_next_invoice(
-    market: Market,
-) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
-    await use(market, customer, "80", day(5))
-    await look(market, day(5))
-    await close(market, FEBRUARY)
-    await void(market, (await market.invoices())[0])
-    await close(market, MARCH)
-
-    assert (await market.lines())[1:] == [
-        [("usage", "80.00"), ("threshold", "-80.00")],
-        [("usage", "0.00"), ("threshold", "80.00")],
-    ]
-
-
-@pytest.mark.spec("INV-6")
-async def test_periods_invoice_reissued__takes_off_the_same_again(market: Market) -> None:
-    await market.sell(calls(flat("1")), threshold=money("50"))
-    customer = await market.subscribe()
-    await use(market, customer, "80", day(5))
-    await look(market, day(5))
-    await use(market, customer, "5", day(6))
-    await close(market, FEBRUARY)
-    ahead, regular = await market.invoices()
-
-    async with market.db.writing(market.merchant_id) as tx:
-        _, again = await reissue_invoice(tx, market.events, market.clock, regular.id, reason="")
-    with pytest.raises(InvoiceTransitionRefusedError, match="the next invoice of the period"):
-        async with market.db.writing(market.merchant_id) as tx:
-            await reissue_invoice(tx, market.events, market.clock, ahead.id, reason="")
-
-    async with market.db.writing(market.merchant_id) as tx:
-        final = await finalize_invoice(tx, market.events, again.id, now=market.clock.now())
-    assert [(line.kind, line.amount) for line in final.lines] == [
-        (LineKind.USAGE, D(85)),
-        (LineKind.THRESHOLD, D(-80)),
-    ]
 
 
 @pytest.mark.spec("CRD-5", "CRD-7")

@@ -18,8 +18,8 @@ from candela_server.customer.model import Customer
 from candela_server.subscription.change import Cancellation
 
 from tests.helpers.changing import NOW, Desk, to_plan
-from tests.helpers.market import Market, calls, fee, money
-from tests.integration.billing.test_threshold_invoices import graduated, settle
+from tests.helpers.market import Market, calls, fee, graduated, money
+from tests.helpers.thresholds import settle
 
 D = Decimal
 START = datetime(2026, 1, 31, 15, tzinfo=UTC)

@@ -14,7 +14,6 @@ from candela.catalog.v1 import (
 )
 from google.protobuf.duration_pb2 import Duration
 
-from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.customer.model import CustomerById
 from candela_server.customer.read import get_customer
 from candela_server.entitlement.build_snapshot import build_snapshot
@@ -24,9 +23,9 @@ from candela_server.subscription.renew_by_rule import renew_due
 
 from tests.helpers.changing import NOW, Desk
 from tests.helpers.crediting import give, grants_of
+from tests.helpers.included_calls import bringing, day, sweep
 from tests.helpers.market import Market, calls, fee, flat
 from tests.helpers.selling import Shop
-from tests.integration.billing.test_subscription_lives import bringing, day
 
 D = Decimal
 MONETARY = credit_definition_pb2.CREDIT_APPLICATION_TYPE_MONETARY
@@ -119,10 +118,6 @@ async def allowance(desk: Desk, held: Subscription) -> Decimal | None:
         made = await build_snapshot(tx, desk.market.clock, CustomerById(held.customer_id))
     metered = made.features["calls"].metered
     return metered.credits.allowance if metered and metered.credits else None
-
-
-async def sweep(desk: Desk) -> None:
-    await expire_lapsed(desk.market.db, desk.market.merchant_id, now=desk.market.clock.now())
 
 
 @pytest.mark.spec("CRD-6", "CRD-8", "CRD-5")

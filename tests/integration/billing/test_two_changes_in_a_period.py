@@ -10,9 +10,8 @@ from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.subscription.model import Proration
 
 from tests.helpers.changing import Desk, to_plan
+from tests.helpers.included_calls import bringing, day, sweep
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_subscription_lives import bringing, day
-from tests.integration.billing.test_trial_credits import sweep
 
 D = Decimal
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from candela.catalog.v1 import price_pb2
 
-from candela_server.billing.bill_periods import read_context
+from candela_server.billing.billing_context import read_context
 from candela_server.billing.draw_unpriced import draw_unpriced
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.credit.model import CreditGrant
@@ -23,8 +23,9 @@ from candela_server.subscription.model import ScheduledPeriod, Subscription
 from tests.helpers.billing import Books
 from tests.helpers.changing import NOW, Desk, to_plan
 from tests.helpers.crediting import give, grant_now
+from tests.helpers.included_calls import bringing, day, use
 from tests.helpers.market import Market, fee
-from tests.integration.billing.test_subscription_lives import bringing, day, sell_trial
+from tests.integration.billing.test_subscription_lives import sell_trial
 from tests.integration.billing.test_top_ups import order
 from tests.integration.billing.test_trial_credits import shop_of
 from tests.integration.credit.test_life_of_credits import terms_without_price
@@ -60,11 +61,6 @@ async def start(desk: Desk, plan: str = "limited") -> tuple[Customer, Subscripti
     gift = await give(shop_of(desk), holder, "500", feature="calls")
     await desk.market.bill(day(4, 1))
     return holder, held, gift
-
-
-async def use(desk: Desk, holder: Customer, amount: str, at: datetime) -> None:
-    desk.market.clock.advance(at)
-    await desk.market.use(holder, amount, at)
 
 
 async def left(desk: Desk, gift: CreditGrant) -> Decimal:

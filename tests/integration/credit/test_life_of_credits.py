@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from candela.catalog.v1 import (
     credit_definition_pb2,
     feature_pb2,
@@ -21,33 +19,17 @@ from google.protobuf.duration_pb2 import Duration
 
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.customer.model import Customer
-from candela_server.kernel.clock import FixedClock
-from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
-from candela_server.storage.redis import Redis
 from candela_server.subscription.renew_by_rule import renew_due, schedule_missing
 
-from tests.conftest import TestMerchant
 from tests.helpers.crediting import give, grant_now, grants_of, history_of
 from tests.helpers.market import Market, calls, fee, flat
 from tests.helpers.selling import Shop
-from tests.integration.metering.builders import start_metering
 
 D = Decimal
 JANUARY_31 = datetime(2026, 1, 31, 15, tzinfo=UTC)
 FEBRUARY_28 = datetime(2026, 2, 28, 15, tzinfo=UTC)
 MARCH_31 = datetime(2026, 3, 31, 15, tzinfo=UTC)
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def market(
-    db: Postgres, events: EventStore, clock: FixedClock, redis: Redis, merchant: TestMerchant
-) -> AsyncIterator[Market]:
-    metering = await start_metering(db, events, clock, redis, merchant.id)
-    yield Market(db, events, clock, merchant.id, metering)
-    await metering.ingestor.stop()
-    await metering.counters.stop()
 
 
 def coming_with(**terms: Any) -> plan_service_pb2.CreatePlanRequest:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from candela_server.credit import read, store
+from candela_server.credit import ledger_store, read, store
 from candela_server.credit.model import (
     CreditGrant,
     CreditTransaction,
@@ -70,7 +70,7 @@ async def old_grants(tx: Tx, like: CreditGrant) -> None:
     ]
     await store.insert_grants(tx, grants)
     for kind, sign in ((TransactionKind.GRANT, 1), (TransactionKind.DRAW, -1)):
-        await store.insert_transactions(
+        await ledger_store.insert_transactions(
             tx,
             [
                 CreditTransaction(

@@ -9,8 +9,6 @@ import pytest
 from candela_server.customer import read as customers
 from candela_server.customer.archive_customer import ArchiveCustomer, archive_customer
 from candela_server.customer.model import Customer, CustomerArchivedError, CustomerById
-from candela_server.kernel.clock import FixedClock
-from candela_server.storage.postgres import Postgres
 from candela_server.subscription import read as subscription
 from candela_server.subscription.change import Cancellation, ChangeSubscription, Reactivation
 from candela_server.subscription.change_subscription import change_subscription
@@ -18,15 +16,7 @@ from candela_server.subscription.check_nothing_runs import StillRunningError, ch
 from candela_server.subscription.migration import MoveTiming
 from candela_server.subscription.model import Status, Subscription
 
-from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 async def archive(shop: Shop, holder: Customer) -> Customer:

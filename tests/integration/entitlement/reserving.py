@@ -258,7 +258,7 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(shop: Shop, events: EventStore, redis_url: str) -> AsyncIterator[Desk]:
-    """A server process's rooms, wired as app.py wires them; it hears of changes."""
+    """A server process's rooms, wired as app/rooms.py wires them; it hears of changes."""
     db, clock = shop.db, shop.clock
     changes = Changes(db, lambda *changed: hear(*changed), lambda: snapshots.doubt_all())
     snapshots = SnapshotCache(changes.is_current)

@@ -22,12 +22,11 @@ from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.model import Answer, Denial, Source
-from candela_server.kernel.clock import FixedClock
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.changes import Changes
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres, is_retryable
+from candela_server.storage.postgres import is_retryable
 from candela_server.storage.redis import Redis
 from candela_server.subscription.model import Subscription
 from candela_server.subscription.override_feature import (
@@ -35,17 +34,9 @@ from candela_server.subscription.override_feature import (
     set_feature_override,
 )
 
-from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
 
 ONE = Decimal(1)
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 @pytest.fixture

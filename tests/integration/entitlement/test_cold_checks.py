@@ -18,13 +18,12 @@ from candela_server.entitlement.check_entitlement import PATIENCE_S, Checker
 from candela_server.entitlement.check_wire import questions_in
 from candela_server.entitlement.cold_reader import BATCH, READERS
 from candela_server.entitlement.quick_check import MAX_PREPARED_BYTES, QuickChecks
-from candela_server.kernel.clock import FixedClock, SystemClock
+from candela_server.kernel.clock import SystemClock
 from candela_server.kernel.errors import InvalidInput
 from candela_server.metering.read_counters import Counters
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import DatabaseUnavailableError, Postgres, Tx
 
-from tests.conftest import TestMerchant
 from tests.helpers.proxy import Proxy
 from tests.helpers.selling import Shop
 
@@ -62,13 +61,6 @@ async def counted(postgres_dsn: str) -> AsyncIterator[CountingPostgres]:
         proxy.cut()
         proxy.heal()
         await opened.close()
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 @pytest.fixture

@@ -18,11 +18,9 @@ from candela_server.catalog.granted_features import GrantedFeature
 from candela_server.catalog.model import LimitScope, Plan, PlanVersion
 from candela_server.catalog.publish_plan_version import PublishPlanVersion, publish_plan_version
 from candela_server.catalog.refs import BySlug
-from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.model import PastDueAction, PastDuePolicy
-from candela_server.storage.postgres import Postgres, Tx
+from candela_server.storage.postgres import Tx
 
-from tests.conftest import TestMerchant
 from tests.helpers.acting import acting_as
 from tests.helpers.selling import Shop
 from tests.integration.entitlement.test_past_due import (
@@ -34,13 +32,6 @@ from tests.integration.entitlement.test_past_due import (
 )
 
 Act = Callable[[Tx], Awaitable[object]]
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 @pytest.fixture

@@ -15,23 +15,13 @@ from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import Denial, FeatureState
-from candela_server.kernel.clock import FixedClock
 from candela_server.merchant import read as merchant_read
 from candela_server.merchant import store as merchant_store
 from candela_server.merchant.model import MerchantSettings, PastDueAction, PastDuePolicy
-from candela_server.storage.postgres import Postgres
 
-from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
 
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 async def past_due_customer(shop: Shop) -> Customer:

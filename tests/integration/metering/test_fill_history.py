@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -30,12 +29,6 @@ from tests.integration.metering.builders import BUILT_IN, Metering, event, usage
 
 _NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 _AGGREGATIONS = BUILT_IN
-
-
-@pytest.fixture
-def _called_by_merchant(metering: Metering) -> Iterator[None]:
-    with acting_as(metering.merchant_id, "UsageService/FillMetric"):
-        yield
 
 
 @pytest.fixture
@@ -235,7 +228,7 @@ async def test_a_fill_that_fails__says_so_and_is_tried_again_when_asked(
 
 
 @pytest.mark.spec("EVT-10")
-@pytest.mark.usefixtures("_called_by_merchant")
+@pytest.mark.usefixtures("called_by_merchant")
 async def test_fill_metric__runs_once_and_shows_its_progress(metering: Metering) -> None:
     acme = await metering.add_customer("acme")
     await _record_history(metering, acme, await metering.add_user(acme))
@@ -284,7 +277,7 @@ async def _status(metering: Metering) -> int:
 
 
 @pytest.mark.spec("EVT-10", "EVT-5")
-@pytest.mark.usefixtures("_called_by_merchant")
+@pytest.mark.usefixtures("called_by_merchant")
 async def test_filling_again__repairs_rollups_and_counters(metering: Metering) -> None:
     acme = await metering.add_customer()
     calls = await metering.add_metric("calls", Aggregation.SUM)

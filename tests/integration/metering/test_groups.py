@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +14,6 @@ from candela.metering.v1 import usage_pb2, usage_service_pb2
 
 from candela_server.catalog.model import Aggregation, Metric, UniqueOf
 from candela_server.contract.values import interval_to_proto
-from candela_server.kernel.caller import Caller, Mode, Scope, current_caller
 from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.metering.rules.group import MAX_GROUPS
@@ -27,21 +25,7 @@ from tests.integration.metering.builders import (
     usage_servicer,
 )
 
-
-@pytest.fixture(autouse=True)
-def _called_by_merchant(metering: Metering) -> Iterator[None]:
-    token = current_caller.set(
-        Caller(
-            merchant_id=metering.merchant_id,
-            actor="tests",
-            scopes=frozenset({Scope.ADMIN}),
-            mode=Mode.TEST,
-            request_id="req_1",
-            method="tests",
-        )
-    )
-    yield
-    current_caller.reset(token)
+pytestmark = pytest.mark.usefixtures("called_by_merchant")
 
 
 async def _query(

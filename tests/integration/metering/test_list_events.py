@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,14 +24,10 @@ from candela_server.storage.mutation import Mutations
 from tests.helpers.acting import acting_as
 from tests.integration.metering.builders import Metering, event, usage_servicer
 
+pytestmark = pytest.mark.usefixtures("called_by_merchant")
+
 _START = datetime(2026, 1, 20, 10, tzinfo=UTC)
 _WINDOW = interval_to_proto(Interval(_START, _START + timedelta(hours=2)))
-
-
-@pytest.fixture(autouse=True)
-def _called_by_merchant(metering: Metering) -> Iterator[None]:
-    with acting_as(metering.merchant_id, "UsageService/ListEvents"):
-        yield
 
 
 async def _list(

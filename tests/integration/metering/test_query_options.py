@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -17,14 +16,9 @@ from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.metering import measure_events
 
-from tests.helpers.acting import acting_as
 from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_servicer
 
-
-@pytest.fixture(autouse=True)
-def _called_by_merchant(metering: Metering) -> Iterator[None]:
-    with acting_as(metering.merchant_id, "UsageService/QueryUsage"):
-        yield
+pytestmark = pytest.mark.usefixtures("called_by_merchant")
 
 
 async def _query(

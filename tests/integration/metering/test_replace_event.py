@@ -75,6 +75,26 @@ async def test_an_old_event__can_be_replaced_beyond_the_lateness_bound(metering:
 
 
 @pytest.mark.spec("EVT-4")
+async def test_a_replacement_that_names_nobody__is_of_the_replaced_event_s_customer(
+    metering: Metering,
+) -> None:
+    acme = await metering.add_customer()
+    ada = await metering.add_user(acme)
+    total = await metering.add_metric("total", Aggregation.SUM)
+    at = metering.clock.now() - timedelta(days=3)
+    await metering.record(event("a", ada, "100", at=at))
+    unnamed = event("a2", acme, "10")
+    unnamed.ClearField("customer_id")
+
+    got = await replace(metering, "a", unnamed)
+
+    assert (got.event.customer_id, got.event.user_id) == (acme.id, "")
+    assert got.event.timestamp == timestamp_to_proto(at)
+    assert await metering.usage(total, acme) == 10
+    assert await metering.usage(total, ada) == 0
+
+
+@pytest.mark.spec("EVT-4")
 async def test_a_chain_of_replacements__counts_the_last(metering: Metering) -> None:
     acme = await metering.add_customer()
     total = await metering.add_metric("total", Aggregation.SUM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,31 +18,13 @@ from candela_server.catalog.errors import MetricNotFoundError
 from candela_server.catalog.model import Aggregation
 from candela_server.contract.values import interval_to_proto
 from candela_server.customer.model import CustomerNotFoundError
-from candela_server.kernel.caller import Caller, Mode, Scope, current_caller
 from candela_server.kernel.errors import InvalidInput, NotFound, Reason
 from candela_server.kernel.interval import Interval
 
 from tests.integration.metering.builders import Metering, event, usage_servicer
 from tests.integration.metering.correcting import ingestion
 
-
-@pytest.fixture
-def _called_by_merchant(metering: Metering) -> Iterator[None]:
-    token = current_caller.set(
-        Caller(
-            merchant_id=metering.merchant_id,
-            actor="tests",
-            scopes=frozenset({Scope.ADMIN}),
-            mode=Mode.TEST,
-            request_id="req_1",
-            method="tests",
-        )
-    )
-    yield
-    current_caller.reset(token)
-
-
-pytestmark = pytest.mark.usefixtures("_called_by_merchant")
+pytestmark = pytest.mark.usefixtures("called_by_merchant")
 
 
 @pytest.mark.spec("EVT-1", "EVT-3")

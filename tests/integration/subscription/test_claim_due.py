@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.model import TestClockId
-from candela_server.storage.postgres import Postgres
 from candela_server.subscription.claim_due import claim_due
 
-from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 @pytest.mark.spec("INV-2")

@@ -8,21 +8,11 @@ from decimal import Decimal
 import pytest
 
 from candela_server.credit import read as credit
-from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.errors import InvalidInput
-from candela_server.storage.postgres import Postgres
 from candela_server.subscription import read
 from candela_server.subscription.model import DuplicateSubscriptionError, SubscriptionNotFoundError
 
-from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 @pytest.mark.spec("CRD-5", "DSL-9", "CRD-4")

@@ -14,9 +14,7 @@ from candela_server.catalog.refs import BySlug
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import FeatureState, Source
-from candela_server.kernel.clock import FixedClock
 from candela_server.kernel.errors import InvalidInput
-from candela_server.storage.postgres import Postgres
 from candela_server.subscription import read
 from candela_server.subscription.model import (
     Subscription,
@@ -30,17 +28,9 @@ from candela_server.subscription.override_feature import (
     set_feature_override,
 )
 
-from tests.conftest import TestMerchant
 from tests.helpers.selling import Shop
 
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture
-async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
-    made = Shop(db, clock, merchant.id)
-    await made.sell_team_plan()
-    return made
 
 
 async def override(

@@ -27,7 +27,6 @@ from candela_server.subscription.model import (
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, swap, to_plan
 from tests.helpers.market import Market, fee
-from tests.integration.billing.conftest import market as market
 from tests.integration.billing.test_changed_subscriptions import day
 
 

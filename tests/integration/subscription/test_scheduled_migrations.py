@@ -14,18 +14,15 @@ from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.model import InvoiceLine, LineKind
 from candela_server.billing.run_billing import run_billing
 from candela_server.credit import read as credit
-from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.advance_test_clock import AdvanceTestClock
 from candela_server.merchant.advance_test_clock import advance_test_clock as set_off
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
 from candela_server.subscription import store
 from candela_server.subscription.model import Subscription
 from candela_server.worker.advance_test_clock import advance_test_clock
 
 from demo.team_plan import team_plan
-from tests.conftest import TestMerchant
 from tests.helpers.migrating import (
     AT,
     CANCELED,
@@ -41,13 +38,6 @@ from tests.helpers.migrating import (
 JANUARY_31 = datetime(2026, 1, 31, 15, tzinfo=UTC)
 FEBRUARY_28 = datetime(2026, 2, 28, 15, tzinfo=UTC)
 MARCH_31 = datetime(2026, 3, 31, 15, tzinfo=UTC)
-
-
-@pytest.fixture
-async def moving(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Migrations:
-    made = Migrations(db, clock, merchant.id)
-    await made.sell_starter()
-    return made
 
 
 async def advance(

@@ -22,7 +22,6 @@ from candela_server.subscription.seat import AllSeatsHeldError, Seat, SeatId, Se
 
 from tests.helpers.changing import NOW, Desk, quantity, to_plan
 from tests.helpers.market import Market
-from tests.integration.billing.conftest import market as market
 from tests.integration.billing.test_changed_subscriptions import day, seats
 
 D = Decimal

@@ -12,7 +12,6 @@ from candela_server.subscription.rules.version_difference import Difference
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, quantity, to_plan
 from tests.helpers.market import Market, fee
-from tests.integration.billing.conftest import market as market
 from tests.integration.billing.test_changed_subscriptions import day, seats
 
 

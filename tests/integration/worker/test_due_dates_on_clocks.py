@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import Denial
-from candela_server.kernel.caller import Mode
-from candela_server.kernel.clock import FixedClock, SystemClock
 from candela_server.merchant.advance_test_clock import AdvanceTestClock
 from candela_server.merchant.advance_test_clock import advance_test_clock as send_off
-from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
 from candela_server.merchant.create_test_clock import CreateTestClock, create_test_clock
 from candela_server.merchant.model import TestClockId
-from candela_server.metering.cache import CounterCache
-from candela_server.metering.read_counters import Counters
-from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
-from candela_server.storage.redis import Redis
 from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Status
 from candela_server.worker.advance_test_clock import advance_test_clock
-from candela_server.worker.runner import Worker
+from candela_server.worker.merchant_jobs import follow_all_due_dates
 
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
 from tests.helpers.selling import Shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def books(own_database: str, clock: FixedClock) -> AsyncIterator[Books]:
-    """A shop that is alone in its database, as jobs go over all merchants."""
-    db, events = Postgres(own_database, SystemClock()), EventStore(own_database)
-    await db.open()
-    await events.open()
-    made = await create_merchant(db, clock, CreateMerchant(name="Tests", mode=Mode.TEST))
-    shop = Shop(db, clock, made.merchant.id)
-    await shop.sell_team_plan()
-    yield Books(shop, events)
-    await events.close()
-    await db.close()
 
 
 async def status(shop: Shop, holder: Customer) -> Status:
@@ -55,22 +31,16 @@ async def status(shop: Shop, holder: Customer) -> Status:
 
 @pytest.mark.spec("ENT-10", "SUB-7")
 async def test_minute_of_the_worker__follows_due_dates_of_every_merchant(
-    books: Books, redis: Redis
+    books: Books,
 ) -> None:
     shop = books.shop
-    worker = Worker(
-        db=shop.db,
-        events=books.events,
-        counters=Counters(CounterCache(redis), books.events, shop.clock),
-        clock=shop.clock,
-    )
     holder = await shop.sign_up("acme")
     await shop.subscribe(holder, 1)
     await books.bill()
-    await worker.follow_due_dates()
+    await follow_all_due_dates(shop.db, shop.clock)
     in_time = await status(shop, holder)
     shop.clock.advance(shop.clock.now() + timedelta(days=31))
-    await worker.follow_due_dates()
+    await follow_all_due_dates(shop.db, shop.clock)
 
     assert (in_time, await status(shop, holder)) == (Status.ACTIVE, Status.PAST_DUE)
 

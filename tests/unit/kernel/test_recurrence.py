@@ -14,7 +14,8 @@ from dateutil import rrule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candela_server.kernel.recurrence import LAST_DAY, Frequency, Recurrence
+from candela_server.kernel.recurrence import Recurrence
+from candela_server.kernel.recurrence_text import LAST_DAY, Frequency
 
 ZONES = [
     "UTC",

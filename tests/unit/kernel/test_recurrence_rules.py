@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from candela_server.kernel.recurrence import (
+from candela_server.kernel.recurrence import Recurrence
+from candela_server.kernel.recurrence_text import (
     MAX_RULE_LENGTH,
     Frequency,
-    Recurrence,
     RecurrenceError,
     time_zone_in,
 )

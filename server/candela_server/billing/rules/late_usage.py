@@ -8,7 +8,7 @@ charged again, and what is not on any is never lost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -131,11 +131,17 @@ def within_total(
     ]
 
 
-def borne(lines: Sequence[InvoiceLine], *, to_come: Decimal = _ZERO) -> list[InvoiceLine]:
+def borne(
+    lines: Sequence[InvoiceLine],
+    *,
+    to_come: Decimal = _ZERO,
+    returning: Collection[GrantId] = (),
+) -> list[InvoiceLine]:
     """The lines of a new invoice with what it cannot give back left out: of late usage and of changed periods together.
 
-    None at all where it would only give back, or ask for nothing: the next one does, and after an end give_back_days.
-    `to_come` is what will be on the invoice besides, at least.
+    None at all where it would only give back, or ask for nothing: the next one does, and after an end give_back_days
+    and give_back_usage do. But what gives credits back to grants of `returning` is on an invoice of nothing, where no
+    other can say it. `to_come` is what will be on the invoice besides, at least.
     """
     billed = [line for line in lines if line.kind not in _FOLLOWING]
     kept = [
@@ -146,8 +152,14 @@ def borne(lines: Sequence[InvoiceLine], *, to_come: Decimal = _ZERO) -> list[Inv
         if line.amount or line.kind is LineKind.ADJUSTMENT
     ]
     if not billed and not to_come and _amount(kept) <= 0:
-        return []
+        return within_total([], [line for line in lines if _returns(line, returning)])
     return [*billed, *kept]
+
+
+def _returns(line: InvoiceLine, grants: Collection[GrantId]) -> bool:
+    return line.amount <= 0 and any(
+        draw.amount < 0 and draw.grant_id in grants for draw in line.draws
+    )
 
 
 def _amount(lines: Sequence[InvoiceLine]) -> Decimal:

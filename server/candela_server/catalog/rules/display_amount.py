@@ -9,7 +9,6 @@ from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 
 from candela_server.catalog.price import (
     AmountOff,
-    Charge,
     Component,
     ComponentKind,
     Discount,
@@ -19,7 +18,8 @@ from candela_server.catalog.price import (
     Price,
 )
 from candela_server.kernel.money import Money, exact
-from candela_server.kernel.recurrence import Frequency, Recurrence
+from candela_server.kernel.recurrence import Recurrence
+from candela_server.kernel.recurrence_text import Frequency
 
 _NOUNS = {
     Frequency.DAILY: "day",
@@ -80,14 +80,8 @@ def _known_amount(component: Component) -> Decimal | None:
         # An amount off is off the whole period and not off each unit.
         discounts = tuple(one for one in discounts if isinstance(one.off, PercentOff))
     else:
-        amount = _bounded(component.charge, amount)
+        amount = component.charge.bounded(amount)
     return _lowered(amount, discounts)
-
-
-def _bounded(charge: Charge, amount: Decimal) -> Decimal:
-    if charge.minimum is not None:
-        amount = max(amount, charge.minimum)
-    return amount if charge.maximum is None else min(amount, charge.maximum)
 
 
 def _lowered(amount: Decimal, discounts: Iterable[Discount]) -> Decimal:

@@ -36,13 +36,13 @@ def _falls(component: Component, charge: Charge, currency: str) -> list[str]:
     for tier, following in pairwise(model.tiers):
         assert tier.up_to is not None, "check_tiers lets only the last tier be open"
         with exact():
-            at_end = _bounded(charge, tier.up_to * tier.unit_price + tier.flat_fee)
-            beyond = _bounded(charge, tier.up_to * following.unit_price + following.flat_fee)
+            at_end = charge.bounded(tier.up_to * tier.unit_price + tier.flat_fee)
+            beyond = charge.bounded(tier.up_to * following.unit_price + following.flat_fee)
             if beyond >= at_end:
                 continue
             units = tier.up_to + charge.free_units + included
-            next_unit = _bounded(
-                charge, (tier.up_to + _ONE) * following.unit_price + following.flat_fee
+            next_unit = charge.bounded(
+                (tier.up_to + _ONE) * following.unit_price + following.flat_fee
             )
         text = f"{component.name}: {format_decimal(units)} units cost {_money(at_end, currency)}, "
         reached = following.up_to is None or tier.up_to + _ONE <= following.up_to
@@ -53,12 +53,6 @@ def _falls(component: Component, charge: Charge, currency: str) -> list[str]:
             text += f"a fraction of a unit more only about {_money(beyond, currency)}"
         found.append(f"{text}; graduated tiers never let a bill fall as usage rises")
     return found
-
-
-def _bounded(charge: Charge, amount: Decimal) -> Decimal:
-    if charge.minimum is not None:
-        amount = max(amount, charge.minimum)
-    return amount if charge.maximum is None else min(amount, charge.maximum)
 
 
 def _money(amount: Decimal, currency: str) -> str:

@@ -1,7 +1,8 @@
 """What the comparison of live counters with the rollups found, for Prometheus (OPS-1, ENT-4).
 
-The worker compares (metering/reconcile_counters.py), and has no page of its own to be scraped. The counts are kept in
-Redis beside the counters: they begin anew with a new Redis, as counts of a restarted process do.
+Every server compares some and the worker all (metering/compare_counters.py), and the worker has no page of its own to
+be scraped. The counts of all are kept in Redis beside the counters: they begin anew with a new Redis, as counts of a
+restarted process do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds payment card numbers where none belongs: a store of usage events is no place for them (fault 40).
+"""Finds payment card numbers where none belongs: a store of usage events is no place for them.
 
 A number counts as one when it begins as a card scheme's numbers do, has a length of that scheme, and its check digit
 is right (Luhn). All three, because many honest ids are long: of random 16-digit numbers that begin with 4 still one in

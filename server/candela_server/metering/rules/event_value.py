@@ -1,4 +1,4 @@
-"""What an event may carry: its key, its name, its value and its properties (EVT-1, faults 35 and 40)."""
+"""What an event may carry: its key, its name, its value and its properties (EVT-1)."""
 
 from __future__ import annotations
 

@@ -8,9 +8,6 @@ from datetime import timedelta
 EARLY_TOLERANCE = timedelta(minutes=5)
 """How far ahead a sender's clock may run."""
 
-DEFAULT_LATENESS = timedelta(days=35)
-"""How late an event may come: a monthly period, and some days in which it is still a draft."""
-
 
 @dataclass(frozen=True, slots=True)
 class Bounds:

@@ -17,14 +17,8 @@ RUNNING = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.PAU
 """States in which a plan is held; a second hold on the same plan needs a flag (SUB-9)."""
 
 
-def check_transition(before: Status, after: Status) -> None:
-    """Raises TransitionRefusedError, naming both states, unless the table allows it."""
-    if after is not before:
-        check_change_of_status(before, after)
-
-
 def check_change_of_status(before: Status, after: Status) -> None:
-    """As check_transition, where staying in the state is no change and refused too."""
+    """Raises TransitionRefusedError, naming both states, unless the table allows it. Staying is no change."""
     if after not in FOLLOWS[before]:
         raise TransitionRefusedError(before, after)
 

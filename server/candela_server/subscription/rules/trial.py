@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from candela_server.catalog.model import TrialTerms
-from candela_server.kernel.recurrence import Frequency, Recurrence
+from candela_server.kernel.recurrence import Recurrence
+from candela_server.kernel.recurrence_text import Frequency
 
 
 def trial_end(trial: TrialTerms, anchor_at: datetime, time_zone: str) -> datetime:

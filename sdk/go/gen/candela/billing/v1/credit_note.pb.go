@@ -152,7 +152,8 @@ func (CreditNoteReason) EnumDescriptor() ([]byte, []int) {
 // CreditNote corrects a finalized invoice, line by line (INV-6).
 //
 // The end of a subscription makes notes by itself, with ORDER_CANCELLATION, for days that were charged and not used and
-// that its last invoice cannot bear (SUB-6): REDUCE_DUE of an unpaid invoice, CREDIT_BALANCE of a paid one.
+// that its last invoice cannot bear (SUB-6): REDUCE_DUE of an unpaid invoice, CREDIT_BALANCE of a paid one. Usage that is
+// taken back after the end comes back likewise, with OTHER (EVT-9).
 type CreditNote struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id ("cn_…").

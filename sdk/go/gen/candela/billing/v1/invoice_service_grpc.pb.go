@@ -49,7 +49,9 @@ type InvoiceServiceClient interface {
 	// billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
 	// difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
 	// billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
-	// made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+	// made already, on the next one. What it gave back for days after the subscription's end comes back at once, by
+	// credit notes on the invoices that charged for them: no next invoice does it. Fails with INVOICE_NOT_FOUND and
+	// INVOICE_TRANSITION_REFUSED, also of an invoice that a credit note corrects.
 	VoidInvoice(ctx context.Context, in *VoidInvoiceRequest, opts ...grpc.CallOption) (*VoidInvoiceResponse, error)
 	// ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
 	// INVOICE_TRANSITION_REFUSED: also for one that a billing threshold made, which VoidInvoice undoes.
@@ -169,7 +171,9 @@ type InvoiceServiceServer interface {
 	// billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
 	// difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
 	// billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
-	// made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+	// made already, on the next one. What it gave back for days after the subscription's end comes back at once, by
+	// credit notes on the invoices that charged for them: no next invoice does it. Fails with INVOICE_NOT_FOUND and
+	// INVOICE_TRANSITION_REFUSED, also of an invoice that a credit note corrects.
 	VoidInvoice(context.Context, *VoidInvoiceRequest) (*VoidInvoiceResponse, error)
 	// ReissueInvoice voids an invoice and makes a new draft of the same periods. Fails with INVOICE_NOT_FOUND and
 	// INVOICE_TRANSITION_REFUSED: also for one that a billing threshold made, which VoidInvoice undoes.

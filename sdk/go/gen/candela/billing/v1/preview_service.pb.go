@@ -72,7 +72,7 @@ func (x *PreviewNextInvoiceRequest) GetSubscriptionId() string {
 // PreviewNextInvoiceResponse carries the preview.
 type PreviewNextInvoiceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A draft that is not stored; its ids are empty.
+	// A draft that is not stored; its ids are empty. Absent when nothing will be billed any more.
 	Invoice       *Invoice `protobuf:"bytes,1,opt,name=invoice,proto3" json:"invoice,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -347,9 +347,9 @@ func (*PreviewSubscriptionChangeRequest_UndoCancellation) isPreviewSubscriptionC
 // PreviewSubscriptionChangeResponse carries what would happen.
 type PreviewSubscriptionChangeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The invoices it would cause at once; drafts that are not stored.
+	// The invoices it would cause at once when it happens; drafts that are not stored.
 	Invoices []*Invoice `protobuf:"bytes,1,rep,name=invoices,proto3" json:"invoices,omitempty"`
-	// What the next regular invoice would be afterwards.
+	// What the next invoice would be after it; absent when nothing would be billed any more.
 	NextInvoice *Invoice `protobuf:"bytes,2,opt,name=next_invoice,json=nextInvoice,proto3" json:"next_invoice,omitempty"`
 	// Pass it to the change to get exactly these amounts. Each of these changes takes one; it holds for the version, the
 	// terms and, where the change is to happen now, the instant that were shown.

@@ -29,10 +29,13 @@ const (
 //
 // PreviewService shows invoices before they are made, by the very code that makes them; it changes nothing.
 type PreviewServiceClient interface {
-	// PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). Fails
-	// with SUBSCRIPTION_NOT_FOUND.
+	// PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). What is
+	// planned until then is done on it: an end, scheduled changes, a trial that becomes its plan. Fails with
+	// SUBSCRIPTION_NOT_FOUND.
 	PreviewNextInvoice(ctx context.Context, in *PreviewNextInvoiceRequest, opts ...grpc.CallOption) (*PreviewNextInvoiceResponse, error)
-	// PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). Fails as the change would.
+	// PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). One that waits for its time is
+	// shown as it will be then: with what is billed and planned before it done, and no more usage than there is now. Fails
+	// as the change would.
 	PreviewSubscriptionChange(ctx context.Context, in *PreviewSubscriptionChangeRequest, opts ...grpc.CallOption) (*PreviewSubscriptionChangeResponse, error)
 }
 
@@ -70,10 +73,13 @@ func (c *previewServiceClient) PreviewSubscriptionChange(ctx context.Context, in
 //
 // PreviewService shows invoices before they are made, by the very code that makes them; it changes nothing.
 type PreviewServiceServer interface {
-	// PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). Fails
-	// with SUBSCRIPTION_NOT_FOUND.
+	// PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). What is
+	// planned until then is done on it: an end, scheduled changes, a trial that becomes its plan. Fails with
+	// SUBSCRIPTION_NOT_FOUND.
 	PreviewNextInvoice(context.Context, *PreviewNextInvoiceRequest) (*PreviewNextInvoiceResponse, error)
-	// PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). Fails as the change would.
+	// PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). One that waits for its time is
+	// shown as it will be then: with what is billed and planned before it done, and no more usage than there is now. Fails
+	// as the change would.
 	PreviewSubscriptionChange(context.Context, *PreviewSubscriptionChangeRequest) (*PreviewSubscriptionChangeResponse, error)
 	mustEmbedUnimplementedPreviewServiceServer()
 }

@@ -638,9 +638,9 @@ type NumberingScheme struct {
 	Digits *int32 `protobuf:"varint,1,opt,name=digits,proto3,oneof" json:"digits,omitempty"`
 	// When counting begins again at 1; never by default.
 	Reset_ NumberingReset `protobuf:"varint,2,opt,name=reset,proto3,enum=candela.merchant.v1.NumberingReset" json:"reset,omitempty"`
-	// In an update: what the next document of the series is counted as; 1 to 999999999999. For who comes from another
-	// system: refused once a document of the series was counted, of the current year if it begins again with each, for
-	// that would leave a gap. Never sent by the server.
+	// What the next document of the series is counted as; of the current year if it begins again with each. In an
+	// update, 1 to 999999999999, for who comes from another system: refused once a document of the series was counted,
+	// for that would leave a gap. What is the next one anyway changes nothing.
 	NextNumber    *int64 `protobuf:"varint,3,opt,name=next_number,json=nextNumber,proto3,oneof" json:"next_number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -939,7 +939,8 @@ type ReplaceEventRequest struct {
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The key of the event that is voided.
 	ReplacedIdempotencyKey string `protobuf:"bytes,2,opt,name=replaced_idempotency_key,json=replacedIdempotencyKey,proto3" json:"replaced_idempotency_key,omitempty"`
-	// The event that takes its place, with a key of its own; for the same customer and instant, which it may leave out.
+	// The event that takes its place, with a key of its own; for the same customer and instant, both of which it may leave
+	// out. Its user is the one that it names, or nobody.
 	Event *Event `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
 	// Why, for the audit; 1 to 500 characters.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`

@@ -202,6 +202,9 @@ const (
 	ErrorReason_ERROR_REASON_WEBHOOK_SIGNATURE_INVALID ErrorReason = 76
 	// A metric's SQL uses something that is not allowed. INVALID_ARGUMENT. Metadata: construct (EVT-6).
 	ErrorReason_ERROR_REASON_SQL_METRIC_REFUSED ErrorReason = 77
+	// The test clock was archived: it stands still. FAILED_PRECONDITION. Metadata: test_clock_id, archived_at. Make
+	// another one.
+	ErrorReason_ERROR_REASON_TEST_CLOCK_ARCHIVED ErrorReason = 78
 )
 
 // Enum value maps for ErrorReason.
@@ -285,6 +288,7 @@ var (
 		75: "ERROR_REASON_PROVIDER_NOT_CONNECTED",
 		76: "ERROR_REASON_WEBHOOK_SIGNATURE_INVALID",
 		77: "ERROR_REASON_SQL_METRIC_REFUSED",
+		78: "ERROR_REASON_TEST_CLOCK_ARCHIVED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                     0,
@@ -365,6 +369,7 @@ var (
 		"ERROR_REASON_PROVIDER_NOT_CONNECTED":          75,
 		"ERROR_REASON_WEBHOOK_SIGNATURE_INVALID":       76,
 		"ERROR_REASON_SQL_METRIC_REFUSED":              77,
+		"ERROR_REASON_TEST_CLOCK_ARCHIVED":             78,
 	}
 )
 
@@ -399,7 +404,7 @@ var File_candela_type_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_candela_type_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"candela/type/v1/error_reason.proto\x12\x0fcandela.type.v1*\xf2\x16\n" +
+	"\"candela/type/v1/error_reason.proto\x12\x0fcandela.type.v1*\x98\x17\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -479,7 +484,8 @@ const file_candela_type_v1_error_reason_proto_rawDesc = "" +
 	"#ERROR_REASON_REFUND_EXCEEDS_PAYMENT\x10J\x12'\n" +
 	"#ERROR_REASON_PROVIDER_NOT_CONNECTED\x10K\x12*\n" +
 	"&ERROR_REASON_WEBHOOK_SIGNATURE_INVALID\x10L\x12#\n" +
-	"\x1fERROR_REASON_SQL_METRIC_REFUSED\x10MBFZDgithub.com/candela-billing/candela/sdk/go/gen/candela/type/v1;typev1b\x06proto3"
+	"\x1fERROR_REASON_SQL_METRIC_REFUSED\x10M\x12$\n" +
+	" ERROR_REASON_TEST_CLOCK_ARCHIVED\x10NBFZDgithub.com/candela-billing/candela/sdk/go/gen/candela/type/v1;typev1b\x06proto3"
 
 var (
 	file_candela_type_v1_error_reason_proto_rawDescOnce sync.Once

@@ -52,15 +52,18 @@ class PreviewServiceServicer:
     """
 
     def PreviewNextInvoice(self, request, context):
-        """PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). Fails
-        with SUBSCRIPTION_NOT_FOUND.
+        """PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). What is
+        planned until then is done on it: an end, scheduled changes, a trial that becomes its plan. Fails with
+        SUBSCRIPTION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PreviewSubscriptionChange(self, request, context):
-        """PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). Fails as the change would.
+        """PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). One that waits for its time is
+        shown as it will be then: with what is billed and planned before it done, and no more usage than there is now. Fails
+        as the change would.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,11 +34,15 @@ class PreviewServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PreviewServiceAsyncStub: ...
     PreviewNextInvoice: _grpc.UnaryUnaryMultiCallable[_preview_service_pb2.PreviewNextInvoiceRequest, _preview_service_pb2.PreviewNextInvoiceResponse]
-    """PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). Fails
-    with SUBSCRIPTION_NOT_FOUND.
+    """PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). What is
+    planned until then is done on it: an end, scheduled changes, a trial that becomes its plan. Fails with
+    SUBSCRIPTION_NOT_FOUND.
     """
     PreviewSubscriptionChange: _grpc.UnaryUnaryMultiCallable[_preview_service_pb2.PreviewSubscriptionChangeRequest, _preview_service_pb2.PreviewSubscriptionChangeResponse]
-    """PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). Fails as the change would."""
+    """PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). One that waits for its time is
+    shown as it will be then: with what is billed and planned before it done, and no more usage than there is now. Fails
+    as the change would.
+    """
 
 @_typing.type_check_only
 class PreviewServiceAsyncStub(PreviewServiceStub):
@@ -46,11 +50,15 @@ class PreviewServiceAsyncStub(PreviewServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PreviewNextInvoice: _aio.UnaryUnaryMultiCallable[_preview_service_pb2.PreviewNextInvoiceRequest, _preview_service_pb2.PreviewNextInvoiceResponse]  # type: ignore[assignment]
-    """PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). Fails
-    with SUBSCRIPTION_NOT_FOUND.
+    """PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). What is
+    planned until then is done on it: an end, scheduled changes, a trial that becomes its plan. Fails with
+    SUBSCRIPTION_NOT_FOUND.
     """
     PreviewSubscriptionChange: _aio.UnaryUnaryMultiCallable[_preview_service_pb2.PreviewSubscriptionChangeRequest, _preview_service_pb2.PreviewSubscriptionChangeResponse]  # type: ignore[assignment]
-    """PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). Fails as the change would."""
+    """PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). One that waits for its time is
+    shown as it will be then: with what is billed and planned before it done, and no more usage than there is now. Fails
+    as the change would.
+    """
 
 class PreviewServiceServicer:
     """PreviewService shows invoices before they are made, by the very code that makes them; it changes nothing."""
@@ -60,8 +68,9 @@ class PreviewServiceServicer:
         request: _preview_service_pb2.PreviewNextInvoiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_preview_service_pb2.PreviewNextInvoiceResponse, _abc.Awaitable[_preview_service_pb2.PreviewNextInvoiceResponse]]:
-        """PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). Fails
-        with SUBSCRIPTION_NOT_FOUND.
+        """PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). What is
+        planned until then is done on it: an end, scheduled changes, a trial that becomes its plan. Fails with
+        SUBSCRIPTION_NOT_FOUND.
         """
 
     def PreviewSubscriptionChange(
@@ -69,6 +78,9 @@ class PreviewServiceServicer:
         request: _preview_service_pb2.PreviewSubscriptionChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_preview_service_pb2.PreviewSubscriptionChangeResponse, _abc.Awaitable[_preview_service_pb2.PreviewSubscriptionChangeResponse]]:
-        """PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). Fails as the change would."""
+        """PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). One that waits for its time is
+        shown as it will be then: with what is billed and planned before it done, and no more usage than there is now. Fails
+        as the change would.
+        """
 
 def add_PreviewServiceServicer_to_server(servicer: PreviewServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -91,14 +91,19 @@ class TestClockServiceServicer:
         """AdvanceTestClock sends a clock forward and returns at once; the status tells when it has arrived.
 
         Due work is done one instant after the other, in the order of time, exactly as it would have happened. Fails with
-        TEST_CLOCK_NOT_FOUND, TEST_CLOCK_BACKWARDS and TEST_CLOCK_ADVANCING.
+        TEST_CLOCK_NOT_FOUND, TEST_CLOCK_BACKWARDS, TEST_CLOCK_ADVANCING and TEST_CLOCK_ARCHIVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveTestClock(self, request, context):
-        """ArchiveTestClock retires a clock; its customers stand still from then on. Fails with TEST_CLOCK_NOT_FOUND.
+        """ArchiveTestClock retires a clock; its customers stand still from then on.
+
+        Nothing of theirs is deleted or cancelled: they can be read and asked about at the clock's last instant, and nothing
+        falls due any more. Nobody new comes onto it, and a merchant who stands on it returns to real time. An archived
+        clock stays as it is; GetTestClock shows it and ListTestClocks does not. Fails with TEST_CLOCK_NOT_FOUND, and with
+        TEST_CLOCK_ADVANCING while it moves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

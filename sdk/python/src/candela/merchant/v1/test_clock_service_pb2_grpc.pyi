@@ -43,10 +43,16 @@ class TestClockServiceStub:
     """AdvanceTestClock sends a clock forward and returns at once; the status tells when it has arrived.
 
     Due work is done one instant after the other, in the order of time, exactly as it would have happened. Fails with
-    TEST_CLOCK_NOT_FOUND, TEST_CLOCK_BACKWARDS and TEST_CLOCK_ADVANCING.
+    TEST_CLOCK_NOT_FOUND, TEST_CLOCK_BACKWARDS, TEST_CLOCK_ADVANCING and TEST_CLOCK_ARCHIVED.
     """
     ArchiveTestClock: _grpc.UnaryUnaryMultiCallable[_test_clock_service_pb2.ArchiveTestClockRequest, _test_clock_service_pb2.ArchiveTestClockResponse]
-    """ArchiveTestClock retires a clock; its customers stand still from then on. Fails with TEST_CLOCK_NOT_FOUND."""
+    """ArchiveTestClock retires a clock; its customers stand still from then on.
+
+    Nothing of theirs is deleted or cancelled: they can be read and asked about at the clock's last instant, and nothing
+    falls due any more. Nobody new comes onto it, and a merchant who stands on it returns to real time. An archived
+    clock stays as it is; GetTestClock shows it and ListTestClocks does not. Fails with TEST_CLOCK_NOT_FOUND, and with
+    TEST_CLOCK_ADVANCING while it moves.
+    """
 
 @_typing.type_check_only
 class TestClockServiceAsyncStub(TestClockServiceStub):
@@ -63,10 +69,16 @@ class TestClockServiceAsyncStub(TestClockServiceStub):
     """AdvanceTestClock sends a clock forward and returns at once; the status tells when it has arrived.
 
     Due work is done one instant after the other, in the order of time, exactly as it would have happened. Fails with
-    TEST_CLOCK_NOT_FOUND, TEST_CLOCK_BACKWARDS and TEST_CLOCK_ADVANCING.
+    TEST_CLOCK_NOT_FOUND, TEST_CLOCK_BACKWARDS, TEST_CLOCK_ADVANCING and TEST_CLOCK_ARCHIVED.
     """
     ArchiveTestClock: _aio.UnaryUnaryMultiCallable[_test_clock_service_pb2.ArchiveTestClockRequest, _test_clock_service_pb2.ArchiveTestClockResponse]  # type: ignore[assignment]
-    """ArchiveTestClock retires a clock; its customers stand still from then on. Fails with TEST_CLOCK_NOT_FOUND."""
+    """ArchiveTestClock retires a clock; its customers stand still from then on.
+
+    Nothing of theirs is deleted or cancelled: they can be read and asked about at the clock's last instant, and nothing
+    falls due any more. Nobody new comes onto it, and a merchant who stands on it returns to real time. An archived
+    clock stays as it is; GetTestClock shows it and ListTestClocks does not. Fails with TEST_CLOCK_NOT_FOUND, and with
+    TEST_CLOCK_ADVANCING while it moves.
+    """
 
 class TestClockServiceServicer:
     """TestClockService moves time for customers in test mode. Every method fails with FORBIDDEN_LIVE_MODE in live mode."""
@@ -100,7 +112,7 @@ class TestClockServiceServicer:
         """AdvanceTestClock sends a clock forward and returns at once; the status tells when it has arrived.
 
         Due work is done one instant after the other, in the order of time, exactly as it would have happened. Fails with
-        TEST_CLOCK_NOT_FOUND, TEST_CLOCK_BACKWARDS and TEST_CLOCK_ADVANCING.
+        TEST_CLOCK_NOT_FOUND, TEST_CLOCK_BACKWARDS, TEST_CLOCK_ADVANCING and TEST_CLOCK_ARCHIVED.
         """
 
     def ArchiveTestClock(
@@ -108,6 +120,12 @@ class TestClockServiceServicer:
         request: _test_clock_service_pb2.ArchiveTestClockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_test_clock_service_pb2.ArchiveTestClockResponse, _abc.Awaitable[_test_clock_service_pb2.ArchiveTestClockResponse]]:
-        """ArchiveTestClock retires a clock; its customers stand still from then on. Fails with TEST_CLOCK_NOT_FOUND."""
+        """ArchiveTestClock retires a clock; its customers stand still from then on.
+
+        Nothing of theirs is deleted or cancelled: they can be read and asked about at the clock's last instant, and nothing
+        falls due any more. Nobody new comes onto it, and a merchant who stands on it returns to real time. An archived
+        clock stays as it is; GetTestClock shows it and ListTestClocks does not. Fails with TEST_CLOCK_NOT_FOUND, and with
+        TEST_CLOCK_ADVANCING while it moves.
+        """
 
 def add_TestClockServiceServicer_to_server(servicer: TestClockServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

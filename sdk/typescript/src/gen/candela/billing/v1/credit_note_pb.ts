@@ -22,7 +22,8 @@ export const file_candela_billing_v1_credit_note: GenFile = /*@__PURE__*/
  * CreditNote corrects a finalized invoice, line by line (INV-6).
  *
  * The end of a subscription makes notes by itself, with ORDER_CANCELLATION, for days that were charged and not used and
- * that its last invoice cannot bear (SUB-6): REDUCE_DUE of an unpaid invoice, CREDIT_BALANCE of a paid one.
+ * that its last invoice cannot bear (SUB-6): REDUCE_DUE of an unpaid invoice, CREDIT_BALANCE of a paid one. Usage that is
+ * taken back after the end comes back likewise, with OTHER (EVT-9).
  *
  * @generated from message candela.billing.v1.CreditNote
  */

@@ -533,7 +533,9 @@ export const InvoiceService: GenService<{
    * billed again by ReissueInvoice alone, and until then later changes within them cost nothing. What it billed as a
    * difference, by PRORATION and ADJUSTMENT lines, is owed again and is on the subscription's next invoice. What it
    * billed of a running period, because a billing threshold was reached, is on the period's own invoice; when that was
-   * made already, on the next one. Fails with INVOICE_NOT_FOUND and INVOICE_TRANSITION_REFUSED.
+   * made already, on the next one. What it gave back for days after the subscription's end comes back at once, by
+   * credit notes on the invoices that charged for them: no next invoice does it. Fails with INVOICE_NOT_FOUND and
+   * INVOICE_TRANSITION_REFUSED, also of an invoice that a credit note corrects.
    *
    * @generated from rpc candela.billing.v1.InvoiceService.VoidInvoice
    */

@@ -50,7 +50,7 @@ export const PreviewNextInvoiceRequestSchema: GenMessage<PreviewNextInvoiceReque
  */
 export type PreviewNextInvoiceResponse = Message<"candela.billing.v1.PreviewNextInvoiceResponse"> & {
   /**
-   * A draft that is not stored; its ids are empty.
+   * A draft that is not stored; its ids are empty. Absent when nothing will be billed any more.
    *
    * @generated from field: candela.billing.v1.Invoice invoice = 1;
    */
@@ -172,14 +172,14 @@ export const PreviewSubscriptionChangeRequestSchema: GenMessage<PreviewSubscript
  */
 export type PreviewSubscriptionChangeResponse = Message<"candela.billing.v1.PreviewSubscriptionChangeResponse"> & {
   /**
-   * The invoices it would cause at once; drafts that are not stored.
+   * The invoices it would cause at once when it happens; drafts that are not stored.
    *
    * @generated from field: repeated candela.billing.v1.Invoice invoices = 1;
    */
   invoices: Invoice[];
 
   /**
-   * What the next regular invoice would be afterwards.
+   * What the next invoice would be after it; absent when nothing would be billed any more.
    *
    * @generated from field: candela.billing.v1.Invoice next_invoice = 2;
    */
@@ -224,8 +224,9 @@ export const PreviewSubscriptionChangeResponseSchema: GenMessage<PreviewSubscrip
  */
 export const PreviewService: GenService<{
   /**
-   * PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). Fails
-   * with SUBSCRIPTION_NOT_FOUND.
+   * PreviewNextInvoice shows what the next invoice of a subscription would be with the usage so far (INV-5). What is
+   * planned until then is done on it: an end, scheduled changes, a trial that becomes its plan. Fails with
+   * SUBSCRIPTION_NOT_FOUND.
    *
    * @generated from rpc candela.billing.v1.PreviewService.PreviewNextInvoice
    */
@@ -235,7 +236,9 @@ export const PreviewService: GenService<{
     output: typeof PreviewNextInvoiceResponseSchema;
   },
   /**
-   * PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). Fails as the change would.
+   * PreviewSubscriptionChange shows the exact invoice that a change would cause (SUB-6). One that waits for its time is
+   * shown as it will be then: with what is billed and planned before it done, and no more usage than there is now. Fails
+   * as the change would.
    *
    * @generated from rpc candela.billing.v1.PreviewService.PreviewSubscriptionChange
    */

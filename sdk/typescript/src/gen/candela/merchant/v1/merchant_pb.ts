@@ -223,9 +223,9 @@ export type NumberingScheme = Message<"candela.merchant.v1.NumberingScheme"> & {
   reset: NumberingReset;
 
   /**
-   * In an update: what the next document of the series is counted as; 1 to 999999999999. For who comes from another
-   * system: refused once a document of the series was counted, of the current year if it begins again with each, for
-   * that would leave a gap. Never sent by the server.
+   * What the next document of the series is counted as; of the current year if it begins again with each. In an
+   * update, 1 to 999999999999, for who comes from another system: refused once a document of the series was counted,
+   * for that would leave a gap. What is the next one anyway changes nothing.
    *
    * @generated from field: optional int64 next_number = 3;
    */

@@ -513,7 +513,8 @@ export type ReplaceEventRequest = Message<"candela.metering.v1.ReplaceEventReque
   replacedIdempotencyKey: string;
 
   /**
-   * The event that takes its place, with a key of its own; for the same customer and instant, which it may leave out.
+   * The event that takes its place, with a key of its own; for the same customer and instant, both of which it may leave
+   * out. Its user is the one that it names, or nobody.
    *
    * @generated from field: candela.metering.v1.Event event = 3;
    */

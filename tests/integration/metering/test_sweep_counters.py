@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import pytest_asyncio
 from structlog.testing import capture_logs
 
 from candela_server.catalog.model import Aggregation, Metric
 from candela_server.customer.model import Customer, User
 from candela_server.edge.http.counter_drift import counter_drift
-from candela_server.metering import reconcile_counters as module
-from candela_server.metering import store, tasks
+from candela_server.metering import compare_counters, tasks
 from candela_server.metering.cache import counter_id, customer_key
 from candela_server.metering.counter_walk import CounterWalk
 from candela_server.metering.model import UsageAsk
-from candela_server.metering.reconcile_counters import Reconciled
+from candela_server.metering.sweep_counters import Swept, sweep_counters
 
 from tests.integration.metering.builders import Metering, event, usage_of
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def walk(metering: Metering) -> AsyncIterator[CounterWalk]:
-    """A walk at its beginning over a Redis with no counters of other tests."""
-    await metering.redis.client.flushdb()
-    walk = CounterWalk(metering.redis)
-    # As every server does within seconds: what was flushed before, on whatever clock, needs to arrive no more.
-    async with metering.events.writer() as connection:
-        for number, sequence, _ in await store.list_writers(connection):
-            await walk.note(number, sequence)
-    await metering.counters.reconcile(grace=timedelta(0))
-    yield walk
-
-
-async def _reconcile(metering: Metering, walk: CounterWalk, at_most: int = 10_000) -> Reconciled:
-    return await module.reconcile_counters(
+async def _sweep(metering: Metering, walk: CounterWalk, at_most: int = 10_000) -> Swept:
+    return await sweep_counters(
         metering.db, metering.events, walk, metering.clock, at_most=at_most, believed_after_s=0.05
     )
 
@@ -72,7 +55,7 @@ async def test_counters_that_were_spoiled__are_found_wherever_they_are_and_made_
     ]
     want = await metering.counters.read(metering.merchant_id, asks)
 
-    sound = await _reconcile(metering, walk)
+    sound = await _sweep(metering, walk)
     assert (sound.compared, sound.drifted, sound.skipped, sound.ended) == (len(asks), 0, 0, True)
 
     # One of the user's, one of a metric that is not added to, a gauge's; and one that holds no number at all.
@@ -82,7 +65,7 @@ async def test_counters_that_were_spoiled__are_found_wherever_they_are_and_made_
     ):
         await _spoil(metering, ask, field, value)
     with capture_logs() as logs:
-        found = await _reconcile(metering, walk)
+        found = await _sweep(metering, walk)
 
     assert found.drifted == len(spoiled)
     told = [one for one in logs if one["event"] == "counter_drift"]
@@ -90,7 +73,7 @@ async def test_counters_that_were_spoiled__are_found_wherever_they_are_and_made_
         (ask.metric.id, ask.who.customer_id, ask.who.user_id) for ask in spoiled
     }
     assert await metering.counters.read(metering.merchant_id, asks) == want
-    again = await _reconcile(metering, walk)
+    again = await _sweep(metering, walk)
     assert (again.compared, again.drifted) == (len(asks), 0)
     assert await walk.counts() == (3 * len(asks), len(spoiled))
 
@@ -108,7 +91,7 @@ async def test_counter_that_no_flush_would_find__is_dropped(
     await metering.record(event("k2", acme))
     assert await metering.counter(calls, acme) == 1, "the counter misses the event"
 
-    found = await _reconcile(metering, walk)
+    found = await _sweep(metering, walk)
 
     assert found.drifted == 1
     assert await metering.counter(calls, acme) == 2
@@ -145,7 +128,7 @@ async def test_events_that_come_all_the_while__are_no_drift_and_hide_none(
     try:
         for _ in range(25):
             with capture_logs() as logs:
-                done = await _reconcile(metering, walk)
+                done = await _sweep(metering, walk)
             assert done.drifted == 0, logs
             compared += done.compared
         # The sums are always there to be compared, hot as they are.
@@ -153,7 +136,7 @@ async def test_events_that_come_all_the_while__are_no_drift_and_hide_none(
         before = sum(recorded)
         key = customer_key(metering.merchant_id, customers[2].id)
         await metering.redis.client.hincrby(key, f"i{counter_id(asks[2])}", 1)
-        found = await _reconcile(metering, walk)
+        found = await _sweep(metering, walk)
         assert sum(recorded) > before
     finally:
         stopping.set()
@@ -168,7 +151,7 @@ async def test_events_that_come_all_the_while__are_no_drift_and_hide_none(
 async def test_a_run_that_may_compare_few__goes_on_where_it_ended_and_leaves_nothing_behind(
     metering: Metering, walk: CounterWalk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TOGETHER", 7)
+    monkeypatch.setattr(compare_counters, "TOGETHER", 7)
     customers = [await metering.add_customer() for _ in range(200)]
     calls = await metering.add_metric("calls", Aggregation.COUNT)
     asks = [_ask(metering, calls, who) for who in customers]
@@ -180,7 +163,7 @@ async def test_a_run_that_may_compare_few__goes_on_where_it_ended_and_leaves_not
     runs = []
     while not runs or not runs[-1].ended:
         runs.append(
-            await module.reconcile_counters(
+            await sweep_counters(
                 metering.db, metering.events, walk, metering.clock, at_most=40, page=10
             )
         )
@@ -198,16 +181,14 @@ async def test_a_run_that_may_compare_few__goes_on_where_it_ended_and_leaves_not
 async def test_no_redis__is_left_to_the_next_run(metering: Metering, walk: CounterWalk) -> None:
     calls = await metering.add_metric("calls", Aggregation.COUNT)
     await metering.counter(calls, await metering.add_customer())
-    done = await tasks.reconcile_counters(
+    done = await tasks.sweep_counters(
         metering.db, metering.events, metering.counters, metering.clock
     )
     assert done is not None
     assert done.compared == 1
     metering.counters._silent_until_s = asyncio.get_running_loop().time() + 60
     assert (
-        await tasks.reconcile_counters(
-            metering.db, metering.events, metering.counters, metering.clock
-        )
+        await tasks.sweep_counters(metering.db, metering.events, metering.counters, metering.clock)
         is None
     )
 
@@ -220,7 +201,7 @@ async def test_what_was_found__is_counted_for_prometheus(
     acme = await metering.add_customer()
     await metering.counter(calls, acme)
     await _spoil(metering, _ask(metering, calls, acme), "i", "5")
-    await _reconcile(metering, walk)
+    await _sweep(metering, walk)
 
     page = (await counter_drift(metering.counters)).decode().splitlines()
 

@@ -1,4 +1,4 @@
-"""A shop that sells "Team", and its books; and a merchant of any price whose customers really use what they bought."""
+"""What tests on real stores share: a shop that sells "Team", its books, and a merchant whose customers use things."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ from tests.integration.metering.builders import start_metering
 
 
 @pytest.fixture
-async def books(
-    db: Postgres, events: EventStore, clock: FixedClock, merchant: TestMerchant
-) -> Books:
+async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:
     """Seats at $30 in advance; messages at $0.20 beyond 100 per seat, in arrears; it is 31 January 2026."""
-    shop = Shop(db, clock, merchant.id)
-    await shop.sell_team_plan()
+    made = Shop(db, clock, merchant.id)
+    await made.sell_team_plan()
+    return made
+
+
+@pytest.fixture
+def books(shop: Shop, events: EventStore) -> Books:
+    """The books of the shop."""
     return Books(shop, events)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-import pytest_asyncio
 
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock, SystemClock
@@ -20,7 +18,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 from candela_server.worker.advance_test_clock import advance_test_clock
-from candela_server.worker.credit_jobs import buy_top_ups, look_after_credits, reconcile_everyone
+from candela_server.worker.merchant_jobs import buy_top_ups, look_after_credits, reconcile_everyone
 
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
@@ -32,20 +30,6 @@ from tests.integration.credit.test_life_of_credits import coming_with
 from tests.integration.metering.builders import start_metering
 
 JANUARY_31 = datetime(2026, 1, 31, 15, tzinfo=UTC)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def books(own_database: str, clock: FixedClock) -> AsyncIterator[Books]:
-    """A shop that is alone in its database, as jobs go over all merchants."""
-    db, events = Postgres(own_database, SystemClock()), EventStore(own_database)
-    await db.open()
-    await events.open()
-    made = await create_merchant(db, clock, CreateMerchant(name="Tests", mode=Mode.TEST))
-    shop = Shop(db, clock, made.merchant.id)
-    await shop.sell_team_plan()
-    yield Books(shop, events)
-    await events.close()
-    await db.close()
 
 
 @pytest.mark.spec("CRD-5", "CRD-9", "CRD-4")

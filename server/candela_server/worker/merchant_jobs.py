@@ -1,4 +1,4 @@
-"""What is done about credits and ended subscriptions while nobody waits, merchant by merchant.
+"""What is billed, looked after and compared while nobody waits, merchant by merchant.
 
 One merchant's failure is logged and does not stop the others; the next run tries it again.
 """
@@ -14,15 +14,50 @@ from candela_server.billing.auto_top_up import buy_below_thresholds
 from candela_server.billing.bill_ended import bill_ended
 from candela_server.billing.bill_thresholds import bill_thresholds
 from candela_server.billing.expire_lapsed import expire_lapsed
+from candela_server.billing.finalize_invoices import finalize_due
+from candela_server.billing.follow_due_dates import follow_due_dates
 from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.billing.run_billing import run_billing
 from candela_server.billing.settle_ahead import settle_ahead
 from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
-from candela_server.subscription.renew_by_rule import schedule_missing
+from candela_server.subscription import read as subscription
+from candela_server.subscription.renew_by_rule import renew_due, schedule_missing
 
 log = structlog.get_logger("candela.worker")
+
+
+async def bill_everything_due(db: Postgres, events: EventStore, clock: Clock) -> None:
+    """Each minute: bills and finalizes what is due in real time (INV-1)."""
+    now = clock.now()
+    async with db.system() as tx:
+        due = await subscription.list_merchants_with_due(tx, now)
+        drafts = await billing.list_merchants_with_drafts(tx, now)
+
+    async def bill(merchant_id: str) -> None:
+        await renew_due(db, merchant_id, now=now)
+        await finalize_due(db, events, merchant_id, now=now)
+        billed = await run_billing(db, events, merchant_id, now=now)
+        log.info("billing_run_done", merchant_id=merchant_id, invoices=billed.invoices)
+
+    await _for_each(sorted({*due, *drafts}), "billing_failed", bill)
+
+
+async def follow_all_due_dates(db: Postgres, clock: Clock) -> None:
+    """Each minute: makes past due what is overdue in real time, and active what is settled (ENT-10)."""
+    now = clock.now()
+    async with db.system() as tx:
+        owed = await billing.list_merchants_owed(tx, now)
+        past_due = await subscription.list_merchants_with_past_due(tx)
+
+    async def follow(merchant_id: str) -> None:
+        count = await follow_due_dates(db, merchant_id, now=now)
+        if count:
+            log.info("due_dates_followed", merchant_id=merchant_id, subscriptions=count)
+
+    await _for_each(sorted({*owed, *past_due}), "due_dates_not_followed", follow)
 
 
 async def buy_top_ups(db: Postgres, events: EventStore, clock: Clock) -> None:

@@ -19,8 +19,8 @@ from candela.subscription.v1 import (
 
 from demo.team_plan import sign_up
 from tests.e2e.test_changes import fixed
+from tests.helpers.included_calls import bringing
 from tests.helpers.servers import LiveServer, create_merchant_by_command
-from tests.integration.billing.test_subscription_lives import bringing
 from tests.integration.credit.test_life_of_credits import terms_without_price
 
 NOW = subscription_pb2.EFFECTIVE_TIME_NOW

@@ -26,11 +26,9 @@ from candela_server.subscription.model import Proration, Subscription
 from tests.helpers.acting import acting_as
 from tests.helpers.changing import AT, Desk, to_plan, to_price
 from tests.helpers.crediting import give, grant_now
+from tests.helpers.included_calls import bringing, day, left, sell_included, use
 from tests.helpers.market import Market, fee
-from tests.integration.billing.test_plan_flips import left, sell
-from tests.integration.billing.test_subscription_lives import bringing, day
 from tests.integration.billing.test_trial_credits import shop_of
-from tests.integration.billing.test_unpriced_usage import use
 from tests.integration.credit.test_life_of_credits import terms_without_price
 
 D = Decimal
@@ -169,7 +167,7 @@ async def test_unique_users__are_counted_once_for_the_period_whatever_the_price(
         unique_of=metric_pb2.UNIQUE_OF_PROPERTY,
         property="seat",
     )
-    desk = await sell(market, priced=False, metric=metric)
+    desk = await sell_included(market, priced=False, metric=metric)
     holder, held = await start(desk, "small")
     market.clock.advance(day(4, 5))
     for number in range(40):

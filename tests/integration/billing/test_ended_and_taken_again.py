@@ -10,19 +10,29 @@ from candela.catalog.v1 import plan_service_pb2
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.credit import read as credit
 from candela_server.customer.model import Customer
-from candela_server.subscription.change import Reactivation
+from candela_server.subscription.change import Cancellation, Reactivation
 from candela_server.subscription.model import Proration, Subscription
 
-from tests.helpers.changing import Desk, to_plan
+from tests.helpers.changing import NOW, Desk, to_plan
 from tests.helpers.crediting import give, grant_now, revoke
+from tests.helpers.included_calls import (
+    bringing,
+    day,
+    left,
+    sell_included,
+    sweep,
+    units_billed,
+    use,
+)
 from tests.helpers.market import Market, fee
-from tests.integration.billing.test_plan_flips import left, sell, units_billed
-from tests.integration.billing.test_returns import end
-from tests.integration.billing.test_subscription_lives import bringing, day
-from tests.integration.billing.test_trial_credits import shop_of, sweep
-from tests.integration.billing.test_unpriced_usage import use
+from tests.integration.billing.test_trial_credits import shop_of
 
 D = Decimal
+
+
+async def end(desk: Desk, held: Subscription, of_april: int) -> None:
+    desk.market.clock.advance(day(4, of_april))
+    await desk.change(held, Cancellation(), NOW, Proration.NONE)
 
 
 async def again(desk: Desk, holder: Customer, of_april: int, plan: str = "small") -> Subscription:
@@ -34,7 +44,7 @@ async def again(desk: Desk, holder: Customer, of_april: int, plan: str = "small"
 @pytest.mark.spec("ENT-4", "CRD-5", "SUB-9")
 @pytest.mark.parametrize("swept", [False, True])
 async def test_new_subscription_each_day__has_what_is_left(market: Market, swept: bool) -> None:
-    desk = await sell(market, priced=False)
+    desk = await sell_included(market, priced=False)
     holder = await market.sign_up()
     held = await desk.take("small", customer=holder)
     await market.bill(day(4, 1))
@@ -63,7 +73,7 @@ async def test_new_subscription_each_day__has_what_is_left(market: Market, swept
 async def test_new_subscription_at_a_price__is_billed_beyond_the_one_allowance(
     market: Market,
 ) -> None:
-    desk = await sell(market, priced=True)
+    desk = await sell_included(market, priced=True)
     holder = await market.sign_up()
     held = await desk.take("small", customer=holder)
     await market.bill(day(4, 1))
@@ -82,7 +92,7 @@ async def test_new_subscription_at_a_price__is_billed_beyond_the_one_allowance(
 async def test_new_subscription_that_begins_later__counts_what_was_used_until_then(
     market: Market,
 ) -> None:
-    desk = await sell(market, priced=False)
+    desk = await sell_included(market, priced=False)
     holder = await market.sign_up()
     held = await desk.take("small", customer=holder)
     await market.bill(day(4, 1))
@@ -96,7 +106,7 @@ async def test_new_subscription_that_begins_later__counts_what_was_used_until_th
 
 @pytest.mark.spec("ENT-4", "CRD-5", "SUB-9")
 async def test_ways_round_by_returns_and_other_plans__bring_nothing_fresh(market: Market) -> None:
-    desk = await sell(market, priced=False)
+    desk = await sell_included(market, priced=False)
     holder = await market.sign_up()
     first = await desk.take("small", customer=holder)
     await market.bill(day(4, 1))
@@ -122,7 +132,7 @@ async def test_ways_round_by_returns_and_other_plans__bring_nothing_fresh(market
 
 @pytest.mark.spec("ENT-4", "CRD-5", "SUB-9")
 async def test_two_that_ran_side_by_side__count_what_was_used_once(market: Market) -> None:
-    desk = await sell(market, priced=False)
+    desk = await sell_included(market, priced=False)
     holder = await market.sign_up()
     both = [await desk.take("small", customer=holder) for _ in range(2)]
     await market.bill(day(4, 1))
@@ -139,7 +149,7 @@ async def test_two_that_ran_side_by_side__count_what_was_used_once(market: Marke
 async def test_fresh_allowance__is_had_where_none_was_used_of_the_period(
     market: Market, why: str
 ) -> None:
-    desk = await sell(market, priced=False)
+    desk = await sell_included(market, priced=False)
     holder = await market.sign_up()
     held = await desk.take("other" if why == "other plan" else "small", customer=holder)
     await market.bill(day(4, 1))
@@ -165,7 +175,7 @@ async def test_fresh_allowance__is_had_where_none_was_used_of_the_period(
 async def test_trial_taken_again__has_what_the_first_one_left_and_its_plan_all(
     market: Market,
 ) -> None:
-    desk = await sell(market, priced=False)
+    desk = await sell_included(market, priced=False)
     trial: plan_service_pb2.CreatePlanRequest = bringing("50")
     trial.is_trial_plan, trial.trial_days = True, 14
     trial.trial_parent_plan.slug = "small"

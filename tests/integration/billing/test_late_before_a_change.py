@@ -10,10 +10,8 @@ from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.subscription.model import Proration
 
 from tests.helpers.changing import to_plan
+from tests.helpers.included_calls import day, left, sell_included, use
 from tests.helpers.market import Market
-from tests.integration.billing.test_plan_flips import left, sell
-from tests.integration.billing.test_subscription_lives import day
-from tests.integration.billing.test_unpriced_usage import use
 
 D = Decimal
 
@@ -26,7 +24,7 @@ D = Decimal
 async def test_late_use_of_the_plan_before__is_paid_by_what_that_had_left_and_then_with_money(
     market: Market, proration: Proration, before: str, late: str, extra: int
 ) -> None:
-    desk = await sell(market, priced=True)
+    desk = await sell_included(market, priced=True)
     holder = await market.sign_up()
     held = await desk.take("small", customer=holder)
     await market.bill(day(4, 1))

@@ -17,11 +17,9 @@ from decimal import Decimal
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditApplicationType, MetricId, Offer
 from candela_server.catalog.price import BillingTiming
-from candela_server.credit import read as credit
 from candela_server.credit.draw_credits import draw_without_line
 from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import CreditGrant, Draw, GrantId
-from candela_server.credit.rules.parts_over import had
 from candela_server.credit.rules.waterfall import UsedSpan, draw_in_spans
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
@@ -35,8 +33,9 @@ from candela_server.subscription.note_drawn_usage import note_drawn_usage
 from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
-from .billing_context import Context, read_context, with_ended_grants
+from .billing_context import Context, read_context
 from .included_left import Included, included_left
+from .lapsed_context import with_lapsed_grants
 from .measure_usage import Ask, measure
 from .rules.included_first import less_included
 from .rules.terms_held import Terms, cut_off, terms_held
@@ -48,14 +47,16 @@ _Part = tuple[Subscription, Interval]
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A period that ends, of a metric that costs nothing, and the grants that can pay for it."""
+    """A period that ends, of a metric that costs nothing, and the grants that can pay for it.
+
+    `lapsed` are those that the ledger has let expire; they come with what they had at their ends.
+    """
 
     held: Subscription
     metric_id: MetricId
     period: Interval
     grants: Sequence[CreditGrant]
     lapsed: Collection[GrantId] = ()
-    """Grants that have ended, with what they had at their ends: the ledger has let that expire."""
 
     @property
     def outlasted(self) -> bool:
@@ -278,23 +279,7 @@ async def _with_lapsed(
     holders = sorted({one.held.customer_id for one in ended})
     since = min(one.period.start_at for one in ended)
     until = max(one.period.end_at for one in ended)
-    wider = await with_ended_grants(tx, context, holders, since=since, until=until)
-    over = [
-        grant
-        for grants in wider.grants.values()
-        for grant in grants
-        if grant.expires_at is not None and grant.expires_at <= until
-    ]
-    lapsed = await credit.sum_lapsed(tx, [grant.id for grant in over]) if over else {}
-    if not lapsed:
-        return list(ended)
-    wider = replace(
-        wider,
-        grants={
-            holder: [had(grant, lapsed.get(grant.id, _ZERO)) for grant in grants]
-            for holder, grants in wider.grants.items()
-        },
-    )
+    wider, lapsed = await with_lapsed_grants(tx, context, holders, since=since, until=until)
     return [
         replace(
             one, grants=_paying(wider, one.held, one.metric_id, one.period, offers), lapsed=lapsed

@@ -1,9 +1,10 @@
 """Draws usage that no component bills from grants that outlast its period, so that packs are used up (CRD-8, CRD-9).
 
 Where a feature is limited by credit and its usage costs nothing, no invoice line draws. What came with the period
-lapses with it and needs no draw. But a gift or a pack that goes on would be whole again with each period. So the
-period's usage is drawn as it ends, or as a change, a pause or the end of the subscription cuts it, in the same order as
-on invoices; a number that the plan includes is used up first. Events that come later than that are not drawn.
+lapses with it and needs no draw. But a gift or a pack that goes on would be whole again with each period, and what is
+carried over would be more than what was left. So the period's usage is drawn as it ends, or as a change, a pause or the
+end of the subscription cuts it, in the same order as on invoices; a number that the plan includes is used up first.
+Events that come later than that are not drawn.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class _Ended:
             for grant in self.grants
         )
 
+    def carried_over(self, rolling: Collection[str]) -> bool:
+        """Whether some of what can pay for it goes into the next period; `rolling` are the definitions of such."""
+        return any(grant.balance > 0 and grant.definition_id in rolling for grant in self.grants)
+
     def drawn(self, draws: Mapping[str, Decimal]) -> DrawnPart:
         """The same once it is drawn."""
         return DrawnPart(
@@ -85,7 +90,17 @@ async def draw_unpriced(
     offers = await _offers_of(tx, context, (held for some in histories.values() for held in some))
     in_force = {one_id: terms_held(some)[-1] for one_id, some in histories.items()}
     parts = [part for one in due for part in _parts_of(in_force[one.subscription_id], one, offers)]
-    found = [one for one in _ended_of(context, parts, offers) if one.outlasted]
+    rolling = {
+        one.id
+        for offer in offers.values()
+        for one in offer.credit_definitions
+        if one.rollover_cap > 0
+    }
+    found = [
+        one
+        for one in _ended_of(context, parts, offers)
+        if one.outlasted or one.carried_over(rolling)
+    ]
     ended = await _drawn_by_these(tx, context, found, offers)
     ended = await _with_lapsed(tx, context, ended, offers)
     return (await _draw(tx, events, context, ended, offers, now=now))[0]

@@ -15,7 +15,6 @@ from candela.catalog.v1 import (
 )
 
 from candela_server.billing.expire_lapsed import expire_lapsed
-from candela_server.billing.measure_usage import Ask, measure
 from candela_server.billing.model import InvoiceStatus, LineKind
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.entitlement.build_snapshot import build_snapshot
@@ -24,6 +23,7 @@ from candela_server.subscription.change import Cancellation, Reactivation
 from candela_server.subscription.model import Proration, Subscription
 
 from tests.helpers.changing import NOW, Desk, to_plan
+from tests.helpers.checking import answer_for, usage_of
 from tests.helpers.market import Market, calls, fee, flat
 
 SMALL, BIG, OTHER = Decimal(100), Decimal(1000), Decimal(250)
@@ -74,7 +74,9 @@ async def use(desk: Desk, holder: Customer, amount: str, at: datetime) -> None:
 
 async def sweep(desk: Desk) -> None:
     """What the worker does with credits each hour."""
-    await expire_lapsed(desk.market.db, desk.market.merchant_id, now=desk.market.clock.now())
+    await expire_lapsed(
+        desk.market.db, desk.market.events, desk.market.merchant_id, now=desk.market.clock.now()
+    )
 
 
 async def sell_included(
@@ -95,23 +97,11 @@ async def sell_included(
 
 async def left(desk: Desk, holder: Customer) -> Decimal:
     """What a check says is left of the calls now."""
-    metered = (await calls_of(desk, holder)).metered
-    assert metered is not None
-    assert metered.limit is not None
-    [used] = await measure(
-        desk.market.events,
-        desk.market.merchant_id,
-        [
-            Ask(
-                customer_id=holder.id,
-                metric=metered.metric,
-                period=metered.window,
-                counts_events=False,
-                grants=(),
-            )
-        ],
-    )
-    return max(metered.limit - used.value, Decimal(0))
+    market = desk.market
+    answer = await answer_for(market.db, market.events, market.clock, market.merchant_id, holder)
+    remaining = usage_of(answer).remaining
+    assert remaining is not None
+    return remaining
 
 
 async def units_billed(desk: Desk) -> Decimal:

@@ -17,6 +17,7 @@ from candela_server.catalog.model import CreditApplicationType, Feature
 from candela_server.catalog.refs import ById, Ref
 from candela_server.credit import read as credit
 from candela_server.credit.grant_by_hand import usage_feature
+from candela_server.credit.rules.parts_over import parts_over
 from candela_server.customer import read as customer
 from candela_server.customer.model import Customer, CustomerById, CustomerRef
 from candela_server.kernel.clock import Clock
@@ -24,10 +25,11 @@ from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money
 from candela_server.kernel.time_zone import local_date, start_of_day
 from candela_server.merchant.model import TestClockId
+from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.rules.credits_held import not_drawn_yet, window_of
+from candela_server.subscription.rules.credits_held import not_drawn_yet, of_period, window_of
 from candela_server.subscription.rules.lifecycle import RUNNING
 
 from . import top_up_store
@@ -177,26 +179,25 @@ async def _left(
 ) -> Decimal:
     """What a customer has left: of money as posted, of usage credit less what drafts draw and what was used since.
 
-    Usage is counted in the window that a check counts it in (ENT-4): what came before was paid for by credits that are
-    over, or is on a draft, which takes its credits only as it is finalized.
+    Usage is counted in the window that a check counts it in, and against credits of its own time (ENT-4): what came
+    before was paid for by credits that are over, or is on a draft, which takes its credits only as it is finalized.
     """
+    if feature is None or feature.metric_id is None:
+        spendable = (await credit.list_spendable_grants(tx, {holder.id: now}))[holder.id]
+        return sum((one.balance for one in spendable if one.currency == currency), Decimal(0))
+    period = await _running_period(tx, holder, feature, now)
+    since = {holder.id: period.start_at if period else now}
     grants = [
         grant
-        for grant in (await credit.list_spendable_grants(tx, {holder.id: now}))[holder.id]
-        if (
-            grant.currency == currency
-            if feature is None
-            else grant.application_type is CreditApplicationType.USAGE
-            and grant.metric_id == feature.metric_id
-        )
+        for grant in (await credit.list_paying_grants(tx, since, {holder.id: now}))[holder.id]
+        if grant.application_type is CreditApplicationType.USAGE
+        and grant.metric_id == feature.metric_id
     ]
-    balance = sum((grant.balance for grant in grants), Decimal(0))
-    if feature is None or feature.metric_id is None:
-        return balance
-    metric = await catalog.get_metric(tx, ById(feature.metric_id))
-    period = await _running_period(tx, holder, feature, now)
+    counting = [grant for grant in grants if grant.counts_at(now)]
+    balance = sum((grant.balance for grant in counting), Decimal(0))
     if period is None:
         return balance
+    metric = await catalog.get_metric(tx, ById(feature.metric_id))
     held = await subscription.list_of_customer(tx, holder.id)
     drawn = [
         one
@@ -204,10 +205,23 @@ async def _left(
         for one in parts
         if one.metric_id == metric.id
     ]
-    window = not_drawn_yet(window_of(grants, period), drawn)
-    ask = Ask(customer_id=holder.id, metric=metric, period=window, counts_events=False, grants=())
-    [measured] = await measure(events, tx.merchant_id, [ask])
-    return balance - measured.value
+    window = window_of(counting, period)
+    past = None
+    if parts_add_up(metric):
+        window = not_drawn_yet(of_period(window, period), drawn)
+        undrawn = [not_drawn_yet(period, drawn).start_at]
+        undrawn += [one.version.terms_since or period.start_at for one in held]
+        past = parts_over(grants, window, now, since=max(undrawn))
+    measured = await measure(
+        events,
+        tx.merchant_id,
+        [
+            Ask(customer_id=holder.id, metric=metric, period=one, counts_events=False, grants=())
+            for one in (window, *(past.parts if past else ()))
+        ],
+    )
+    used, *over = [one.value for one in measured]
+    return (past.spent(over).limit if past else balance) - used
 
 
 async def _running_period(

@@ -1,15 +1,16 @@
 """Draws usage that no component bills from grants that outlast its period, so that packs are used up (CRD-8, CRD-9).
 
 Where a feature is limited by credit and its usage costs nothing, no invoice line draws. What came with the period
-lapses with it and needs no draw. But a gift or a pack that goes on would be whole again with each period. So the
-period's usage is drawn as it ends, or as a change, a pause or the end of the subscription cuts it, in the same order as
-on invoices. Events that come later than that are not drawn.
+lapses with it and needs no draw. But a gift or a pack that goes on would be whole again with each period, and what is
+carried over would be more than what was left. So the period's usage is drawn as it ends, or as a change, a pause or the
+end of the subscription cuts it, in the same order as on invoices; a number that the plan includes is used up first.
+Events that come later than that are not drawn.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -34,7 +35,10 @@ from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
 from .billing_context import Context, read_context
+from .included_left import Included, included_left
+from .lapsed_context import with_lapsed_grants
 from .measure_usage import Ask, measure
+from .rules.included_first import less_included
 from .rules.terms_held import Terms, cut_off, terms_held
 
 _ZERO = Decimal(0)
@@ -44,12 +48,16 @@ _Part = tuple[Subscription, Interval]
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A period that ends, of a metric that costs nothing, and the grants that can pay for it."""
+    """A period that ends, of a metric that costs nothing, and the grants that can pay for it.
+
+    `lapsed` are those that the ledger has let expire; they come with what they had at their ends.
+    """
 
     held: Subscription
     metric_id: MetricId
     period: Interval
     grants: Sequence[CreditGrant]
+    lapsed: Collection[GrantId] = ()
 
     @property
     def outlasted(self) -> bool:
@@ -59,6 +67,10 @@ class _Ended:
             and (grant.expires_at is None or self.period.end_at < grant.expires_at)
             for grant in self.grants
         )
+
+    def carried_over(self, rolling: Collection[str]) -> bool:
+        """Whether some of what can pay for it goes into the next period; `rolling` are the definitions of such."""
+        return any(grant.balance > 0 and grant.definition_id in rolling for grant in self.grants)
 
     def drawn(self, draws: Mapping[str, Decimal]) -> DrawnPart:
         """The same once it is drawn."""
@@ -78,9 +90,20 @@ async def draw_unpriced(
     offers = await _offers_of(tx, context, (held for some in histories.values() for held in some))
     in_force = {one_id: terms_held(some)[-1] for one_id, some in histories.items()}
     parts = [part for one in due for part in _parts_of(in_force[one.subscription_id], one, offers)]
-    found = [one for one in _ended_of(context, parts, offers) if one.outlasted]
+    rolling = {
+        one.id
+        for offer in offers.values()
+        for one in offer.credit_definitions
+        if one.rollover_cap > 0
+    }
+    found = [
+        one
+        for one in _ended_of(context, parts, offers)
+        if one.outlasted or one.carried_over(rolling)
+    ]
     ended = await _drawn_by_these(tx, context, found, offers)
-    return (await _draw(tx, events, context, ended, now=now))[0]
+    ended = await _with_lapsed(tx, context, ended, offers)
+    return (await _draw(tx, events, context, ended, offers, now=now))[0]
 
 
 async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
@@ -104,9 +127,9 @@ async def draw_cut_off(tx: Tx, events: EventStore, changed: Changed) -> None:
         for part in cut_off(terms, price, gone)
     ]
     ended = await _drawn_by_these(tx, context, _ended_of(context, parts, offers), offers)
-    left, drawn = await _draw(
-        tx, events, context, [one for one in ended if one.outlasted], now=changed.now
-    )
+    outlasted = [one for one in ended if one.outlasted]
+    outlasted = await _with_lapsed(tx, context, outlasted, offers)
+    left, drawn = await _draw(tx, events, context, outlasted, offers, now=changed.now)
     drawn += [one.drawn({}) for one in ended if not one.outlasted]
     await note_drawn_usage(tx, [*drawn, *await _of_a_pause(tx, history, changed.at)])
     await lapse_grants(
@@ -141,7 +164,13 @@ async def _of_a_pause(tx: Tx, history: Sequence[Subscription], at: datetime) -> 
 
 
 async def _draw(
-    tx: Tx, events: EventStore, context: Context, ended: Sequence[_Ended], *, now: datetime
+    tx: Tx,
+    events: EventStore,
+    context: Context,
+    ended: Sequence[_Ended],
+    offers: dict[catalog.OfferKey, Offer],
+    *,
+    now: datetime,
 ) -> tuple[Context, list[DrawnPart]]:
     """Posts the draws of what ended; what the grants have left, and what each part has drawn."""
     if not ended:
@@ -161,23 +190,42 @@ async def _draw(
             for one in ended
         ],
     )
+    included = await included_left(
+        tx,
+        events,
+        [
+            Included(
+                held=one.held,
+                offer=offers[_key(one.held)],
+                metric=metrics[one.metric_id],
+                part=one.period,
+                grants=one.grants,
+            )
+            for one in ended
+        ],
+    )
     drawn: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
+    gone: defaultdict[GrantId, Decimal] = defaultdict(Decimal)
     posted: defaultdict[str, list[Draw]] = defaultdict(list)
     parts = []
-    for one, used in zip(ended, measured, strict=True):
+    for one, used, number in zip(ended, measured, included, strict=True):
         grants = [replace(grant, balance=grant.balance - drawn[grant.id]) for grant in one.grants]
         spans = used.spans or (UsedSpan(one.period, used.value),)
-        draws, _ = draw_in_spans(grants, spans, used.value)
+        draws, _ = draw_in_spans(grants, *less_included(spans, used.value, number))
         for draw in draws.draws:
             drawn[draw.grant_id] += draw.amount
-        posted[_reason(one.period)] += draws.draws
-        parts.append(one.drawn({draw.grant_id: draw.amount for draw in draws.draws}))
+        # What a grant paid for before it lapsed has left the ledger with the rest of it.
+        to_post = [draw for draw in draws.draws if draw.grant_id not in one.lapsed]
+        for draw in to_post:
+            gone[draw.grant_id] += draw.amount
+        posted[_reason(one.period)] += to_post
+        parts.append(one.drawn({draw.grant_id: draw.amount for draw in to_post}))
     await draw_without_line(tx, posted, at=now)
     left = replace(
         context,
         grants={
             holder: [
-                replace(grant, balance=grant.balance - drawn.get(grant.id, _ZERO))
+                replace(grant, balance=grant.balance - gone.get(grant.id, _ZERO))
                 for grant in grants
             ]
             for holder, grants in context.grants.items()
@@ -214,21 +262,44 @@ def _ended_of(
     context: Context, parts: Iterable[_Part], offers: dict[catalog.OfferKey, Offer]
 ) -> list[_Ended]:
     return [
-        _Ended(
-            held,
-            metric_id,
-            period,
-            [
-                grant
-                for grant in context.grants.get(held.customer_id, ())
-                if grant.application_type is CreditApplicationType.USAGE
-                and grant.metric_id == metric_id
-                and counts_for(grant, held, offers[_key(held)])
-                and grant.overlaps(period)
-            ],
-        )
+        _Ended(held, metric_id, period, _paying(context, held, metric_id, period, offers))
         for held, period in parts
         for metric_id in _unpriced(offers[_key(held)])
+    ]
+
+
+def _paying(
+    context: Context,
+    held: Subscription,
+    metric_id: MetricId,
+    period: Interval,
+    offers: dict[catalog.OfferKey, Offer],
+) -> list[CreditGrant]:
+    return [
+        grant
+        for grant in context.grants.get(held.customer_id, ())
+        if grant.application_type is CreditApplicationType.USAGE
+        and grant.metric_id == metric_id
+        and counts_for(grant, held, offers[_key(held)])
+        and grant.overlaps(period)
+    ]
+
+
+async def _with_lapsed(
+    tx: Tx, context: Context, ended: Sequence[_Ended], offers: dict[catalog.OfferKey, Offer]
+) -> list[_Ended]:
+    """The same with those grants that ended within the periods: they paid for what was used in their time (CRD-8)."""
+    if not ended:
+        return []
+    holders = sorted({one.held.customer_id for one in ended})
+    since = min(one.period.start_at for one in ended)
+    until = max(one.period.end_at for one in ended)
+    wider, lapsed = await with_lapsed_grants(tx, context, holders, since=since, until=until)
+    return [
+        replace(
+            one, grants=_paying(wider, one.held, one.metric_id, one.period, offers), lapsed=lapsed
+        )
+        for one in ended
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Final
 
 from candela_server.catalog.model import Metric
 from candela_server.credit.model import CreditGrant
@@ -20,7 +21,7 @@ from candela_server.metering.rules.metric_reading import counting_events
 from candela_server.storage.events import EventStore
 
 _ZERO = Decimal(0)
-_INSTANT = timedelta(microseconds=1)
+INSTANT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ async def measure(events: EventStore, merchant_id: str, asks: Sequence[Ask]) -> 
         if not spans and not parts_add_up(ask.metric) and _cut(ask):
             # Such a metric has one reading for the whole period: who can pay as it ends, pays for it.
             end_at = ask.period.end_at
-            spans = (UsedSpan(Interval(end_at - _INSTANT, end_at), value),)
+            spans = (UsedSpan(Interval(end_at - INSTANT, end_at), value),)
         measured.append(Measured(value, count, spans))
     return measured
 

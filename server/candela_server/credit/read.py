@@ -11,7 +11,8 @@ from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import end_store, ledger_store, store
-from .model import CreditGrant, GrantId, GrantNotFoundError
+from .model import FURTHER_GRANTS, CreditGrant, GrantId, GrantNotFoundError
+from .rules.parts_over import had
 
 _ZERO = Decimal(0)
 
@@ -51,15 +52,49 @@ async def list_spendable_grants(
 
     What a period that is over used is spent, though it is posted only when its invoice is final.
     """
-    found = await list_grants_of(tx, at)
-    asked = [
-        one for one, grants in found.items() if any(grant.outlasts_periods for grant in grants)
-    ]
+    return await _less_promised(tx, await list_grants_of(tx, at), {})
+
+
+async def list_paying_grants(
+    tx: Tx, since: Mapping[CustomerId, datetime], at: Mapping[CustomerId, datetime]
+) -> dict[CustomerId, list[CreditGrant]]:
+    """As list_spendable_grants, and usage credit that ended since an instant of each customer: its period's beginning.
+
+    Such a grant comes with what it had at its end, whether that has expired in the ledger yet or not: it goes on paying
+    for what was used in its time.
+    """
+    found: dict[CustomerId, list[CreditGrant]] = {one: [] for one in at}
+    ended: list[GrantId] = []
+    for grant in await store.list_grants_counting_for(tx, at, since):
+        found[CustomerId(grant.customer_id)].append(grant)
+        if not grant.counts_at(at[grant.customer_id]):
+            ended.append(grant.id)
+    lapsed = await sum_lapsed(tx, ended) if ended else {}
+    if lapsed:
+        found = {
+            one: [had(grant, lapsed.get(grant.id, _ZERO)) for grant in grants]
+            for one, grants in found.items()
+        }
+    return await _less_promised(tx, found, since)
+
+
+async def _less_promised(
+    tx: Tx,
+    found: Mapping[CustomerId, list[CreditGrant]],
+    since: Mapping[CustomerId, datetime],
+) -> dict[CustomerId, list[CreditGrant]]:
+    """The grants less what drafts draw of those that outlast periods, or did: they began before the running one."""
+
+    def outlasts(one: CustomerId, grant: CreditGrant) -> bool:
+        before = grant.effective_at + FURTHER_GRANTS
+        return grant.outlasts_periods or (one in since and before < since[one])
+
+    asked = [one for one, grants in found.items() if any(outlasts(one, grant) for grant in grants)]
     promised = await ledger_store.list_promised(tx, asked) if asked else {}
     return {
         one: [
             replace(grant, balance=max(grant.balance - promised[grant.id], _ZERO))
-            if grant.outlasts_periods and grant.id in promised
+            if outlasts(one, grant) and grant.id in promised
             else grant
             for grant in grants
         ]
@@ -97,6 +132,11 @@ async def list_ends(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, datet
 async def sum_granted(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
     """What each grant was ever good for: granted and adjusted, less what was revoked; drawn or expired or not."""
     return await ledger_store.sum_granted(tx, grant_ids)
+
+
+async def sum_lapsed(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:
+    """What expired of each grant as its own time was over; those of which nothing did are absent."""
+    return await ledger_store.sum_lapsed(tx, grant_ids)
 
 
 async def sum_expired(tx: Tx, grant_ids: Sequence[GrantId]) -> dict[GrantId, Decimal]:

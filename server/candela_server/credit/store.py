@@ -105,13 +105,20 @@ async def next_starts_at(tx: Tx, after: Mapping[CustomerId, datetime]) -> dict[s
     return {row["customer_id"]: row["begins_at"] for row in rows}
 
 
-async def list_grants_counting_for(tx: Tx, at: Mapping[CustomerId, datetime]) -> list[CreditGrant]:
-    """As list_grants_counting_at, for each customer at an instant of its own."""
+async def list_grants_counting_for(
+    tx: Tx, at: Mapping[CustomerId, datetime], since: Mapping[CustomerId, datetime] | None = None
+) -> list[CreditGrant]:
+    """As list_grants_counting_at, for each customer at an instant of its own.
+
+    With `since`, an instant before that for each, also usage credit that ended in between.
+    """
     rows = await tx.fetch(
         f"""
-        SELECT {_GRANT} FROM unnest($2::text[], $3::timestamptz[]) AS holder (id, now_at)
+        SELECT {_GRANT} FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[])
+                             AS holder (id, now_at, since)
         JOIN credit_grant g ON g.customer_id = holder.id AND g.effective_at <= holder.now_at
-                           AND (g.expires_at IS NULL OR holder.now_at < g.expires_at)
+                           AND (g.expires_at IS NULL OR holder.now_at < g.expires_at
+                                OR (holder.since < g.expires_at AND g.application_type = 'usage'))
         WHERE g.merchant_id = $1
           AND (g.funding <> 'paid' OR EXISTS (
               SELECT FROM credit_transaction t
@@ -120,6 +127,7 @@ async def list_grants_counting_for(tx: Tx, at: Mapping[CustomerId, datetime]) ->
         tx.merchant_id,
         list(at),
         list(at.values()),
+        list(at.values()) if since is None else [since[one] for one in at],
     )
     return [_grant_from_row(row) for row in rows]
 

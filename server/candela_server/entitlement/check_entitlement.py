@@ -7,9 +7,10 @@ not remembered, reads usage wherever it can be had, and goes on when the databas
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 from candela_server.catalog.errors import FeatureNotFoundError
@@ -33,6 +34,7 @@ LONGEST_PATIENCE_S: Final = 15.0
 """How long it waits when nothing was known before: the queue moves, or ends at once when the database is away."""
 
 _NOTHING: Final = Decimal(0)
+_SURENESS: Final = (Origin.NONE, Origin.COUNTERS, Origin.ROLLUPS, Origin.DOUBTFUL_COUNTERS)
 _ORIGINS: Final = {
     ReadFrom.COUNTERS: Origin.COUNTERS,
     ReadFrom.ROLLUPS: Origin.ROLLUPS,
@@ -115,19 +117,34 @@ class Checker:
         wanted: Sequence[tuple[Snapshot, FeatureState, Decimal]],
     ) -> list[Answer]:
         """The answers for many resolved features, with one reading of all usage, in order (ENT-5)."""
-        asks = [ask_of(snapshot, state) for snapshot, state, _ in wanted if state.metered]
+        asks = [
+            ask
+            for snapshot, state, _ in wanted
+            if state.metered
+            for ask in asks_of(snapshot, state)
+        ]
         readings = iter(await self._counters.read_marked(merchant_id, asks))
         answers = []
         for snapshot, state, quantity in wanted:
             used, origin, reserved = None, Origin.NONE, _NOTHING
+            past: list[Decimal] = []
             if state.metered is not None:
-                reading = next(readings)
-                used, origin = reading.value, _ORIGINS[reading.source]
+                parts = state.metered.past.parts if state.metered.past else ()
+                whole, *over = islice(readings, 1 + len(parts))
+                used, past = whole.value, [one.value for one in over]
+                origin = least_sure(_ORIGINS[one.source] for one in (whole, *over))
                 if state.metered.held:
                     now = snapshot.frozen_now or self._clock.now()
                     reserved = reserved_at(state.metered.held, now)
             answers.append(
-                decide(state, used=used, quantity=quantity, origin=origin, reserved=reserved)
+                decide(
+                    state,
+                    used=used,
+                    quantity=quantity,
+                    origin=origin,
+                    reserved=reserved,
+                    past=past,
+                )
             )
         return answers
 
@@ -159,15 +176,20 @@ class Checker:
         return snapshot.is_valid_at(self._clock.now())
 
 
-def ask_of(snapshot: Snapshot, state: FeatureState) -> UsageAsk:
-    """Which usage a metered feature's answer needs."""
-    assert state.metered is not None, "asked of metered features only"
+def asks_of(snapshot: Snapshot, state: FeatureState) -> list[UsageAsk]:
+    """Which usage a metered feature's answer needs: its window's, then that of each part of it that is over."""
+    metered = state.metered
+    assert metered is not None, "asked of metered features only"
     assert snapshot.customer_id is not None, "nobody's features are not metered"
-    return UsageAsk(
-        metric=state.metered.metric,
-        who=UsageOf(
-            customer_id=snapshot.customer_id,
-            user_id=snapshot.user_id if state.metered.per_user else None,
-        ),
-        window=state.metered.window,
+    who = UsageOf(
+        customer_id=snapshot.customer_id, user_id=snapshot.user_id if metered.per_user else None
     )
+    return [
+        UsageAsk(metric=metered.metric, who=who, window=window)
+        for window in (metered.window, *(metered.past.parts if metered.past else ()))
+    ]
+
+
+def least_sure(origins: Iterable[Origin]) -> Origin:
+    """Where an answer comes from that rests on several readings: the one that says the most about it."""
+    return max(origins, key=_SURENESS.index)

@@ -64,7 +64,9 @@ def commit_reservation(
     answer = None
     if state is not None and stock is not None:
         stock = stock.using(amount)
-        answer = decide(state, used=stock.used, quantity=_ZERO, reserved=stock.held)
+        answer = decide(
+            state, used=stock.used, quantity=_ZERO, reserved=stock.held, past=stock.past
+        )
     return Decided(
         before=before,
         after=after,

@@ -65,7 +65,9 @@ def consume(standing: Standing, snapshot: Snapshot, command: Consume) -> Decided
     present, stock = standing.present_for(snapshot), standing.stock()
     if command.key in stock.recorded:
         raise EventKeyTakenError(command.key)
-    asked = decide(state, used=stock.used, quantity=command.quantity, reserved=stock.held)
+    asked = decide(
+        state, used=stock.used, quantity=command.quantity, reserved=stock.held, past=stock.past
+    )
     if asked.denial is not None:
         raise ConsumeRefusedError(asked, snapshot)
     taken = Reservation(
@@ -91,7 +93,7 @@ def consume(standing: Standing, snapshot: Snapshot, command: Consume) -> Decided
     return Decided(
         before=None,
         after=taken,
-        answer=decide(state, used=after.used, quantity=_ZERO, reserved=after.held),
+        answer=decide(state, used=after.used, quantity=_ZERO, reserved=after.held, past=after.past),
         action="allowance.consumed",
         audit_before=None,
         audit_after={

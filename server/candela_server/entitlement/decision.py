@@ -20,7 +20,8 @@ from .standing import Standing
 class Allowance:
     """What is decided about alone: a customer's use of a metric in a window, or one user's where limits are users' own.
 
-    `metric_id` is None for a question that no metric bounds, and `window` for one that no limit does any more.
+    `metric_id` is None for a question that no metric bounds, and `window` for one that no limit does any more. `past`
+    are the parts of the window that are over, where its terms name such parts.
     """
 
     merchant_id: str
@@ -28,6 +29,7 @@ class Allowance:
     metric_id: MetricId | None = None
     user_id: UserId | None = None
     window: Interval | None = None
+    past: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

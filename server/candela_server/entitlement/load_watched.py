@@ -22,6 +22,7 @@ from candela_server.storage.postgres import Postgres
 from . import store, watch_store
 from .check_entitlement import Checker
 from .model import Answer, RevisionUnavailableError, Snapshot
+from .read_moved_usage import used_print
 from .rules.allowance import ONE
 from .rules.difference import Sent, prints_of
 from .watched import People, Shown, WatchedCustomer, WatchInterruptedError
@@ -245,7 +246,7 @@ class WatchedCustomers:
         answers: Sequence[Answer],
     ) -> WatchedCustomer:
         shown = tuple(self._show(answer, snapshot) for answer in answers)
-        used = [answer.usage.used for answer in answers if answer.usage is not None]
+        metered = [answer for answer in answers if answer.usage is not None]
         return WatchedCustomer(
             customer_id=customer_id,
             people=facts.people,
@@ -258,7 +259,7 @@ class WatchedCustomers:
                 prints=prints_of([one.SerializeToString() for one in shown]),
             ),
             valid_until=snapshot.valid_until if snapshot.frozen_now is None else None,
-            used_print=hash(tuple(used)) if used else None,
+            used_print=used_print(metered) if metered else None,
         )
 
     def _shared(self, merchant_id: str, slugs: tuple[str, ...]) -> tuple[str, ...]:

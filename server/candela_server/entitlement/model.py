@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from candela_server.catalog.model import Feature, LimitBehavior, Metric
+from candela_server.credit.rules.parts_over import PartsOver
 from candela_server.customer.model import CustomerId, UserId
 from candela_server.kernel.errors import Unavailable
 from candela_server.kernel.interval import Interval
@@ -75,7 +76,8 @@ class Metered:
     """How a usage feature is counted and bounded in the current window (ENT-4).
 
     `limit` is None when nothing bounds the use. `per_user` says that the limit is each user's own (ENT-7). `held` are
-    the reservations that stand against it (ENT-9).
+    the reservations that stand against it (ENT-9). `past` is there where credits began or ended within the window: how
+    far these go then depends on when how much was used, too (rules/bound.py).
     """
 
     metric: Metric
@@ -85,6 +87,7 @@ class Metered:
     credits: Credits | None
     per_user: bool
     held: tuple[HeldQuantity, ...] = ()
+    past: PartsOver | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

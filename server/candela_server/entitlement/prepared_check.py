@@ -10,7 +10,7 @@ from candela_server.metering.quick_counters import QuickCounter, Raw
 
 from . import wire
 from .build_snapshot import Who
-from .check_entitlement import ask_of
+from .check_entitlement import asks_of
 from .check_wire import response_item
 from .model import Answer, FeatureState, Origin, Snapshot
 from .rules.allowance import decide, reserved_at
@@ -44,11 +44,10 @@ class PreparedCheck:
         self.snapshot = snapshot
         self.state = state
         self.quantity = quantity
-        self.counter = (
-            QuickCounter(merchant_id, ask_of(snapshot, state))
-            if state.metered is not None
-            else None
-        )
+        self.counter: QuickCounter | None = None
+        if state.metered is not None:
+            whole, *parts = asks_of(snapshot, state)
+            self.counter = QuickCounter(merchant_id, whole, parts)
         self.raw: Raw | None = None
         self.held = state.metered.held if state.metered is not None else ()
         self.reserved = _NOTHING
@@ -74,6 +73,7 @@ class PreparedCheck:
                     quantity=self.quantity,
                     origin=Origin.COUNTERS,
                     reserved=reserved,
+                    past=self.counter.parts(raw),
                 )
             )
             self.raw, self.reserved = raw, reserved

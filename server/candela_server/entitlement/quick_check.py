@@ -24,7 +24,7 @@ from candela_server.kernel.errors import CandelaError, InvalidInput, Reason, Una
 from candela_server.metering.quick_counters import CounterGroup, QuickCounters, Raw, is_good
 
 from . import wire
-from .check_entitlement import Checker, ask_of
+from .check_entitlement import Checker, asks_of
 from .check_wire import field_1, questions_in, response_item
 from .model import Answer, Snapshot
 from .prepared_batch import PreparedBatch
@@ -231,9 +231,10 @@ class QuickChecks:
         while True:
             await asyncio.sleep(AUDIT_EVERY_S)
             in_use = [
-                (key[0], ask_of(one.snapshot, one.state))
+                (key[0], ask)
                 for key, one in self._prepared.items()
                 if one.counter is not None and one.snapshot.alive
+                for ask in asks_of(one.snapshot, one.state)
             ]
             try:
                 await self._checker.audit(random.sample(in_use, min(AUDITED, len(in_use))))

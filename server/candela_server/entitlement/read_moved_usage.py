@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
 from itertools import islice
 
 from candela_server.customer.model import CustomerById, CustomerId
 
 from .check_entitlement import Checker
-from .model import FeatureState, Snapshot
+from .model import Answer, FeatureState, Snapshot
 from .rules.allowance import ONE
 
 READING_S = 0.25
@@ -36,7 +37,9 @@ async def read_used_prints(
         counts[one] = len(metered)
         wanted += metered
     answers = iter(await checker.check_states(merchant_id, wanted))
-    return {
-        one: hash(tuple(answer.usage.used for answer in islice(answers, count) if answer.usage))
-        for one, count in counts.items()
-    }
+    return {one: used_print(islice(answers, count)) for one, count in counts.items()}
+
+
+def used_print(answers: Iterable[Answer]) -> int:
+    """A print that differs when somebody used more, or the same at another time, of which the limit tells."""
+    return hash(tuple((one.usage.used, one.usage.limit) for one in answers if one.usage))

@@ -80,12 +80,14 @@ class Stock:
     """What stands against an allowance at one instant, exactly.
 
     `used` is what the metric measured and what was decided but has no event yet; `held` is reserved by others.
-    `recorded` are those of the asked event keys whose events are durable.
+    `recorded` are those of the asked event keys whose events are durable. `past` is how much of it was used in each
+    part of the window that is over.
     """
 
     used: Decimal
     held: Decimal
     recorded: frozenset[str] = frozenset()
+    past: tuple[Decimal, ...] = ()
 
     def using(self, quantity: Decimal) -> Stock:
         """The same after so much more was used."""

@@ -54,7 +54,9 @@ def reserve(standing: Standing, snapshot: Snapshot, command: Reserve) -> Decided
         whole = counts_events(state.metered.metric)
         fields.read("quantity", check_quantity, command.quantity, whole=whole)
     present, stock = standing.present_for(snapshot), standing.stock()
-    asked = decide(state, used=stock.used, quantity=command.quantity, reserved=stock.held)
+    asked = decide(
+        state, used=stock.used, quantity=command.quantity, reserved=stock.held, past=stock.past
+    )
     if asked.denial is not None:
         raise LimitReachedError(asked, command.quantity)
     reservation_id = ReservationId(new_id("rsv"))
@@ -77,7 +79,7 @@ def reserve(standing: Standing, snapshot: Snapshot, command: Reserve) -> Decided
     return Decided(
         before=None,
         after=made,
-        answer=decide(state, used=after.used, quantity=_ZERO, reserved=after.held),
+        answer=decide(state, used=after.used, quantity=_ZERO, reserved=after.held, past=after.past),
         action="reservation.held",
         audit_before=None,
         audit_after={

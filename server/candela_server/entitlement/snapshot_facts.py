@@ -29,6 +29,7 @@ from .holdings import read_holdings
 from .remembered_catalog import Catalog
 from .reservation import Reservation
 from .rules.holding import Holding
+from .rules.period_starts import earliest_start
 
 Who = CustomerRef | UserRef
 
@@ -66,14 +67,16 @@ async def read_facts(tx: Tx, clock: Clock, whos: Sequence[Who], catalog: Catalog
     revision = await store.current_revision(tx)
     customers = {one.customer.id: one.customer for one in people.values()}
     nows = await customer.nows_of(tx, clock, customers.values())
+    holdings = await read_holdings(tx, nows, catalog) if nows else {}
+    since = {one: earliest_start(holdings[one], now) for one, now in nows.items()}
     return Facts(
         features=features,
         metrics=metrics,
         revision=revision,
         people=people,
         nows=nows,
-        holdings=await read_holdings(tx, nows, catalog) if nows else {},
-        grants=await credit.list_spendable_grants(tx, nows) if nows else {},
+        holdings=holdings,
+        grants=await credit.list_paying_grants(tx, since, nows) if nows else {},
         grants_begin_at=await credit.next_starts_at(tx, nows) if nows else {},
         open_reservations=await reservation_store.list_shown(tx, nows) if nows else {},
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from candela_server.credit.rules.waterfall import UsedSpan
 from candela_server.kernel.errors import Conflict
 from candela_server.kernel.interval import Interval
 
@@ -40,11 +41,13 @@ class Present:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a metric measured in a window, and which of the asked event keys are durable, as of one instant."""
+    """What a metric measured in a window and its parts that are over, and which of the asked event keys are durable, as
+    of one instant."""
 
     usage: Decimal
     recorded: Collection[str]
     window: Interval
+    past: Sequence[UsedSpan] = ()
 
 
 class Standing:
@@ -68,7 +71,11 @@ class Standing:
         self._stock: Stock | None = None
         if measured is not None:
             self._stock = stock_of(
-                self._open.values(), measured.recorded, measured.usage, measured.window
+                self._open.values(),
+                measured.recorded,
+                measured.usage,
+                measured.window,
+                measured.past,
             )
 
     def present_for(self, snapshot: Snapshot) -> Present:

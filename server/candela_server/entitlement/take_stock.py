@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from candela_server.catalog.errors import FeatureNotFoundError
+from candela_server.credit.rules.waterfall import UsedSpan
 from candela_server.customer import read as customer
 from candela_server.customer.model import CustomerById, CustomerId, UserId
 from candela_server.kernel.clock import Clock
@@ -63,14 +64,14 @@ async def take_stock(
     )
     keys = {one.event_key for one in open_ones if one.settled_at is not None}
     keys |= {one.event_key for one in decisions if one.event_key is not None}
-    usage, recorded = await aggregate_beside_keys(
+    who = UsageOf(customer_id=customer_id, user_id=allowance.user_id)
+    (usage, *past), recorded = await aggregate_beside_keys(
         events,
         tx.merchant_id,
-        UsageAsk(
-            metric=metric,
-            who=UsageOf(customer_id=customer_id, user_id=allowance.user_id),
-            window=allowance.window,
-        ),
+        [
+            UsageAsk(metric=metric, who=who, window=one)
+            for one in (allowance.window, *allowance.past)
+        ],
         keys,
         now=present.servers,
     )
@@ -78,7 +79,12 @@ async def take_stock(
         present,
         open_ones=open_ones,
         # What was decided in an earlier period stands against a present state as well.
-        measured=Measured(usage=usage, recorded=recorded, window=reach(metric, allowance.window)),
+        measured=Measured(
+            usage=usage,
+            recorded=recorded,
+            window=reach(metric, allowance.window),
+            past=[UsedSpan(*one) for one in zip(allowance.past, past, strict=True)],
+        ),
         settling=await reservation_store.lock_reservations(tx, settling),
     )
 

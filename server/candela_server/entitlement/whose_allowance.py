@@ -34,4 +34,5 @@ def allowance_of(
         metric_id=metered.metric.id if metered else known.metric_id if known else None,
         user_id=counted_user(snapshot, metered) if metered else None,
         window=metered.window if metered else None,
+        past=metered.past.parts if metered and metered.past else (),
     )

@@ -70,19 +70,24 @@ async def aggregate_with_vector(
 
 
 async def aggregate_beside_keys(
-    store: EventStore, merchant_id: str, ask: UsageAsk, keys: Collection[str], *, now: datetime
-) -> tuple[Decimal, set[str]]:
-    """The usage, and which of these idempotency keys have durable events, both as of one instant.
+    store: EventStore,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    keys: Collection[str],
+    *,
+    now: datetime,
+) -> tuple[list[Decimal], set[str]]:
+    """The usage of each ask, and which of these idempotency keys have durable events, all as of one instant.
 
     Whoever knows of events that are on their way adds exactly those that are not in the usage yet.
     """
-    async with measure_sql.reading(store, merchant_id, [ask]) as reading:
-        [value] = await _answer(reading, merchant_id, [ask])
+    async with measure_sql.reading(store, merchant_id, asks) as reading:
+        values = await _answer(reading, merchant_id, asks)
         by_hash = {hash_of_key(merchant_id, key): key for key in keys}
         found = await usage_store.list_recorded_keys(
             reading.connection, list(by_hash), claim_months(now).oldest
         )
-    return value, {by_hash[one] for one in found}
+    return values, {by_hash[one] for one in found}
 
 
 async def query_buckets(

@@ -21,29 +21,40 @@ from .rules.aggregation import adds_up, plain
 PREAMBLE: Final = encode("GET", EPOCH_KEY)
 
 Raw: TypeAlias = list[Any]
-"""A counter as Redis holds it: epoch, vector, whole part, fraction. Equal ones have equal values."""
+"""A counter as Redis holds it: epoch, vector, whole part, fraction. Equal ones have equal values.
+
+With it may come the same customer's counters of parts of its window: vector, whole part, fraction each.
+"""
 
 _PLACES: Final = 1_000_000_000_000
+_ALONE: Final = 4
+"""The fields of a counter that comes alone."""
 
 
 class QuickCounter:
-    """One counter: the question for it, and what its answer means."""
+    """One counter: the question for it, and what its answer means. `parts` are those that come with it."""
 
     __slots__ = ("_adds_up", "command")
 
-    def __init__(self, merchant_id: str, ask: UsageAsk) -> None:
-        """Prepares the question."""
-        counter = counter_id(ask)
+    def __init__(self, merchant_id: str, ask: UsageAsk, parts: Sequence[UsageAsk] = ()) -> None:
+        """Prepares the question. The parts are of the same customer's usage, and kept in the same hash."""
         self.command = encode(
             "HMGET",
             customer_key(merchant_id, ask.who.customer_id),
-            *("e", f"v{counter}", f"i{counter}", f"f{counter}"),
+            "e",
+            *(f"{field}{counter_id(one)}" for one in (ask, *parts) for field in "vif"),
         )
         self._adds_up = adds_up(ask.metric)
 
     def value(self, raw: Raw) -> Decimal:
         """The number that a counter holds."""
-        _, _, whole, fraction = raw
+        return self._number(raw[2], raw[3])
+
+    def parts(self, raw: Raw) -> list[Decimal]:
+        """The numbers that the counters of its parts hold."""
+        return [self._number(raw[at + 1], raw[at + 2]) for at in range(_ALONE, len(raw), 3)]
+
+    def _number(self, whole: bytes, fraction: bytes) -> Decimal:
         if not self._adds_up:
             return Decimal(whole.decode())
         with exact():
@@ -98,5 +109,12 @@ class QuickCounters:
 
 
 def is_good(raw: Any, epoch: Any) -> bool:
-    """Whether a counter belongs to the present epoch and was filled; an error of Redis is no list."""
-    return type(raw) is list and epoch is not None and raw[0] == epoch and raw[1] is not None
+    """Whether a counter belongs to the present epoch and was filled, and so were those of its parts; an error of Redis
+    is no list."""
+    return (
+        type(raw) is list
+        and epoch is not None
+        and raw[0] == epoch
+        and raw[1] is not None
+        and (len(raw) == _ALONE or None not in raw[_ALONE::3])
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from candela_server.catalog.model import LimitBehavior
 from candela_server.catalog.price import ComponentKind
+from candela_server.credit.rules.parts_over import PartsOver, Payer
 from candela_server.entitlement.model import (
     Credits,
     Denial,
@@ -22,6 +24,7 @@ from candela_server.entitlement.model import (
 )
 from candela_server.entitlement.rules import allowance
 from candela_server.entitlement.wire import entitlement_to_proto
+from candela_server.kernel.interval import Interval
 
 from tests.helpers.builders import FEBRUARY, METRIC, component, offer, price
 
@@ -29,6 +32,11 @@ D = Decimal
 COUNTED = offer(price(component(ComponentKind.USAGE, "1"))).metrics[METRIC]
 
 amounts = st.decimals(min_value=0, max_value=1000, places=2)
+parts = st.builds(
+    PartsOver,
+    st.just((Interval(FEBRUARY.start_at, FEBRUARY.start_at + timedelta(days=3)),)),
+    st.lists(st.builds(Payer, amounts, st.just(0), st.integers(0, 1)), max_size=3).map(tuple),
+)
 
 
 @st.composite
@@ -41,6 +49,7 @@ def metered(draw: st.DrawFn) -> Metered:
         behavior=draw(st.sampled_from(LimitBehavior)),
         credits=None if credits is None else Credits(allowance=credits, next_expiry_at=None),
         per_user=draw(st.booleans()),
+        past=draw(st.none() | parts),
     )
 
 
@@ -74,14 +83,15 @@ SNAPSHOT = Snapshot(
 
 
 @pytest.mark.spec("ENT-8", "ENT-4", "ENT-6")
-@given(states(), amounts, amounts, amounts | st.sampled_from([D(0), D(1)]))
+@given(states(), amounts, amounts, amounts | st.sampled_from([D(0), D(1)]), amounts)
 def test_any_state_and_quantity__is_answered_as_the_server_decides(
-    state: FeatureState, used: D, reserved: D, quantity: D
+    state: FeatureState, used: D, reserved: D, quantity: D, before: D
 ) -> None:
     told = entitlement_to_proto(
-        allowance.decide(state, used=used, quantity=D(1), reserved=reserved), SNAPSHOT
+        allowance.decide(state, used=used, quantity=D(1), reserved=reserved, past=[before]),
+        SNAPSHOT,
     )
-    want = allowance.decide(state, used=used, quantity=quantity, reserved=reserved)
+    want = allowance.decide(state, used=used, quantity=quantity, reserved=reserved, past=[before])
 
     got = answer_of(told, quantity, origin=Origin.LOCAL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +15,8 @@ from candela_server.entitlement.model import (
     Origin,
     UsageNow,
 )
+
+from .bound import bound_of
 
 ONE = Decimal(1)
 _ZERO = Decimal(0)
@@ -34,11 +36,13 @@ def decide(
     quantity: Decimal,
     origin: Origin = Origin.NONE,
     reserved: Decimal = _ZERO,
+    past: Sequence[Decimal] = (),
 ) -> Answer:
     """The answer for a resolved feature.
 
-    `used` is what the feature's metric measured in its window; None for features that are not metered. A `quantity`
-    that exactly fits beside what is used and `reserved` is allowed; only a hard limit refuses.
+    `used` is what the feature's metric measured in its window; None for features that are not metered. `past` is what
+    it measured in each part of the window that is over, where the terms name such parts. A `quantity` that exactly fits
+    beside what is used and `reserved` is allowed; only a hard limit refuses.
     """
     metered = state.metered
     if metered is None or used is None:
@@ -50,7 +54,8 @@ def decide(
             credits_remaining=None,
             origin=Origin.NONE,
         )
-    limit = metered.limit
+    bound = bound_of(metered, past)
+    limit = bound.limit
     left = None if limit is None else max(limit - used - reserved, _ZERO)
     denial = state.denial
     if (
@@ -69,7 +74,7 @@ def decide(
             used=used,
             limit=limit,
             remaining=left,
-            overage=_ZERO if limit is None else max(used - limit, _ZERO),
+            overage=bound.overage(used),
             resets_at=None if metered.metric.gauge else metered.window.end_at,
             behavior=metered.behavior,
             per_user=metered.per_user,
@@ -78,9 +83,6 @@ def decide(
         credits_remaining=None
         if metered.credits is None
         # What the plan grants besides is used up first.
-        else min(
-            metered.credits.allowance,
-            max((limit if limit is not None else metered.credits.allowance) - used, _ZERO),
-        ),
+        else min(metered.credits.allowance, max(bound.of_credits - used, _ZERO)),
         origin=origin,
     )

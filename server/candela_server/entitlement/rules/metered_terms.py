@@ -8,9 +8,14 @@
 | a plan's yes, or an override's, without| none                                                 | the component's      |
 | credits from the plan                  |                                                      |                      |
 
-Where a change cut a period, what was used before it is drawn already, if it has no price. Credits are then compared
-with what was used since; where all of the window must be compared, because a number is the limit or parts of it cannot
-be told apart, what was drawn counts as if it were there still.
+Credits pay for what is used in their time only. Where some began or ended within the window, the terms say what parts
+it has so, and who pays for each; how far the credits go is known with what each part used (bound.py). Credits that
+began before the window have paid for what the period used before it, too, and so that counts as such a part.
+
+What ended periods used is drawn, so that credits which last longer are compared with what the running one uses. Where
+a change cut a period, what was used before it is drawn, too, if it has no price. Credits are then compared with what
+was used since; where all of the window must be compared, because a number is the limit or parts of it cannot be told
+apart, what was drawn counts as if it were there still.
 
 A number that overrides takes the place of all that the plan says, its credits too (CAT-8, SUB-8): these do not count
 while it is in force. A yes that overrides says nothing of how much, so that the plan's credits go on counting.
@@ -30,14 +35,17 @@ from candela_server.catalog.model import (
     PlanFeature,
 )
 from candela_server.credit.model import CreditGrant
+from candela_server.credit.rules.parts_over import had, parts_over
 from candela_server.entitlement.model import Credits, Metered, Source, Value
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 from candela_server.metering.rules.aggregation import parts_add_up
+from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.rules.credits_held import (
     counts_for,
     drawn_within,
     not_drawn_yet,
+    of_period,
     window_of,
 )
 
@@ -60,18 +68,21 @@ def metered_terms(
     offer, held = holding.offer, holding.subscription
     component_id = offer.component_for_metric(metric.id)
     component = offer.price.component(component_id or offer.price.components[0].id)
-    window = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+    period = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
+    window = period
     overridden = replaces_credits(value, source)
-    paying = [
+    payers = [
         grant
         for grant in grants
         if _pays(grant, metric, holding) and not (overridden and _is_of_plan(grant, holding))
     ]
+    paying = [grant for grant in payers if grant.counts_at(now)]
     by_definition = not overridden and any(
         definition.metric_id == metric.id for definition in offer.credit_definitions
     )
     credits = None
-    limit = _stated_limit(value)
+    limit = stated = _stated_limit(value)
+    drawn = [one for one in holding.drawn if one.metric_id == metric.id]
     if paying or by_definition:
         with exact():
             allowance = sum((grant.balance for grant in paying), _ZERO)
@@ -80,19 +91,23 @@ def metered_terms(
         # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
         of_plan = by_definition or any(_is_by_definition(grant) for grant in paying)
         by_credit = (of_plan and not overridden) or is_empty(value)
-        window = _counted_in(window_of(paying, window), window, metric, holding)
-        drawn = [one for one in holding.drawn if one.metric_id == metric.id]
+        window = _counted_in(window_of(paying, period), period, metric, holding)
         if by_credit:
-            limit = allowance
+            limit, stated = allowance, None
         elif limit is not None:
             with exact():
                 limit += allowance
         if by_credit and parts_add_up(metric):
-            window = not_drawn_yet(window, drawn)
+            window = not_drawn_yet(of_period(window, period), drawn)
         elif limit is not None:
             # All of the window is compared: what a part of it has drawn is still there to pay for that.
             with exact():
                 limit += drawn_within(window, drawn, paying)
+    past = None
+    if parts_add_up(metric) and (credits is not None or limit is not None):
+        funds = [had(grant, drawn_within(window, drawn, [grant])) for grant in payers]
+        since = _not_drawn_since(period, holding, drawn)
+        past = parts_over(funds, window, now, since=since, first=stated or _ZERO)
     explicit = granted.limit_behavior if granted else None
     return Metered(
         metric=metric,
@@ -101,6 +116,7 @@ def metered_terms(
         behavior=explicit or (LimitBehavior.OVERAGE if component_id else LimitBehavior.HARD),
         credits=credits,
         per_user=granted is not None and granted.limit_scope is LimitScope.USER,
+        past=past,
     )
 
 
@@ -119,6 +135,12 @@ def _counted_in(found: Interval, period: Interval, metric: Metric, holding: Hold
     if parts_add_up(metric) or since is None or found.start_at > since:
         return found
     return Interval(min(found.start_at, period.start_at), found.end_at)
+
+
+def _not_drawn_since(period: Interval, holding: Holding, drawn: Sequence[DrawnPart]) -> datetime:
+    """From when what the period used is drawn only as it ends: what came before other terms, they do not count."""
+    since = holding.subscription.version.terms_since
+    return max(not_drawn_yet(period, drawn).start_at, since or period.start_at)
 
 
 def _pays(grant: CreditGrant, metric: Metric, holding: Holding) -> bool:

@@ -9,11 +9,12 @@ and giving back only makes room.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 
 from candela_server.catalog.model import Aggregation, LimitBehavior, Metric
+from candela_server.credit.rules.waterfall import UsedSpan
 from candela_server.entitlement.model import FeatureState, Metered
 from candela_server.entitlement.reservation import (
     MAX_COUNTED,
@@ -26,6 +27,8 @@ from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact, format_decimal
 from candela_server.metering.rules.event_filter import predicate
 from candela_server.metering.rules.event_value import parse_properties
+
+from .bound import bound_of
 
 _ZERO = Decimal(0)
 
@@ -42,22 +45,30 @@ def status_at(reservation: Reservation, now: datetime) -> ReservationStatus:
 
 
 def stock_of(
-    open_ones: Iterable[Reservation], recorded: Collection[str], measured: Decimal, window: Interval
+    open_ones: Iterable[Reservation],
+    recorded: Collection[str],
+    measured: Decimal,
+    window: Interval,
+    past: Sequence[UsedSpan] = (),
 ) -> Stock:
     """What stands against an allowance: held and decided reservations beside what the metric measured.
 
     `open_ones` are those that are held and have not expired, and those that are committing. `recorded` holds the event
     keys of the latter whose events are in `measured`, so that none counts twice. Use that was decided in another
-    window counts there.
+    window counts there. `past` is what was measured in the parts of the window that are over.
     """
     used, held = measured, _ZERO
+    over = [part.used for part in past]
     with exact():
         for one in open_ones:
             if one.status is ReservationStatus.HELD:
                 held += one.quantity
             elif one.event_key not in recorded and _settled_in(one, window):
                 used += one.committed_quantity or _ZERO
-    return Stock(used=used, held=held, recorded=frozenset(recorded))
+                for place, part in enumerate(past):
+                    if _settled_in(one, part.span):
+                        over[place] += one.committed_quantity or _ZERO
+    return Stock(used=used, held=held, recorded=frozenset(recorded), past=tuple(over))
 
 
 def room_of(state: FeatureState | None, metered: Metered | None, stock: Stock) -> Decimal | None:
@@ -67,10 +78,11 @@ def room_of(state: FeatureState | None, metered: Metered | None, stock: Stock) -
     """
     if state is None or metered is None or state.denial is not None:
         return _ZERO
-    if metered.behavior is not LimitBehavior.HARD or metered.limit is None:
+    limit = bound_of(metered, stock.past).limit
+    if metered.behavior is not LimitBehavior.HARD or limit is None:
         return None
     with exact():
-        return max(metered.limit - stock.used - stock.held, _ZERO)
+        return max(limit - stock.used - stock.held, _ZERO)
 
 
 def quantity_to_commit(

@@ -26,7 +26,7 @@ def resolve_feature(
     metrics: Mapping[MetricId, Metric],
     now: datetime,
 ) -> FeatureState:
-    """The feature at `now`. `grants` are those of the customer that can pay for use at that instant."""
+    """The feature at `now`. `grants` are those of the customer that can pay for use of the periods that run so far."""
     held = [_held(one, feature) for one in holdings]
     bounds: dict[str, Metered] = {}
     reaches: dict[str, Reach] = {}

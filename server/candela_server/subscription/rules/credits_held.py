@@ -90,6 +90,13 @@ def window_of(paying: Sequence[CreditGrant], fallback: Interval) -> Interval:
     return Interval(latest.effective_at, latest.expires_at)
 
 
+def of_period(found: Interval, period: Interval) -> Interval:
+    """The window that was found, without the periods before the running one: what lasts longer was drawn for these."""
+    if not found.contains(period.start_at):
+        return found
+    return Interval(period.start_at, found.end_at)
+
+
 def not_drawn_yet(window: Interval, drawn: Sequence[DrawnPart]) -> Interval:
     """The part of a window that balances are compared with: from where the last part of it that was drawn ended.
 

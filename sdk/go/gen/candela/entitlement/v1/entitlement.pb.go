@@ -299,7 +299,9 @@ type Entitlement struct {
 	// What credits contribute; absent when the customer has no credit for this feature.
 	CreditInfo *CreditInfo `protobuf:"bytes,7,opt,name=credit_info,json=creditInfo,proto3" json:"credit_info,omitempty"`
 	// The subscription that decided; empty when none did. Of several it is the most generous one, whose terms count whole:
-	// one whose limit refuses nothing, else the one with the highest limit, be it a number or credits (ENT-3).
+	// one whose limit refuses nothing, else the one with the highest limit, be it a number or credits. Texts have no order
+	// of their own: one that is set beats an empty one, an override's beats a plan's, then the alphabetically later one
+	// wins (ENT-3).
 	SubscriptionId string `protobuf:"bytes,8,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	// Up to when this answer would stay the same if nothing were changed or used: a period's end, an expiry, a grace's
 	// end, the end of a trial or of a subscription that is to be canceled. Absent when no such instant is known.
@@ -406,15 +408,19 @@ type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How much was used since the window began, a plain decimal.
 	Used string `protobuf:"bytes,1,opt,name=used,proto3" json:"used,omitempty"`
-	// How much is included or allowed in the window; absent when there is no bound at all.
+	// How far use may go in the window: what is included or allowed; absent when there is no bound at all. Credits pay for
+	// what is used in their time only. So where some began or ended within the window, it is all that was used before
+	// they did, paid for or not, and what the credits that count now had left then; it may be more than was ever granted.
 	Limit *string `protobuf:"bytes,2,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
-	// limit minus used, never below zero; absent when there is no bound at all.
+	// limit minus used and reserved, never below zero; absent when there is no bound at all. The end of the window finds
+	// so much left of credits that last, if no more is used.
 	Remaining *string `protobuf:"bytes,3,opt,name=remaining,proto3,oneof" json:"remaining,omitempty"`
 	// When the window ends and used starts again from zero; absent for limits that never reset.
 	ResetsAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=resets_at,json=resetsAt,proto3" json:"resets_at,omitempty"`
 	// What happens at the limit.
 	LimitBehavior v1.LimitBehavior `protobuf:"varint,5,opt,name=limit_behavior,json=limitBehavior,proto3,enum=candela.catalog.v1.LimitBehavior" json:"limit_behavior,omitempty"`
-	// How much was used beyond the limit, and is or will be charged; "0" while within it.
+	// How much was used that nothing covered in its time, and is or will be charged: beyond the limit, and before credits
+	// began that pay for nothing older than they are; "0" where all was covered.
 	Overage string `protobuf:"bytes,6,opt,name=overage,proto3" json:"overage,omitempty"`
 	// How much is held by reservations that are not settled yet; remaining is already reduced by it (ENT-9).
 	Reserved string `protobuf:"bytes,7,opt,name=reserved,proto3" json:"reserved,omitempty"`
@@ -513,7 +519,7 @@ func (x *Usage) GetScope() UsageScope {
 // CreditInfo sums up the usage credits behind a feature.
 type CreditInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// All that is granted for the current window, a plain decimal.
+	// What is granted by the credits that count now, less what earlier periods drew of them; a plain decimal.
 	Allowance string `protobuf:"bytes,1,opt,name=allowance,proto3" json:"allowance,omitempty"`
 	// What is left of it.
 	Remaining string `protobuf:"bytes,2,opt,name=remaining,proto3" json:"remaining,omitempty"`

@@ -77,7 +77,9 @@ export type Entitlement = Message<"candela.entitlement.v1.Entitlement"> & {
 
   /**
    * The subscription that decided; empty when none did. Of several it is the most generous one, whose terms count whole:
-   * one whose limit refuses nothing, else the one with the highest limit, be it a number or credits (ENT-3).
+   * one whose limit refuses nothing, else the one with the highest limit, be it a number or credits. Texts have no order
+   * of their own: one that is set beats an empty one, an override's beats a plan's, then the alphabetically later one
+   * wins (ENT-3).
    *
    * @generated from field: string subscription_id = 8;
    */
@@ -113,14 +115,17 @@ export type Usage = Message<"candela.entitlement.v1.Usage"> & {
   used: string;
 
   /**
-   * How much is included or allowed in the window; absent when there is no bound at all.
+   * How far use may go in the window: what is included or allowed; absent when there is no bound at all. Credits pay for
+   * what is used in their time only. So where some began or ended within the window, it is all that was used before
+   * they did, paid for or not, and what the credits that count now had left then; it may be more than was ever granted.
    *
    * @generated from field: optional string limit = 2;
    */
   limit?: string | undefined;
 
   /**
-   * limit minus used, never below zero; absent when there is no bound at all.
+   * limit minus used and reserved, never below zero; absent when there is no bound at all. The end of the window finds
+   * so much left of credits that last, if no more is used.
    *
    * @generated from field: optional string remaining = 3;
    */
@@ -141,7 +146,8 @@ export type Usage = Message<"candela.entitlement.v1.Usage"> & {
   limitBehavior: LimitBehavior;
 
   /**
-   * How much was used beyond the limit, and is or will be charged; "0" while within it.
+   * How much was used that nothing covered in its time, and is or will be charged: beyond the limit, and before credits
+   * began that pay for nothing older than they are; "0" where all was covered.
    *
    * @generated from field: string overage = 6;
    */
@@ -176,7 +182,7 @@ export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
  */
 export type CreditInfo = Message<"candela.entitlement.v1.CreditInfo"> & {
   /**
-   * All that is granted for the current window, a plain decimal.
+   * What is granted by the credits that count now, less what earlier periods drew of them; a plain decimal.
    *
    * @generated from field: string allowance = 1;
    */

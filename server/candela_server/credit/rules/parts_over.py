@@ -1,0 +1,146 @@
+"""What grants have left now, where some of them began or ended to pay within a window (CRD-8, CRD-9, EVT-7).
+
+A grant pays for usage of its own time only. So each instant at which one begins or ends cuts the window. Of the parts
+that are over, each grant has paid for what it could, in the one order of drawing; what none of them could pay for stays
+beyond, and takes nothing off a grant that began later. What the grants have left is there for the part that runs.
+
+This is `draw_in_spans` of waterfall.py, as it will be when the period is over, seen from within. The window in which
+usage is counted may be a part of the period: credits that renew each week have one of their own. A grant that was there
+before it has paid for what the period used before it; so there are parts outside the window, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+from candela_server.credit.model import FURTHER_GRANTS, CreditGrant
+from candela_server.kernel.interval import Interval
+from candela_server.kernel.money import exact
+
+from .waterfall import cuts_of, in_order
+
+_ZERO = Decimal(0)
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """What pays for usage of the parts from `first` to `last`; the part that runs is behind all that are over."""
+
+    amount: Decimal
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Where a window stands after its parts that are over.
+
+    `covered` is what was paid for of those inside it, `beyond` what was not: together what they used. `left` can pay
+    for the part that runs.
+    """
+
+    covered: Decimal
+    beyond: Decimal
+    left: Decimal
+
+    @property
+    def limit(self) -> Decimal:
+        """How much the window may have used in all before something else is not paid for."""
+        with exact():
+            return self.covered + self.beyond + self.left
+
+
+@dataclass(frozen=True, slots=True)
+class PartsOver:
+    """The parts of a window that are over, and who pays for them and for the part that runs, in order of drawing.
+
+    The first of them, as many as `outside` says, lie before the window.
+    """
+
+    parts: tuple[Interval, ...]
+    payers: tuple[Payer, ...]
+    outside: int = 0
+
+    def spent(self, used: Sequence[Decimal]) -> Spent:
+        """What became of it, when the parts used so much, each in its place.
+
+        What corrections took from one part is taken off what nobody paid for in the others, and beyond that adds to
+        what is left: together the window draws no more than it measured.
+        """
+        with exact():
+            unpaid = [max(one, _ZERO) for one in used]
+            left = _ZERO
+            for payer in self.payers:
+                has = payer.amount
+                for place in range(payer.first, min(payer.last + 1, len(self.parts))):
+                    part = min(unpaid[place], has)
+                    unpaid[place] -= part
+                    has -= part
+                if payer.last == len(self.parts):
+                    left += has
+            inside = used[self.outside :]
+            wanted = sum((max(one, _ZERO) for one in inside), _ZERO)
+            taken_back = sum((max(-one, _ZERO) for one in inside), _ZERO)
+            nobodys = sum(unpaid[self.outside :], _ZERO)
+            covered = wanted - nobodys
+            netted = min(nobodys, taken_back)
+            return Spent(
+                # What was taken back beyond that was paid for in vain.
+                covered=covered - (taken_back - netted),
+                beyond=nobodys - netted,
+                left=left + (taken_back - netted),
+            )
+
+
+def parts_over(
+    grants: Sequence[CreditGrant],
+    window: Interval,
+    now: datetime,
+    *,
+    since: datetime | None = None,
+    first: Decimal = _ZERO,
+) -> PartsOver | None:
+    """The parts of a window that are over at `now`; None where one part is all there is.
+
+    `since` is from when usage is not drawn yet, if that is before the window. The `balance` of a grant is what it had
+    then. `first` is what the window includes whatever its time, and what is used up before any credit.
+    """
+    if now < window.start_at:
+        return None
+    some = [grant for grant in grants if grant.balance > 0]
+    start = window.start_at
+    if since is not None and since < start and any(_reaches_back(one, start, now) for one in some):
+        start = since
+    cuts = set(cuts_of(some, Interval(start, now + _INSTANT)))
+    if start < window.start_at:
+        cuts.add(window.start_at)
+    if not cuts:
+        return None
+    parts = tuple(Interval(*pair) for pair in pairwise([start, *sorted(cuts)]))
+    outside = sum(1 for part in parts if part.end_at <= window.start_at)
+    payers = [Payer(first, outside, len(parts))] if first > 0 else []
+    for grant in in_order(some):
+        places = [place for place, part in enumerate(parts) if grant.covers(part)]
+        if grant.counts_at(now):
+            places.append(len(parts))
+        if places:
+            payers.append(Payer(grant.balance, places[0], places[-1]))
+    return PartsOver(parts, tuple(payers), outside)
+
+
+def _reaches_back(grant: CreditGrant, start: datetime, now: datetime) -> bool:
+    """Whether what it has left now depends on what was used before an instant."""
+    return grant.effective_at + FURTHER_GRANTS < start and grant.counts_at(now)
+
+
+def had(grant: CreditGrant, more: Decimal) -> CreditGrant:
+    """The grant as it was when it had so much more."""
+    if not more:
+        return grant
+    with exact():
+        return replace(grant, balance=grant.balance + more)

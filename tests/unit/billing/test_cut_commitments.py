@@ -195,3 +195,19 @@ def test_life_without_changes_of_what_is_held__cuts_nothing() -> None:
     assert cut_commitments([terms(anchor_at, held, anchor_at)], "UTC") == []
     again = terms(anchor_at + timedelta(days=10), held, anchor_at)
     assert cut_commitments([terms(anchor_at, held, anchor_at), again], "UTC") == []
+
+
+@pytest.mark.spec("DSL-10", "SUB-6")
+def test_price_taken_and_left_as_a_period_begins__asks_for_nothing() -> None:
+    """It was never in force, so the period before its instant is none of its own."""
+    anchor_at, boundary = in_zone(START, "UTC"), in_zone(datetime(2026, 2, 1), "UTC")  # noqa: DTZ001
+    first, second = offer_at_least("price_a", "90"), offer_at_least("price_b", "310.5")
+    history = [
+        terms(anchor_at, first, anchor_at),
+        terms(boundary, second, anchor_at),
+        terms(boundary, None, anchor_at),
+    ]
+
+    found = cut_commitments(history, "UTC")
+
+    assert [one.offer.price.id for one in found] == [first.price.id]

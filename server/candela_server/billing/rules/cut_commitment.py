@@ -227,7 +227,10 @@ def _same(before: Terms, after: Terms) -> bool:
 def _period_at(
     history: Sequence[Terms], terms: Terms, instant: datetime, time_zone: str
 ) -> CutCommitment | None:
-    if terms.committed_to is None or terms.offer is None or instant < terms.anchor_at:
+    if terms.committed_to is None or terms.offer is None:
+        return None
+    # What was left at the very instant at which it was taken was never in force before that.
+    if instant < max(terms.anchor_at, terms.since):
         return None
     commitment = terms.offer.price.minimum_commitment
     assert commitment is not None, "committed_to says so"

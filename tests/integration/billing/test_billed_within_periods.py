@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from random import Random
 
 import pytest
 import pytest_asyncio
-from candela.catalog.v1 import plan_pb2
+from candela.catalog.v1 import feature_pb2, plan_pb2
 
 from candela_server.billing.auto_top_up import UpdateAutoTopUp, update_auto_top_up
-from candela_server.billing.model import Invoice, InvoiceStatus, LineKind
+from candela_server.billing.bill_thresholds import bill_thresholds
+from candela_server.billing.model import (
+    Invoice,
+    InvoiceStatus,
+    InvoiceTransitionRefusedError,
+    LineKind,
+)
 from candela_server.catalog import read as catalog
 from candela_server.catalog.create_price import create_price
 from candela_server.catalog.price_wire import price_from_proto
@@ -26,15 +33,16 @@ from candela_server.subscription.model import Proration, Subscription
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
 from tests.helpers.changing import Desk, to_plan, to_price
-from tests.helpers.crediting import give
-from tests.helpers.included_calls import bringing, day
-from tests.helpers.market import Market, calls, fee, flat
+from tests.helpers.crediting import give, grant_now
+from tests.helpers.included_calls import bringing, day, left, use
+from tests.helpers.market import Market, calls, fee, flat, money
 from tests.integration.billing.test_credits_within_periods import Year, look
 from tests.integration.billing.test_trial_credits import shop_of
 from tests.integration.entitlement.reserving import Shop, open_desk
 
 D = Decimal
 NOW = Proration.INVOICE_NOW
+FINAL = InvoiceStatus.FINALIZED
 
 
 @dataclass(slots=True, kw_only=True)
@@ -322,3 +330,102 @@ async def test_pack_that_buys_itself__is_not_bought_for_a_cut_that_was_billed(he
 
     # 30 are left, then 19.
     assert bought == [0, 1]
+
+
+@pytest.mark.spec("ENT-4", "INV-1", "CRD-8")
+async def test_threshold_invoice__takes_no_credit_and_changes_no_check(
+    market: Market,
+) -> None:
+    await market.sell(
+        fee("1"), calls(flat("1")), threshold=money("50"), request=bringing("100", existing=False)
+    )
+    market.clock.advance(day(4, 1))
+    holder = await market.subscribe()
+    await market.bill(day(4, 1))
+    desk = Desk(market)
+    await use(desk, holder, "130", day(4, 5))
+    market.clock.advance(day(4, 5, 18))
+    given = await give(shop_of(desk), holder, "500", feature="calls")
+    await use(desk, holder, "200", day(4, 6))
+    found = [await left(desk, holder)]
+    for amount in ("20", "400"):
+        await use(desk, holder, amount, day(4, 7))
+        made = await bill_thresholds(
+            market.db, market.events, market.merchant_id, now=market.clock.now()
+        )
+        found += [D(made), await left(desk, holder)]
+    assert (await grant_now(shop_of(desk), given.id)).balance == 500
+
+    # 30 beyond the 100 before the gift, and 120 beyond the gift make 150.
+    assert found == [D(300), D(0), D(280), D(1), D(0)]
+
+
+@pytest.mark.spec("ENT-4", "ENT-9", "CRD-8")
+async def test_taking_after_a_cut_that_was_billed__goes_as_far_as_checks_say(held: Held) -> None:
+    refusing = bringing("100")
+    refusing.features[0].limit_behavior = feature_pb2.LIMIT_BEHAVIOR_HARD
+    await held.desk.sell("hard", fee("1"), calls(flat("1")), request=refusing)
+    held.desk.plans["plan"] = held.desk.plans["hard"]
+    held.holder = await held.desk.market.sign_up()
+    held.subscription = await held.desk.take("hard", customer=held.holder)
+    await held.desk.market.bill(day(4, 1))
+    await held.use("70", day(4, 5))
+    await held.cut(day(4, 10))
+    await held.pass_grace()
+    server = held.year.server
+    reserved = (await server.reserve(held.holder, "10", "calls")).reservation
+    too_much = await server.consume(held.holder, "21", "calls")
+    taken = await server.consume(held.holder, "20", "calls")
+    await server.commit(reserved, "10")
+    none_left = await server.consume(held.holder, "1", "calls")
+    cost, balances = await held.end()
+
+    assert [one.consumed for one in (too_much, taken, none_left)] == [False, True, False]
+    assert cost == 0
+    assert sorted(balances) == [D(0), D(0), D(100), D(100)]
+
+
+@pytest.mark.spec("ENT-4", "CRD-8", "INV-6", "EVT-7")
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_is_cut_billed_and_voided__checks_leave_what_the_end_finds(
+    held: Held, seed: int
+) -> None:
+    chance = Random(seed)
+    desk, gifts = held.desk, [await gift(held)]
+    for of_april in range(2, 29):
+        at = day(4, of_april)
+        desk.market.clock.advance(at)
+        before = await left(desk, held.holder)
+        match chance.choice(["use", "use", "cut", "void", "reissue", "grace", "gift"]):
+            case "use":
+                amount = chance.randint(1, 60)
+                await use(desk, held.holder, str(amount), at)
+                before = max(before - amount, D(0))
+            case "cut":
+                await held.cut(at, chance.choice([NOW, Proration.NONE, Proration.NEXT_INVOICE]))
+            case "void":
+                if some := [one for one in await desk.invoices() if one.status is FINAL]:
+                    await held.books.void(chance.choice(some))
+            case "reissue":
+                if some := [one for one in await desk.invoices() if one.status is FINAL]:
+                    await held.books.reissue(chance.choice(some))
+            case "grace":
+                await held.pass_grace()
+            case "gift":
+                gifts.append(await gift(held))
+                before += 500
+        assert await left(desk, held.holder) == before, of_april
+    before = await left(desk, held.holder)
+    # What was voided and is not billed by anybody is nobody's draw: it is made again before the end.
+    for one in await desk.invoices():
+        if one.status is InvoiceStatus.VOID:
+            with suppress(InvoiceTransitionRefusedError):
+                await held.books.reissue(one)
+    await held.pass_grace()
+    assert await left(desk, held.holder) == before
+    await held.end()
+    has = [await held.year.balance(one) for one in gifts]
+
+    # In May the plan's 100 are there anew; what it had left of April's has lapsed.
+    assert await left(desk, held.holder) == sum(has) + 100
+    assert sum(has) <= before <= sum(has) + 100

@@ -1,7 +1,8 @@
 """Fixtures: real PostgreSQL (or TimescaleDB), real Valkey, and Candela's own processes.
 
-One migrated database serves a whole session; tests keep apart by each having its own merchant. A
-test that looks across merchants (claiming due work, relaying the outbox) takes `own_database`.
+Every session has servers of its own, so that sessions may run side by side. One migrated database serves a whole
+session; tests keep apart by each having its own merchant. A test that looks across merchants (claiming due work,
+relaying the outbox) takes `own_database`.
 
     CANDELA_TEST_POSTGRES_DSN   a server to use instead of the embedded PostgreSQL; the TimescaleDB
                                 pass sets it to what `scripts/timescaledb start` printed
@@ -10,6 +11,7 @@ test that looks across merchants (claiming due work, relaying the outbox) takes 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,13 +31,12 @@ from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
 from tests.helpers.databases import TestDatabases
+from tests.helpers.own_folder import own_folder
 from tests.helpers.servers import LiveServer, start_live_server
 
 _REPOSITORY = Path(__file__).parent.parent
 _FOLDER = _REPOSITORY / ".candela" / "test"
 _SERVER_VARIABLE = "CANDELA_TEST_POSTGRES_DSN"
-# Valkey has 16 databases; 0 is left to whoever looks around by hand.
-_VALKEY_DATABASES = 15
 # 10:00 in New York on the last day of a long month, so that month ends are met from the first test.
 _NOW = datetime(2026, 1, 31, 15, tzinfo=UTC)
 
@@ -55,6 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the markers, so that a wrong one is an error."""
     config.addinivalue_line("markers", "spec(*ids): the lines of the specification that it proves")
     config.addinivalue_line("markers", "timescaledb: needs hypertables")
+    # Whoever ends a session, its servers end with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Tracebacks as structlog draws them for a terminal take seconds, in which nothing else of a test runs.
     structlog.configure(
         processors=[
@@ -74,8 +77,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def embedded_servers() -> Iterator[embedded.Embedded]:
-    """PostgreSQL and Valkey from wheels; stopped at the end unless another session uses them."""
-    with embedded.start(_FOLDER) as servers:
+    """PostgreSQL and Valkey from wheels, of this session alone; stopped at its end."""
+    with own_folder(_FOLDER) as folder, embedded.start(folder) as servers:
         yield servers
 
 
@@ -112,9 +115,8 @@ def empty_database(databases: TestDatabases) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_url(embedded_servers: embedded.Embedded) -> str:
-    """One of Valkey's databases, so that a flush does not reach another session."""
-    number = 1 + os.getpid() % _VALKEY_DATABASES
-    return f"{embedded_servers.redis_url.rpartition('/')[0]}/{number}"
+    """The session's Valkey."""
+    return embedded_servers.redis_url
 
 
 @pytest.fixture

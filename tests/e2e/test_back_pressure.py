@@ -18,6 +18,8 @@ from candela.metering.v1 import ingestion_service_pb2 as pb
 from tests.helpers.cluster import Cluster, until
 from tests.helpers.fault_shop import Offer
 
+pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
+
 CLIENTS = 40
 EVENTS_EACH = 10_000
 MOST_MORE_BYTES = 350 * 1024 * 1024

@@ -19,6 +19,8 @@ from candela.type.v1 import error_reason_pb2
 from tests.helpers.cluster import Cluster, Node, until
 from tests.helpers.fault_shop import Holder, Offer
 
+pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
+
 HANG_S = 3.0
 AT_ONCE_S = 0.3
 FRESH_WITHIN_S = 2.0

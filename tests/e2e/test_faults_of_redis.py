@@ -13,6 +13,8 @@ from candela.entitlement.v1 import entitlement_pb2
 from tests.helpers.cluster import Cluster, Node, until
 from tests.helpers.fault_shop import INCLUDED, Holder, Offer
 
+pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
+
 LATENCY_S = 0.5
 CHECKS = 30
 COUNTERS = entitlement_pb2.USAGE_ORIGIN_COUNTERS

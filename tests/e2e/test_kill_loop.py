@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,7 +40,11 @@ from candela_server.storage.redis import Redis
 
 from tests.helpers.databases import TestDatabases
 from tests.helpers.forked_server import ForkedServer
+from tests.helpers.own_folder import own_folder
+from tests.helpers.ports import free_port
 from tests.helpers.servers import create_merchant_by_command
+
+pytestmark = pytest.mark.own_stores
 
 _FOLDER = Path(__file__).parent.parent.parent / ".candela" / "kill-loop"
 _SEED = 20260131
@@ -68,21 +71,23 @@ class Sent:
 class Arena:
     """Servers and a PostgreSQL that may be killed at any moment."""
 
-    def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
+    def __init__(self, database_url: str, redis_url: str, stores: Path, folder: Path) -> None:
+        """`stores` is the folder of the embedded servers; logs go to `folder`."""
+        self.stores = stores
         self.environment = {
             "PATH": os.environ["PATH"],
             "CANDELA_DATABASE_URL": database_url,
             "CANDELA_REDIS_URL": redis_url,
         }
         self.merchant = create_merchant_by_command(self.environment, "Kill loop")
-        self.addresses = [f"127.0.0.1:{quiet_port()}" for _ in range(_SERVERS)]
+        self.addresses = [f"127.0.0.1:{free_port()}" for _ in range(_SERVERS)]
         self.servers = [
             ForkedServer(
                 address,
                 {
                     **self.environment,
                     "CANDELA_GRPC_ADDRESS": address,
-                    "CANDELA_HTTP_ADDRESS": f"127.0.0.1:{quiet_port()}",
+                    "CANDELA_HTTP_ADDRESS": f"127.0.0.1:{free_port()}",
                 },
                 folder / f"server-{number}.log",
             )
@@ -134,7 +139,7 @@ class Arena:
             time.sleep(moments.uniform(0.5, 2.5))
             if self.over.is_set():
                 return
-            found = running.enter_context(embedded.start(_FOLDER))
+            found = running.enter_context(embedded.start(self.stores))
             postmaster = psutil.Process(found.postgres_pid)
             processes = [postmaster, *postmaster.children(recursive=True)]
             for process in processes:
@@ -143,7 +148,7 @@ class Arena:
             # A process that is ending holds its port to the last; without it the next one would take another.
             psutil.wait_procs(processes, timeout=_START_TIMEOUT_S)
             self.kills.append("postgres")
-            running.enter_context(embedded.start(_FOLDER))
+            running.enter_context(embedded.start(self.stores))
 
     def send(self, client_number: int, sent: Sent) -> None:
         """Sends batch after batch until the killing is over; a broken one is sent again, to whichever server."""
@@ -171,20 +176,6 @@ class Arena:
             batch_number += 1
 
 
-def quiet_port() -> int:
-    """A free port that the kernel gives to no outgoing connection.
-
-    Where it may, a client that tries again and again while the server is dead is connected to itself one day, and then
-    the port is taken.
-    """
-    chosen = random.SystemRandom()
-    while True:
-        port = chosen.randrange(10_000, 30_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 def event(key: str) -> event_pb2.Event:
     return event_pb2.Event(
         idempotency_key=key, name="api-call", external_customer_id="acme", value="1.000000000001"
@@ -195,13 +186,13 @@ def event(key: str) -> event_pb2.Event:
 def arena(tmp_path: Path) -> Iterator[tuple[Arena, ExitStack, str]]:
     """The arena on a database of its own, in a PostgreSQL of its own; all of it is ended afterwards."""
     with ExitStack() as running:
-        _FOLDER.mkdir(parents=True, exist_ok=True)
-        ports = {"postgres": quiet_port(), "valkey": quiet_port()}
-        (_FOLDER / "ports.json").write_text(json.dumps(ports))
-        servers = running.enter_context(embedded.start(_FOLDER))
+        stores = running.enter_context(own_folder(_FOLDER))
+        ports = {"postgres": free_port(), "valkey": free_port()}
+        (stores / "ports.json").write_text(json.dumps(ports))
+        servers = running.enter_context(embedded.start(stores))
         databases = TestDatabases(servers.database_url)
         url = databases.new_migrated()
-        made = Arena(url, servers.redis_url, tmp_path)
+        made = Arena(url, servers.redis_url, stores, tmp_path)
         try:
             for server in made.servers:
                 server.wait_until_serving(_START_TIMEOUT_S)

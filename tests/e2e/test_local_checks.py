@@ -24,7 +24,8 @@ from candela._local_follow import SILENCE_S
 from demo.team_plan import sign_up, subscribe
 from tests.e2e.test_refusals import fresh_plan
 from tests.e2e.test_watch import switch
-from tests.helpers.servers import CandelaProcess, LiveServer, free_port, wait_until_serving
+from tests.helpers.ports import free_port
+from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
 from tests.helpers.waiting import until
 
 CURRENT = timedelta(seconds=10)
@@ -79,6 +80,7 @@ def own_server(live_server: LiveServer, tmp_path: Path) -> Iterator[tuple[Candel
     server.stop()
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8", "ENT-6", "ENT-5")
 def test_plan_taken__is_followed_within_a_second_by_every_id(
     candela: Client, sold: Sold, local: LocalEntitlements
@@ -106,6 +108,7 @@ def test_plan_taken__is_followed_within_a_second_by_every_id(
     assert local.is_feature_entitled(sold.analytics, customer_id=sold.customer_id)
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8", "ENT-11")
 def test_kill_switch__reaches_local_checks_within_a_second(
     candela: Client, sold: Sold, local: LocalEntitlements
@@ -123,6 +126,7 @@ def test_kill_switch__reaches_local_checks_within_a_second(
     assert why == "feature_disabled"
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8", "ENT-4")
 def test_usage__is_followed_and_answers_for_any_quantity(
     candela: Client, sold: Sold, local: LocalEntitlements

@@ -12,7 +12,8 @@ import pytest
 from candela import Client
 from candela.merchant.v1 import merchant_service_pb2
 
-from tests.helpers.servers import CandelaProcess, LiveServer, free_port, wait_until_serving
+from tests.helpers.ports import free_port
+from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
 
 
 def get(address: str, path: str, key: str = "") -> tuple[int, bytes]:

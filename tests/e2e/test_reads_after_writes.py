@@ -26,6 +26,8 @@ from tests.helpers.cluster import Cluster, until
 from tests.helpers.fault_shop import INCLUDED, Holder, Offer
 from tests.helpers.own_stores import frozen
 
+pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
+
 ROUNDS = 100
 UNKNOWN = entitlement_pb2.DENIAL_REASON_CUSTOMER_UNKNOWN
 NO_SUBSCRIPTION = entitlement_pb2.DENIAL_REASON_NO_ACTIVE_SUBSCRIPTION

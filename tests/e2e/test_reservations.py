@@ -16,8 +16,9 @@ from candela.type.v1 import error_reason_pb2
 
 from demo.team_plan import sign_up, subscribe
 from tests.e2e.test_refusals import fresh_plan
+from tests.helpers.ports import free_port
 from tests.helpers.refusing import refused
-from tests.helpers.servers import CandelaProcess, LiveServer, free_port, wait_until_serving
+from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
 
 HARD = feature_pb2.LIMIT_BEHAVIOR_HARD
 

@@ -22,7 +22,8 @@ from candela.merchant.v1 import api_key_pb2, api_key_service_pb2
 
 from demo.team_plan import sign_up, subscribe
 from tests.e2e.test_refusals import fresh_plan
-from tests.helpers.servers import CandelaProcess, LiveServer, free_port, wait_until_serving
+from tests.helpers.ports import free_port
+from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
 
 STREAM_TIMEOUT_S = 60
 CHANGES = 100
@@ -68,6 +69,7 @@ def next_change(stream: Iterator[pb.WatchResponse]) -> pb.WatchResponse:
     return next(one for one in stream if one.WhichOneof("change") != "heartbeat")
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8", "ENT-11")
 def test_snapshot_then_delta__within_a_tenth_of_a_second(candela: Client) -> None:
     customer_id, users, analytics, premium = sold(candela)

@@ -74,7 +74,9 @@ async def use(desk: Desk, holder: Customer, amount: str, at: datetime) -> None:
 
 async def sweep(desk: Desk) -> None:
     """What the worker does with credits each hour."""
-    await expire_lapsed(desk.market.db, desk.market.merchant_id, now=desk.market.clock.now())
+    await expire_lapsed(
+        desk.market.db, desk.market.events, desk.market.merchant_id, now=desk.market.clock.now()
+    )
 
 
 async def sell_included(

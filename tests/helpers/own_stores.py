@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 import psutil
@@ -23,10 +18,10 @@ from candela_server.storage.embedded_postgres import data_folder, find_postgres,
 from candela_server.storage.embedded_process import end_process
 from candela_server.storage.embedded_valkey import find_valkey, start_valkey
 
-_QUIET_PORTS: Final = range(20_000, 30_000)
-"""Below those that Linux gives to connections that ask for none."""
+from tests.helpers.own_folder import own_folder
+from tests.helpers.ports import free_port
 
-_SERVERS: Final = ("postgres", "valkey")
+_SERVERS = ("postgres", "valkey")
 
 
 class OwnStores:
@@ -112,19 +107,12 @@ class OwnStores:
 @contextmanager
 def own_stores(parent: Path) -> Iterator[OwnStores]:
     """Stores in a folder below `parent` that no other session uses now; its files serve the next one again."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
-        with (parent / f"own-{number}.lock").open("ab") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            stores = OwnStores(parent / f"own-{number}")
-            try:
-                yield stores
-            finally:
-                stores.close()
-            return
+    with own_folder(parent) as folder:
+        stores = OwnStores(folder)
+        try:
+            yield stores
+        finally:
+            stores.close()
 
 
 @contextmanager
@@ -149,15 +137,8 @@ def _stopped(*processes: psutil.Process) -> Iterator[None]:
 
 
 def _choose_ports(folder: Path) -> None:
-    """Ports that no outgoing connection is ever given, so that they are free when a server comes back."""
-    folder.mkdir(parents=True, exist_ok=True)
-    chosen: dict[str, int] = {}
-    while len(chosen) < len(_SERVERS):
-        port = random.choice(_QUIET_PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in chosen.values():
-                chosen[_SERVERS[len(chosen)]] = port
+    """Such as are free when a server comes back, so that its address stays."""
+    chosen = {server: free_port() for server in _SERVERS}
     (folder / "ports.json").write_text(json.dumps(chosen))
 
 

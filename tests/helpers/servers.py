@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,10 +17,14 @@ from typing import IO
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.helpers.forked_command import ForkedCommands
+from tests.helpers.ports import free_port
+
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _LOG_TAIL_CHARACTERS = 6000
+_commands = ForkedCommands()
 
 
 class ServerDidNotStartError(RuntimeError):
@@ -171,30 +174,13 @@ def create_merchant_by_command(
     environment: Mapping[str, str], name: str, mode: str = "test"
 ) -> dict[str, str]:
     """Runs `candela merchant create` and returns merchant_id, secret_key and publishable_key."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "candela_server"),
-            *("merchant", "create", name, "--mode", mode, "--json"),
-        ],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_START_TIMEOUT_S,
-        check=False,
+    done = _commands.run(
+        ["merchant", "create", name, "--mode", mode, "--json"], environment, _START_TIMEOUT_S
     )
-    if done.returncode != 0:
-        raise ServerDidNotStartError(f"candela merchant create failed:\n{done.stderr}")
-    created: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
+    if done.code != 0:
+        raise ServerDidNotStartError(f"candela merchant create failed:\n{done.errors}")
+    created: dict[str, str] = json.loads(done.output.strip().splitlines()[-1])
     return created
-
-
-def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until_serving(address: str, server: CandelaProcess) -> None:

@@ -194,7 +194,9 @@ class Account(Bills):
             case Reactivate():
                 self.history.append(at, status="active", anchor=at, ends_at=None, **flags)
         if self.history.now.at_once or self.history.now.status == "canceled":
-            self.bill(now, asked=True)
+            # What is due at an instant waits for all changes that are planned for it.
+            waits = any(each.due <= now for each in self.planned)
+            self.bill(now, asked=True, waits_for_changes=waits)
         if self.history.now.status == "canceled":
             self.on_end(self, now)
 

@@ -7,24 +7,26 @@ rounded once, half up (INV-8).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
 from .ahead import ahead_of, still_taken_off, taken_off
+from .allowances import granted, pool_of
 from .charges import (
     Charge,
     Earlier,
+    begun,
     charges,
     days_in,
     owed_for_held,
     place,
-    pool_of,
     running,
     usage_cost,
     used,
 )
+from .commitments import missing
 from .expected import GRACE, Expected
 from .happening import Use
 from .lines import Line, bear, total
@@ -65,11 +67,18 @@ class Bills:
     carried: dict[Hashable, Decimal] = field(default_factory=dict)
     """What the credits of a period got from the period before, less what they gave to the next."""
 
-    def bill(self, now: datetime, *, asked: bool = False) -> None:
+    def bill(self, now: datetime, *, asked: bool = False, waits_for_changes: bool = False) -> None:
         """An invoice, if something is due; or, where one is asked for, if something is to be paid."""
         fresh = [one for one in self._due(now) if one not in self.closed and not one.rides]
-        if fresh or (asked and total(bear([], self._changes([], now))) > 0):
+        if waits_for_changes:
+            fresh = []
+        if fresh or (asked and self._asks(now)):
             self.draft(fresh, now, waits=any(one.is_usage for one in fresh))
+
+    def _asks(self, now: datetime) -> bool:
+        """Whether differences alone make an invoice; charges that only fill a commitment make one, too."""
+        changes = self._changes([], now)
+        return max(total(bear([], changes)), total(self._borne([], changes, now))) > 0
 
     def draft(self, fresh: list[Charge], now: datetime, *, waits: bool) -> Expected:
         """An invoice of these charges, and of the difference that others make; adjustments stay as they are made."""
@@ -83,7 +92,7 @@ class Bills:
             for one in sorted(fresh, key=lambda one: one.start)
         ]
         billed.sort(key=lambda line: fresh.index(line.charge))
-        lines = [*billed, *bear(billed, self._changes(fresh, now))]
+        lines = [*billed, *self._borne(billed, self._changes(fresh, now), now)]
         made = Expected(
             account=self,
             made_at=now,
@@ -98,6 +107,40 @@ class Bills:
         self.on_draft(made)
         return made
 
+    def _borne(
+        self,
+        billed: Sequence[Line],
+        changes: Sequence[Line],
+        now: datetime,
+        instead_of: Expected | None = None,
+    ) -> list[Line]:
+        """What changed, as far as the invoice bears it, and what is missing to commitments with all that billed.
+
+        What is missing bears what is given back, and giving back can make more missing.
+        """
+        others = [
+            line
+            for one in self.invoices
+            if one.status != "void" and one is not instead_of
+            for line in one.lines
+        ]
+        closed = self.closed | {line.charge for line in billed}
+        to_come, before = Decimal(0), None
+        while to_come != before:
+            before = to_come
+            kept = [*billed, *bear(billed, changes, to_come=to_come)]
+            made_up = bear(kept, missing(self.history, kept, others, closed, now))
+            to_come = sum((max(one.amount, Decimal(0)) for one in made_up), Decimal(0))
+        return [*kept[len(billed) :], *made_up]
+
+    def waits_for_something_of(self, before: datetime, now: datetime) -> bool:
+        """Whether something that began before an instant is on a draft or will be billed."""
+        begun_before = [one for one in begun(self.history, now) if one.start < before]
+        return any(
+            one in self.on_drafts or not (one in self.closed or one in self.hidden or one.rides)
+            for one in begun_before
+        )
+
     def _is_cut(self, one: Charge) -> bool:
         held = self.history.held_days(one.plan, one.part, one.anchor, one.start, one.end)
         return len(set(held)) > 1
@@ -107,11 +150,16 @@ class Bills:
         for one in made.fresh:
             self.drawn.pop(one, None)
         billed = [line for line in made.lines if not (line.is_change or line.is_ahead)]
-        following = [line for line in made.lines if line.is_change or line.is_ahead]
+        following = [
+            line
+            for line in made.lines
+            if (line.is_change or line.is_ahead) and not line.charge.is_commitment
+        ]
         for line in sorted(billed, key=lambda line: line.charge.start):
             if line.charge.is_usage:
                 line.amount = self._cost(line.charge, known_at=now)
-        made.lines = [*billed, *bear(billed, still_taken_off(billed, following))]
+        following = still_taken_off(billed, following)
+        made.lines = [*billed, *self._borne(billed, following, now, instead_of=made)]
         self.on_drafts.difference_update(made.fresh)
         for line in billed:
             if line.charge.is_usage and line.charge.plan.rollover_cap is not None:
@@ -119,10 +167,14 @@ class Bills:
 
     def _carry_over(self, one: Charge, cap: Decimal) -> None:
         """Who has such credits never changes the plan, so that each period is one span."""
-        pool, granted = pool_of(self.history, one)
-        left = granted + self.carried.get(pool, Decimal(0)) - self.drawn[one][pool]
+        pool = pool_of(self.history, one)
+        left = (
+            granted(self.history, self.uses, pool)
+            + self.carried.get(pool, Decimal(0))
+            - self.drawn[one][pool]
+        )
         amount = min(cap, left)
-        following = (*pool[:-1], one.number + 1)
+        following = replace(pool, number=pool.number + 1)
         self.carried[pool] = self.carried.get(pool, Decimal(0)) - amount
         self.carried[following] = self.carried.get(following, Decimal(0)) + amount
 
@@ -153,7 +205,7 @@ class Bills:
         for made in self.invoices:
             if made.status != "void":
                 for line in made.lines:
-                    if line.is_ahead:
+                    if line.is_ahead or line.charge.is_commitment:
                         continue
                     before = found.get(line.charge, Decimal(0))
                     found[line.charge] = before + line.amount - line.for_days
@@ -215,9 +267,9 @@ class Bills:
 
     def _draws(self, one: Charge, known_at: datetime) -> dict[Hashable, Decimal]:
         """What the plan's credits pay of a span, then what was given or bought besides: the earliest usage first."""
-        pool, granted = pool_of(self.history, one)
-        granted += self.carried.get(pool, Decimal(0))
-        sources: list[tuple[Hashable, Decimal, datetime]] = [(pool, granted, one.start)]
+        pool = pool_of(self.history, one)
+        own = granted(self.history, self.uses, pool) + self.carried.get(pool, Decimal(0))
+        sources: list[tuple[Hashable, Decimal, datetime]] = [(pool, own, one.start)]
         for number, extra in sorted(
             enumerate(self.extras), key=lambda pair: (pair[1].paid, pair[0])
         ):

@@ -11,8 +11,9 @@ from fractions import Fraction
 from .happening import Use
 from .periods import boundary, day_of, number_at
 from .rates import bounds_of, held_cost, rated, rounded
-from .sold import PLANS, Part, Sold, decimal
-from .terms import History, Stretch, most_seats
+from .sold import Part, Sold
+from .terms import History, Stretch
+from .wares import PLANS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +42,25 @@ class Charge:
         """Whether it is billed by what was used."""
         return self.part.kind == "usage"
 
+    @property
+    def is_commitment(self) -> bool:
+        """Whether it is what is missing to a commitment, in one of its periods."""
+        return self.part.kind == "commitment"
+
 
 def charges(history: History, until: datetime) -> list[Charge]:
     """All charges of a subscription that are due by an instant."""
-    return [one for one in _begun(history, until) if one.due <= until]
+    return [one for one in begun(history, until) if one.due <= until]
 
 
 def running(history: History, now: datetime) -> list[Charge]:
     """The spans of usage that have begun and are not due yet, in order of time."""
-    found = [one for one in _begun(history, now) if one.is_usage and one.start < now < one.due]
+    found = [one for one in begun(history, now) if one.is_usage and one.start < now < one.due]
     return sorted(found, key=lambda one: (one.start, place(one)))
 
 
-def _begun(history: History, until: datetime) -> list[Charge]:
+def begun(history: History, until: datetime) -> list[Charge]:
+    """All that began by an instant, whether it is due or not."""
     found: dict[tuple[object, ...], Charge] = {}
     for stretch in history.stretches():
         for part in stretch.plan.parts:
@@ -186,42 +193,4 @@ def usage_cost(history: History, one: Charge, charged: Decimal, earlier: Earlier
     before = Fraction(0)
     if earlier.quantity or earlier.days:
         before = rated(one.part, quantity, bounds_of(one.part, earlier.days, whole, digits))
-    cost = rounded(one.plan, now - min(before, now))
-    if one.plan.commitment is None:
-        return cost
-    # What is missing to the commitment (DSL-10). Commitments here have the usage's periods, and no change cuts these.
-    held = sum(
-        (
-            held_cost(one.plan, part, one.number, history.now.seats)
-            for part in one.plan.parts
-            if part.kind != "usage"
-        ),
-        Decimal(0),
-    )
-    return cost + max(Decimal(0), decimal(one.plan.commitment) - held - cost)
-
-
-def pool_of(history: History, one: Charge) -> tuple[tuple[object, ...], Decimal]:
-    """What credits the plan grants for the period of a span, and their name: spans of one period share them.
-
-    Each time that a plan is taken, it brings its own.
-    """
-    begun = None
-    for version in history.versions:
-        if version.since > one.start:
-            break
-        same = begun is not None and (version.plan, version.anchor) == (begun.plan, begun.anchor)
-        begun = begun if same else version
-    assert begun is not None
-    zone, every = history.zone, one.part.every
-    start = max(begun.since, boundary(one.anchor, zone, every, one.number))
-    end = boundary(one.anchor, zone, every, one.number + 1)
-    amount = decimal(one.plan.credits or 0)
-    if one.plan.credits_per_seat:
-        own = [
-            each
-            for each in history.versions
-            if (each.plan, each.anchor) == (one.plan, one.anchor) and each.since >= begun.since
-        ]
-        amount *= most_seats(own, start, end)
-    return (one.plan.slug, begun.since, one.number), amount
+    return rounded(one.plan, now - min(before, now))

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from .bills import Bills
+from .commitments import above_least, counts
 from .expected import Expected
 from .lines import Line
 
@@ -28,7 +29,7 @@ def given_back(account: Bills, now: datetime) -> list[tuple[Expected, Decimal]]:
         line: amount
         for made in standing
         for line, amount in zip(made.lines, made.creditable, strict=True)
-        if amount > 0 and not line.is_ahead
+        if amount > 0 and not (line.is_ahead or line.charge.is_commitment)
     }
     gave = {
         made: -sum((one.amount for one in made.lines if _gives_days(one)), _ZERO)
@@ -36,12 +37,17 @@ def given_back(account: Bills, now: datetime) -> list[tuple[Expected, Decimal]]:
     }
     of = {line: made for made in standing for line in made.lines}
     found: list[tuple[Expected, Decimal]] = []
+    known = [line for one in account.invoices if one.status != "void" for line in one.lines]
+    bounds = above_least(account.history, known, now)
     for difference in differences:
         own = [one for one in of if one.charge == difference.charge]
-        wanted = min(-difference.amount, room)
+        bounding = [one for one in bounds if counts(one, difference.charge)]
+        wanted = min(-difference.amount, room, *(bounds[one] for one in bounding))
         if not own or wanted <= 0:
             continue
         room -= wanted
+        for one in bounding:
+            bounds[one] -= wanted
         there = {of[one] for one in own}
         latest = list(reversed(bears))
         for line in sorted(latest, key=lambda one: one not in own):

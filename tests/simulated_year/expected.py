@@ -27,6 +27,8 @@ class Expected:
     account: Account | None
     made_at: datetime
     finalizes_at: datetime
+    taxed_at: datetime | None = None
+    """By what holds when, where that is not as it is finalized."""
     fresh: list[Charge] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     status: str = "draft"

@@ -7,7 +7,7 @@ the state of the subscription decides (SUB-7). What cannot be done is refused, b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -186,3 +186,14 @@ class Life:
     def of(self, subscription: str) -> list[Operation]:
         """What is done with one subscription."""
         return [one for one in self.operations if one.subscription == subscription]
+
+    def with_plans(self, slugs: Sequence[str]) -> Life:
+        """The same customer with no other subscriptions than those that begin with one of these plans."""
+        kept = {
+            one.subscription
+            for one in self.operations
+            if isinstance(one, Subscribe) and one.plan.slug in slugs
+        }
+        return replace(
+            self, operations=[one for one in self.operations if one.subscription in kept]
+        )

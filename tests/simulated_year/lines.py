@@ -34,12 +34,15 @@ def total(lines: Sequence[Line]) -> Decimal:
     return sum((one.amount for one in lines), _ZERO)
 
 
-def bear(billed: Sequence[Line], changes: Sequence[Line]) -> list[Line]:
+def bear(
+    billed: Sequence[Line], changes: Sequence[Line], *, to_come: Decimal = _ZERO
+) -> list[Line]:
     """The differences as far as an invoice with these other lines bears them: its total is never negative.
 
-    What asks for more helps to bear; what is given back comes off in order, until nothing is left.
+    What asks for more helps to bear, and so does what is `to_come` besides; what is given back comes off in order,
+    until nothing is left.
     """
-    room = total(billed) + sum((max(one.amount, _ZERO) for one in changes), _ZERO)
+    room = to_come + total(billed) + sum((max(one.amount, _ZERO) for one in changes), _ZERO)
     kept = []
     for one in changes:
         amount = one.amount

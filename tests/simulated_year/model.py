@@ -13,6 +13,7 @@ from decimal import Decimal
 from .account import Account
 from .ahead import ahead_of, is_reached, left_of, taken_off
 from .bills import Extra
+from .days import TICKS, next_tick
 from .expected import GRACE, Expected
 from .happening import (
     BuyPack,
@@ -28,9 +29,8 @@ from .happening import (
     Use,
     VoidInvoice,
 )
-from .lifecycle import TICKS, next_tick
 from .lines import Line
-from .periods import days_later
+from .periods import boundary, days_later
 from .rates import half_up
 from .sold import Sold, decimal
 from .terms import History, Terms
@@ -94,6 +94,7 @@ class Household(Till):
             for account in self.accounts.values():
                 account.make_planned_changes(now)
             self._bill(now)
+            self._lapse_money(now)
             if now in TICKS:
                 self._look_at_ended(now)
             self._look_ahead(now, now)
@@ -101,6 +102,15 @@ class Household(Till):
     def _bill(self, now: datetime) -> None:
         for account in self.accounts.values():
             account.bill(now)
+
+    def _lapse_money(self, now: datetime) -> None:
+        """What a plan brought ends once nothing of the customer's waits that began before its end."""
+        for one in self.money:
+            if one.left and one.ends <= now:
+                accounts = self.accounts.values()
+                one.left *= any(
+                    account.waits_for_something_of(one.ends, now) for account in accounts
+                )
 
     def _look_at_ended(self, now: datetime) -> None:
         """No invoice comes by itself that would find what was reported late (EVT-9)."""
@@ -116,17 +126,20 @@ class Household(Till):
             if held.billed and held.plan.threshold is not None:
                 lines = account.so_far(now, known_at)
                 if is_reached(decimal(held.plan.threshold), lines, account.invoices):
-                    self._bill_ahead(account, lines, now)
+                    self._bill_ahead(account, lines, now, known_at)
         for account in self.accounts.values():
             for made, amount in left_of(account.invoices):
                 self._note(made, amount, account.history.now.plan)
 
-    def _bill_ahead(self, account: Account, lines: list[Line], now: datetime) -> None:
+    def _bill_ahead(
+        self, account: Account, lines: list[Line], now: datetime, known_at: datetime
+    ) -> None:
         spans = [line.charge for line in lines]
         made = Expected(
             account=account,
             made_at=now,
             finalizes_at=now,
+            taxed_at=known_at,
             lines=[*lines, *taken_off(lines, ahead_of(account.invoices), spans)],
             is_ahead=True,
         )
@@ -138,7 +151,8 @@ class Household(Till):
     def _act(self, one: Operation) -> None:
         match one:
             case Subscribe():
-                self.accounts[one.subscription] = self._subscribed(one)
+                self.accounts[one.subscription] = account = self._subscribed(one)
+                self._bring_money(account, one)
             case GiveMoney():
                 self.money.append(
                     Money(currency=self._plan(one).currency, left=decimal(one.amount))
@@ -178,6 +192,21 @@ class Household(Till):
         if trial is not None:
             account.plan(days_later(one.start_at, self.life.time_zone, trial.days), None)
         return account
+
+    def _bring_money(self, account: Account, one: Subscribe) -> None:
+        """Who has a plan that brings money never changes it."""
+        if one.plan.money is None:
+            return
+        zone = self.life.time_zone
+        for number in range(14):
+            money = Money(
+                currency=one.plan.currency,
+                left=decimal(one.plan.money),
+                account=account,
+                begins=boundary(one.start_at, zone, "month", number),
+                ends=boundary(one.start_at, zone, "month", number + 1),
+            )
+            self.money.append(money)
 
     def _give(
         self, one: Operation, plan: Sold, amount: Decimal, *, paid: bool, holds: bool

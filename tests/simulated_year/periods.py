@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import calendar
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 
+@cache
 def boundary(anchor: datetime, zone: str, every: str, number: int) -> datetime:
     """Where period `number` begins: the anchor's wall time, on the anchor's day or the month's last."""
     local = anchor.astimezone(ZoneInfo(zone))

@@ -41,6 +41,19 @@ def plan_request(plan: Sold) -> plan_service_pb2.CreatePlanRequest:
     if plan.trial is not None:
         request.is_trial_plan, request.trial_days = True, plan.trial.days
         request.trial_parent_plan.slug = plan.trial.parent.slug
+    if plan.money is not None:
+        request.credit_definitions.append(
+            credit_definition_pb2.NewCreditDefinition(
+                name="Off",
+                scope=credit_definition_pb2.CREDIT_SCOPE_PLAN,
+                application_type=credit_definition_pb2.CREDIT_APPLICATION_TYPE_MONETARY,
+                currency=plan.currency,
+                default_amount=plan.money,
+                renew_on_billing=True,
+                billing_visible=True,
+                basis=credit_definition_pb2.CREDIT_BASIS_CUSTOMER,
+            )
+        )
     if plan.usage is not None:
         metric = f"used-{plan.slug}"
         request.metrics.append(

@@ -29,6 +29,7 @@ from candela_server.storage.postgres import Postgres
 from candela_server.subscription.model import TransitionRefusedError
 from candela_server.worker.advance_test_clock import advance_test_clock, bill_test_clock
 
+from .days import BEGIN, PRICES_INCLUDE_TAX_SINCE
 from .desk import Desk
 from .happening import (
     Change,
@@ -38,11 +39,10 @@ from .happening import (
     UndoCancel,
     Use,
 )
-from .lifecycle import BEGIN, PRICES_INCLUDE_TAX_SINCE
 from .office import Office
 from .selling import plan_request
-from .sold import PLANS
 from .taxes import NEXUS, RATES, SELLER, Buyer
+from .wares import PLANS
 from tests.helpers.taxes import settings
 from tests.integration.metering.builders import Metering, event
 

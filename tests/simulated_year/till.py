@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 
 from .account import Account
+from .days import PRICES_INCLUDE_TAX_SINCE
 from .endings import given_back
 from .expected import Expected
 from .happening import Life
-from .lifecycle import PRICES_INCLUDE_TAX_SINCE
 from .lines import asked
 from .rates import half_up
 from .sold import Sold
 from .taxes import tax_on
 
+_EVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass(slots=True, kw_only=True)
 class Money:
-    """Credit in money, and what is left of it; of a pack that is not paid yet, nothing can be taken."""
+    """Credit in money, and what is left of it; of a pack that is not paid yet, nothing can be taken.
+
+    What a plan brings pays for its own charges, before all other: from `begins` on, and only what begins before it
+    ends; once all of that is billed, nothing is left.
+    """
 
     currency: str
     left: Decimal
     holds: bool = True
     bought: bool = False
+    account: Account | None = None
+    begins: datetime = _EVER
+    ends: datetime = _NEVER
+
+    def pays(self, one: Expected, now: datetime) -> bool:
+        """Whether it pays for anything of an invoice."""
+        return self.holds and self.begins <= now and self.account in (None, one.account)
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """What a plan brings first, the soonest to end; then what was free before what was bought."""
+        return self.account is None, self.ends, self.bought
 
 
 @dataclass(slots=True)
@@ -51,9 +70,9 @@ class Till:
             account.rate_again(one, now)
         plan = account.history.now.plan
         left = asked(one.lines)
-        # What was free before what was bought, the oldest first.
-        for number, money in sorted(enumerate(self.money), key=lambda pair: pair[1].bought):
-            if money.currency == plan.currency and money.holds:
+        # The oldest first of those that are alike.
+        for number, money in sorted(enumerate(self.money), key=lambda pair: pair[1].order):
+            if money.currency == plan.currency and money.pays(one, now):
                 self._pay_of(one, left, number, money)
         self._ask(one, plan, now)
 
@@ -61,7 +80,7 @@ class Till:
         paid = []
         for index, line in enumerate(one.lines):
             part = min(money.left, left[index])
-            if part > 0:
+            if part > 0 and line.charge.start < money.ends:
                 left[index] -= part
                 money.left -= part
                 paid.append((line, part))
@@ -88,11 +107,12 @@ class Till:
         self._to_account(plan, given_back)
 
     def _ask(self, one: Expected, plan: Sold, now: datetime) -> None:
+        at = one.taxed_at or now
         one.tax = tax_on(
             one.subtotal,
             plan.minor_digits,
-            self.life.buyer_at(now),
-            inclusive=now > PRICES_INCLUDE_TAX_SINCE,
+            self.life.buyer_at(at),
+            inclusive=at > PRICES_INCLUDE_TAX_SINCE,
         )
         one.from_account = min(self.account.get(plan.currency, Decimal(0)), one.total)
         self._to_account(plan, -one.from_account)

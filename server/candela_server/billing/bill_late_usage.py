@@ -267,7 +267,7 @@ def _adjustments(
         *made,
         *true_up_adjustments(
             offers=[known.offers[one] for one in periods],
-            anchor_at=held.anchor_at,
+            anchor_of=lambda period: known.context.held_at(held.id, period.start_at).anchor_at,
             time_zone=held.time_zone,
             before=[*before, *due],
             # A draft's true-up is made anew when it is finalized, and counts these adjustments then.

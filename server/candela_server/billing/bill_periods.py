@@ -27,6 +27,7 @@ from .measure_usage import Ask, Measured, measure
 from .model import BilledLine, InvoiceId, InvoiceLine, LineId
 from .paying_grants import paying
 from .rules.commitment import periods_ending
+from .rules.cut_commitment import committed_to_at
 from .rules.invoice_lines import BilledPeriod, has_event_fee
 from .rules.rate_invoice import (
     InvoiceToRate,
@@ -221,10 +222,14 @@ def _true_ups(
     if offer.price.minimum_commitment is None or due_at is None:
         return []
     cut = {each.key for each in context.cut_commitments(held.id)}
+    history = context.terms_of(held.id)
     return [
         TrueUp(line_id=LineId(new_id("line")), committed=committed)
         for committed in periods_ending(offer.price, held.anchor_at, held.time_zone, due_at)
         if (offer.price.sold_as, held.anchor_at, committed.number) not in cut
+        # One that nothing cuts is in force for all of its period, or for none of it.
+        and committed_to_at(history, committed.period.start_at)
+        == (offer.price.sold_as, held.anchor_at)
     ]
 
 

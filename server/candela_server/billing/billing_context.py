@@ -71,6 +71,7 @@ class Context:
                 offer=self.offer_of(one) if one.version.status in BILLED else None,
                 anchor_at=one.anchor_at,
                 prorated=one.version.proration is not Proration.NONE,
+                quantities=one.version.quantities,
             )
             for one in self.histories[subscription_id]
         ]

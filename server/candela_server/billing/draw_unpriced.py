@@ -1,9 +1,10 @@
 """Draws usage that no component bills from grants that outlast its period, so that packs are used up (CRD-8, CRD-9).
 
 Where a feature is limited by credit and its usage costs nothing, no invoice line draws. What came with the period
-lapses with it and needs no draw. But a gift or a pack that goes on would be whole again with each period. So the
-period's usage is drawn as it ends, or as a change, a pause or the end of the subscription cuts it, in the same order as
-on invoices; a number that the plan includes is used up first. Events that come later than that are not drawn.
+lapses with it and needs no draw. But a gift or a pack that goes on would be whole again with each period, and what is
+carried over would be more than what was left. So the period's usage is drawn as it ends, or as a change, a pause or the
+end of the subscription cuts it, in the same order as on invoices; a number that the plan includes is used up first.
+Events that come later than that are not drawn.
 """
 
 from __future__ import annotations
@@ -17,11 +18,9 @@ from decimal import Decimal
 from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditApplicationType, MetricId, Offer
 from candela_server.catalog.price import BillingTiming
-from candela_server.credit import read as credit
 from candela_server.credit.draw_credits import draw_without_line
 from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import CreditGrant, Draw, GrantId
-from candela_server.credit.rules.parts_over import had
 from candela_server.credit.rules.waterfall import UsedSpan, draw_in_spans
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
@@ -35,8 +34,9 @@ from candela_server.subscription.note_drawn_usage import note_drawn_usage
 from candela_server.subscription.rules.credits_held import counts_for, is_over
 from candela_server.subscription.rules.reschedule import BILLED
 
-from .billing_context import Context, read_context, with_ended_grants
+from .billing_context import Context, read_context
 from .included_left import Included, included_left
+from .lapsed_context import with_lapsed_grants
 from .measure_usage import Ask, measure
 from .rules.included_first import less_included
 from .rules.terms_held import Terms, cut_off, terms_held
@@ -48,14 +48,16 @@ _Part = tuple[Subscription, Interval]
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A period that ends, of a metric that costs nothing, and the grants that can pay for it."""
+    """A period that ends, of a metric that costs nothing, and the grants that can pay for it.
+
+    `lapsed` are those that the ledger has let expire; they come with what they had at their ends.
+    """
 
     held: Subscription
     metric_id: MetricId
     period: Interval
     grants: Sequence[CreditGrant]
     lapsed: Collection[GrantId] = ()
-    """Grants that have ended, with what they had at their ends: the ledger has let that expire."""
 
     @property
     def outlasted(self) -> bool:
@@ -65,6 +67,10 @@ class _Ended:
             and (grant.expires_at is None or self.period.end_at < grant.expires_at)
             for grant in self.grants
         )
+
+    def carried_over(self, rolling: Collection[str]) -> bool:
+        """Whether some of what can pay for it goes into the next period; `rolling` are the definitions of such."""
+        return any(grant.balance > 0 and grant.definition_id in rolling for grant in self.grants)
 
     def drawn(self, draws: Mapping[str, Decimal]) -> DrawnPart:
         """The same once it is drawn."""
@@ -84,7 +90,17 @@ async def draw_unpriced(
     offers = await _offers_of(tx, context, (held for some in histories.values() for held in some))
     in_force = {one_id: terms_held(some)[-1] for one_id, some in histories.items()}
     parts = [part for one in due for part in _parts_of(in_force[one.subscription_id], one, offers)]
-    found = [one for one in _ended_of(context, parts, offers) if one.outlasted]
+    rolling = {
+        one.id
+        for offer in offers.values()
+        for one in offer.credit_definitions
+        if one.rollover_cap > 0
+    }
+    found = [
+        one
+        for one in _ended_of(context, parts, offers)
+        if one.outlasted or one.carried_over(rolling)
+    ]
     ended = await _drawn_by_these(tx, context, found, offers)
     ended = await _with_lapsed(tx, context, ended, offers)
     return (await _draw(tx, events, context, ended, offers, now=now))[0]
@@ -278,23 +294,7 @@ async def _with_lapsed(
     holders = sorted({one.held.customer_id for one in ended})
     since = min(one.period.start_at for one in ended)
     until = max(one.period.end_at for one in ended)
-    wider = await with_ended_grants(tx, context, holders, since=since, until=until)
-    over = [
-        grant
-        for grants in wider.grants.values()
-        for grant in grants
-        if grant.expires_at is not None and grant.expires_at <= until
-    ]
-    lapsed = await credit.sum_lapsed(tx, [grant.id for grant in over]) if over else {}
-    if not lapsed:
-        return list(ended)
-    wider = replace(
-        wider,
-        grants={
-            holder: [had(grant, lapsed.get(grant.id, _ZERO)) for grant in grants]
-            for holder, grants in wider.grants.items()
-        },
-    )
+    wider, lapsed = await with_lapsed_grants(tx, context, holders, since=since, until=until)
     return [
         replace(
             one, grants=_paying(wider, one.held, one.metric_id, one.period, offers), lapsed=lapsed

@@ -13,15 +13,22 @@ from candela_server.credit import read as credit
 from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.merchant.model import TestClockId
+from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
 from . import lapse_store
+from .unused_credit import unused_credit
 
 CHUNK = 500
 
 
 async def expire_lapsed(
-    db: Postgres, merchant_id: str, *, now: datetime, test_clock_id: TestClockId | None = None
+    db: Postgres,
+    events: EventStore,
+    merchant_id: str,
+    *,
+    now: datetime,
+    test_clock_id: TestClockId | None = None,
 ) -> int:
     """Expires a merchant's grants that lapsed by `now`, in real time or on one test clock; returns how many.
 
@@ -34,7 +41,7 @@ async def expire_lapsed(
                 tx, until=now, test_clock_id=test_clock_id, after=after, limit=CHUNK
             )
             grants = await credit.get_grants(tx, ids, lock=True) if ids else []
-            lapsed = await _lapse_in_order(tx, grants, now)
+            lapsed = await _lapse_in_order(tx, events, grants, now)
             await lapse_store.forget_ends(tx, lapsed)
             for holder in sorted({grant.customer_id for grant in grants if grant.balance > 0}):
                 await tx.entitlements_changed(holder)
@@ -44,7 +51,9 @@ async def expire_lapsed(
         after = ids[-1]
 
 
-async def _lapse_in_order(tx: Tx, grants: Sequence[CreditGrant], now: datetime) -> list[GrantId]:
+async def _lapse_in_order(
+    tx: Tx, events: EventStore, grants: Sequence[CreditGrant], now: datetime
+) -> list[GrantId]:
     """Ends grants, of each definition and subscription the earliest first, and returns all that have ended.
 
     After an outage several periods have lapsed: what the first one carries over into the second has lapsed with it, and
@@ -56,7 +65,8 @@ async def _lapse_in_order(tx: Tx, grants: Sequence[CreditGrant], now: datetime) 
         now_due = [one for one in left if one.expires_at == first[_row(one)]]
         left = [one for one in left if one.expires_at != first[_row(one)]]
         beside = {(_row(one), one.expires_at) for one in left}
-        carried = await lapse_grants(tx, now_due, at=now)
+        unused = await unused_credit(tx, events, now_due, now=now)
+        carried = await lapse_grants(tx, now_due, at=now, unused=unused)
         joined = [one for one in carried if (_row(one), one.expires_at) in beside]
         left += joined
         ended += [one.id for one in joined]

@@ -22,7 +22,6 @@ from .billing_context import Context, read_context
 from .credit_note import CreditNote
 from .give_back import give_back, lock_invoices, read_credited
 from .model import Invoice, InvoiceId
-from .rules.commitment import counted_charges
 from .rules.cut_commitment import CutCommitment, is_true_up_of, least_of
 from .rules.cut_period import lines_of_cut
 from .rules.give_back import Owed
@@ -109,7 +108,7 @@ def bounds_of(
             ),
             _ZERO,
         )
-        charges = counted_charges(one.prices, one.committed.period, lines)
+        charges = one.charges(lines)
         found.append(Bound(one, max(charges + made_up - given - least.amount, _ZERO)))
     return found
 

@@ -16,7 +16,9 @@ async def lock_lapsed(
     """Locks the ends of grants that no invoice can draw from any more, by id, passing by those that are locked.
 
     A grant still pays for a period that began before its end: one that is not billed yet, or is on a draft. Usage
-    credit looks at the periods of its metric alone, so where no component bills that, nothing is waited for.
+    credit looks at the periods of its metric alone, so where no component bills that, nothing is waited for. Only what
+    may be carried over waits all the same: until the period that it ended with is billed, which draws what was used,
+    and until what it is carried into is granted.
     """
     rows = await tx.fetch(
         """
@@ -38,6 +40,17 @@ async def lock_lapsed(
               WHERE i.merchant_id = g.merchant_id AND i.customer_id = g.customer_id
                 AND i.status = 'draft' AND l.period_start < e.expires_at
                 AND (g.metric_id IS NULL OR l.metric_id = g.metric_id))
+          AND NOT EXISTS (
+              SELECT FROM credit_definition d
+              WHERE d.merchant_id = g.merchant_id AND d.id = g.definition_id AND d.rollover_cap > 0
+                AND (EXISTS (
+                        SELECT FROM component_schedule p
+                        WHERE p.merchant_id = g.merchant_id AND p.subscription_id = g.subscription_id
+                          AND p.due_at <= e.expires_at)
+                     OR EXISTS (
+                        SELECT FROM credit_renewal r
+                        WHERE r.merchant_id = g.merchant_id AND r.subscription_id = g.subscription_id
+                          AND r.definition_id = g.definition_id AND r.due_at <= e.expires_at)))
         ORDER BY e.grant_id LIMIT $5
         FOR UPDATE OF e SKIP LOCKED
         """,

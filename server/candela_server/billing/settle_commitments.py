@@ -66,7 +66,6 @@ async def with_cut_commitments(
             for by_invoice in known.values()
             for on_one in by_invoice.values()
             for line in on_one
-            if line.component_id is None
         ],
     )
     made = []
@@ -120,7 +119,22 @@ def _settled(
             ),
             Decimal(0),
         )
-        found = settlement(one, history, known, time_zone=held.time_zone, credited=given_back)
+        for_days = sum(
+            (
+                credited[line.id].for_days
+                for line in known
+                if line.id in credited and counts(one, line)
+            ),
+            Decimal(0),
+        )
+        found = settlement(
+            one,
+            history,
+            known,
+            time_zone=held.time_zone,
+            credited=given_back,
+            given_back=for_days,
+        )
         if found is not None:
             made.append(_line(one, found, known))
     if not lines and sum(line.amount for line in made) <= 0:
@@ -164,6 +178,7 @@ def _counts_one_of(one: CutCommitment, rows: Collection[ScheduledPeriod]) -> boo
     timings = {each.id: each.timing for price in one.prices for each in price.components}
     return any(
         row.component_id in timings
+        and one.is_of_its_time(row.period)
         and one.committed.period.contains(period_charged_at(row.period, timings[row.component_id]))
         for row in rows
     )
@@ -177,6 +192,7 @@ def counts(one: CutCommitment, line: InvoiceLine) -> bool:
     return (
         line.kind in COUNTED
         and line.component_id in timings
+        and one.is_of_its_time(line.period)
         and one.committed.period.contains(charged_at(line, timings[line.component_id]))
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from candela_server.catalog import read as catalog
 from candela_server.kernel.ids import new_id
@@ -24,19 +25,29 @@ from .model import (
 from .new_grant import posted, store_grants
 from .rules.rollover import carried_over
 
+_ALL: Final[Mapping[GrantId, Decimal]] = {}
+
 _Ended = tuple[str | None, str | None, datetime | None]
 """What ends together: the grants of one definition and subscription that end at one instant."""
 
 
-async def lapse_grants(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -> list[CreditGrant]:
+async def lapse_grants(
+    tx: Tx,
+    grants: Sequence[CreditGrant],
+    *,
+    at: datetime,
+    unused: Mapping[GrantId, Decimal] = _ALL,
+) -> list[CreditGrant]:
     """Posts the ends of grants, and returns what was carried over; their balances are as in this transaction.
+
+    Of a grant in `unused` no more than that is carried over: what was used of it is not drawn.
 
     Called once the last period that a grant could pay for is invoiced: checks ignore a lapsed grant at once, and the
     ledger follows. What is carried over leaves the grant by an adjustment, so that late usage of the old period does
     not find it there any more.
     """
     left = [grant for grant in grants if grant.balance > 0]
-    carried, made = await _carry_over(tx, left, at)
+    carried, made = await _carry_over(tx, [_unused(one, unused) for one in left], at)
     rest = [
         replace(grant, balance=grant.balance - carried.get(grant.id, Decimal(0))) for grant in left
     ]
@@ -46,6 +57,10 @@ async def lapse_grants(tx: Tx, grants: Sequence[CreditGrant], *, at: datetime) -
             tx, [posted(TransactionKind.EXPIRE, grant, reason="", at=at) for grant in spent]
         )
     return made
+
+
+def _unused(grant: CreditGrant, unused: Mapping[GrantId, Decimal]) -> CreditGrant:
+    return replace(grant, balance=min(grant.balance, unused.get(grant.id, grant.balance)))
 
 
 async def _carry_over(

@@ -80,7 +80,7 @@ async def _advance(
             await move_test_clock(tx, clock_id, now)
         if arrives:
             # Before it rests, so that whoever waits for that finds the ledger and the invoices of its present.
-            await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
+            await expire_lapsed(db, events, merchant_id, now=now, test_clock_id=clock_id)
             await bill_ended(db, events, merchant_id, now=now, test_clock_id=clock_id)
             # What is due on the day it is made has no later instant to be followed at.
             await follow_due_dates(db, merchant_id, now=now, test_clock_id=clock_id)
@@ -101,7 +101,7 @@ async def _do_what_is_due(
     renewed = await renew_due(db, merchant_id, now=now, test_clock_id=clock_id)
     finalized = await finalize_due(db, events, merchant_id, now=now, test_clock_id=clock_id)
     billed = await run_billing(db, events, merchant_id, now=now, test_clock_id=clock_id)
-    await expire_lapsed(db, merchant_id, now=now, test_clock_id=clock_id)
+    await expire_lapsed(db, events, merchant_id, now=now, test_clock_id=clock_id)
     followed = await follow_due_dates(db, merchant_id, now=now, test_clock_id=clock_id)
     await _look_at_usage(db, events, merchant_id, clock_id, now)
     return (

@@ -73,7 +73,7 @@ async def buy_top_ups(db: Postgres, events: EventStore, clock: Clock) -> None:
     await _for_each(merchants, "top_ups_not_bought", buy)
 
 
-async def look_after_credits(db: Postgres, clock: Clock) -> None:
+async def look_after_credits(db: Postgres, events: EventStore, clock: Clock) -> None:
     """Each hour: expires what has lapsed, and notes renewals that no change of a plan noted (CRD-5)."""
     now = clock.now()
     async with db.system() as tx:
@@ -83,7 +83,7 @@ async def look_after_credits(db: Postgres, clock: Clock) -> None:
     async def look(merchant_id: str) -> None:
         await schedule_missing(db, merchant_id, now)
         if merchant_id in lapsed:
-            await expire_lapsed(db, merchant_id, now=now)
+            await expire_lapsed(db, events, merchant_id, now=now)
 
     await _for_each(merchants, "credits_not_looked_after", look)
 

@@ -162,7 +162,7 @@ class Worker:
         @app.periodic(cron="3 * * * *")
         @app.task(name="look_after_credits", queueing_lock="credits", lock="credits")
         async def credits(timestamp: int) -> None:
-            await look_after_credits(self.db, self.clock)
+            await look_after_credits(self.db, self.events, self.clock)
 
         @app.periodic(cron="23 * * * *")
         @app.task(name="bill_late_usage", queueing_lock="late_usage", lock="late_usage")

@@ -13,11 +13,17 @@ from candela_server.billing.void_invoice import void_invoice
 from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer
-from candela_server.subscription.change import Cancellation, Pause, Reactivation, Resume
+from candela_server.subscription.change import (
+    Cancellation,
+    Pause,
+    QuantityChange,
+    Reactivation,
+    Resume,
+)
 from candela_server.subscription.model import Proration, Subscription
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, swap, to_plan
-from tests.helpers.market import Market, calls, fee, flat, money
+from tests.helpers.market import SEATS, Market, calls, fee, flat, money
 
 D = Decimal
 INVOICE_NOW, NONE = Proration.INVOICE_NOW, Proration.NONE
@@ -126,6 +132,46 @@ async def test_commitment_that_is_joined__is_for_its_days_and_settled_at_the_per
     assert kinds(may) == [("recurring", "60.00"), ("true_up", "50.00"), ("usage", "30.00")]
     # May is whole: 300.00 − 60.00
     assert kinds(june) == [("recurring", "60.00"), ("true_up", "240.00")]
+
+
+@pytest.mark.spec("DSL-10", "SUB-6")
+async def test_commitment_that_is_joined__asks_for_nothing_of_the_period_before(desk: Desk) -> None:
+    await sell(desk, "weekly", fee("7", rule="FREQ=WEEKLY"), least="90")
+    _, held = await begin(desk, "plan")
+    await run(desk, day(5, 1))
+    desk.market.clock.advance(day(5, 4))
+    await desk.change(held, to_plan("weekly"))
+    await run(desk, day(5, 6))
+
+    # The first week begins after April's end, but nothing was promised for April. Of the old fee it gives back as much
+    # as it bears.
+    assert kinds((await desk.invoices())[-1]) == [
+        ("proration", "-9.00"),
+        ("proration", "2.00"),
+        ("recurring", "7.00"),
+    ]
+
+
+@pytest.mark.spec("DSL-10", "SEAT-1")
+async def test_seats_that_are_added__fill_the_commitment_of_their_period_at_once(
+    desk: Desk,
+) -> None:
+    seat = price_pb2.PriceComponent(
+        name="Seat", kind=SEATS, recurrence_rule="FREQ=MONTHLY", charge=flat("15")
+    )
+    await sell(desk, "team", seat, least="100")
+    held = await desk.take("team", seats=1)
+    await desk.market.bill(day(4, 1))
+    desk.market.clock.advance(day(4, 21))
+    await desk.change(held, QuantityChange(quantities=dict.fromkeys(held.version.quantities, D(4))))
+    await run(desk, day(5, 1))
+
+    # One seat for 20 of 30 days and four for 10: 10.00 + 20.00, 15.00 of it billed; so 70.00 are missing to 100.00
+    assert kinds((await desk.invoices())[-1]) == [
+        ("proration", "15.00"),
+        ("recurring", "60.00"),
+        ("true_up", "70.00"),
+    ]
 
 
 @pytest.mark.spec("DSL-10", "SUB-6")
@@ -338,6 +384,49 @@ async def test_price_taken_up_again_after_the_end__begins_a_commitment_of_its_ow
 
     # 10 of 30 days; then a whole period from 21 April to 21 May
     assert await desk.totals() == [D("30.00"), D("90.00")]
+
+
+@pytest.mark.spec("DSL-10", "EVT-9", "SUB-6")
+async def test_late_usage_after_a_return__fills_the_commitment_of_a_period_counted_as_before(
+    desk: Desk,
+) -> None:
+    customer, held = await begin(desk, "least")
+    await desk.market.use(customer, "20", day(4, 1))
+    await run(desk, day(5, 1))
+    desk.market.clock.advance(day(5, 5))
+    await desk.change(held, Cancellation(), NOW)
+    desk.market.clock.advance(day(5, 20))
+    await desk.change(held, Reactivation(price_id=None))
+    await desk.market.use(customer, "10", day(4, 25))
+    await run(desk, day(6, 20))
+
+    # April has 30 days, what is counted from 20 May 31: the 10.00 of April are a part of its 90.00
+    assert kinds((await desk.invoices())[-1]) == [
+        ("adjustment", "-10.00"),
+        ("adjustment", "10.00"),
+        ("true_up", "90.00"),
+    ]
+
+
+@pytest.mark.spec("DSL-10", "SUB-6")
+async def test_return_within_the_period_that_was_ended__keeps_the_least_of_its_days(
+    desk: Desk,
+) -> None:
+    await sell(desk, "base", fee("60"), least="90")
+    _, held = await begin(desk, "base")
+    desk.market.clock.advance(day(4, 11))
+    await desk.change(held, Cancellation(), NOW)
+    desk.market.clock.advance(day(4, 21))
+    await desk.change(held, Reactivation(price_id=None))
+    await run(desk, day(4, 21))
+
+    # 10 of 30 days cost 20.00 and at least 30.00, so that a note gave 30.00 back of the 60.00; the 60.00 of the return
+    # are no charge of those days
+    assert kinds((await desk.invoices())[-1]) == [
+        ("proration", "-10.00"),
+        ("recurring", "60.00"),
+        ("true_up", "10.00"),
+    ]
 
 
 @pytest.mark.spec("DSL-10", "INV-6")

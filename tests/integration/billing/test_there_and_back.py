@@ -129,7 +129,7 @@ async def test_calls_without_a_price_there_and_back__are_paid_by_what_was_left_o
     back = await left(desk, held)
     await use(desk, holder, "45", day(4, 25))
     await market.bill(day(5, 1))
-    await expire_lapsed(market.db, market.merchant_id, now=day(5, 1))
+    await expire_lapsed(market.db, market.events, market.merchant_id, now=day(5, 1))
 
     # 100 came with April. When the plan is left, 70 are drawn and 30 expire; with the plan 100 − 70 are back, and pay
     # for 30 of the 45 calls. 15 are the gift's.

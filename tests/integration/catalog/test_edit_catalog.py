@@ -94,8 +94,9 @@ async def test_new_default__counts_for_every_customer_and_every_process_hears_of
 
     async with heard(catalog) as told:
         got = (await catalog.call("UpdateFeature", request)).feature
-        assert await asyncio.wait_for(told.get(), 10) == f"{catalog.merchant_id}:*"
+        said = await asyncio.wait_for(told.get(), 10)
 
+    assert said == f'{catalog.merchant_id}:~projects {{"number": "3"}}'
     assert (got.name, got.default_value.number, got.description) == ("Active projects", "3", "")
     assert (await state(catalog, held, "projects")).value == 3
 

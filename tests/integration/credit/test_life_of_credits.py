@@ -53,7 +53,7 @@ def shop_of(market: Market) -> Shop:
 
 
 async def sweep(market: Market) -> int:
-    return await expire_lapsed(market.db, market.merchant_id, now=market.clock.now())
+    return await expire_lapsed(market.db, market.events, market.merchant_id, now=market.clock.now())
 
 
 async def shown(market: Market, holder: Customer) -> list[tuple[str, str, str, D]]:
@@ -220,6 +220,7 @@ async def test_many_workers_at_once__grant_and_expire_once(market: Market) -> No
     )
     await market.sell(fee("49"), request=terms_without_price(terms))
     holder = await market.subscribe()
+    await market.bill(JANUARY_31)
     market.clock.advance(JANUARY_31 + 2 * WEEK)
     now = market.clock.now()
 

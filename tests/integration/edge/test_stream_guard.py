@@ -22,7 +22,7 @@ from candela_server.merchant.authenticate import Authenticator
 from candela_server.storage.postgres import Postgres
 
 from tests.conftest import TestMerchant
-from tests.helpers.servers import free_port
+from tests.helpers.ports import free_port
 
 PATIENCE_S = 10.0
 MAX_UNREAD_S = 0.5

@@ -107,6 +107,7 @@ async def test_cold_checks_of_many_customers__few_read_at_once(
     assert {one.customer_id for one in got} == {None}
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-5")
 async def test_database_hangs_under_many_cold_checks__each_is_refused_soon_and_the_next_at_once(
     shop: Shop, checker: Checker, counted: CountingPostgres

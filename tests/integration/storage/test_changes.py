@@ -19,6 +19,8 @@ from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 from tests.helpers.databases import TestDatabases
 from tests.helpers.proxy import Proxy
 
+pytestmark = pytest.mark.quiet
+
 MERCHANT = "mer_tests"
 
 

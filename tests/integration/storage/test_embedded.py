@@ -17,6 +17,8 @@ import redis
 
 from candela_server.storage import embedded
 
+pytestmark = pytest.mark.own_stores
+
 # Prints the two process ids, then waits to be told to let go (or to be killed).
 _HOLDER = """
 import json, sys

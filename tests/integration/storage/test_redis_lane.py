@@ -80,6 +80,7 @@ async def test_error_of_one_command__is_its_answer_and_nobody_elses(way: Way, re
     assert way.lost == 0
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-4")
 @pytest.mark.parametrize("fault", ["swallow", "delay"])
 async def test_redis_says_nothing__who_waits_is_told_soon_and_later_ones_at_once(
@@ -148,6 +149,7 @@ async def test_wrong_password__is_no_lane_and_no_crash(redis_url: str) -> None:
     await lane.close()
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-4")
 async def test_breaker__opens_after_a_failure_and_closes_when_redis_answers(
     redis: Redis, redis_url: str

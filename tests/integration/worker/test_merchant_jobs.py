@@ -51,7 +51,7 @@ async def test_jobs_over_all_merchants__expire_buy_and_compare(books: Books) -> 
 
     for _ in range(2):
         await buy_top_ups(shop.db, books.events, shop.clock)
-        await look_after_credits(shop.db, shop.clock)
+        await look_after_credits(shop.db, books.events, shop.clock)
         await reconcile_everyone(shop.db)
 
     assert len(await packs(books)) == 1

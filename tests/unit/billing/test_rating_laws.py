@@ -276,7 +276,7 @@ def test_true_up_of_a_draft__is_left_to_the_draft_and_a_final_one_is_adjusted() 
             line.amount
             for line in true_up_adjustments(
                 offers=[offer(price)],
-                anchor_at=EPOCH,
+                anchor_of=lambda _: EPOCH,
                 time_zone="UTC",
                 before=billed_lines,
                 final=final,

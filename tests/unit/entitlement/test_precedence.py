@@ -49,6 +49,10 @@ def held(
         ([held(plan=True, access=Access.PAST_DUE)], False, (False, Source.DEFAULT, Denial.SUBSCRIPTION_PAST_DUE)),
         ([held("a", plan=Decimal(5)), held("b", plan=Decimal(9))], Decimal(0), (Decimal(9), Source.PLAN, None)),
         ([held("a", plan="gold"), held("b", plan="")], "", ("gold", Source.PLAN, None)),
+        ([held("a", plan="gold"), held("b", plan="silver")], "", ("silver", Source.PLAN, None)),
+        ([held("a", override="gold"), held("b", plan="silver")], "", ("gold", Source.OVERRIDE, None)),
+        ([held("a", override=""), held("b", plan="silver")], "", ("silver", Source.PLAN, None)),
+        ([held("a", override="gold"), held("b", override="silver")], "", ("silver", Source.OVERRIDE, None)),
     ],
 )  # fmt: skip
 def test_precedence_table(holdings: list[Held], default: Value, want: tuple[object, ...]) -> None:

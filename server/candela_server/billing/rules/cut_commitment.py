@@ -6,25 +6,25 @@ one another add up to whole periods, and a change and its undo on one day change
 A change that prorates nothing leaves it whole until its period ends, as it leaves the fees.
 
 For its days a price costs at least its part of the commitment: what counts is what its own components were billed for
-that period, net of discounts and of what was given back for other days, usage up to the instant of the change. Two
-prices are never made up for together. It is settled once, as a difference to what was billed: when the price is held no
-more and its last usage is billed, else when the period is over. A price that is taken up again within the period is
-settled for all its days at the end of it.
+that period, net of discounts and of what was given back for other days, by invoices or by credit notes, usage up to the
+instant of the change. Two prices are never made up for together, nor are the periods before an end and after a return.
+It is settled once, as a difference to what was billed: when the price is held no more and its last usage is billed, or
+else when the period is over. A price that is taken up again within the period is settled for all its days at its end.
 
 Where components were swapped, the price is still the one that was sold, and its commitment goes on as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 from candela_server.billing.model import InvoiceLine, LineKind
 from candela_server.catalog.model import Offer
-from candela_server.catalog.price import Price, PriceId
+from candela_server.catalog.price import ComponentId, Price, PriceId
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, exact
 from candela_server.kernel.time_zone import civil_days
@@ -39,12 +39,16 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What was held from an instant on: `offer` is None where nothing is billed, as in a pause or after the end."""
+    """What was held from an instant on: `offer` is None where nothing is billed, as in a pause or after the end.
+
+    Other quantities leave a commitment whole, but what they charge and give back within its period counts.
+    """
 
     since: datetime
     offer: Offer | None
     anchor_at: datetime
     prorated: bool = True
+    quantities: Mapping[ComponentId, Decimal] = field(default_factory=dict)
 
     @property
     def committed_to(self) -> tuple[PriceId, datetime] | None:
@@ -58,11 +62,13 @@ class Terms:
 class CutCommitment:
     """One period of a price's commitment in which, or at whose ends, the terms changed.
 
-    `offers` are those of the price and of its variations, the last one held at the end.
+    `offers` are those of the price and of its variations, the last one held at the end. `anchored_until` is when
+    periods were counted anew from another instant, as after a return; None when they never were.
     """
 
     offers: Sequence[Offer]
     anchor_at: datetime
+    anchored_until: datetime | None
     committed: CommittedPeriod
 
     @property
@@ -80,6 +86,16 @@ class CutCommitment:
         """The prices whose lines count."""
         return [one.price for one in self.offers]
 
+    def is_of_its_time(self, period: Interval) -> bool:
+        """Whether the period of a charge is counted as those of the commitment are."""
+        until = self.anchored_until
+        return self.anchor_at <= period.start_at and (until is None or period.start_at < until)
+
+    def charges(self, lines: Sequence[InvoiceLine]) -> Decimal:
+        """What of these lines counts for it."""
+        own = [line for line in lines if self.is_of_its_time(line.period)]
+        return counted_charges(self.prices, self.committed.period, own)
+
     def held_in(self, terms: Terms) -> bool:
         """Whether it is in force under these terms."""
         return terms.committed_to == self.key[:2]
@@ -89,10 +105,18 @@ class CutCommitment:
         return self.committed.period.end_at <= now or not self.held_in(now_held)
 
 
+def committed_to_at(history: Sequence[Terms], instant: datetime) -> tuple[PriceId, datetime] | None:
+    """Whose commitment is in force at an instant, and what its periods are counted from; None for nobody's."""
+    return next((terms.committed_to for terms in reversed(history) if terms.since <= instant), None)
+
+
 def cut_commitments(
     history: Sequence[Terms], time_zone: str, *, since: datetime | None = None
 ) -> list[CutCommitment]:
-    """The periods around each change of what is held, after an instant; oldest first. Most histories have none."""
+    """The periods around each change of what is held, or of how much, after an instant; oldest first.
+
+    Most histories have none.
+    """
     if not any(one.committed_to for one in history):
         return []
     found: dict[tuple[PriceId, datetime, int], CutCommitment] = {}
@@ -147,17 +171,17 @@ def settlement(
     *,
     time_zone: str,
     credited: Decimal = _ZERO,
+    given_back: Decimal = _ZERO,
 ) -> Settlement | None:
     """The difference between what is missing to the least and what was billed of it; None when there is none.
 
     `lines` are all of the subscription, on this invoice and on others; `credited` is what credit notes took back of
-    true-ups: nothing is given back twice.
+    true-ups: nothing is given back twice. `given_back` is what they gave back of the other lines for unused days.
     """
-    period, prices = one.committed.period, one.prices
     least, count = least_of(one, history, time_zone)
     own = [line for line in lines if is_true_up_of(line, one)]
     with exact():
-        charges = counted_charges(prices, period, lines)
+        charges = one.charges(lines) - given_back
         billed = sum((line.amount for line in own), _ZERO)
         due = missing(least.amount, charges) - billed
         due = max(due, min(credited - billed, _ZERO)) if due < 0 else due
@@ -195,7 +219,7 @@ def is_true_up_of(line: InvoiceLine, one: CutCommitment) -> bool:
 
 def _same(before: Terms, after: Terms) -> bool:
     def what(terms: Terms) -> object:
-        return terms.anchor_at, terms.offer.price.id if terms.offer else None
+        return terms.anchor_at, terms.offer.price.id if terms.offer else None, terms.quantities
 
     return what(before) == what(after)
 
@@ -219,6 +243,9 @@ def _period_at(
     return CutCommitment(
         offers=tuple(offers.values()),
         anchor_at=terms.anchor_at,
+        anchored_until=min(
+            (one.anchor_at for one in history if one.anchor_at > terms.anchor_at), default=None
+        ),
         committed=CommittedPeriod(
             number=number, period=period, whole=rule.whole_period(terms.anchor_at, number)
         ),

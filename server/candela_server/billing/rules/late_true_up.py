@@ -21,7 +21,7 @@ _ZERO = Decimal(0)
 def true_up_adjustments(
     *,
     offers: Sequence[Offer],
-    anchor_at: datetime,
+    anchor_of: Callable[[Interval], datetime],
     time_zone: str,
     before: Sequence[InvoiceLine],
     final: Set[LineId],
@@ -33,7 +33,8 @@ def true_up_adjustments(
 
     `before` are the lines of all invoices, and `final` those that cannot change any more. A period of a commitment
     without a true-up line cost its minimum already. Should a correction take so much back that it no longer does, the
-    contract's promise stands on what was billed when the period was closed. `cut` are periods of prices within which
+    contract's promise stands on what was billed when the period was closed. `anchor_of` is what a period was counted
+    from, which may lie before what periods are counted from now. `cut` are periods of prices within which
     the terms changed: what they come to is found with what changed (`cut_commitment`).
     """
     by_price = {offer.price.id: offer for offer in offers}
@@ -46,6 +47,7 @@ def true_up_adjustments(
             continue
         assert offer.price.minimum_commitment is not None, "it made the line"
         rule = offer.price.minimum_commitment.recurrence_in(time_zone)
+        anchor_at = anchor_of(line.period)
         committed = CommittedPeriod(
             number=line.period_number,
             period=line.period,
@@ -54,7 +56,11 @@ def true_up_adjustments(
         with exact():
             owed = missing(
                 committed_amount(offer.price, committed, time_zone),
-                counted_charges([offer.price], line.period, [*before, *made]),
+                counted_charges(
+                    [offer.price],
+                    line.period,
+                    [one for one in (*before, *made) if one.period.start_at >= anchor_at],
+                ),
             )
             billed = sum((one.amount for one in before if _is_of(one, line)), _ZERO)
             amount = owed - billed

@@ -189,7 +189,9 @@ def _true_up(
     price, committed = invoice.offer.price, true_up.committed
     with exact():
         least = committed_amount(price, committed, invoice.time_zone)
-        charges = counted_charges([price], committed.period, [*invoice.earlier, *lines])
+        # What was charged before periods were counted anew, as by a return, counted then.
+        since = [one for one in invoice.earlier if one.period.start_at >= invoice.anchor_at]
+        charges = counted_charges([price], committed.period, [*since, *lines])
         amount = missing(least, charges)
     if not amount:
         return []

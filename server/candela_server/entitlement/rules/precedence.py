@@ -178,22 +178,24 @@ class _Offer:
     reach: Reach
 
 
-def _generosity(offer: _Offer) -> tuple[bool, bool, Decimal, Decimal, str, bool, str]:
+def _generosity(offer: _Offer) -> tuple[bool, bool, Decimal, Decimal, bool, str, bool, str]:
     """Orders offers of one feature: true over false, more over less, and then by fixed ties.
 
     Of a metered feature one that refuses nothing is over one that does, then the higher limit over the lower.
-    Texts have no natural order: a set one beats an empty one, then the alphabetically later one wins, so that the
-    answer never depends on the order of reading. Among equals an override wins, then the older subscription (its id
-    is smaller, so the comparison is turned round).
+    Texts have no natural order: a set one beats an empty one, then what a person set by an override beats what plans
+    say, then the alphabetically later one wins, so that the answer never depends on the order of reading. Among equals
+    an override wins, then the older subscription (its id is smaller, so the comparison is turned round).
     """
     value, reach = offer.value, offer.reach
+    overrides = offer.source is Source.OVERRIDE
     return (
         reach.granted,
         not reach.refuses,
         _ENDLESS if reach.limit is None else reach.limit,
         value if isinstance(value, Decimal) else _ZERO,
+        overrides and isinstance(value, str),
         value if isinstance(value, str) else "",
-        offer.source is Source.OVERRIDE,
+        overrides,
         "".join(chr(0x7F - ord(character)) for character in offer.subscription_id),
     )
 

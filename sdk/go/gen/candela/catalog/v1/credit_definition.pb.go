@@ -229,7 +229,8 @@ type CreditDefinition struct {
 	Basis CreditBasis `protobuf:"varint,16,opt,name=basis,proto3,enum=candela.catalog.v1.CreditBasis" json:"basis,omitempty"`
 	// How long a grant lasts when it does not end with the billing period; absent for ever.
 	ExpiresAfter *durationpb.Duration `protobuf:"bytes,17,opt,name=expires_after,json=expiresAfter,proto3" json:"expires_after,omitempty"`
-	// The most that is carried over into the next period, a plain decimal; "0" for nothing.
+	// The most that is carried over into the next period, a plain decimal; "0" for nothing. It is of what was not used,
+	// whether usage has a price or not, and is there once the ended period is billed.
 	RolloverCap string `protobuf:"bytes,18,opt,name=rollover_cap,json=rolloverCap,proto3" json:"rollover_cap,omitempty"`
 	// Lower numbers pay first inside a scope; 0 by default.
 	Priority int32 `protobuf:"varint,19,opt,name=priority,proto3" json:"priority,omitempty"`

@@ -299,7 +299,9 @@ type Entitlement struct {
 	// What credits contribute; absent when the customer has no credit for this feature.
 	CreditInfo *CreditInfo `protobuf:"bytes,7,opt,name=credit_info,json=creditInfo,proto3" json:"credit_info,omitempty"`
 	// The subscription that decided; empty when none did. Of several it is the most generous one, whose terms count whole:
-	// one whose limit refuses nothing, else the one with the highest limit, be it a number or credits (ENT-3).
+	// one whose limit refuses nothing, else the one with the highest limit, be it a number or credits. Texts have no order
+	// of their own: one that is set beats an empty one, an override's beats a plan's, then the alphabetically later one
+	// wins (ENT-3).
 	SubscriptionId string `protobuf:"bytes,8,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	// Up to when this answer would stay the same if nothing were changed or used: a period's end, an expiry, a grace's
 	// end, the end of a trial or of a subscription that is to be canceled. Absent when no such instant is known.

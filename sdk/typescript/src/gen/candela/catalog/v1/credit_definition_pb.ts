@@ -142,7 +142,8 @@ export type CreditDefinition = Message<"candela.catalog.v1.CreditDefinition"> & 
   expiresAfter?: Duration | undefined;
 
   /**
-   * The most that is carried over into the next period, a plain decimal; "0" for nothing.
+   * The most that is carried over into the next period, a plain decimal; "0" for nothing. It is of what was not used,
+   * whether usage has a price or not, and is there once the ended period is billed.
    *
    * @generated from field: string rollover_cap = 18;
    */

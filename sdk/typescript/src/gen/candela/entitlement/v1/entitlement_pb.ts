@@ -77,7 +77,9 @@ export type Entitlement = Message<"candela.entitlement.v1.Entitlement"> & {
 
   /**
    * The subscription that decided; empty when none did. Of several it is the most generous one, whose terms count whole:
-   * one whose limit refuses nothing, else the one with the highest limit, be it a number or credits (ENT-3).
+   * one whose limit refuses nothing, else the one with the highest limit, be it a number or credits. Texts have no order
+   * of their own: one that is set beats an empty one, an override's beats a plan's, then the alphabetically later one
+   * wins (ENT-3).
    *
    * @generated from field: string subscription_id = 8;
    */

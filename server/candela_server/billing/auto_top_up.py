@@ -17,6 +17,7 @@ from candela_server.catalog.model import CreditApplicationType, Feature
 from candela_server.catalog.refs import ById, Ref
 from candela_server.credit import read as credit
 from candela_server.credit.grant_by_hand import usage_feature
+from candela_server.credit.rules.billed_within import before_invoices
 from candela_server.credit.rules.parts_over import parts_over
 from candela_server.customer import read as customer
 from candela_server.customer.model import Customer, CustomerById, CustomerRef
@@ -29,7 +30,12 @@ from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import read as subscription
-from candela_server.subscription.rules.credits_held import not_drawn_yet, of_period, window_of
+from candela_server.subscription.rules.credits_held import (
+    counted_since,
+    not_drawn_yet,
+    of_period,
+    window_of,
+)
 from candela_server.subscription.rules.lifecycle import RUNNING
 
 from . import top_up_store
@@ -194,9 +200,8 @@ async def _left(
         and grant.metric_id == feature.metric_id
     ]
     counting = [grant for grant in grants if grant.counts_at(now)]
-    balance = sum((grant.balance for grant in counting), Decimal(0))
     if period is None:
-        return balance
+        return sum((grant.balance for grant in counting), Decimal(0))
     metric = await catalog.get_metric(tx, ById(feature.metric_id))
     held = await subscription.list_of_customer(tx, holder.id)
     drawn = [
@@ -206,12 +211,14 @@ async def _left(
         if one.metric_id == metric.id
     ]
     window = window_of(counting, period)
-    past = None
+    undrawn = [not_drawn_yet(period, drawn).start_at]
+    undrawn += [one.version.terms_since or period.start_at for one in held]
+    not_drawn_since = max(undrawn)
     if parts_add_up(metric):
         window = not_drawn_yet(of_period(window, period), drawn)
-        undrawn = [not_drawn_yet(period, drawn).start_at]
-        undrawn += [one.version.terms_since or period.start_at for one in held]
-        past = parts_over(grants, window, now, since=max(undrawn))
+    counted_from = counted_since(window, period, not_drawn_since)
+    grants = [before_invoices(grant, counted_from) for grant in grants]
+    past = parts_over(grants, window, now, since=not_drawn_since) if parts_add_up(metric) else None
     measured = await measure(
         events,
         tx.merchant_id,
@@ -221,6 +228,7 @@ async def _left(
         ],
     )
     used, *over = [one.value for one in measured]
+    balance = sum((grant.balance for grant in grants if grant.counts_at(now)), Decimal(0))
     return (past.spent(over).limit if past else balance) - used
 
 

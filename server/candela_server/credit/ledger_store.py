@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
+from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx, check_violation
 
-from .model import CreditTransaction, GrantId, GrantSpentMeanwhileError, TransactionKind
+from .model import CreditTransaction, GrantId, GrantSpentMeanwhileError, Taken, TransactionKind
 
 
 async def insert_transactions(tx: Tx, transactions: Sequence[CreditTransaction]) -> None:
@@ -122,17 +124,49 @@ async def sum_moved_by_lines(
     return {row["grant_id"]: row["amount"] for row in rows}
 
 
-async def list_promised(tx: Tx, customer_ids: Sequence[str]) -> dict[GrantId, Decimal]:
-    """What drafts of the customers' invoices will draw from their grants."""
+async def list_promised(tx: Tx, customer_ids: Sequence[str]) -> dict[GrantId, list[Taken]]:
+    """What drafts of the customers' invoices will draw from their grants, by the lines' periods."""
     rows = await tx.fetch(
         """
-        SELECT grant_id, sum(amount) AS amount FROM credit_promised
-        WHERE merchant_id = $1 AND customer_id = ANY($2::text[]) GROUP BY grant_id
+        SELECT grant_id, period_start, period_end, sum(amount) AS amount FROM credit_promised
+        WHERE merchant_id = $1 AND customer_id = ANY($2::text[])
+        GROUP BY grant_id, period_start, period_end ORDER BY grant_id, period_start, period_end
         """,
         tx.merchant_id,
         list(customer_ids),
     )
-    return {GrantId(row["grant_id"]): row["amount"] for row in rows}
+    return _by_grant(rows)
+
+
+async def list_drawn_by_lines(
+    tx: Tx, since: Mapping[GrantId, datetime]
+) -> dict[GrantId, list[Taken]]:
+    """What invoice lines of periods that end after an instant of each grant took from it, by these periods."""
+    # Nothing is drawn for usage before it happened.
+    rows = await tx.fetch(
+        """
+        SELECT d.grant_id, d.period_start, d.period_end, sum(d.amount) AS amount
+        FROM unnest($2::text[], $3::timestamptz[]) AS asked (grant_id, since)
+        JOIN credit_drawn_by_line d
+          ON d.grant_id = asked.grant_id AND d.at >= asked.since AND d.period_end > asked.since
+        WHERE d.merchant_id = $1
+        GROUP BY d.grant_id, d.period_start, d.period_end HAVING sum(d.amount) <> 0
+        """,
+        tx.merchant_id,
+        list(since),
+        list(since.values()),
+    )
+    return _by_grant(rows)
+
+
+def _by_grant(rows: Iterable[Mapping[str, Any]]) -> dict[GrantId, list[Taken]]:
+    found: dict[GrantId, list[Taken]] = {}
+    for row in rows:
+        period = Interval(row["period_start"], row["period_end"])
+        found.setdefault(GrantId(row["grant_id"]), []).append(
+            Taken(period=period, amount=row["amount"])
+        )
+    return found
 
 
 async def page_transactions(

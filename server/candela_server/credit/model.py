@@ -60,11 +60,20 @@ class TransactionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What invoice lines of a period took from a grant's balance, or drafts will take; negative when they gave back."""
+
+    period: Interval
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditGrant:
     """One allotment of credit; `balance` is the sum of its transactions when it was read.
 
     It can pay for usage whose own time lies in [effective_at, expires_at), whatever the clock shows when the invoice
-    is made. `cost_basis` is what was asked for all of it as it was sold; None of credit that was not.
+    is made. `cost_basis` is what was asked for all of it as it was sold; None of credit that was not. `taken` is there
+    where it was read for checks: what is off the balance for periods that may still run (rules/billed_within.py).
     """
 
     id: GrantId
@@ -87,6 +96,7 @@ class CreditGrant:
     reason: str
     created_at: datetime
     cost_basis: Money | None = None
+    taken: tuple[Taken, ...] = ()
 
     def draw(self, amount: Decimal) -> Draw:
         """What it pays, with its share of what was asked for the grant."""

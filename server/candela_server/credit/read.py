@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from candela_server.catalog.model import CreditApplicationType
 from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import end_store, ledger_store, store
 from .model import FURTHER_GRANTS, CreditGrant, GrantId, GrantNotFoundError
+from .rules.billed_within import less_promised
 from .rules.parts_over import had
 
 _ZERO = Decimal(0)
@@ -61,7 +63,7 @@ async def list_paying_grants(
     """As list_spendable_grants, and usage credit that ended since an instant of each customer: its period's beginning.
 
     Such a grant comes with what it had at its end, whether that has expired in the ledger yet or not: it goes on paying
-    for what was used in its time.
+    for what was used in its time. All come with what invoices took from them for periods that were not over then.
     """
     found: dict[CustomerId, list[CreditGrant]] = {one: [] for one in at}
     ended: list[GrantId] = []
@@ -73,6 +75,18 @@ async def list_paying_grants(
     if lapsed:
         found = {
             one: [had(grant, lapsed.get(grant.id, _ZERO)) for grant in grants]
+            for one, grants in found.items()
+        }
+    asked = {
+        grant.id: since[one]
+        for one, grants in found.items()
+        for grant in grants
+        if grant.application_type is CreditApplicationType.USAGE
+    }
+    drawn = await ledger_store.list_drawn_by_lines(tx, asked) if asked else {}
+    if drawn:
+        found = {
+            one: [replace(grant, taken=tuple(drawn.get(grant.id, ()))) for grant in grants]
             for one, grants in found.items()
         }
     return await _less_promised(tx, found, since)
@@ -93,7 +107,7 @@ async def _less_promised(
     promised = await ledger_store.list_promised(tx, asked) if asked else {}
     return {
         one: [
-            replace(grant, balance=max(grant.balance - promised[grant.id], _ZERO))
+            less_promised(grant, promised[grant.id])
             if outlasts(one, grant) and grant.id in promised
             else grant
             for grant in grants

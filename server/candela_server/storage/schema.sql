@@ -673,6 +673,68 @@ CREATE TABLE public.credit_definition (
 
 ALTER TABLE ONLY public.credit_definition FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.credit_transaction (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    grant_id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    amount numeric NOT NULL,
+    invoice_line_id text COLLATE pg_catalog."C",
+    reason text DEFAULT ''::text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_transaction_amount_check CHECK ((amount <> (0)::numeric)),
+    CONSTRAINT credit_transaction_check CHECK ((((kind = ANY (ARRAY['draw'::text, 'expire'::text, 'revoke'::text])) = (amount < (0)::numeric)) OR (kind = 'adjust'::text))),
+    CONSTRAINT credit_transaction_kind_check CHECK ((kind = ANY (ARRAY['grant'::text, 'draw'::text, 'expire'::text, 'revoke'::text, 'restore'::text, 'adjust'::text])))
+);
+
+ALTER TABLE ONLY public.credit_transaction FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.invoice_line (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    invoice_id text NOT NULL COLLATE pg_catalog."C",
+    "position" integer NOT NULL,
+    kind text NOT NULL,
+    description text NOT NULL,
+    quantity numeric NOT NULL,
+    unit_name text DEFAULT ''::text NOT NULL,
+    unit_amount numeric,
+    rated_amount numeric NOT NULL,
+    amount numeric NOT NULL,
+    subscription_id text COLLATE pg_catalog."C",
+    component_id text COLLATE pg_catalog."C",
+    price_id text COLLATE pg_catalog."C",
+    plan_version_id text COLLATE pg_catalog."C",
+    metric_id text COLLATE pg_catalog."C",
+    period_number integer NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    source_line_id text COLLATE pg_catalog."C",
+    credit_applications jsonb DEFAULT '[]'::jsonb NOT NULL,
+    usage_seen_at timestamp with time zone,
+    used_start timestamp with time zone,
+    used_end timestamp with time zone,
+    event_count numeric,
+    parts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    voided boolean DEFAULT false NOT NULL,
+    calculation jsonb,
+    CONSTRAINT invoice_line_used_check CHECK (((used_start IS NULL) = (used_end IS NULL)))
+);
+
+ALTER TABLE ONLY public.invoice_line FORCE ROW LEVEL SECURITY;
+
+CREATE VIEW public.credit_drawn_by_line WITH (security_invoker='true') AS
+ SELECT posted.merchant_id,
+    posted.grant_id,
+    posted.at,
+    (- posted.amount) AS amount,
+    line.period_start,
+    line.period_end
+   FROM (public.credit_transaction posted
+     JOIN public.invoice_line line ON (((line.merchant_id = posted.merchant_id) AND (line.id = posted.invoice_line_id))))
+  WHERE ((posted.kind = ANY (ARRAY['draw'::text, 'restore'::text])) AND (NOT line.voided));
+
 CREATE TABLE public.credit_expiry (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     grant_id text NOT NULL COLLATE pg_catalog."C",
@@ -806,46 +868,13 @@ END))),
 
 ALTER TABLE ONLY public.invoice FORCE ROW LEVEL SECURITY;
 
-CREATE TABLE public.invoice_line (
-    merchant_id text NOT NULL COLLATE pg_catalog."C",
-    id text NOT NULL COLLATE pg_catalog."C",
-    invoice_id text NOT NULL COLLATE pg_catalog."C",
-    "position" integer NOT NULL,
-    kind text NOT NULL,
-    description text NOT NULL,
-    quantity numeric NOT NULL,
-    unit_name text DEFAULT ''::text NOT NULL,
-    unit_amount numeric,
-    rated_amount numeric NOT NULL,
-    amount numeric NOT NULL,
-    subscription_id text COLLATE pg_catalog."C",
-    component_id text COLLATE pg_catalog."C",
-    price_id text COLLATE pg_catalog."C",
-    plan_version_id text COLLATE pg_catalog."C",
-    metric_id text COLLATE pg_catalog."C",
-    period_number integer NOT NULL,
-    period_start timestamp with time zone NOT NULL,
-    period_end timestamp with time zone NOT NULL,
-    source_line_id text COLLATE pg_catalog."C",
-    credit_applications jsonb DEFAULT '[]'::jsonb NOT NULL,
-    usage_seen_at timestamp with time zone,
-    used_start timestamp with time zone,
-    used_end timestamp with time zone,
-    event_count numeric,
-    parts jsonb DEFAULT '[]'::jsonb NOT NULL,
-    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
-    voided boolean DEFAULT false NOT NULL,
-    calculation jsonb,
-    CONSTRAINT invoice_line_used_check CHECK (((used_start IS NULL) = (used_end IS NULL)))
-);
-
-ALTER TABLE ONLY public.invoice_line FORCE ROW LEVEL SECURITY;
-
 CREATE VIEW public.credit_promised WITH (security_invoker='true') AS
  SELECT invoice.merchant_id,
     invoice.customer_id,
     (drawn.value ->> ('grant_id'::text COLLATE "C")) AS grant_id,
-    ((drawn.value ->> 'quantity'::text))::numeric AS amount
+    ((drawn.value ->> 'quantity'::text))::numeric AS amount,
+    line.period_start,
+    line.period_end
    FROM ((public.invoice
      JOIN public.invoice_line line ON (((line.merchant_id = invoice.merchant_id) AND (line.invoice_id = invoice.id))))
      CROSS JOIN LATERAL jsonb_array_elements(line.credit_applications) drawn(value))
@@ -862,22 +891,6 @@ CREATE TABLE public.credit_renewal (
 );
 
 ALTER TABLE ONLY public.credit_renewal FORCE ROW LEVEL SECURITY;
-
-CREATE TABLE public.credit_transaction (
-    merchant_id text NOT NULL COLLATE pg_catalog."C",
-    id text NOT NULL COLLATE pg_catalog."C",
-    grant_id text NOT NULL COLLATE pg_catalog."C",
-    kind text NOT NULL,
-    amount numeric NOT NULL,
-    invoice_line_id text COLLATE pg_catalog."C",
-    reason text DEFAULT ''::text NOT NULL,
-    at timestamp with time zone NOT NULL,
-    CONSTRAINT credit_transaction_amount_check CHECK ((amount <> (0)::numeric)),
-    CONSTRAINT credit_transaction_check CHECK ((((kind = ANY (ARRAY['draw'::text, 'expire'::text, 'revoke'::text])) = (amount < (0)::numeric)) OR (kind = 'adjust'::text))),
-    CONSTRAINT credit_transaction_kind_check CHECK ((kind = ANY (ARRAY['grant'::text, 'draw'::text, 'expire'::text, 'revoke'::text, 'restore'::text, 'adjust'::text])))
-);
-
-ALTER TABLE ONLY public.credit_transaction FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.customer (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -2833,6 +2846,13 @@ GRANT SELECT ON TABLE public.counted_event TO candela_events;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_definition TO candela_app;
 
+GRANT SELECT,INSERT ON TABLE public.credit_transaction TO candela_app;
+GRANT SELECT ON TABLE public.credit_transaction TO candela_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_line TO candela_app;
+
+GRANT SELECT ON TABLE public.credit_drawn_by_line TO candela_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_expiry TO candela_app;
 GRANT SELECT,INSERT ON TABLE public.credit_expiry TO candela_system;
 
@@ -2848,15 +2868,10 @@ GRANT SELECT,INSERT ON TABLE public.credit_note_line TO candela_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.invoice TO candela_app;
 GRANT SELECT ON TABLE public.invoice TO candela_system;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_line TO candela_app;
-
 GRANT SELECT ON TABLE public.credit_promised TO candela_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_renewal TO candela_app;
 GRANT SELECT ON TABLE public.credit_renewal TO candela_system;
-
-GRANT SELECT,INSERT ON TABLE public.credit_transaction TO candela_app;
-GRANT SELECT ON TABLE public.credit_transaction TO candela_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customer TO candela_app;
 

@@ -350,16 +350,16 @@ async def test_pack_that_buys_itself__is_not_bought_again_for_what_was_used_befo
             await update_auto_top_up(tx, market.clock, command)
     market.clock.advance(day(4, 3))
     await give(shop_of(year.desk), holder, "100", feature="calls")
-    bought = [await _look(market)]
+    bought = [await look(market)]
     await year.use(holder, "20", at=day(4, 4))
-    bought.append(await _look(market))
+    bought.append(await look(market))
     await year.use(holder, "1", at=day(4, 5))
-    bought.append(await _look(market))
+    bought.append(await look(market))
 
     # 100 and then 80 are left; not 50, of which 60 less 10 would have been taken
     assert bought == [0, 0, 1]
 
 
-async def _look(market: Market) -> int:
+async def look(market: Market) -> int:
     """What the worker does every minute."""
     return await buy_below_thresholds(market.db, market.events, market.clock, market.merchant_id)

@@ -15,7 +15,8 @@ began before the window have paid for what the period used before it, too, and s
 What ended periods used is drawn, so that credits which last longer are compared with what the running one uses. Where
 a change cut a period, what was used before it is drawn, too, if it has no price. Credits are then compared with what
 was used since; where all of the window must be compared, because a number is the limit or parts of it cannot be told
-apart, what was drawn counts as if it were there still.
+apart, what was drawn counts as if it were there still. What invoices took of a period that runs, because usage has a
+price and a cut was billed at once, counts so whatever the limit is: late usage of it is theirs, too (billed_within.py).
 
 A number that overrides takes the place of all that the plan says, its credits too (CAT-8, SUB-8): these do not count
 while it is in force. A yes that overrides says nothing of how much, so that the plan's credits go on counting.
@@ -35,6 +36,7 @@ from candela_server.catalog.model import (
     PlanFeature,
 )
 from candela_server.credit.model import CreditGrant
+from candela_server.credit.rules.billed_within import before_invoices
 from candela_server.credit.rules.parts_over import had, parts_over
 from candela_server.entitlement.model import Credits, Metered, Source, Value
 from candela_server.kernel.interval import Interval
@@ -42,6 +44,7 @@ from candela_server.kernel.money import exact
 from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.rules.credits_held import (
+    counted_since,
     counts_for,
     drawn_within,
     not_drawn_yet,
@@ -80,33 +83,39 @@ def metered_terms(
     by_definition = not overridden and any(
         definition.metric_id == metric.id for definition in offer.credit_definitions
     )
+    has_credits = bool(paying) or by_definition
+    # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
+    of_plan = by_definition or any(_is_by_definition(grant) for grant in paying)
+    by_credit = has_credits and ((of_plan and not overridden) or is_empty(value))
+    drawn = [one for one in holding.drawn if one.metric_id == metric.id]
+    since = _not_drawn_since(period, holding, drawn)
+    if has_credits:
+        window = _counted_in(window_of(paying, period), period, metric, holding)
+    by_parts = by_credit and parts_add_up(metric)
+    if by_parts:
+        window = not_drawn_yet(of_period(window, period), drawn)
+    counted_from = counted_since(window, period, since)
+    payers = [before_invoices(grant, counted_from) for grant in payers]
     credits = None
     limit = stated = _stated_limit(value)
-    drawn = [one for one in holding.drawn if one.metric_id == metric.id]
-    if paying or by_definition:
+    if has_credits:
+        paying = [grant for grant in payers if grant.counts_at(now)]
         with exact():
             allowance = sum((grant.balance for grant in paying), _ZERO)
         expiries = [grant.expires_at for grant in paying if grant.expires_at is not None]
         credits = Credits(allowance=allowance, next_expiry_at=min(expiries, default=None))
-        # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
-        of_plan = by_definition or any(_is_by_definition(grant) for grant in paying)
-        by_credit = (of_plan and not overridden) or is_empty(value)
-        window = _counted_in(window_of(paying, period), period, metric, holding)
         if by_credit:
             limit, stated = allowance, None
         elif limit is not None:
             with exact():
                 limit += allowance
-        if by_credit and parts_add_up(metric):
-            window = not_drawn_yet(of_period(window, period), drawn)
-        elif limit is not None:
+        if limit is not None and not by_parts:
             # All of the window is compared: what a part of it has drawn is still there to pay for that.
             with exact():
                 limit += drawn_within(window, drawn, paying)
     past = None
     if parts_add_up(metric) and (credits is not None or limit is not None):
         funds = [had(grant, drawn_within(window, drawn, [grant])) for grant in payers]
-        since = _not_drawn_since(period, holding, drawn)
         past = parts_over(funds, window, now, since=since, first=stated or _ZERO)
     explicit = granted.limit_behavior if granted else None
     return Metered(

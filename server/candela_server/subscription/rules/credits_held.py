@@ -4,6 +4,7 @@ use their balances are compared with."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from candela_server.catalog.model import (
@@ -104,6 +105,12 @@ def not_drawn_yet(window: Interval, drawn: Sequence[DrawnPart]) -> Interval:
     """
     ends = [one.part.end_at for one in drawn if window.start_at < one.part.end_at < window.end_at]
     return Interval(max(ends), window.end_at) if ends else window
+
+
+def counted_since(window: Interval, period: Interval, undrawn_since: datetime) -> datetime:
+    """From when usage of the running period is compared with balances: that of the window, and that before it which is
+    not drawn yet, where credits reach back so far (`parts_over`)."""
+    return max(min(window.start_at, undrawn_since), period.start_at)
 
 
 def drawn_within(

@@ -114,7 +114,7 @@ def parts_over(
         return None
     some = [grant for grant in grants if grant.balance > 0]
     start = window.start_at
-    if since is not None and since < start and any(_reaches_back(one, start, now) for one in some):
+    if since is not None and since < start and any(_reaches_back(one, start) for one in some):
         start = since
     cuts = set(cuts_of(some, Interval(start, now + _INSTANT)))
     if start < window.start_at:
@@ -133,9 +133,10 @@ def parts_over(
     return PartsOver(parts, tuple(payers), outside)
 
 
-def _reaches_back(grant: CreditGrant, start: datetime, now: datetime) -> bool:
-    """Whether what it has left now depends on what was used before an instant."""
-    return grant.effective_at + FURTHER_GRANTS < start and grant.counts_at(now)
+def _reaches_back(grant: CreditGrant, start: datetime) -> bool:
+    """Whether what it has from an instant on depends on what was used before."""
+    lasts = grant.expires_at is None or start < grant.expires_at
+    return grant.effective_at + FURTHER_GRANTS < start and lasts
 
 
 def had(grant: CreditGrant, more: Decimal) -> CreditGrant:

@@ -58,7 +58,8 @@ def _local(stage: Stage, crowd: Crowd, rounds: int) -> list[Row]:
         if not local.wait_until_current(timedelta(seconds=60)):
             raise RuntimeError("the local state never became current")
         assert local.is_feature_entitled(FEATURE, user_id=users[0]), "the plan Team has the feature"
-        states = {user: {FEATURE: True} for user in users}
+        # Equal keys, and not the same objects: neither side may know a text by its address, as no application could.
+        states = {_copied(user): {_copied(FEATURE): True} for user in users}
 
         def ask_local() -> float:
             ask, count = local.is_feature_entitled, len(users)
@@ -98,6 +99,10 @@ def _local(stage: Stage, crowd: Crowd, rounds: int) -> list[Row]:
         row("local check (ns) : a function that looks up", again_ns, function_ns, 3, at_most=True),
         row("network check (ns) : local check", network_ns, local_ns, 1_000),
     ]
+
+
+def _copied(text: str) -> str:
+    return text.encode().decode()
 
 
 async def _watch(stage: Stage, crowd: Crowd) -> tuple[list[float], list[float]]:

@@ -38,6 +38,7 @@ class Yard:
     third: Metering
     steps: list[tuple[str, str]] = field(default_factory=list)
     before: Callable[[str, str], None] = lambda merchant_id, metric_id: None
+    going: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def fill(self) -> int:
         """Fills everybody's metrics, as the worker does."""
@@ -73,6 +74,7 @@ async def yard(
         )
         started.append(one)
     made = Yard(*started)
+    made.going.set()
     take_step = fill_module._step
 
     async def watched(
@@ -80,6 +82,7 @@ async def yard(
     ) -> object:
         made.before(merchant_id, metric.id)
         made.steps.append((merchant_id, metric.id))
+        await made.going.wait()
         return await take_step(on, at, merchant_id, metric, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(fill_module, "_step", watched)
@@ -126,7 +129,9 @@ async def test_fill_that_begins_while_a_large_one_goes_on__is_done_before_it(
     async with asyncio.timeout(20):
         while len(yard.steps) < 3:
             await asyncio.sleep(0.001)
+    yard.going.clear()
     await _young(yard.small, "own")
+    yard.going.set()
     completed = await running
 
     assert completed == 2

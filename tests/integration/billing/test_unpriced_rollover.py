@@ -8,12 +8,18 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.subscription.model import Proration
 from candela_server.subscription.renew_by_rule import renew_due
 
-from tests.helpers.changing import Desk
+from tests.helpers.changing import Desk, to_plan
+from tests.helpers.crediting import grants_of
 from tests.helpers.included_calls import bringing, day, left, sweep, use
 from tests.helpers.market import Market, fee
-from tests.integration.credit.test_life_of_credits import coming_with, terms_without_price
+from tests.integration.credit.test_life_of_credits import (
+    coming_with,
+    shop_of,
+    terms_without_price,
+)
 
 D = Decimal
 
@@ -50,16 +56,22 @@ async def test_credit_of_calls_that_cost_nothing__is_carried_over_as_far_as_it_w
     assert await reconcile_credits(desk.market.db, desk.market.merchant_id) == []
 
 
-@pytest.mark.spec("CRD-3", "CRD-5", "ENT-4")
-async def test_weekly_credit_within_a_monthly_period__is_carried_over_as_far_as_it_was_not_used(
-    market: Market,
-) -> None:
+async def sell_weekly(market: Market) -> Desk:
+    """It is 1 April 2026, 15:00; "weekly" brings 100 calls a week, up to 30 of which are carried over."""
     market.clock.advance(day(4, 1))
     desk = Desk(market)
     terms = coming_with(
         renewal_rule="FREQ=WEEKLY", expires_after=Duration(seconds=7 * 86_400), rollover_cap="30"
     )
     await desk.sell("weekly", fee("10", name="Weekly"), request=terms_without_price(terms))
+    return desk
+
+
+@pytest.mark.spec("CRD-3", "CRD-5", "ENT-4")
+async def test_weekly_credit_within_a_monthly_period__is_carried_over_as_far_as_it_was_not_used(
+    market: Market,
+) -> None:
+    desk = await sell_weekly(market)
     holder = await market.sign_up()
     await desk.take("weekly", customer=holder)
     await market.bill(day(4, 1))
@@ -73,3 +85,21 @@ async def test_weekly_credit_within_a_monthly_period__is_carried_over_as_far_as_
 
     # 10 of 100 are left of the first week, 5 of 110 of the second, and of 85 and of 130 the cap.
     assert found == [D(110), D(105), D(130), D(130)]
+
+
+@pytest.mark.spec("CRD-3", "CRD-5", "SUB-6")
+async def test_weekly_credit_of_a_plan_that_was_left__expires_and_holds_up_nobody(
+    market: Market,
+) -> None:
+    desk = await sell_weekly(market)
+    await desk.sell("plain", fee("5", name="Plain"))
+    holder = await market.sign_up()
+    held = await desk.take("weekly", customer=holder)
+    await market.bill(day(4, 1))
+    await use(desk, holder, "20", day(4, 3))
+    await desk.change(held, to_plan("plain"), proration=Proration.NONE)
+    market.clock.advance(day(4, 9))
+    await sweep(desk)
+
+    assert [one.balance for one in await grants_of(shop_of(market), holder)] == [D(0)]
+    assert await reconcile_credits(market.db, market.merchant_id) == []

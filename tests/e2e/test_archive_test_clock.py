@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import grpc
 import pytest
-from candela import Client, Failure, failure_of
+from candela import Client
 from candela.customer.v1 import customer_pb2, customer_service_pb2
 from candela.merchant.v1 import (
     audit_service_pb2,
@@ -17,6 +16,7 @@ from candela.merchant.v1 import (
 )
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from tests.helpers.refusing import refused
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 BEGUN = datetime(2030, 1, 1, tzinfo=UTC)
@@ -45,12 +45,6 @@ def archive(candela: Client, clock_id: str, key: str = "") -> test_clock_pb2.Tes
     return candela.test_clocks.ArchiveTestClock(
         test_clock_service_pb2.ArchiveTestClockRequest(test_clock_id=clock_id, idempotency_key=key)
     ).test_clock
-
-
-def refused(act: object, request: object) -> Failure:
-    with pytest.raises(grpc.RpcError) as caught:
-        act(request)  # type: ignore[operator]
-    return failure_of(caught.value)
 
 
 def sign_up(candela: Client, **fields: str) -> customer_pb2.Customer:

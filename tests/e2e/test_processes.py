@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from candela import Client
@@ -27,7 +28,7 @@ def get(address: str, path: str, key: str = "") -> tuple[int, bytes]:
 
 @pytest.mark.spec("OPS-1")
 def test_two_workers_share_a_port__answer_and_end_cleanly(
-    live_server: LiveServer, tmp_path: object
+    live_server: LiveServer, tmp_path: Path
 ) -> None:
     address = f"127.0.0.1:{free_port()}"
     environment = {
@@ -39,7 +40,7 @@ def test_two_workers_share_a_port__answer_and_end_cleanly(
         name="two workers",
         arguments=("serve", "--workers", "2"),
         environment=environment,
-        log=tmp_path / "log",  # type: ignore[operator]
+        log=tmp_path / "log",
     )
     pair.start()
     try:

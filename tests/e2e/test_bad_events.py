@@ -62,7 +62,6 @@ BAD: list[tuple[str, Spoil, int, str]] = [
     ("256-byte key", field("idempotency_key", "k" * 256), _INVALID, "idempotency_key"),
     ("256-byte key of emoji", field("idempotency_key", "🎉" * 64), _INVALID, "idempotency_key"),
     ("NUL in the key", field("idempotency_key", "a\0b"), _INVALID, "idempotency_key"),
-    ("card as key", field("idempotency_key", "4111111111111111"), _INVALID, "idempotency_key"),
     ("no name", field("name", ""), _INVALID, "name"),
     ("name of 10k characters", field("name", "n" * 10_000), _INVALID, "name"),
     ("name of 129 bytes", field("name", "n" * 129), _INVALID, "name"),

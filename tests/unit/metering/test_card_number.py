@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from candela_server.metering.rules.card_number import holds_card_number, may_hold_card_number
-from candela_server.metering.rules.event_value import EventFieldError, parse_properties
+from candela_server.metering.rules.event_value import (
+    EventFieldError,
+    check_key,
+    parse_properties,
+)
 
 # The schemes' own published test numbers.
 _CARDS = [
@@ -34,6 +40,7 @@ def test_card_number__is_found_whole_in_groups_and_in_a_sentence(card: str) -> N
         f"2026-10-01 {card}.",
         f"card:{grouped} 123",
         f"{card},{card}",
+        f"{card[:4]}-{card[4:10]}-{card[10:]}" if len(card) < 16 else card,
     ):
         assert holds_card_number(text), text
         assert may_hold_card_number(text.encode()), text
@@ -55,11 +62,29 @@ def test_card_number__is_found_whole_in_groups_and_in_a_sentence(card: str) -> N
         "4111 1111 1111",
         "+49 151 23456789",
         "5f3c9a3e-4111-1111-8111-1a1111111111",
+        "5f3c9a3e-9a2b-4cde-4111-111111111111",  # UUIDs, whose last groups may be digits
+        "5f3c9a3e-4111-1111-1111-1111a1b2c3d4",
+        "41111111-1111-4111-9a2b-1a1111111111",
+        "4111-111111111111",
+        "4111-111-1111-11111",
+        "4111 1111-1111 1111",
         "",
     ],
 )
 def test_other_long_numbers__are_let_through(text: str) -> None:
     assert not holds_card_number(text)
+
+
+@pytest.mark.spec("EVT-1")
+@given(st.uuids())
+def test_uuid__is_never_a_card_number(uuid: UUID) -> None:
+    for text in (str(uuid), str(UUID(bytes=bytes(b % 10 + b // 16 % 10 * 16 for b in uuid.bytes)))):
+        assert not holds_card_number(text), text
+
+
+@pytest.mark.spec("EVT-1")
+def test_key_that_looks_like_a_card_number_by_chance__is_a_key() -> None:
+    check_key("4111111111111111", b"4111111111111111")
 
 
 @pytest.mark.spec("EVT-1")

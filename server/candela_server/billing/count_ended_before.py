@@ -35,6 +35,7 @@ from candela_server.subscription.rules.reschedule import BILLED, ENDED
 from .billed_before import LOOKS_BACK
 from .billing_context import Context, read_context
 from .paid_by_plans import began_at, fresh_allowances, is_trial, paid_by_plans, take_off
+from .rules.outside import outside
 from .rules.terms_held import terms_held
 
 _ZERO = Decimal(0)
@@ -128,7 +129,7 @@ async def _paid_by(
                     before,
                     own,
                     metric_id,
-                    _outside(Interval(began, at), seen),
+                    outside(Interval(began, at), seen),
                     partial(_is_of_trial, before, of_trial),
                 )
         seen += [
@@ -141,19 +142,3 @@ async def _paid_by(
 
 def _is_of_trial(context: Context, of_trial: bool, one: Subscription) -> bool:
     return is_trial(context, one) is of_trial
-
-
-def _outside(span: Interval, seen: Sequence[Interval]) -> list[Interval]:
-    """What is left of a span without these."""
-    left = [span]
-    for one in seen:
-        left = [
-            Interval(start_at, end_at)
-            for part in left
-            for start_at, end_at in (
-                (part.start_at, min(part.end_at, one.start_at)),
-                (max(part.start_at, one.end_at), part.end_at),
-            )
-            if start_at < end_at
-        ]
-    return left

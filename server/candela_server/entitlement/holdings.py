@@ -66,9 +66,7 @@ async def read_holdings(
         offer = offers[key]
         until = _earlier(until, one, offer, at[one.customer_id])
         holdings[one.customer_id].append(
-            Holding(
-                one, offer, access, until, overrides[one.id], drawn[one.id], pauses[one.id]
-            )
+            Holding(one, offer, access, until, overrides[one.id], drawn[one.id], pauses[one.id])
         )
     return holdings
 

@@ -140,7 +140,8 @@ async def test_calls_without_a_limit__are_shown_without_those_of_the_pause(year:
     shown = (await year.server.check(holder, "calls")).usage
     await year.bill()
 
-    assert shown is not None and shown.used == 67
+    assert shown is not None
+    assert shown.used == 67
     assert await units_billed(year.desk) == 67
 
 

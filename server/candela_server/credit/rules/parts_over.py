@@ -130,9 +130,7 @@ def parts_over(
         start = since
     until = now + _INSTANT
     cuts = set(cuts_of(some, Interval(start, until)))
-    cuts |= {
-        at for pause in pauses for at in (pause.start_at, pause.end_at) if start < at < until
-    }
+    cuts |= {at for pause in pauses for at in (pause.start_at, pause.end_at) if start < at < until}
     if start < window.start_at:
         cuts.add(window.start_at)
     if not cuts:

@@ -25,7 +25,7 @@ from .note_late_usage import note_late_usage
 from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds
 from .rules.dedupe import claim_months, oldest_month
-from .rules.folding import fold
+from .rules.folding import Folded, fold
 from .rules.metric_reading import Readings
 
 
@@ -135,16 +135,7 @@ class Flusher:
             # From here on other flushes wait for the rows that this one adds to: it ends with the same round trip.
             async with connection.pipeline():
                 if folded:
-                    await add_usage(connection, folded)
-                    await note_late_usage(connection, folded, survivors, readings, now)
-                    await sql_store.mark_buckets(
-                        connection,
-                        [
-                            (merchant_id, *mark)
-                            for merchant_id, events in sorted(survivors.items())
-                            for mark in readings[merchant_id].sql.marks(events)
-                        ],
-                    )
+                    await _add_up(connection, folded, survivors, readings, now)
                 await store.commit_flush(connection)
         for key in won:
             stored[key] = first[key][1].payload_hash
@@ -203,6 +194,26 @@ class Flusher:
                 await store.prepare_events(connection, list(missing.values()))
         self._prepared_months.update(missing)
         self._prepared_months.update((-month.year, month.month) for month in missing_claims)
+
+
+async def _add_up(
+    connection: Connection,
+    folded: dict[str, Folded],
+    survivors: dict[str, list[PreparedEvent]],
+    readings: dict[str, Readings],
+    now: datetime,
+) -> None:
+    """Adds to everything that is kept of events, by merchant."""
+    await add_usage(connection, folded)
+    await note_late_usage(connection, folded, survivors, readings, now)
+    await sql_store.mark_buckets(
+        connection,
+        [
+            (merchant_id, *mark)
+            for merchant_id, events in sorted(survivors.items())
+            for mark in readings[merchant_id].sql.marks(events)
+        ],
+    )
 
 
 def _in_order(

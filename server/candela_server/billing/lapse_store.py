@@ -85,8 +85,8 @@ async def list_drawn_by_drafts(tx: Tx, grant_ids: Sequence[GrantId]) -> set[Gran
 
 
 async def list_awaited(tx: Tx, grant_ids: Sequence[GrantId]) -> set[GrantId]:
-    """Those of these grants that came with a subscription of which a part of their time is not billed for good: it waits
-    for the next invoice since a change has cut it off, or is on a draft."""
+    """Those of these grants that came with a subscription of which a part of their time is not billed for good: since a
+    change has cut it off it waits for the next invoice, or it is on a draft."""
     if not grant_ids:
         return set()
     rows = await tx.fetch(

@@ -3,7 +3,8 @@
 Each time that a plan is taken it brings its own, and more when seats are added. But a period has one allowance: a plan
 that comes back within it, or a subscription after its end, brings nothing fresh. What it brings then is less by what
 the plan's credits paid for in that period before; of all periods that would be running, had none been counted anew, the
-one that began first counts. What is reported later is not taken off.
+one that began first counts. What is reported later is not taken off. What was used of a period that an end cut off is
+there again from when that period would be over.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def granted(history: History, uses: Sequence[Use], pool: Pool) -> Decimal:
     taken_off = Decimal(0)
     if _number(history, pool, pool.begun.since) == pool.number:
         first = amount * (pool.begun.seats if pool.plan.credits_per_seat else 1)
-        taken_off = min(_paid_before(history, uses, pool), first)
+        taken_off = min(sum(_paid_before(history, uses, pool).values(), Decimal(0)), first)
     if pool.plan.credits_per_seat:
         start, end = _period(history, pool)
         own = [
@@ -54,6 +55,26 @@ def granted(history: History, uses: Sequence[Use], pool: Pool) -> Decimal:
         ]
         amount *= most_seats(own, max(start, pool.begun.since), end)
     return amount - taken_off
+
+
+def granted_again(
+    history: History, uses: Sequence[Use], pool: Pool
+) -> list[tuple[datetime, Decimal]]:
+    """From when on it holds how much more, as what was taken off it counts no longer."""
+    amount = decimal(pool.plan.credits or 0)
+    if not amount or _number(history, pool, pool.begun.since) != pool.number:
+        return []
+    first = amount * (pool.begun.seats if pool.plan.credits_per_seat else 1)
+    counted = _paid_before(history, uses, pool)
+    standing = min(sum(counted.values(), Decimal(0)), first)
+    found = []
+    for end in sorted(until for until in counted if until is not None):
+        still = (paid for until, paid in counted.items() if until is None or end < until)
+        left = min(sum(still, Decimal(0)), first)
+        if left < standing and end < _period(history, pool)[1]:
+            found.append((end, standing - left))
+        standing = left
+    return found
 
 
 def _begun(history: History, at: datetime) -> Terms:
@@ -85,23 +106,42 @@ def _period(history: History, pool: Pool) -> tuple[datetime, datetime]:
     )
 
 
-def _paid_before(history: History, uses: Sequence[Use], pool: Pool) -> Decimal:
-    """What the plan's credits paid for in the period before it was taken again."""
+def _paid_before(
+    history: History, uses: Sequence[Use], pool: Pool
+) -> dict[datetime | None, Decimal]:
+    """What the plan's credits paid for in the period before it was taken again, by the end of the period that an end
+    cut off; None: of the same one."""
     at = pool.begun.since
     until = history.versions.index(pool.begun)
     earlier = History(history.zone, history.versions[:until])
     begun_at = min(_running_at(earlier, pool), default=at)
-    paid = Decimal(0)
+    paid: dict[datetime | None, Decimal] = {}
     for other, start, end in _held(earlier, pool.plan, begun_at, at):
-        used = sum(
-            (
-                use.amount
-                for use in uses
-                if use.plan is pool.plan and start <= use.happened_at < end and use.at < at
-            ),
-            Decimal(0),
+        used = sorted(
+            (use.happened_at, use.amount)
+            for use in uses
+            if use.plan is pool.plan and start <= use.happened_at < end and use.at < at
         )
-        paid += min(used, granted(earlier, uses, other))
+        until = None
+        if (anchor := other.begun.anchor) != pool.begun.anchor:
+            number = number_at(anchor, earlier.zone, _every(pool), at)
+            until = boundary(anchor, earlier.zone, _every(pool), number + 1)
+        holds = [(start, granted(earlier, uses, other)), *granted_again(earlier, uses, other)]
+        paid[until] = paid.get(until, Decimal(0)) + _paid(used, holds)
+    return paid
+
+
+def _paid(
+    used: Sequence[tuple[datetime, Decimal]], holds: Sequence[tuple[datetime, Decimal]]
+) -> Decimal:
+    """How much of what was used, the earliest first, is paid by amounts that pay from an instant on."""
+    paid, left = Decimal(0), list(used)
+    for since, amount in holds:
+        for place, (at, one) in enumerate(left):
+            part = min(one, amount) if since <= at else Decimal(0)
+            left[place] = at, one - part
+            amount -= part
+            paid += part
     return paid
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from .ahead import ahead_of, still_taken_off, taken_off
-from .allowances import granted, pool_of
+from .allowances import granted, granted_again, pool_of
 from .charges import (
     Charge,
     Earlier,
@@ -270,6 +270,10 @@ class Bills:
         pool = pool_of(self.history, one)
         own = granted(self.history, self.uses, pool) + self.carried.get(pool, Decimal(0))
         sources: list[tuple[Hashable, Decimal, datetime]] = [(pool, own, one.start)]
+        sources += [
+            ((pool, since), amount, since)
+            for since, amount in granted_again(self.history, self.uses, pool)
+        ]
         for number, extra in sorted(
             enumerate(self.extras), key=lambda pair: (pair[1].paid, pair[0])
         ):

@@ -1,4 +1,4 @@
-"""Streams of events from a source that waits, as a queue does: nothing is lost when the connection is (EVT-1, EVT-3)."""
+"""Streams from a source that waits, as a queue does: no event is lost with the connection (EVT-1, EVT-3)."""
 
 from __future__ import annotations
 

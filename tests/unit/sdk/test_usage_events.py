@@ -12,8 +12,10 @@ from candela._requests import usage_event
 
 @pytest.mark.spec("SDK-1", "EVT-1")
 def test_timestamp_without_a_time_zone__is_refused() -> None:
+    naive = datetime(2026, 4, 1, 15, tzinfo=UTC).replace(tzinfo=None)
+
     with pytest.raises(ValueError, match="give the timestamp a time zone"):
-        usage_event("call", customer_id="cus_1", timestamp=datetime(2026, 4, 1, 15))
+        usage_event("call", customer_id="cus_1", timestamp=naive)
 
 
 @pytest.mark.spec("SDK-1", "EVT-1")

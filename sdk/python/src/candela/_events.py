@@ -79,8 +79,8 @@ class _Supply:
             if known is not None:
                 return known
             self.check()
-            if number <= self.acknowledged:  # asked for by a stream that another has taken the place of
-                return None
+            if number <= self.acknowledged:
+                return None  # Asked for by a stream whose place another has taken.
             try:
                 chunk = next(self._chunks, None)
             except Exception as error:
@@ -127,7 +127,8 @@ class EventStream:
     def run(self) -> StreamResult:
         """Sends everything; after a broken stream, what was not acknowledged is sent again.
 
-        Raises grpc.RpcError when the server refuses the stream or stays away for too long, and what the iterable raises.
+        Raises grpc.RpcError when the server refuses the stream or stays away for too long, and whatever the iterable
+        raises.
         """
         attempts = 0
         pause_s = _FIRST_PAUSE_S

@@ -34,10 +34,15 @@ def csv_path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("USAGE.CSV", b"name\napi-call\n"), ("Usage.Jsonl", b'{"name": "api-call"}\n')],
+    [
+        ("USAGE.CSV", b"name,user_id\napi-call,usr_1\n"),
+        ("Usage.Jsonl", b'{"name": "api-call", "user_id": "usr_1"}\n'),
+    ],
 )
 def test_ending_in_capitals__is_read_as_the_same(tmp_path: Path, name: str, content: bytes) -> None:
-    assert [one.values for one in rows(tmp_path / name, content)] == [{"name": "api-call"}]
+    assert [one.values for one in rows(tmp_path / name, content)] == [
+        {"name": "api-call", "user_id": "usr_1"}
+    ]
 
 
 def test_csv_rows__have_lines_values_and_ends(csv_path: Path) -> None:

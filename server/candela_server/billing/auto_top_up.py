@@ -30,6 +30,7 @@ from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import read as subscription
+from candela_server.subscription.model import Subscription
 from candela_server.subscription.rules.credits_held import (
     counted_since,
     not_drawn_yet,
@@ -191,8 +192,8 @@ async def _left(
     if feature is None or feature.metric_id is None:
         spendable = (await credit.list_spendable_grants(tx, {holder.id: now}))[holder.id]
         return sum((one.balance for one in spendable if one.currency == currency), Decimal(0))
-    period = await _running_period(tx, holder, feature, now)
-    since = {holder.id: period.start_at if period else now}
+    running = await _running_period(tx, holder, feature, now)
+    since = {holder.id: running[1].start_at if running else now}
     grants = [
         grant
         for grant in (await credit.list_paying_grants(tx, since, {holder.id: now}))[holder.id]
@@ -200,8 +201,9 @@ async def _left(
         and grant.metric_id == feature.metric_id
     ]
     counting = [grant for grant in grants if grant.counts_at(now)]
-    if period is None:
+    if running is None:
         return sum((grant.balance for grant in counting), Decimal(0))
+    runs, period = running
     metric = await catalog.get_metric(tx, ById(feature.metric_id))
     held = await subscription.list_of_customer(tx, holder.id)
     drawn = [
@@ -218,7 +220,10 @@ async def _left(
         window = not_drawn_yet(of_period(window, period), drawn)
     counted_from = counted_since(window, period, not_drawn_since)
     grants = [before_invoices(grant, counted_from) for grant in grants]
-    past = parts_over(grants, window, now, since=not_drawn_since) if parts_add_up(metric) else None
+    past = None
+    if parts_add_up(metric):
+        pauses = (await subscription.list_pauses(tx, [runs]))[runs.id]
+        past = parts_over(grants, window, now, since=not_drawn_since, pauses=pauses)
     measured = await measure(
         events,
         tx.merchant_id,
@@ -229,13 +234,14 @@ async def _left(
     )
     used, *over = [one.value for one in measured]
     balance = sum((grant.balance for grant in grants if grant.counts_at(now)), Decimal(0))
-    return (past.spent(over).limit if past else balance) - used
+    return past.spent(over).limit + past.paused(over) - used if past else balance - used
 
 
 async def _running_period(
     tx: Tx, holder: Customer, feature: Feature, now: datetime
-) -> Interval | None:
-    """The running period of the component that bills the metric; where none does, of the first one that runs."""
+) -> tuple[Subscription, Interval] | None:
+    """The running period of the component that bills the metric, and whose it is; where none does, of the first one
+    that runs."""
     fallback = None
     for held in await subscription.list_of_customer(tx, holder.id):
         if held.version.status not in RUNNING or now < held.anchor_at:
@@ -245,6 +251,6 @@ async def _running_period(
         component = (billing or price.components)[0]
         period = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
         if billing:
-            return period
-        fallback = fallback or period
+            return held, period
+        fallback = fallback or (held, period)
     return fallback

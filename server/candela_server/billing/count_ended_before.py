@@ -1,11 +1,13 @@
 """Takes off an allowance what other subscriptions to the plan, that have ended, used in a running period (ENT-4).
 
 An end and a new subscription to the same plan bring nothing fresh, just as an end and a return do not: of the period
-that would be running of each that ended, what its allowance has paid for counts against that of the new one.
+that would be running of each that ended, what its allowance has paid for counts against that of the new one. It does
+until that period would be over: from then on the new one is whole again, for what is used later.
 
 | before                                             | a new subscription, or one that comes back, has      |
 |----------------------------------------------------|------------------------------------------------------|
-| one to the plan has ended, its period would run on | what the plan brings, less what that one's paid for  |
+| one to the plan has ended, its period would run on | what the plan brings, less what that one's paid for; |
+|                                                    | as that period would have ended: all of it           |
 | the period in which it ended is over               | all that the plan brings                             |
 | its allowance was revoked, or had not been used    | all that the plan brings                             |
 | one to the plan runs, and both are meant (SUB-9)   | all that the plan brings: both are paid for          |
@@ -20,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 
 from candela_server.catalog.model import MetricId
@@ -34,10 +35,10 @@ from candela_server.subscription.rules.reschedule import BILLED, ENDED
 
 from .billed_before import LOOKS_BACK
 from .billing_context import Context, read_context
-from .paid_by_plans import began_at, fresh_allowances, is_trial, paid_by_plans, take_off
+from .paid_by_plans import fresh_allowances, is_trial, paid_by_plans, shared_period, take_off
+from .rules.counted_before import CountedBefore
+from .rules.outside import outside
 from .rules.terms_held import terms_held
-
-_ZERO = Decimal(0)
 
 
 async def count_ended_before(
@@ -54,7 +55,7 @@ async def count_ended_before(
     fresh = fresh_allowances(own, begun, context.offer_of(begun))
     counted = await _paid_by(tx, events, ended, context, begun, fresh, now)
     for metric_id, grants in sorted(fresh.items()):
-        await take_off(tx, grants, counted[metric_id], under="one that ended", at=now)
+        await take_off(tx, grants, counted[metric_id], own, under="one that ended", at=now)
 
 
 async def paid_by_ended(
@@ -65,7 +66,7 @@ async def paid_by_ended(
     metrics: Collection[MetricId],
     *,
     now: datetime,
-) -> dict[MetricId, Decimal]:
+) -> dict[MetricId, CountedBefore]:
     """By metric, what others to the plan of `held` paid for that have ended; `context` is of `held`."""
     ended = await _ended_to(tx, held)
     return await _paid_by(tx, events, ended, context, held, metrics, now)
@@ -99,8 +100,8 @@ async def _paid_by(
     held: Subscription,
     metrics: Collection[MetricId],
     now: datetime,
-) -> dict[MetricId, Decimal]:
-    counted = dict.fromkeys(metrics, _ZERO)
+) -> dict[MetricId, CountedBefore]:
+    counted = dict.fromkeys(metrics, CountedBefore())
     if not counted:
         return counted
     at, of_trial = held.version.valid_from, is_trial(context, held)
@@ -113,11 +114,11 @@ async def _paid_by(
         for metric_id in counted:
             began = min(
                 (
-                    found
+                    period.start_at
                     for version in history
                     if version.version.status in BILLED
                     and _is_of_trial(before, of_trial, version)
-                    and (found := began_at([before.offer_of(version)], metric_id, version, at))
+                    and (period := _period_of(before, metric_id, at, version))
                 ),
                 default=at,
             )
@@ -128,8 +129,9 @@ async def _paid_by(
                     before,
                     own,
                     metric_id,
-                    _outside(Interval(began, at), seen),
+                    outside(Interval(began, at), seen),
                     partial(_is_of_trial, before, of_trial),
+                    partial(_end_of_period, before, metric_id, at),
                 )
         seen += [
             Interval(terms.began_at, terms.ended_at)
@@ -139,21 +141,19 @@ async def _paid_by(
     return counted
 
 
+def _period_of(
+    context: Context, metric_id: MetricId, at: datetime, version: Subscription
+) -> Interval | None:
+    """The period of what a version of one that ended brought, that would be running."""
+    return shared_period([context.offer_of(version)], metric_id, version, at)
+
+
+def _end_of_period(
+    context: Context, metric_id: MetricId, at: datetime, version: Subscription
+) -> datetime | None:
+    period = _period_of(context, metric_id, at, version)
+    return None if period is None else period.end_at
+
+
 def _is_of_trial(context: Context, of_trial: bool, one: Subscription) -> bool:
     return is_trial(context, one) is of_trial
-
-
-def _outside(span: Interval, seen: Sequence[Interval]) -> list[Interval]:
-    """What is left of a span without these."""
-    left = [span]
-    for one in seen:
-        left = [
-            Interval(start_at, end_at)
-            for part in left
-            for start_at, end_at in (
-                (part.start_at, min(part.end_at, one.start_at)),
-                (max(part.start_at, one.end_at), part.end_at),
-            )
-            if start_at < end_at
-        ]
-    return left

@@ -1,8 +1,9 @@
 """Takes off a new plan's allowance what the period used under the plans before it (ENT-4, CRD-5).
 
 So it is with a subscription that comes back after its end: what its periods that would be running had paid for stays
-used, though new ones are counted from then on. An end and a return bring nothing fresh either (`_came_back`), nor does
-another subscription to the same plan that has ended (count_ended_before.py).
+used, though new ones are counted from then on, until those would be over; from then on the new period has its whole
+allowance, which is paid for. An end and a return bring nothing fresh before (`_came_back`), nor does another
+subscription to the same plan that has ended (count_ended_before.py).
 
 A period has one allowance of a metric, however often the plan changes within it: what the plan in force grants for a
 period, less what the subscription's plans have paid for since the period began. So a greater plan brings the
@@ -23,6 +24,10 @@ had left, and money the rest: it takes nothing off the plan in force, neither in
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
+
+from candela_server.catalog.model import MetricId
 from candela_server.credit import read as credit
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
@@ -34,7 +39,7 @@ from candela_server.subscription.rules.reschedule import BILLED, ENDED
 
 from .billing_context import read_context
 from .count_ended_before import paid_by_ended
-from .paid_by_plans import began_at, fresh_allowances, is_trial, paid_by_plans, take_off
+from .paid_by_plans import fresh_allowances, is_trial, paid_by_plans, shared_period, take_off
 
 
 async def count_used_before(tx: Tx, events: EventStore, changed: Changed) -> None:
@@ -61,13 +66,23 @@ async def count_used_before(tx: Tx, events: EventStore, changed: Changed) -> Non
         and one.version.status in BILLED
         and not is_trial(context, one)
     ]
+
+    def period_of(
+        metric_id: MetricId, terms: Subscription, anchored: Subscription
+    ) -> Interval | None:
+        return shared_period([context.offer_of(terms), offer], metric_id, anchored, at)
+
+    def ends_at(metric_id: MetricId, one: Subscription) -> datetime | None:
+        period = None if one.anchor_at == after.anchor_at else period_of(metric_id, one, one)
+        return None if period is None else period.end_at
+
     elsewhere = await paid_by_ended(tx, events, context, after, fresh, now=changed.now)
     for metric_id, grants in sorted(fresh.items()):
         began = min(
             (
-                found
+                period.start_at
                 for terms, anchored in counted_from
-                if (found := began_at([context.offer_of(terms), offer], metric_id, anchored, at))
+                if (period := period_of(metric_id, terms, anchored))
             ),
             default=at,
         )
@@ -81,8 +96,9 @@ async def count_used_before(tx: Tx, events: EventStore, changed: Changed) -> Non
                 metric_id,
                 [Interval(began, at)],
                 lambda one: not is_trial(context, one),
+                partial(ends_at, metric_id),
             )
-        await take_off(tx, grants, counted, under="another plan", at=changed.now)
+        await take_off(tx, grants, counted, own, under="another plan", at=changed.now)
 
 
 def _came_back(before: Subscription, after: Subscription) -> bool:

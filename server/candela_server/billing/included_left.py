@@ -19,6 +19,7 @@ from candela_server.subscription.model import Subscription
 
 from .measure_usage import INSTANT, Ask, measure
 from .rules.included_first import included_number
+from .rules.outside import outside
 
 _ZERO = Decimal(0)
 
@@ -57,28 +58,34 @@ async def included_left(tx: Tx, events: EventStore, parts: Sequence[Included]) -
         )
         for one in parts
     ]
-    cut = [(one, one.before) for one, number in zip(parts, numbers, strict=True) if number]
+    cut = [one.before if number else None for one, number in zip(parts, numbers, strict=True)]
+    if not any(cut):
+        return numbers
+    pauses = await subscription.list_pauses(tx, held)
+    # What is used in a pause is nobody's.
+    spans = [
+        outside(before, pauses[one.held.id]) if before is not None else []
+        for one, before in zip(parts, cut, strict=True)
+    ]
     asks = [
         Ask(
             customer_id=one.held.customer_id,
             metric=one.metric,
-            period=before,
+            period=span,
             counts_events=False,
             grants=(),
         )
-        for one, before in cut
-        if before is not None
+        for one, some in zip(parts, spans, strict=True)
+        for span in some
     ]
-    if not asks:
-        return numbers
     used = iter(await measure(events, tx.merchant_id, asks))
     drawn = await subscription.list_drawn_parts(tx, held)
     left = []
-    for one, number in zip(parts, numbers, strict=True):
-        before = one.before if number else None
+    for one, number, before, some in zip(parts, numbers, cut, spans, strict=True):
         if before is not None:
             with exact():
-                taken = next(used).value - _by_credits(drawn[one.held.id], one.metric, before)
+                taken = sum((next(used).value for _ in some), _ZERO)
+                taken -= _by_credits(drawn[one.held.id], one.metric, before)
                 number = max(number - max(taken, _ZERO), _ZERO)
         left.append(number)
     return left

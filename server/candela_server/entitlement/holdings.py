@@ -60,12 +60,13 @@ async def read_holdings(
     offers = await offers_of.offers(tx, [key for _, key, _, _ in found])
     overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
     drawn = await subscription.list_drawn_parts(tx, [one for one, _, _, _ in found])
+    pauses = await subscription.list_pauses(tx, [one for one, _, _, _ in found])
     holdings: dict[CustomerId, list[Holding]] = {one: [] for one in at}
     for one, key, access, until in found:
         offer = offers[key]
         until = _earlier(until, one, offer, at[one.customer_id])
         holdings[one.customer_id].append(
-            Holding(one, offer, access, until, overrides[one.id], drawn[one.id])
+            Holding(one, offer, access, until, overrides[one.id], drawn[one.id], pauses[one.id])
         )
     return holdings
 

@@ -19,6 +19,7 @@ from decimal import Decimal
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
 from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
+from candela_server.credit.grant_again import take_back
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import FURTHER_GRANTS, SINCE_AT_MOST, CreditGrant, PeriodGrant
 from candela_server.credit.reopen_credits import reopen_credits
@@ -32,7 +33,7 @@ from .model import Subscription
 from .renew_by_rule import schedule_renewals
 from .rules.credits_held import counts_for, is_over
 from .rules.first_grants import end_of_own
-from .rules.reschedule import BILLED
+from .rules.reschedule import BILLED, ENDED
 from .rules.schedule import credit_component
 from .rules.seats import seats_held
 
@@ -78,10 +79,14 @@ async def grant_after_change(
 ) -> None:
     """Grants what the new terms bring from `at` on, and ends what came with terms that are over.
 
-    What is left lapses once the last period that it can pay for is invoiced, or drawn where its usage has no price.
+    What is left lapses once the last period that it can pay for is invoiced, or drawn where its usage has no price;
+    what was to begin later only (credit/grant_again.py) goes at once.
     """
     held = after.held
     grants = await credit.list_grants_of_subscription(tx, held.id)
+    if _are_over(before, after):
+        unbegun = [one for one in grants if one.definition_id and at < one.effective_at]
+        await take_back(tx, unbegun, reason="the terms that brought it are over", at=now)
     over = [one for one in grants if is_over(one, held, after.offer)]
     await end_credits(tx, [one.id for one in over], at=at)
     if after.held.version.status not in BILLED:
@@ -127,6 +132,15 @@ async def grant_after_change(
         )
     await grant_for_periods(tx, wanted, at=now)
     await schedule_renewals(tx, held, after.offer, test_clock_id, after=at)
+
+
+def _are_over(before: Sold, after: Sold) -> bool:
+    """Whether the terms before are over, with all that they would have brought."""
+    return (
+        after.held.version.status in ENDED
+        or before.held.anchor_at != after.held.anchor_at
+        or are_other_terms(before.offer, after.offer)
+    )
 
 
 def _is_first(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from candela_server.customer.model import CustomerId
+from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
@@ -98,6 +99,18 @@ async def list_overrides(
 ) -> list[FeatureOverride]:
     """The overrides that were not removed, expired ones too, by subscription and feature slug."""
     return await override_store.list_overrides(tx, subscription_ids)
+
+
+async def list_pauses(
+    tx: Tx, held: Collection[Subscription]
+) -> dict[SubscriptionId, list[Interval]]:
+    """The pauses of each of these subscriptions that are over, oldest first: no invoice bills what is used in them."""
+    found: dict[SubscriptionId, list[Interval]] = {one.id: [] for one in held}
+    # What is paused and goes on has three versions at least.
+    if resumed := [one.id for one in held if one.version.number > 2]:
+        for one_id, pause in await version_store.list_pauses(tx, resumed):
+            found[one_id].append(pause)
+    return found
 
 
 async def list_drawn_parts(

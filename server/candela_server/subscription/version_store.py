@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import format_decimal
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
@@ -124,6 +125,26 @@ async def list_merchants_with_past_due(tx: Tx) -> list[str]:
         """
     )
     return [row["merchant_id"] for row in rows]
+
+
+async def list_pauses(
+    tx: Tx, ids: Sequence[SubscriptionId]
+) -> list[tuple[SubscriptionId, Interval]]:
+    """The pauses of these subscriptions that are over, oldest first; a change within a pause makes two of it."""
+    rows = await tx.fetch(
+        """
+        SELECT subscription_id, valid_from, valid_to FROM subscription_version
+        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[])
+          AND status = 'paused' AND valid_from < valid_to
+        ORDER BY subscription_id, number
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return [
+        (SubscriptionId(row["subscription_id"]), Interval(row["valid_from"], row["valid_to"]))
+        for row in rows
+    ]
 
 
 async def status_before_pause(tx: Tx, subscription_id: SubscriptionId) -> Status | None:

@@ -7,6 +7,8 @@ beyond, and takes nothing off a grant that began later. What the grants have lef
 This is `draw_in_spans` of waterfall.py, as it will be when the period is over, seen from within. The window in which
 usage is counted may be a part of the period: credits that renew each week have one of their own. A grant that was there
 before it has paid for what the period used before it; so there are parts outside the window, too.
+
+A pause of the subscription is a part as well, but no invoice bills it: what it used is counted nowhere (SUB-6).
 """
 
 from __future__ import annotations
@@ -59,12 +61,14 @@ class Spent:
 class PartsOver:
     """The parts of a window that are over, and who pays for them and for the part that runs, in order of drawing.
 
-    The first of them, as many as `outside` says, lie before the window.
+    The first of them, as many as `outside` says, lie before the window. `pauses` are the places of those in which
+    nothing was billed.
     """
 
     parts: tuple[Interval, ...]
     payers: tuple[Payer, ...]
     outside: int = 0
+    pauses: tuple[int, ...] = ()
 
     def spent(self, used: Sequence[Decimal]) -> Spent:
         """What became of it, when the parts used so much, each in its place.
@@ -72,6 +76,7 @@ class PartsOver:
         What corrections took from one part is taken off what nobody paid for in the others, and beyond that adds to
         what is left: together the window draws no more than it measured.
         """
+        used = [_ZERO if place in self.pauses else one for place, one in enumerate(used)]
         with exact():
             unpaid = [max(one, _ZERO) for one in used]
             left = _ZERO
@@ -96,6 +101,11 @@ class PartsOver:
                 left=left + (taken_back - netted),
             )
 
+    def paused(self, used: Sequence[Decimal]) -> Decimal:
+        """How much of what the window measured is counted nowhere, when the parts used so much, each in its place."""
+        with exact():
+            return sum((used[place] for place in self.pauses if place >= self.outside), _ZERO)
+
 
 def parts_over(
     grants: Sequence[CreditGrant],
@@ -104,11 +114,13 @@ def parts_over(
     *,
     since: datetime | None = None,
     first: Decimal = _ZERO,
+    pauses: Sequence[Interval] = (),
 ) -> PartsOver | None:
     """The parts of a window that are over at `now`; None where one part is all there is.
 
     `since` is from when usage is not drawn yet, if that is before the window. The `balance` of a grant is what it had
-    then. `first` is what the window includes whatever its time, and what is used up before any credit.
+    then. `first` is what the window includes whatever its time, and what is used up before any credit. Nothing
+    is billed in `pauses`, all of which are over.
     """
     if now < window.start_at:
         return None
@@ -116,7 +128,9 @@ def parts_over(
     start = window.start_at
     if since is not None and since < start and any(_reaches_back(one, start) for one in some):
         start = since
-    cuts = set(cuts_of(some, Interval(start, now + _INSTANT)))
+    until = now + _INSTANT
+    cuts = set(cuts_of(some, Interval(start, until)))
+    cuts |= {at for pause in pauses for at in (pause.start_at, pause.end_at) if start < at < until}
     if start < window.start_at:
         cuts.add(window.start_at)
     if not cuts:
@@ -130,7 +144,16 @@ def parts_over(
             places.append(len(parts))
         if places:
             payers.append(Payer(grant.balance, places[0], places[-1]))
-    return PartsOver(parts, tuple(payers), outside)
+    return PartsOver(
+        parts,
+        tuple(payers),
+        outside,
+        tuple(
+            place
+            for place, part in enumerate(parts)
+            if any(pause.overlaps(part) for pause in pauses)
+        ),
+    )
 
 
 def _reaches_back(grant: CreditGrant, start: datetime) -> bool:

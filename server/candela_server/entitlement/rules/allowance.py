@@ -55,7 +55,7 @@ def decide(
             origin=Origin.NONE,
         )
     bound = bound_of(metered, past)
-    limit = bound.limit
+    limit, used = bound.limit, bound.counted(used)
     left = None if limit is None else max(limit - used - reserved, _ZERO)
     denial = state.denial
     if (

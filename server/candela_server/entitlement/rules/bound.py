@@ -26,12 +26,21 @@ _ZERO = Decimal(0)
 class Bound:
     """How far use may go: `limit` is None when nothing bounds it, and `of_credits` is up to where credits pay.
 
-    `spent` is what became of the parts of the window that are over, where the terms name such parts.
+    `spent` is what became of the parts of the window that are over, where the terms name such parts, and `paused` what
+    the window measured while the subscription was paused: nothing of that counts as used.
     """
 
     limit: Decimal | None
     of_credits: Decimal
     spent: Spent | None = None
+    paused: Decimal = _ZERO
+
+    def counted(self, measured: Decimal) -> Decimal:
+        """How much was used, of what was measured in the window."""
+        if not self.paused:
+            return measured
+        with exact():
+            return measured - self.paused
 
     def overage(self, used: Decimal) -> Decimal:
         """How much of what was used nothing covered: beyond the limit, and in the parts that are over.
@@ -55,5 +64,11 @@ def bound_of(metered: Metered, past: Sequence[Decimal]) -> Bound:
         if limit is not None:
             return Bound(limit, limit)
         return Bound(None, metered.credits.allowance if metered.credits else _ZERO)
-    spent = metered.past.spent(past or [_ZERO] * len(metered.past.parts))
-    return Bound(None if metered.limit is None else spent.limit, spent.limit, spent)
+    over = past or [_ZERO] * len(metered.past.parts)
+    spent = metered.past.spent(over)
+    return Bound(
+        limit=None if metered.limit is None else spent.limit,
+        of_credits=spent.limit,
+        spent=spent,
+        paused=metered.past.paused(over),
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from candela_server.catalog.model import FeatureId, Offer
+from candela_server.kernel.interval import Interval
 from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.feature_override import FeatureOverride
 from candela_server.subscription.model import Subscription
@@ -19,7 +20,7 @@ class Holding:
     """One subscription with what it bought, or what is left of that, and its overrides by feature.
 
     `access_until` is when time alone changes the access. `drawn` are the parts of its periods that were drawn before
-    these were over.
+    these were over, and `pauses` are those that are over: nobody bills what was used in them.
     """
 
     subscription: Subscription
@@ -28,3 +29,4 @@ class Holding:
     access_until: datetime | None
     overrides: Mapping[FeatureId, FeatureOverride]
     drawn: Sequence[DrawnPart] = ()
+    pauses: Sequence[Interval] = ()

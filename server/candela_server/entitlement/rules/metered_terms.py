@@ -18,6 +18,9 @@ was used since; where all of the window must be compared, because a number is th
 apart, what was drawn counts as if it were there still. What invoices took of a period that runs, because usage has a
 price and a cut was billed at once, counts so whatever the limit is: late usage of it is theirs, too (billed_within.py).
 
+What is used while the subscription is paused is billed by nobody and counted nowhere, as far as parts of the period can
+be told apart (SUB-6).
+
 A number that overrides takes the place of all that the plan says, its credits too (CAT-8, SUB-8): these do not count
 while it is in force. A yes that overrides says nothing of how much, so that the plan's credits go on counting.
 """
@@ -114,9 +117,12 @@ def metered_terms(
             with exact():
                 limit += drawn_within(window, drawn, paying)
     past = None
-    if parts_add_up(metric) and (credits is not None or limit is not None):
-        funds = [had(grant, drawn_within(window, drawn, [grant])) for grant in payers]
-        past = parts_over(funds, window, now, since=since, first=stated or _ZERO)
+    if parts_add_up(metric):
+        bounded = credits is not None or limit is not None
+        funds = [had(one, drawn_within(window, drawn, [one])) for one in payers if bounded]
+        past = parts_over(
+            funds, window, now, since=since, first=stated or _ZERO, pauses=holding.pauses
+        )
     explicit = granted.limit_behavior if granted else None
     return Metered(
         metric=metric,

@@ -78,11 +78,11 @@ def room_of(state: FeatureState | None, metered: Metered | None, stock: Stock) -
     """
     if state is None or metered is None or state.denial is not None:
         return _ZERO
-    limit = bound_of(metered, stock.past).limit
-    if metered.behavior is not LimitBehavior.HARD or limit is None:
+    bound = bound_of(metered, stock.past)
+    if metered.behavior is not LimitBehavior.HARD or bound.limit is None:
         return None
     with exact():
-        return max(limit - stock.used - stock.held, _ZERO)
+        return max(bound.limit - bound.counted(stock.used) - stock.held, _ZERO)
 
 
 def quantity_to_commit(

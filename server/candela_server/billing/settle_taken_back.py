@@ -1,4 +1,4 @@
-"""Gives back by credit notes the usage that was taken back and that a subscription's next invoice could not bear (EVT-4).
+"""Gives back by credit notes usage that was taken back and that a subscription's next invoice could not bear (EVT-4).
 
 It was charged, so nobody waits for charges that may never come: an invoice bears as much as it charges, and once that
 is final, the rest goes back to the invoices that had charged for it. See docs/giving-back.md.

@@ -118,8 +118,8 @@ async def _do_what_is_due(
 async def _look_at_usage(
     db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId, now: datetime
 ) -> None:
-    """What each minute or hour does in real time: where the clock rested, at the instants at which something is due, and
-    where it comes to rest."""
+    """What each minute or hour does in real time: where the clock rested, at the instants at which something is due,
+    and where it comes to rest."""
     await bill_thresholds(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await settle_ahead(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await settle_taken_back(db, events, merchant_id, now=now, test_clock_id=clock_id)

@@ -21,7 +21,7 @@ from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription.rules.credits_held import counts_for
 from candela_server.subscription.rules.reschedule import ENDED
 
-from . import store
+from . import lapse_store, store
 from .account import pay_from_accounts
 from .bill_periods import rate_invoices
 from .billing_context import Context, read_context
@@ -159,7 +159,10 @@ async def _finalize(
     rated = await _rated_again(tx, events, context, drafts, now)
     frozen = await finalized(tx, seller, context, rated, now)
     await store.replace_drafts(tx, frozen)
-    await lapse_grants(tx, _lapsed(context, frozen), at=now)
+    lapsed = _lapsed(context, frozen)
+    # What still waits for an earlier part lapses once that is billed (expire_lapsed.py).
+    awaited = await lapse_store.list_awaited(tx, [one.id for one in lapsed])
+    await lapse_grants(tx, [one for one in lapsed if one.id not in awaited], at=now)
     await give_back_days(tx, context, context.subscriptions, now=now)
     await tx.audit_many(
         "invoice.finalized",

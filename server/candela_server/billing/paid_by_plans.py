@@ -45,7 +45,8 @@ def is_trial(context: Context, one: Subscription) -> bool:
 def fresh_allowances(
     own: Sequence[CreditGrant], held: Subscription, offer: Offer
 ) -> dict[MetricId, list[CreditGrant]]:
-    """By metric whose parts add up, what of a subscription's grants is an allowance of its period as a version begins."""
+    """By metric whose parts add up, what of a subscription's grants is an allowance of the period that a version begins
+    in."""
     renewing = _renewing(offer)
     fresh: defaultdict[MetricId, list[CreditGrant]] = defaultdict(list)
     for grant in own:

@@ -22,7 +22,7 @@ from candela_server.subscription.change import Pause, Resume
 from candela_server.subscription.model import Proration, Subscription
 
 from tests.helpers.acting import acting_as
-from tests.helpers.changing import Desk
+from tests.helpers.changing import Desk, to_plan
 from tests.helpers.crediting import give
 from tests.helpers.included_calls import bringing, day, units_billed
 from tests.helpers.market import Market, calls, fee, flat
@@ -187,3 +187,22 @@ async def test_pack_that_buys_itself__is_not_bought_for_what_the_pause_used(year
 
     # 40 are left, then 39.
     assert bought == [0, 1]
+
+
+@pytest.mark.spec("CRD-5", "CRD-8", "SUB-6")
+async def test_part_that_waits_for_the_next_invoice__is_paid_by_its_credits_whatever_ends_before(
+    year: Year,
+) -> None:
+    holder, held = await take(year, bringing("100"))
+    market = year.desk.market
+    await year.desk.sell("next", fee("2"), calls(flat("1")), request=bringing("50"))
+    await year.use(holder, "70", at=day(4, 5))
+    market.clock.advance(day(4, 8))
+    await year.desk.change(held, to_plan("next"), proration=Proration.NEXT_INVOICE)
+    # A later part is billed at once, and final before the earlier one is billed.
+    await pause(year, holder, held, Proration.INVOICE_NOW)
+    await market.bill(day(4, 14))
+    await market.bill(day(4, 16))
+    await year.bill()
+
+    assert await units_billed(year.desk) == 0

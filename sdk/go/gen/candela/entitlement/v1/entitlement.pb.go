@@ -301,7 +301,8 @@ type Entitlement struct {
 	// The subscription that decided; empty when none did. Of several it is the most generous one, whose terms count whole:
 	// one whose limit refuses nothing, else the one with the highest limit, be it a number or credits. Texts have no order
 	// of their own: one that is set beats an empty one, an override's beats a plan's, then the alphabetically later one
-	// wins (ENT-3).
+	// wins (ENT-3). Which one it is rests on what they grant, not on what is left of it: use of a metric is the customer's
+	// and counts against every one of them, and no use has the answer pass from one to another.
 	SubscriptionId string `protobuf:"bytes,8,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	// Up to when this answer would stay the same if nothing were changed or used: a period's end, an expiry, a grace's
 	// end, the end of a trial or of a subscription that is to be canceled. Absent when no such instant is known.
@@ -406,7 +407,9 @@ func (x *Entitlement) GetValidUntil() *timestamppb.Timestamp {
 // Usage is where a customer, or one user, stands with a usage feature in the current window.
 type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How much was used since the window began, a plain decimal.
+	// How much was used since the window began, a plain decimal. What was used while the subscription was paused is billed
+	// by no invoice and not counted, unless the metric's readings of parts of the window do not add up (unique values, a
+	// maximum).
 	Used string `protobuf:"bytes,1,opt,name=used,proto3" json:"used,omitempty"`
 	// How far use may go in the window: what is included or allowed; absent when there is no bound at all. Credits pay for
 	// what is used in their time only. So where some began or ended within the window, it is all that was used before

@@ -51,8 +51,9 @@ type SubscriptionServiceClient interface {
 	// CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
 	// advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
 	// used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
-	// fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
-	// So it does beside one that runs, and after a trial of the plan.
+	// fresh (ENT-4); from that period's end on it has that again, as a grant of its own that begins then. Once that period
+	// is over, or where the allowance was revoked, a new one brings all that is the plan's. So it does beside one that
+	// runs, and after a trial of the plan.
 	//
 	// Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
 	// PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -83,8 +84,9 @@ type SubscriptionServiceClient interface {
 	// SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
 	// PREVIEW_TOKEN_STALE.
 	SwapComponent(ctx context.Context, in *SwapComponentRequest, opts ...grpc.CallOption) (*SwapComponentResponse, error)
-	// PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
-	// SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+	// PauseSubscription stops granting and billing for a while: what is used meanwhile is billed by no invoice, and taken
+	// off no allowance once it goes on (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	PauseSubscription(ctx context.Context, in *PauseSubscriptionRequest, opts ...grpc.CallOption) (*PauseSubscriptionResponse, error)
 	// ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
 	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
@@ -97,8 +99,8 @@ type SubscriptionServiceClient interface {
 	// SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	UndoCancellation(ctx context.Context, in *UndoCancellationRequest, opts ...grpc.CallOption) (*UndoCancellationResponse, error)
 	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
-	// an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-	// (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+	// an allowance stays used while that period would be running, so that an end and a return bring nothing fresh; from
+	// its end on the new period has that again, as a grant of its own that begins then (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
 	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
 	ReactivateSubscription(ctx context.Context, in *ReactivateSubscriptionRequest, opts ...grpc.CallOption) (*ReactivateSubscriptionResponse, error)
 	// ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with
@@ -339,8 +341,9 @@ type SubscriptionServiceServer interface {
 	// CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
 	// advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
 	// used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
-	// fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
-	// So it does beside one that runs, and after a trial of the plan.
+	// fresh (ENT-4); from that period's end on it has that again, as a grant of its own that begins then. Once that period
+	// is over, or where the allowance was revoked, a new one brings all that is the plan's. So it does beside one that
+	// runs, and after a trial of the plan.
 	//
 	// Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
 	// PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -371,8 +374,9 @@ type SubscriptionServiceServer interface {
 	// SUBSCRIPTION_TRANSITION_REFUSED, CURRENCY_MISMATCH, METRIC_NOT_FOUND, SEATS_IN_USE, VERSION_MISMATCH and
 	// PREVIEW_TOKEN_STALE.
 	SwapComponent(context.Context, *SwapComponentRequest) (*SwapComponentResponse, error)
-	// PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
-	// SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+	// PauseSubscription stops granting and billing for a while: what is used meanwhile is billed by no invoice, and taken
+	// off no allowance once it goes on (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	PauseSubscription(context.Context, *PauseSubscriptionRequest) (*PauseSubscriptionResponse, error)
 	// ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
 	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
@@ -385,8 +389,8 @@ type SubscriptionServiceServer interface {
 	// SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
 	UndoCancellation(context.Context, *UndoCancellationRequest) (*UndoCancellationResponse, error)
 	// ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
-	// an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-	// (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+	// an allowance stays used while that period would be running, so that an end and a return bring nothing fresh; from
+	// its end on the new period has that again, as a grant of its own that begins then (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
 	// VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
 	ReactivateSubscription(context.Context, *ReactivateSubscriptionRequest) (*ReactivateSubscriptionResponse, error)
 	// ScheduleChange plans a change for a date, the next billing or the trial's end (SUB-5). Fails with

@@ -43,8 +43,9 @@ class SubscriptionServiceStub:
     """CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
     advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
     used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
-    fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
-    So it does beside one that runs, and after a trial of the plan.
+    fresh (ENT-4); from that period's end on it has that again, as a grant of its own that begins then. Once that period
+    is over, or where the allowance was revoked, a new one brings all that is the plan's. So it does beside one that
+    runs, and after a trial of the plan.
 
     Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
     PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -80,8 +81,9 @@ class SubscriptionServiceStub:
     PREVIEW_TOKEN_STALE.
     """
     PauseSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.PauseSubscriptionRequest, _subscription_change_pb2.PauseSubscriptionResponse]
-    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
-    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    """PauseSubscription stops granting and billing for a while: what is used meanwhile is billed by no invoice, and taken
+    off no allowance once it goes on (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ResumeSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ResumeSubscriptionRequest, _subscription_change_pb2.ResumeSubscriptionResponse]
     """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
@@ -98,8 +100,8 @@ class SubscriptionServiceStub:
     """
     ReactivateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]
     """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
-    an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-    (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+    an allowance stays used while that period would be running, so that an end and a return bring nothing fresh; from
+    its end on the new period has that again, as a grant of its own that begins then (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
     VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
     """
     ScheduleChange: _grpc.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]
@@ -136,8 +138,9 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
     advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
     used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
-    fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
-    So it does beside one that runs, and after a trial of the plan.
+    fresh (ENT-4); from that period's end on it has that again, as a grant of its own that begins then. Once that period
+    is over, or where the allowance was revoked, a new one brings all that is the plan's. So it does beside one that
+    runs, and after a trial of the plan.
 
     Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
     PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -173,8 +176,9 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     PREVIEW_TOKEN_STALE.
     """
     PauseSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.PauseSubscriptionRequest, _subscription_change_pb2.PauseSubscriptionResponse]  # type: ignore[assignment]
-    """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
-    SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+    """PauseSubscription stops granting and billing for a while: what is used meanwhile is billed by no invoice, and taken
+    off no allowance once it goes on (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+    VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
     """
     ResumeSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ResumeSubscriptionRequest, _subscription_change_pb2.ResumeSubscriptionResponse]  # type: ignore[assignment]
     """ResumeSubscription ends a pause. Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
@@ -191,8 +195,8 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """
     ReactivateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_change_pb2.ReactivateSubscriptionRequest, _subscription_change_pb2.ReactivateSubscriptionResponse]  # type: ignore[assignment]
     """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
-    an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-    (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+    an allowance stays used while that period would be running, so that an end and a return bring nothing fresh; from
+    its end on the new period has that again, as a grant of its own that begins then (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
     VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
     """
     ScheduleChange: _aio.UnaryUnaryMultiCallable[_scheduled_change_pb2.ScheduleChangeRequest, _scheduled_change_pb2.ScheduleChangeResponse]  # type: ignore[assignment]
@@ -231,8 +235,9 @@ class SubscriptionServiceServicer:
         """CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
         advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
         used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
-        fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
-        So it does beside one that runs, and after a trial of the plan.
+        fresh (ENT-4); from that period's end on it has that again, as a grant of its own that begins then. Once that period
+        is over, or where the allowance was revoked, a new one brings all that is the plan's. So it does beside one that
+        runs, and after a trial of the plan.
 
         Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
         PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -308,8 +313,9 @@ class SubscriptionServiceServicer:
         request: _subscription_change_pb2.PauseSubscriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.PauseSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.PauseSubscriptionResponse]]:
-        """PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
-        SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+        """PauseSubscription stops granting and billing for a while: what is used meanwhile is billed by no invoice, and taken
+        off no allowance once it goes on (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+        VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
         """
 
     def ResumeSubscription(
@@ -346,8 +352,8 @@ class SubscriptionServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_change_pb2.ReactivateSubscriptionResponse, _abc.Awaitable[_subscription_change_pb2.ReactivateSubscriptionResponse]]:
         """ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
-        an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-        (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+        an allowance stays used while that period would be running, so that an end and a return bring nothing fresh; from
+        its end on the new period has that again, as a grant of its own that begins then (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
         VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
         """
 

@@ -79,7 +79,8 @@ export type Entitlement = Message<"candela.entitlement.v1.Entitlement"> & {
    * The subscription that decided; empty when none did. Of several it is the most generous one, whose terms count whole:
    * one whose limit refuses nothing, else the one with the highest limit, be it a number or credits. Texts have no order
    * of their own: one that is set beats an empty one, an override's beats a plan's, then the alphabetically later one
-   * wins (ENT-3).
+   * wins (ENT-3). Which one it is rests on what they grant, not on what is left of it: use of a metric is the customer's
+   * and counts against every one of them, and no use has the answer pass from one to another.
    *
    * @generated from field: string subscription_id = 8;
    */
@@ -108,7 +109,9 @@ export const EntitlementSchema: GenMessage<Entitlement> = /*@__PURE__*/
  */
 export type Usage = Message<"candela.entitlement.v1.Usage"> & {
   /**
-   * How much was used since the window began, a plain decimal.
+   * How much was used since the window began, a plain decimal. What was used while the subscription was paused is billed
+   * by no invoice and not counted, unless the metric's readings of parts of the window do not add up (unique values, a
+   * maximum).
    *
    * @generated from field: string used = 1;
    */

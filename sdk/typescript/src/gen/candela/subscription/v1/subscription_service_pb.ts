@@ -380,8 +380,9 @@ export const SubscriptionService: GenService<{
    * CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
    * advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
    * used of an allowance stays used while its period would be running, so that an end and a new beginning bring nothing
-   * fresh (ENT-4); once that period is over, or where the allowance was revoked, a new one brings all that is the plan's.
-   * So it does beside one that runs, and after a trial of the plan.
+   * fresh (ENT-4); from that period's end on it has that again, as a grant of its own that begins then. Once that period
+   * is over, or where the allowance was revoked, a new one brings all that is the plan's. So it does beside one that
+   * runs, and after a trial of the plan.
    *
    * Fails with CUSTOMER_NOT_FOUND, CUSTOMER_ARCHIVED, PLAN_NOT_FOUND, PLAN_NOT_SOLD, PRICE_NOT_FOUND,
    * PRICE_NOT_OF_PLAN, SUBSCRIPTION_DUPLICATE, PAYMENT_METHOD_REQUIRED and PREVIEW_TOKEN_STALE.
@@ -476,8 +477,9 @@ export const SubscriptionService: GenService<{
     output: typeof SwapComponentResponseSchema;
   },
   /**
-   * PauseSubscription stops granting and billing for a while. Fails with SUBSCRIPTION_NOT_FOUND,
-   * SUBSCRIPTION_TRANSITION_REFUSED, VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
+   * PauseSubscription stops granting and billing for a while: what is used meanwhile is billed by no invoice, and taken
+   * off no allowance once it goes on (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED,
+   * VERSION_MISMATCH and PREVIEW_TOKEN_STALE.
    *
    * @generated from rpc candela.subscription.v1.SubscriptionService.PauseSubscription
    */
@@ -522,8 +524,8 @@ export const SubscriptionService: GenService<{
   },
   /**
    * ReactivateSubscription takes up a canceled subscription again, with a new anchor. What its former period had used of
-   * an allowance stays used while that period would be running, so that an end and a return bring nothing fresh
-   * (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
+   * an allowance stays used while that period would be running, so that an end and a return bring nothing fresh; from
+   * its end on the new period has that again, as a grant of its own that begins then (ENT-4). Fails with SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_TRANSITION_REFUSED, SUBSCRIPTION_DUPLICATE,
    * VERSION_MISMATCH and PREVIEW_TOKEN_STALE, and CUSTOMER_ARCHIVED when its customer is.
    *
    * @generated from rpc candela.subscription.v1.SubscriptionService.ReactivateSubscription

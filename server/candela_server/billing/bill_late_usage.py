@@ -55,7 +55,7 @@ class LateUsage:
     def borne(self, to_come: Mapping[SubscriptionId, Decimal]) -> WithLateUsage:
         """What the invoices bear, of late usage and of changes; `to_come` is what will be on them besides.
 
-        The next invoice finds the rest.
+        The rest comes back by what follows them: see docs/giving-back.md.
         """
         found = {
             one_id: borne(

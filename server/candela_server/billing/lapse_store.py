@@ -85,8 +85,8 @@ async def list_drawn_by_drafts(tx: Tx, grant_ids: Sequence[GrantId]) -> set[Gran
 
 
 async def list_awaited(tx: Tx, grant_ids: Sequence[GrantId]) -> set[GrantId]:
-    """Those of these grants that came with a subscription of which an earlier part than their end is not billed for
-    good: it waits for the next invoice since a change has cut it off, or is on a draft."""
+    """Those of these grants that came with a subscription of which a part of their time is not billed for good: since a
+    change has cut it off it waits for the next invoice, or it is on a draft."""
     if not grant_ids:
         return set()
     rows = await tx.fetch(
@@ -99,14 +99,16 @@ async def list_awaited(tx: Tx, grant_ids: Sequence[GrantId]) -> set[GrantId]:
                   JOIN price_component o ON o.merchant_id = p.merchant_id AND o.id = p.component_id
                   WHERE p.merchant_id = g.merchant_id AND p.subscription_id = g.subscription_id
                     AND p.price_id IS NOT NULL AND o.metric_id = g.metric_id
-                    AND p.period_start < COALESCE(e.expires_at, g.expires_at))
+                    AND p.period_start < COALESCE(e.expires_at, g.expires_at)
+                    AND g.effective_at < p.period_end)
                OR EXISTS (
                   SELECT FROM invoice i
                   JOIN invoice_line l ON l.merchant_id = i.merchant_id AND l.invoice_id = i.id
                   WHERE i.merchant_id = g.merchant_id AND i.customer_id = g.customer_id
                     AND i.subscription_id = g.subscription_id AND i.status = 'draft'
                     AND l.metric_id = g.metric_id
-                    AND l.period_start < COALESCE(e.expires_at, g.expires_at)))
+                    AND l.period_start < COALESCE(e.expires_at, g.expires_at)
+                    AND g.effective_at < l.period_end))
         """,
         tx.merchant_id,
         list(grant_ids),

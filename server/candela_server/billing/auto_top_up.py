@@ -7,41 +7,25 @@ month, whatever became of them; and none any more, until a person sets it again,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 import structlog
 
 from candela_server.catalog import read as catalog
-from candela_server.catalog.model import CreditApplicationType, Feature
 from candela_server.catalog.refs import ById, Ref
-from candela_server.credit import read as credit
 from candela_server.credit.grant_by_hand import usage_feature
-from candela_server.credit.rules.billed_within import before_invoices
-from candela_server.credit.rules.parts_over import parts_over
 from candela_server.customer import read as customer
-from candela_server.customer.model import Customer, CustomerById, CustomerRef
+from candela_server.customer.model import CustomerById, CustomerRef
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money
 from candela_server.kernel.time_zone import local_date, start_of_day
 from candela_server.merchant.model import TestClockId
-from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
-from candela_server.subscription import read as subscription
-from candela_server.subscription.model import Subscription
-from candela_server.subscription.rules.credits_held import (
-    counted_since,
-    not_drawn_yet,
-    of_period,
-    window_of,
-)
-from candela_server.subscription.rules.lifecycle import RUNNING
 
 from . import top_up_store
 from .buy_top_up import TopUpCredits, top_up_credits
-from .measure_usage import Ask, measure
+from .left_to_use import money_left, usage_left
 from .top_up import AutoTopUp
 from .top_up_store import AutoTopUpRow
 
@@ -159,7 +143,12 @@ async def _buy(tx: Tx, events: EventStore, clock: Clock, seen: AutoTopUpRow) -> 
     if bought >= row.monthly_cap_count:
         return False
     feature = await catalog.get_feature(tx, ById(row.feature_id)) if row.feature_id else None
-    if await _left(tx, events, holder, feature, row.price.currency, now) >= row.threshold:
+    left = (
+        await money_left(tx, holder, row.price.currency, now)
+        if feature is None
+        else await usage_left(tx, events, holder, feature, now)
+    )
+    if left >= row.threshold:
         return False
     await top_up_credits(
         tx,
@@ -174,83 +163,3 @@ async def _buy(tx: Tx, events: EventStore, clock: Clock, seen: AutoTopUpRow) -> 
         ),
     )
     return True
-
-
-async def _left(
-    tx: Tx,
-    events: EventStore,
-    holder: Customer,
-    feature: Feature | None,
-    currency: str,
-    now: datetime,
-) -> Decimal:
-    """What a customer has left: of money as posted, of usage credit less what drafts draw and what was used since.
-
-    Usage is counted in the window that a check counts it in, and against credits of its own time (ENT-4): what came
-    before was paid for by credits that are over, or is on a draft, which takes its credits only as it is finalized.
-    """
-    if feature is None or feature.metric_id is None:
-        spendable = (await credit.list_spendable_grants(tx, {holder.id: now}))[holder.id]
-        return sum((one.balance for one in spendable if one.currency == currency), Decimal(0))
-    running = await _running_period(tx, holder, feature, now)
-    since = {holder.id: running[1].start_at if running else now}
-    grants = [
-        grant
-        for grant in (await credit.list_paying_grants(tx, since, {holder.id: now}))[holder.id]
-        if grant.application_type is CreditApplicationType.USAGE
-        and grant.metric_id == feature.metric_id
-    ]
-    counting = [grant for grant in grants if grant.counts_at(now)]
-    if running is None:
-        return sum((grant.balance for grant in counting), Decimal(0))
-    runs, period = running
-    metric = await catalog.get_metric(tx, ById(feature.metric_id))
-    held = await subscription.list_of_customer(tx, holder.id)
-    drawn = [
-        one
-        for parts in (await subscription.list_drawn_parts(tx, held)).values()
-        for one in parts
-        if one.metric_id == metric.id
-    ]
-    window = window_of(counting, period)
-    undrawn = [not_drawn_yet(period, drawn).start_at]
-    undrawn += [one.version.terms_since or period.start_at for one in held]
-    not_drawn_since = max(undrawn)
-    if parts_add_up(metric):
-        window = not_drawn_yet(of_period(window, period), drawn)
-    counted_from = counted_since(window, period, not_drawn_since)
-    grants = [before_invoices(grant, counted_from) for grant in grants]
-    past = None
-    if parts_add_up(metric):
-        pauses = (await subscription.list_pauses(tx, [runs]))[runs.id]
-        past = parts_over(grants, window, now, since=not_drawn_since, pauses=pauses)
-    measured = await measure(
-        events,
-        tx.merchant_id,
-        [
-            Ask(customer_id=holder.id, metric=metric, period=one, counts_events=False, grants=())
-            for one in (window, *(past.parts if past else ()))
-        ],
-    )
-    used, *over = [one.value for one in measured]
-    balance = sum((grant.balance for grant in grants if grant.counts_at(now)), Decimal(0))
-    return past.spent(over).limit + past.paused(over) - used if past else balance - used
-
-
-async def _running_period(
-    tx: Tx, holder: Customer, feature: Feature, now: datetime
-) -> tuple[Subscription, Interval] | None:
-    """The running period of the component that bills the metric, and whose it is; where none does, of the first one
-    that runs."""
-    fallback = None
-    for held in await subscription.list_of_customer(tx, holder.id):
-        if held.version.status not in RUNNING or now < held.anchor_at:
-            continue
-        price = (await catalog.get_prices(tx, [held.version.price_id]))[held.version.price_id]
-        billing = [one for one in price.components if one.metric_id == feature.metric_id]
-        component = (billing or price.components)[0]
-        period = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
-        if billing:
-            return held, period
-        fallback = fallback or (held, period)
-    return fallback

@@ -18,7 +18,8 @@ class Calculation:
     are shown as the price has them, and hold for `days` of `whole_days`, as what is due because time passes does.
 
     From the result `earlier_amount` is taken off, which is exact; and once it is rounded, `billed_amount`, which other
-    lines bill of it, and `left_amount`, which the invoice could not give back. Discounts come last.
+    lines bill of it, and `left_amount`, which the invoice could not give back (docs/giving-back.md). Discounts come
+    last.
     """
 
     quantity: Decimal

@@ -21,13 +21,12 @@ from candela_server.subscription.claim_due import hold
 from candela_server.subscription.model import SubscriptionId
 from candela_server.subscription.start_subscription import is_start
 
-from . import store
 from .bill_due import bill
 from .count_ended_before import count_ended_before
 from .credit_note import CreditNote
-from .finalize_invoices import finalize_invoice
 from .give_back_days import give_back_after
-from .model import Invoice, InvoiceStatus
+from .model import Invoice
+from .pass_grace import pass_grace
 from .run_changes import bill_change
 
 MAX_INVOICES: Final = 60
@@ -79,7 +78,7 @@ async def carry_out_in_time(
             at = max(now, due[0].due_at)
             await bill(tx, events, due, now=at, test_clock_id=planned.test_clock_id)
             continue
-        await _pass_grace(tx, events, first)
+        await pass_grace(tx, events, first.subscription_id, until=first.due_at)
         if first.id == planned.id:
             return await _settle(tx, events, await _make(tx, events, first, now))
         await _carry_out(tx, events, first, now)
@@ -110,18 +109,3 @@ async def _settle(tx: Tx, events: EventStore, changed: Changed) -> Outcome:
         invoices=await bill_change(tx, events, changed),
         credit_notes=await give_back_after(tx, changed),
     )
-
-
-async def _pass_grace(tx: Tx, events: EventStore, planned: ScheduledChange) -> None:
-    """The subscription's drafts are final by then: what was charged on one can be given back."""
-    drafts = await store.page_invoices(
-        tx,
-        customer_id=None,
-        subscription_id=planned.subscription_id,
-        statuses=[InvoiceStatus.DRAFT],
-        limit=MAX_INVOICES,
-        after=None,
-    )
-    for draft in drafts:
-        if draft.finalizes_at is not None and draft.finalizes_at <= planned.due_at:
-            await finalize_invoice(tx, events, draft.id, now=draft.finalizes_at)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from candela_server.credit import read as credit
-from candela_server.credit.lapse_grants import lapse_grants
+from candela_server.credit.lapse_grants import definitions_of, lapse_grants
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
@@ -60,13 +60,15 @@ async def _lapse_in_order(
     counts with it towards what the third one gets.
     """
     left, ended = list(grants), [grant.id for grant in grants]
+    # What is carried over is of the same definition.
+    definitions = await definitions_of(tx, grants)
     while left:
         first = {_row(one): one.expires_at for one in sorted(left, key=_end, reverse=True)}
         now_due = [one for one in left if one.expires_at == first[_row(one)]]
         left = [one for one in left if one.expires_at != first[_row(one)]]
         beside = {(_row(one), one.expires_at) for one in left}
-        unused = await unused_credit(tx, events, now_due, now=now)
-        carried = await lapse_grants(tx, now_due, at=now, unused=unused)
+        unused = await unused_credit(tx, events, now_due, definitions, now=now)
+        carried = await lapse_grants(tx, now_due, at=now, unused=unused, definitions=definitions)
         joined = [one for one in carried if (_row(one), one.expires_at) in beside]
         left += joined
         ended += [one.id for one in joined]

@@ -1,8 +1,9 @@
-"""Gives back, by credit notes, usage that was taken back after its subscription had ended (EVT-9, INV-6).
+"""Gives back, by credit notes, usage that was taken back and that no invoice bears (EVT-4, EVT-9, INV-6).
 
-While a subscription goes on, its next invoice bears it as an adjustment. After its end there is none: what is charged
-less is taken off the invoices that charged for it, at their own rate of tax. What a minimum or a commitment asks for
-all the same is kept. The notes count as adjustments of their period from then on, so that nothing comes back twice.
+While a subscription goes on, its next invoice bears it as an adjustment, and what that cannot is left for here; after
+its end all is. What is charged less is taken off the invoices that charged for it, at their own rate of tax. What a
+minimum or a commitment asks for all the same is kept. The notes count as adjustments of their period from then on, so
+that nothing comes back twice.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
 from . import threshold_store
-from .bill_changed_periods import SeenCuts, look_at_cuts
+from .bill_changed_periods import look_at_cuts
 from .bill_late_usage import look_at_late_usage
-from .billing_context import Context, read_context
+from .billed_before import read_billed_lines
+from .billing_context import read_context
 from .credit_note import CreditNote
 from .give_back import give_back, lock_invoices, read_credited
 from .give_back_days import Bound, bounds_of
@@ -39,9 +41,10 @@ async def give_back_usage(
     now: datetime,
     test_clock_id: TestClockId | None,
 ) -> list[CreditNote]:
-    """The notes of these subscriptions, which have ended and must be locked; none when nothing is left to give back.
+    """The notes of these subscriptions, which must be locked; none when nothing is left to give back.
 
-    What they owe instead must be on its invoice already.
+    Of one that has ended, what it owes instead must be on its invoice already; of one that goes on, what its next
+    invoice can bear.
     """
     context = await read_context(tx, ids, until=now)
     late = await look_at_late_usage(
@@ -54,31 +57,34 @@ async def give_back_usage(
     )
     wanted = {one_id: some for one_id, some in late.lines.items() if _comes_to(some) < 0}
     seen = await look_at_cuts(tx, context, sorted(wanted), now=now)
+    billed = await read_billed_lines(tx, sorted(wanted), now)
     notes = []
-    for one_id, one in sorted(seen.items()):
-        notes += await _give_back(tx, context, one_id, one, wanted[one_id], now)
+    for one_id, adjustments in sorted(wanted.items()):
+        cuts = seen.get(one_id)
+        bounds = bounds_of(context, one_id, cuts, now) if cuts else []
+        notes += await _give_back(tx, one_id, billed[one_id], bounds, adjustments, now)
     return notes
 
 
 async def _give_back(
     tx: Tx,
-    context: Context,
     one_id: SubscriptionId,
-    seen: SeenCuts,
+    known: Sequence[BilledLine],
+    bounds: Sequence[Bound],
     adjustments: Sequence[InvoiceLine],
     now: datetime,
 ) -> list[CreditNote]:
     invoices: dict[InvoiceId, Invoice] = {}
     ahead = await threshold_store.list_threshold_invoices(tx, one_id)
     await lock_invoices(
-        tx, [*ahead, *(one.invoice_id for one in seen.billed if not one.is_draft)], invoices
+        tx, [*ahead, *(one.invoice_id for one in known if not one.is_draft)], invoices
     )
     # Before all others, to be taken last: what the period's own invoice charged is given back on that.
-    billed = [*_billed_ahead(one_id, [invoices[each] for each in reversed(ahead)]), *seen.billed]
+    billed = [*_billed_ahead(one_id, [invoices[each] for each in reversed(ahead)]), *known]
     return await give_back(
         tx,
         billed,
-        _owed(billed, adjustments, bounds_of(context, one_id, seen, now)),
+        _owed(billed, adjustments, bounds),
         invoices,
         await read_credited(tx, invoices),
         now=now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore
@@ -13,13 +13,15 @@ from candela_server.subscription.change import ChangeSubscription
 from candela_server.subscription.create_subscription import CreateSubscription, create_subscription
 from candela_server.subscription.make_change import make_change
 from candela_server.subscription.preview_token import Previewed, digest_of
+from candela_server.subscription.rules.reschedule import ENDED
 from candela_server.subscription.undo_cancellation import UndoCancellation
 
 from .carry_out_planned import carry_out_in_time
 from .count_ended_before import count_ended_before
-from .credit_note import CreditNote, CreditNoteId
+from .credit_note import CreditNote
 from .give_back_days import amounts_of_notes, give_back_after
 from .model import Invoice
+from .preview_given_back import as_shown, preview_given_back
 from .preview_next_invoice import as_draft, preview_next_invoice
 from .run_changes import amounts_of, bill_change
 from .settle_creation import bill_creation
@@ -27,8 +29,8 @@ from .settle_creation import bill_creation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePreview:
-    """The invoices that a change would cause at its time, what it would give back of earlier ones, the regular one
-    after it, and what a token promises of it.
+    """The invoices that a change would cause at its time, what it would give back of earlier ones, and after an end
+    whatever comes back once the last invoice is final; the regular one after it, and what a token promises of it.
     """
 
     invoices: Sequence[Invoice]
@@ -59,10 +61,15 @@ async def preview_change(
     if changed.scheduled is not None:
         later = await carry_out_in_time(tx, events, changed.scheduled, now=changed.now)
         invoices, notes = [*later.invoices], [*later.credit_notes]
+    notes = [as_shown(one) for one in notes]
+    next_invoice = await preview_next_invoice(tx, events, clock, before.id)
+    if (await subscription.get_subscription(tx, before.id)).version.status in ENDED:
+        # Nothing bears it any more: all that is still to come back does so because of the end.
+        notes += await preview_given_back(tx, events, clock, before.id, next_invoice)
     return ChangePreview(
         invoices=[as_draft(one) for one in invoices],
-        credit_notes=[replace(one, id=CreditNoteId(""), number="") for one in notes],
-        next_invoice=await preview_next_invoice(tx, events, clock, before.id),
+        credit_notes=notes,
+        next_invoice=next_invoice,
         shown=shown,
     )
 

@@ -24,6 +24,7 @@ from candela_server.subscription.wire import create_subscription_from_proto
 from . import wire
 from .credit_note_wire import credit_note_to_proto
 from .preview_change import preview_change, preview_creation
+from .preview_given_back import preview_given_back
 from .preview_next_invoice import preview_next_invoice
 
 _T = TypeVar("_T")
@@ -59,12 +60,16 @@ class PreviewServicer(preview_service_pb2_grpc.PreviewServiceServicer):
             subscription_id = SubscriptionId(
                 fields.read("subscription_id", typed_id("sub"), request.subscription_id)
             )
-        draft = await self._undone(
-            lambda tx: preview_next_invoice(tx, self._events, self._clock, subscription_id)
-        )
-        return pb.PreviewNextInvoiceResponse(
-            invoice=None if draft is None else wire.preview_to_proto(draft)
-        )
+
+        async def look(tx: Tx) -> pb.PreviewNextInvoiceResponse:
+            draft = await preview_next_invoice(tx, self._events, self._clock, subscription_id)
+            notes = await preview_given_back(tx, self._events, self._clock, subscription_id, draft)
+            return pb.PreviewNextInvoiceResponse(
+                invoice=None if draft is None else wire.preview_to_proto(draft),
+                credit_notes=[credit_note_to_proto(one) for one in notes],
+            )
+
+        return await self._undone(look)
 
     async def PreviewSubscriptionChange(
         self, request: pb.PreviewSubscriptionChangeRequest, context: Any

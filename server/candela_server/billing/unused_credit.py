@@ -14,9 +14,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from candela_server.catalog import read as catalog
 from candela_server.catalog.model import Metric
 from candela_server.credit import read as credit
+from candela_server.credit.lapse_grants import Definitions
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.credit.rules.waterfall import UsedSpan, draw_in_spans
 from candela_server.kernel.interval import Interval
@@ -40,11 +40,16 @@ class _Together(NamedTuple):
 
 
 async def unused_credit(
-    tx: Tx, events: EventStore, grants: Sequence[CreditGrant], *, now: datetime
+    tx: Tx,
+    events: EventStore,
+    grants: Sequence[CreditGrant],
+    definitions: Definitions,
+    *,
+    now: datetime,
 ) -> dict[GrantId, Decimal]:
     """What these grants, which have ended, were not used of; only of those that may be carried over, and whose usage no
     component bills."""
-    rolling = await _rolling(tx, grants)
+    rolling = _rolling(grants, definitions)
     if not rolling:
         return {}
     ids = sorted({_brought_by(one) for one in rolling})
@@ -83,10 +88,8 @@ def _brought_by(grant: CreditGrant) -> SubscriptionId:
     return SubscriptionId(grant.subscription_id)
 
 
-async def _rolling(tx: Tx, grants: Sequence[CreditGrant]) -> list[CreditGrant]:
+def _rolling(grants: Sequence[CreditGrant], definitions: Definitions) -> list[CreditGrant]:
     """Those of metrics whose definition carries something over."""
-    ids = sorted({one.definition_id for one in grants if one.definition_id is not None})
-    definitions = await catalog.get_credit_definitions(tx, ids) if ids else {}
     return [
         one
         for one in grants

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from candela_server.catalog import read as catalog
+from candela_server.catalog.model import CreditDefinition, CreditDefinitionId
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
 
@@ -27,6 +28,9 @@ from .rules.rollover import carried_over
 
 _ALL: Final[Mapping[GrantId, Decimal]] = {}
 
+Definitions = Mapping[CreditDefinitionId, CreditDefinition]
+"""By id, at least those of the grants at hand."""
+
 _Ended = tuple[str | None, str | None, datetime | None]
 """What ends together: the grants of one definition and subscription that end at one instant."""
 
@@ -37,17 +41,21 @@ async def lapse_grants(
     *,
     at: datetime,
     unused: Mapping[GrantId, Decimal] = _ALL,
+    definitions: Definitions | None = None,
 ) -> list[CreditGrant]:
     """Posts the ends of grants, and returns what was carried over; their balances are as in this transaction.
 
-    Of a grant in `unused` no more than that is carried over: what was used of it is not drawn.
+    Of a grant in `unused` no more than that is carried over: what was used of it is not drawn. `definitions` are those
+    of the grants, where who calls has read them.
 
     Called once the last period that a grant could pay for is invoiced: checks ignore a lapsed grant at once, and the
     ledger follows. What is carried over leaves the grant by an adjustment, so that late usage of the old period does
     not find it there any more.
     """
     left = [grant for grant in grants if grant.balance > 0]
-    carried, made = await _carry_over(tx, [_unused(one, unused) for one in left], at)
+    if definitions is None:
+        definitions = await definitions_of(tx, left)
+    carried, made = await _carry_over(tx, [_unused(one, unused) for one in left], definitions, at)
     rest = [
         replace(grant, balance=grant.balance - carried.get(grant.id, Decimal(0))) for grant in left
     ]
@@ -59,17 +67,22 @@ async def lapse_grants(
     return made
 
 
+async def definitions_of(tx: Tx, grants: Sequence[CreditGrant]) -> Definitions:
+    """The definitions by which these grants were given."""
+    ids = sorted({grant.definition_id for grant in grants if grant.definition_id is not None})
+    return await catalog.get_credit_definitions(tx, ids)
+
+
 def _unused(grant: CreditGrant, unused: Mapping[GrantId, Decimal]) -> CreditGrant:
     return replace(grant, balance=min(grant.balance, unused.get(grant.id, grant.balance)))
 
 
 async def _carry_over(
-    tx: Tx, grants: Sequence[CreditGrant], at: datetime
+    tx: Tx, grants: Sequence[CreditGrant], definitions: Definitions, at: datetime
 ) -> tuple[dict[GrantId, Decimal], list[CreditGrant]]:
     """Makes the grants of what is carried over, and returns what each old grant gave for them, and them."""
-    ids = sorted({grant.definition_id for grant in grants if grant.definition_id is not None})
-    definitions = await catalog.get_credit_definitions(tx, ids)
-    ends = await end_store.list_ends(tx, [grant.id for grant in grants]) if ids else {}
+    renewing = [grant.id for grant in grants if grant.definition_id is not None]
+    ends = await end_store.list_ends(tx, renewing) if renewing else {}
     ended: defaultdict[_Ended, list[CreditGrant]] = defaultdict(list)
     for grant in grants:
         noted = ends.get(grant.id)

@@ -8,7 +8,7 @@ from datetime import datetime
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import schedule_store, store
+from . import due_store, schedule_store
 from .model import ScheduledPeriod, SubscriptionId
 
 
@@ -27,10 +27,10 @@ async def claim_due(
     are passed by, and so are those that `passing_by` names. What is due is read again after locking: another worker
     may have billed it in between.
     """
-    while locked := await store.lock_due_subscriptions(
+    while locked := await due_store.lock_due_subscriptions(
         tx, until=until, test_clock_id=test_clock_id, limit=limit, passing_by=passing_by
     ):
-        due = await store.list_first_due(tx, locked, until)
+        due = await due_store.list_first_due(tx, locked, until)
         if due:
             return due
         # Another worker billed all of these while we came to lock them; what it left is found by looking again.
@@ -41,7 +41,7 @@ async def due_of(
     tx: Tx, subscription_id: SubscriptionId, *, until: datetime
 ) -> list[ScheduledPeriod]:
     """The periods of one subscription that are due first, if they are due by `until`; it must be locked."""
-    return await store.list_first_due(tx, [subscription_id], until)
+    return await due_store.list_first_due(tx, [subscription_id], until)
 
 
 async def hold(tx: Tx, subscription_id: SubscriptionId) -> None:
@@ -54,13 +54,13 @@ async def move_on(
 ) -> None:
     """Forgets what was billed and writes what is billed next of the same components."""
     if billed:
-        await store.delete_schedule(tx, billed)
-        await store.insert_schedule(tx, following)
+        await schedule_store.delete_schedule(tx, billed)
+        await schedule_store.insert_schedule(tx, following)
 
 
 async def park(tx: Tx, ids: Sequence[SubscriptionId], at: datetime) -> None:
     """Stops billing of these subscriptions until a person looks: a safety bound was reached."""
-    await store.park(tx, ids, at)
+    await schedule_store.park(tx, ids, at)
 
 
 async def unpark(tx: Tx, ids: Sequence[SubscriptionId]) -> None:

@@ -22,7 +22,7 @@ from candela_server.kernel.ids import new_id
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
-from . import store
+from . import schedule_store, store
 from .change import PreviewStaleError
 from .check_duplicate import check_duplicate
 from .end_trial import plan_trial_end
@@ -171,7 +171,7 @@ def _checked_start(start_at: datetime | None, now: datetime) -> datetime | None:
 async def _schedule(
     tx: Tx, subscription: Subscription, price: Price, test_clock_id: TestClockId | None
 ) -> None:
-    await store.insert_schedule(
+    await schedule_store.insert_schedule(
         tx,
         [
             scheduled_period(

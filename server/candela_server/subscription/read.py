@@ -12,6 +12,7 @@ from candela_server.storage.postgres import Tx
 
 from . import (
     drawn_store,
+    due_store,
     move_store,
     override_store,
     renewal_store,
@@ -61,7 +62,7 @@ async def list_ended(
 async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
     """When something next falls due on a test clock; None when nothing ever does."""
     found = [
-        await store.next_due_at(tx, test_clock_id),
+        await due_store.next_due_at(tx, test_clock_id),
         await move_store.next_move_at(tx, test_clock_id),
         await scheduled_store.next_due_at(tx, test_clock_id),
         await renewal_store.next_renewal_at(tx, test_clock_id),
@@ -71,7 +72,7 @@ async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
 
 async def list_merchants_with_due(tx: Tx, until: datetime) -> list[str]:
     """The merchants for whom something is due in real time; in a system transaction."""
-    periods = await store.list_merchants_with_due(tx, until)
+    periods = await due_store.list_merchants_with_due(tx, until)
     moves = await move_store.list_merchants_with_due_moves(tx, until)
     changes = await scheduled_store.list_merchants_with_due_changes(tx, until)
     renewals = await renewal_store.list_merchants_with_due(tx, until)

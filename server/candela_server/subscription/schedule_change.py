@@ -11,6 +11,7 @@ from candela_server.kernel.errors import InvalidInput
 from candela_server.storage.postgres import Tx
 
 from . import scheduled_store
+from .append_without_change import append_without_change
 from .cancel_subscription import call_off_cancellation, is_end
 from .change import (
     Cancellation,
@@ -21,7 +22,7 @@ from .change import (
     ScheduledStatus,
     TrialEnd,
 )
-from .change_subscription import append_without_change, change_subscription, take
+from .change_subscription import change_subscription, take
 from .migration import MoveTiming
 from .start_subscription import is_start
 

@@ -1,15 +1,60 @@
-"""Every SQL text over what is billed next of one subscription, and over parked ones; nothing here decides."""
+"""Every SQL text over what is billed next of a subscription, and over parked ones; nothing here decides."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from candela_server.customer.model import CustomerId
+from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
 
-from .model import ParkedSubscription, ScheduledPeriod, SubscriptionId
-from .store import scheduled_from_row
+from .model import LastTerms, ParkedSubscription, ScheduledPeriod, SubscriptionId
+
+
+async def insert_schedule(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
+    """Writes what is billed next of components."""
+    terms = [row.last_terms for row in rows]
+    await tx.execute(
+        """
+        INSERT INTO component_schedule (merchant_id, subscription_id, component_id, test_clock_id,
+                                        period_number, period_start, period_end, due_at, price_id,
+                                        plan_version_id, held)
+        SELECT $1, u.*
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[],
+                    $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[],
+                    $11::numeric[]) AS u
+        """,
+        tx.merchant_id,
+        [row.subscription_id for row in rows],
+        [row.component_id for row in rows],
+        [row.test_clock_id for row in rows],
+        [row.period_number for row in rows],
+        [row.period.start_at for row in rows],
+        [row.period.end_at for row in rows],
+        [row.due_at for row in rows],
+        [one.price_id if one else None for one in terms],
+        [one.plan_version_id if one else None for one in terms],
+        [one.held if one else None for one in terms],
+    )
+
+
+async def delete_schedule(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
+    """Forgets what was billed, or will not be."""
+    await tx.execute(
+        """
+        DELETE FROM component_schedule c
+        USING unnest($2::text[], $3::text[], $4::timestamptz[])
+            AS u (subscription_id, component_id, period_start)
+        WHERE c.merchant_id = $1 AND c.subscription_id = u.subscription_id
+          AND c.component_id = u.component_id AND c.period_start = u.period_start
+        """,
+        tx.merchant_id,
+        [row.subscription_id for row in rows],
+        [row.component_id for row in rows],
+        [row.period.start_at for row in rows],
+    )
 
 
 async def list_next_due(tx: Tx, subscription_id: SubscriptionId) -> list[ScheduledPeriod]:
@@ -148,4 +193,34 @@ async def unpark(tx: Tx, ids: Sequence[SubscriptionId]) -> None:
         """,
         tx.merchant_id,
         list(ids),
+    )
+
+
+async def park(tx: Tx, ids: Sequence[SubscriptionId], at: datetime) -> None:
+    """Stops billing of these subscriptions until a person looks."""
+    await tx.execute(
+        """
+        UPDATE component_schedule SET parked_at = $3
+        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[])
+        """,
+        tx.merchant_id,
+        list(ids),
+        at,
+    )
+
+
+def scheduled_from_row(row: Mapping[str, Any]) -> ScheduledPeriod:
+    """A period from a row of component_schedule."""
+    return ScheduledPeriod(
+        subscription_id=row["subscription_id"],
+        component_id=row["component_id"],
+        test_clock_id=row["test_clock_id"],
+        period_number=row["period_number"],
+        period=Interval(row["period_start"], row["period_end"]),
+        due_at=row["due_at"],
+        last_terms=LastTerms(
+            plan_version_id=row["plan_version_id"], price_id=row["price_id"], held=row["held"]
+        )
+        if row["price_id"]
+        else None,
     )

@@ -9,7 +9,7 @@ from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from . import read, schedule_store, version_store
-from .change_subscription import append_without_change
+from .append_without_change import append_without_change
 from .model import Status, Subscription, SubscriptionId
 
 OVERDUE = "an invoice is overdue"

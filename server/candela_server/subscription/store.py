@@ -1,4 +1,4 @@
-"""Every SQL text over subscriptions, their versions and what is billed next; nothing here decides."""
+"""Every SQL text over subscriptions and their versions; nothing here decides."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import format_decimal
-from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from .model import (
     CollectionMethod,
-    LastTerms,
     Proration,
-    ScheduledPeriod,
     Status,
     Subscription,
     SubscriptionId,
@@ -30,13 +26,6 @@ _SUBSCRIPTION = """s.id, s.customer_id, s.currency, COALESCE(v.anchor_at, s.anch
                    v.proration"""
 _JOIN = """subscription s JOIN subscription_version v
            ON v.merchant_id = s.merchant_id AND v.subscription_id = s.id"""
-
-
-# What a change that waits changes from then on is billed after it, by the new terms, however late the change is made.
-_CHANGE_BEFORE = """
-              SELECT FROM scheduled_change r
-              WHERE r.merchant_id = $1 AND r.subscription_id = c.subscription_id
-                AND r.status = 'pending' AND r.due_at <= c.due_at"""
 
 
 async def insert_subscription(tx: Tx, subscription: Subscription) -> None:
@@ -186,168 +175,6 @@ async def list_versions_of(tx: Tx, ids: Sequence[SubscriptionId]) -> list[Subscr
         list(ids),
     )
     return [_subscription_from_row(row) for row in rows]
-
-
-async def insert_schedule(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
-    """Writes what is billed next of components."""
-    terms = [row.last_terms for row in rows]
-    await tx.execute(
-        """
-        INSERT INTO component_schedule (merchant_id, subscription_id, component_id, test_clock_id,
-                                        period_number, period_start, period_end, due_at, price_id,
-                                        plan_version_id, held)
-        SELECT $1, u.*
-        FROM unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[],
-                    $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[],
-                    $11::numeric[]) AS u
-        """,
-        tx.merchant_id,
-        [row.subscription_id for row in rows],
-        [row.component_id for row in rows],
-        [row.test_clock_id for row in rows],
-        [row.period_number for row in rows],
-        [row.period.start_at for row in rows],
-        [row.period.end_at for row in rows],
-        [row.due_at for row in rows],
-        [one.price_id if one else None for one in terms],
-        [one.plan_version_id if one else None for one in terms],
-        [one.held if one else None for one in terms],
-    )
-
-
-async def delete_schedule(tx: Tx, rows: Sequence[ScheduledPeriod]) -> None:
-    """Forgets what was billed, or will not be."""
-    await tx.execute(
-        """
-        DELETE FROM component_schedule c
-        USING unnest($2::text[], $3::text[], $4::timestamptz[])
-            AS u (subscription_id, component_id, period_start)
-        WHERE c.merchant_id = $1 AND c.subscription_id = u.subscription_id
-          AND c.component_id = u.component_id AND c.period_start = u.period_start
-        """,
-        tx.merchant_id,
-        [row.subscription_id for row in rows],
-        [row.component_id for row in rows],
-        [row.period.start_at for row in rows],
-    )
-
-
-async def park(tx: Tx, ids: Sequence[SubscriptionId], at: datetime) -> None:
-    """Stops billing of these subscriptions until a person looks."""
-    await tx.execute(
-        """
-        UPDATE component_schedule SET parked_at = $3
-        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[])
-        """,
-        tx.merchant_id,
-        list(ids),
-        at,
-    )
-
-
-async def lock_due_subscriptions(
-    tx: Tx,
-    *,
-    until: datetime,
-    test_clock_id: TestClockId | None,
-    limit: int,
-    passing_by: Sequence[str],
-) -> list[SubscriptionId]:
-    """Locks subscriptions that have something due, the longest due first, passing by those another worker holds.
-
-    `limit` bounds the components that are looked at, so that a claim costs the same however much is due.
-    """
-    # IS NOT DISTINCT FROM cannot use an index, hence two texts; $4 is compared in one of them only.
-    on_clock = (
-        "c.test_clock_id IS NULL AND $4::text IS NULL"
-        if test_clock_id is None
-        else "c.test_clock_id = $4"
-    )
-    rows = await tx.fetch(
-        f"""
-        SELECT s.id FROM component_schedule c
-        JOIN subscription s ON s.merchant_id = c.merchant_id AND s.id = c.subscription_id
-        WHERE c.merchant_id = $1 AND c.due_at <= $2 AND c.parked_at IS NULL AND {on_clock}
-          AND c.subscription_id <> ALL($5::text[])
-          AND NOT EXISTS ({_CHANGE_BEFORE})
-        ORDER BY c.due_at LIMIT $3
-        FOR UPDATE OF s SKIP LOCKED
-        """,
-        tx.merchant_id,
-        until,
-        limit,
-        test_clock_id,
-        list(passing_by),
-    )
-    return list(dict.fromkeys(row["id"] for row in rows))
-
-
-async def list_first_due(
-    tx: Tx, ids: Sequence[SubscriptionId], until: datetime
-) -> list[ScheduledPeriod]:
-    """Of each subscription, the periods that are due first, if they are due by `until` and no change comes first."""
-    rows = await tx.fetch(
-        f"""
-        SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
-               due_at, price_id, plan_version_id, held
-        FROM (
-            SELECT c.*, min(c.due_at) OVER (PARTITION BY c.subscription_id) AS first_due_at
-            FROM component_schedule c
-            WHERE c.merchant_id = $1 AND c.subscription_id = ANY($2::text[])
-              AND c.parked_at IS NULL
-        ) AS c
-        WHERE merchant_id = $1 AND due_at = first_due_at AND due_at <= $3
-          AND NOT EXISTS ({_CHANGE_BEFORE})
-        ORDER BY subscription_id, component_id
-        """,
-        tx.merchant_id,
-        list(ids),
-        until,
-    )
-    return [scheduled_from_row(row) for row in rows]
-
-
-def scheduled_from_row(row: Mapping[str, Any]) -> ScheduledPeriod:
-    """A period from a row of component_schedule."""
-    return ScheduledPeriod(
-        subscription_id=row["subscription_id"],
-        component_id=row["component_id"],
-        test_clock_id=row["test_clock_id"],
-        period_number=row["period_number"],
-        period=Interval(row["period_start"], row["period_end"]),
-        due_at=row["due_at"],
-        last_terms=LastTerms(
-            plan_version_id=row["plan_version_id"], price_id=row["price_id"], held=row["held"]
-        )
-        if row["price_id"]
-        else None,
-    )
-
-
-async def next_due_at(tx: Tx, test_clock_id: TestClockId) -> datetime | None:
-    """When something next falls due on a test clock."""
-    found: datetime | None = await tx.fetchval(
-        """
-        SELECT min(due_at) FROM component_schedule
-        WHERE merchant_id = $1 AND test_clock_id = $2 AND parked_at IS NULL
-        """,
-        tx.merchant_id,
-        test_clock_id,
-    )
-    return found
-
-
-async def list_merchants_with_due(tx: Tx, until: datetime) -> list[str]:
-    """The merchants for whom something is due in real time; in a system transaction."""
-    # tenant-scope: the pipeline looks for due work of all merchants
-    rows = await tx.fetch(
-        """
-        SELECT DISTINCT merchant_id FROM component_schedule
-        WHERE test_clock_id IS NULL AND due_at <= $1 AND parked_at IS NULL
-        """,
-        until,
-    )
-    return [row["merchant_id"] for row in rows]
 
 
 def _subscription_from_row(row: Mapping[str, Any]) -> Subscription:

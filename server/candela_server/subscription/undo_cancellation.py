@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import Tx
 
+from .append_without_change import append_without_change
 from .cancel_subscription import call_off_cancellation
 from .change import Changed, SubscriptionVersionMismatchError
-from .change_subscription import append_without_change, take
+from .change_subscription import take
 from .model import Proration, SubscriptionId
 
 

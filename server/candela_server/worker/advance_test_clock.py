@@ -15,6 +15,7 @@ from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.follow_due_dates import follow_due_dates
 from candela_server.billing.run_billing import run_billing
 from candela_server.billing.settle_ahead import settle_ahead
+from candela_server.billing.settle_taken_back import settle_taken_back
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant import read as merchant
 from candela_server.merchant.advance_test_clock import move_test_clock, rest_test_clock
@@ -117,10 +118,11 @@ async def _do_what_is_due(
 async def _look_at_usage(
     db: Postgres, events: EventStore, merchant_id: str, clock_id: TestClockId, now: datetime
 ) -> None:
-    """What each minute does in real time: where the clock rested, at the instants at which something is due, and where
-    it comes to rest."""
+    """What each minute or hour does in real time: where the clock rested, at the instants at which something is due,
+    and where it comes to rest."""
     await bill_thresholds(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await settle_ahead(db, events, merchant_id, now=now, test_clock_id=clock_id)
+    await settle_taken_back(db, events, merchant_id, now=now, test_clock_id=clock_id)
     await buy_below_thresholds(db, events, FixedClock(now), merchant_id, test_clock_id=clock_id)
 
 

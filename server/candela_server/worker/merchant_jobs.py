@@ -19,6 +19,7 @@ from candela_server.billing.follow_due_dates import follow_due_dates
 from candela_server.billing.reconcile_credits import reconcile_credits
 from candela_server.billing.run_billing import run_billing
 from candela_server.billing.settle_ahead import settle_ahead
+from candela_server.billing.settle_taken_back import settle_taken_back
 from candela_server.kernel.clock import Clock
 from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
@@ -89,7 +90,8 @@ async def look_after_credits(db: Postgres, events: EventStore, clock: Clock) -> 
 
 
 async def bill_late_usage(db: Postgres, events: EventStore, clock: Clock) -> None:
-    """Each hour: bills what came late for subscriptions that have ended, and settles what was billed ahead (EVT-9)."""
+    """Each hour: bills what came late for subscriptions that have ended, settles what was billed ahead, and gives back
+    what no invoice could (EVT-9, EVT-4)."""
     now = clock.now()
     async with db.system() as tx:
         merchants = [one.id for one in await merchant.list_merchants(tx)]
@@ -97,6 +99,7 @@ async def bill_late_usage(db: Postgres, events: EventStore, clock: Clock) -> Non
     async def bill(merchant_id: str) -> None:
         count = await bill_ended(db, events, merchant_id, now=now)
         count += await settle_ahead(db, events, merchant_id, now=now)
+        count += await settle_taken_back(db, events, merchant_id, now=now)
         if count:
             log.info("late_usage_billed", merchant_id=merchant_id, invoices=count)
 

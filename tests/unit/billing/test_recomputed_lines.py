@@ -278,9 +278,23 @@ def test_what_an_invoice_cannot_give_back__is_said_on_its_line() -> None:
     assert kept.amount == D(-30)
     assert steps(kept)[-2:] == [
         "25.00 − 125.00 billed before = −100.00",
-        "−100.00 − −70.00 that later invoices give back = −30.00",
+        "−100.00 − −70.00 that comes back besides = −30.00",
     ]
     check_by_text([kept])
+    check_by_fields(kept)
+
+
+@pytest.mark.spec("INV-1", "INV-3", "EVT-9")
+def test_draft_that_charges_less_as_it_is_finalized__says_all_that_it_leaves() -> None:
+    late = _late(price_of(calls(Charge(model=MODELS[0]))), D(1000), D(200), D(0))
+    assert late is not None
+    charged = replace(late, kind=LineKind.USAGE, amount=D(30))
+    [drafted] = within_total([charged], [late])
+
+    [kept] = within_total([replace(charged, amount=D(20))], [drafted])
+
+    assert kept.amount == D(-20)
+    assert steps(kept)[-1] == "−100.00 − −80.00 that comes back besides = −20.00"
     check_by_fields(kept)
 
 

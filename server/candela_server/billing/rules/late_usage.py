@@ -60,12 +60,13 @@ def adjustment_of(late: LatePeriod) -> InvoiceLine | None:
     first = late.billed[0]
     usage = now[0]
     component = billed_period.component
-    word = "Late usage" if quantity >= 0 else "Usage taken back"
+    word = "Late usage" if (quantity or amount) >= 0 else "Usage taken back"
+    count = f" × {number_of(quantity)}" if quantity else ""
     return InvoiceLine(
         id=late.line_id,
         kind=LineKind.ADJUSTMENT,
         description=(
-            f"{word}: {component.name} × {number_of(quantity)}, "
+            f"{word}: {component.name}{count}, "
             f"{dates_of(billed_period.period, billed_period.time_zone)}"
         ),
         quantity=quantity,
@@ -99,7 +100,7 @@ def within_total(
 
     `to_come` is what will be on the invoice besides, at least.
 
-    What an invoice cannot give back is owed still: it is not billed, so the next one finds it again.
+    What an invoice cannot give back is owed still: it is not billed, so whoever looks next finds it again.
     """
     with exact():
         room = (
@@ -120,7 +121,7 @@ def within_total(
                         and replace(
                             line.calculation,
                             billed_amount=line.calculation.billed_amount + _taken([line]),
-                            left_amount=line.amount - given,
+                            left_amount=line.calculation.left_amount + line.amount - given,
                         ),
                     )
             kept.append(line)
@@ -129,6 +130,11 @@ def within_total(
         for line in kept
         if line.amount or line.draws or (line.quantity and line.kind is not LineKind.THRESHOLD)
     ]
+
+
+def leaves_something(lines: Sequence[InvoiceLine]) -> bool:
+    """Whether these lines of an invoice say that it could not give all back of some usage."""
+    return any(line.calculation is not None and line.calculation.left_amount for line in lines)
 
 
 def borne(

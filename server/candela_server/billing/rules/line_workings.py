@@ -137,7 +137,7 @@ def _billed(line: InvoiceLine, made: Calculation, result: Money) -> Iterator[str
     yield f"{text} = {money(rest)}"
     if made.left_amount:
         yield (
-            f"{money(rest)} − {money(made.left_amount)} that later invoices give back "
+            f"{money(rest)} − {money(made.left_amount)} that comes back besides "
             f"= {money(line.amount)}"
         )
 

@@ -8,6 +8,7 @@
 | a plan's yes, or an override's, without| none                                                 | the component's      |
 | credits from the plan                  |                                                      |                      |
 
+How the window and the credits are found is said in credits_compared.py, which packs that buy themselves go by, too.
 Credits pay for what is used in their time only. Where some began or ended within the window, the terms say what parts
 it has so, and who pays for each; how far the credits go is known with what each part used (bound.py). Credits that
 began before the window have paid for what the period used before it, too, and so that counts as such a part.
@@ -39,21 +40,10 @@ from candela_server.catalog.model import (
     PlanFeature,
 )
 from candela_server.credit.model import CreditGrant
-from candela_server.credit.rules.billed_within import before_invoices
-from candela_server.credit.rules.parts_over import had, parts_over
 from candela_server.entitlement.model import Credits, Metered, Source, Value
-from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
-from candela_server.metering.rules.aggregation import parts_add_up
-from candela_server.subscription.drawn_usage import DrawnPart
-from candela_server.subscription.rules.credits_held import (
-    counted_since,
-    counts_for,
-    drawn_within,
-    not_drawn_yet,
-    of_period,
-    window_of,
-)
+from candela_server.subscription.rules.credits_compared import compared
+from candela_server.subscription.rules.credits_held import counts_for
 
 from .holding import Holding
 from .precedence import Access, is_empty
@@ -75,7 +65,6 @@ def metered_terms(
     component_id = offer.component_for_metric(metric.id)
     component = offer.price.component(component_id or offer.price.components[0].id)
     period = component.recurrence_in(held.time_zone).period_containing(held.anchor_at, now)
-    window = period
     overridden = replaces_credits(value, source)
     payers = [
         grant
@@ -90,48 +79,38 @@ def metered_terms(
     # What was given by hand or bought comes on top of what a plan grants in another way (CRD-10).
     of_plan = by_definition or any(_is_by_definition(grant) for grant in paying)
     by_credit = has_credits and ((of_plan and not overridden) or is_empty(value))
-    drawn = [one for one in holding.drawn if one.metric_id == metric.id]
-    since = _not_drawn_since(period, holding, drawn)
-    if has_credits:
-        window = _counted_in(window_of(paying, period), period, metric, holding)
-    by_parts = by_credit and parts_add_up(metric)
-    if by_parts:
-        window = not_drawn_yet(of_period(window, period), drawn)
-    counted_from = counted_since(window, period, since)
-    payers = [before_invoices(grant, counted_from) for grant in payers]
+    stated = _stated_limit(value)
+    bounded = has_credits or stated is not None
+    found = compared(
+        metric,
+        payers if bounded else [],
+        period,
+        now,
+        drawn=[one for one in holding.drawn if one.metric_id == metric.id],
+        terms_since=held.version.terms_since,
+        included=None if by_credit else stated or _ZERO,
+        has_credits=has_credits,
+        pauses=holding.pauses,
+    )
     credits = None
-    limit = stated = _stated_limit(value)
+    limit = stated
     if has_credits:
-        paying = [grant for grant in payers if grant.counts_at(now)]
-        with exact():
-            allowance = sum((grant.balance for grant in paying), _ZERO)
-        expiries = [grant.expires_at for grant in paying if grant.expires_at is not None]
-        credits = Credits(allowance=allowance, next_expiry_at=min(expiries, default=None))
+        expiries = [grant.expires_at for grant in found.paying if grant.expires_at is not None]
+        credits = Credits(allowance=found.allowance, next_expiry_at=min(expiries, default=None))
         if by_credit:
-            limit, stated = allowance, None
-        elif limit is not None:
+            limit = _ZERO
+        if limit is not None:
             with exact():
-                limit += allowance
-        if limit is not None and not by_parts:
-            # All of the window is compared: what a part of it has drawn is still there to pay for that.
-            with exact():
-                limit += drawn_within(window, drawn, paying)
-    past = None
-    if parts_add_up(metric):
-        bounded = credits is not None or limit is not None
-        funds = [had(one, drawn_within(window, drawn, [one])) for one in payers if bounded]
-        past = parts_over(
-            funds, window, now, since=since, first=stated or _ZERO, pauses=holding.pauses
-        )
+                limit += found.allowance + found.drawn
     explicit = granted.limit_behavior if granted else None
     return Metered(
         metric=metric,
-        window=window,
+        window=found.window,
         limit=limit,
         behavior=explicit or (LimitBehavior.OVERAGE if component_id else LimitBehavior.HARD),
         credits=credits,
         per_user=granted is not None and granted.limit_scope is LimitScope.USER,
-        past=past,
+        past=found.past,
     )
 
 
@@ -139,23 +118,6 @@ def replaces_credits(value: Value, source: Source) -> bool:
     """Whether a value stands for all that the plan grants of a metered feature: a number that overrides does, and a
     no."""
     return source is Source.OVERRIDE and (isinstance(value, Decimal) or is_empty(value))
-
-
-def _counted_in(found: Interval, period: Interval, metric: Metric, holding: Holding) -> Interval:
-    """The window that was found; all of the period, where a plan came within it and parts of it cannot be told apart.
-
-    So another plan's allowance is compared with all that the period has measured, too (CRD-5).
-    """
-    since = holding.subscription.version.terms_since
-    if parts_add_up(metric) or since is None or found.start_at > since:
-        return found
-    return Interval(min(found.start_at, period.start_at), found.end_at)
-
-
-def _not_drawn_since(period: Interval, holding: Holding, drawn: Sequence[DrawnPart]) -> datetime:
-    """From when what the period used is drawn only as it ends: what came before other terms, they do not count."""
-    since = holding.subscription.version.terms_since
-    return max(not_drawn_yet(period, drawn).start_at, since or period.start_at)
 
 
 def _pays(grant: CreditGrant, metric: Metric, holding: Holding) -> bool:

@@ -361,7 +361,8 @@ type LineCalculation struct {
 	// What was charged for earlier parts of the period, when a plan was left and joined again in it: tiers, free units
 	// and bounds are the period's.
 	EarlierQuantity string `protobuf:"bytes,2,opt,name=earlier_quantity,json=earlierQuantity,proto3" json:"earlier_quantity,omitempty"`
-	// What credits paid for.
+	// What credits paid for. 0 too where credits are drawn but charging for all costs no more, as it may by a cheaper tier
+	// of volume: then they take nothing off, and credit_applications says alone what was drawn.
 	CoveredQuantity string `protobuf:"bytes,3,opt,name=covered_quantity,json=coveredQuantity,proto3" json:"covered_quantity,omitempty"`
 	// What the price leaves free in a period.
 	FreeUnits string `protobuf:"bytes,4,opt,name=free_units,json=freeUnits,proto3" json:"free_units,omitempty"`
@@ -393,7 +394,8 @@ type LineCalculation struct {
 	EarlierAmount string `protobuf:"bytes,16,opt,name=earlier_amount,json=earlierAmount,proto3" json:"earlier_amount,omitempty"`
 	// What other lines bill of it, before discounts; taken off what was rounded to the minor unit.
 	BilledAmount string `protobuf:"bytes,17,opt,name=billed_amount,json=billedAmount,proto3" json:"billed_amount,omitempty"`
-	// What the invoice could not give back, and later ones will; negative or 0, and taken off likewise.
+	// What the invoice could not give back, and what comes after it does: of usage credit notes, of days later invoices.
+	// Negative or 0, and taken off likewise.
 	LeftAmount    string `protobuf:"bytes,18,opt,name=left_amount,json=leftAmount,proto3" json:"left_amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -73,7 +73,11 @@ func (x *PreviewNextInvoiceRequest) GetSubscriptionId() string {
 type PreviewNextInvoiceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A draft that is not stored; its ids are empty. Absent when nothing will be billed any more.
-	Invoice       *Invoice `protobuf:"bytes,1,opt,name=invoice,proto3" json:"invoice,omitempty"`
+	Invoice *Invoice `protobuf:"bytes,1,opt,name=invoice,proto3" json:"invoice,omitempty"`
+	// What comes back of usage that was billed and is owed no more, beyond what the invoice bears: taken off what is due of
+	// an unpaid one that charged for it, else credited to the customer's account, within an hour after the invoice is
+	// final. After an end, all that comes back. Notes that are not stored; without id and number.
+	CreditNotes   []*CreditNote `protobuf:"bytes,2,rep,name=credit_notes,json=creditNotes,proto3" json:"credit_notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -111,6 +115,13 @@ func (*PreviewNextInvoiceResponse) Descriptor() ([]byte, []int) {
 func (x *PreviewNextInvoiceResponse) GetInvoice() *Invoice {
 	if x != nil {
 		return x.Invoice
+	}
+	return nil
+}
+
+func (x *PreviewNextInvoiceResponse) GetCreditNotes() []*CreditNote {
+	if x != nil {
+		return x.CreditNotes
 	}
 	return nil
 }
@@ -356,9 +367,10 @@ type PreviewSubscriptionChangeResponse struct {
 	PreviewToken string `protobuf:"bytes,3,opt,name=preview_token,json=previewToken,proto3" json:"preview_token,omitempty"`
 	// Until when the token holds.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
-	// What an end would give back of invoices that charged for days after it, beyond what its last invoice bears: taken
-	// off what is due of an unpaid one, else credited to the customer's account. Notes that are not stored; without id
-	// and number.
+	// What an end would give back of invoices that charged for days after it, or for usage that was taken back since,
+	// beyond what its last invoice bears: taken off what is due of an unpaid one, else credited to the customer's account;
+	// of days at once, or as the invoice that charged for them is final, of usage within an hour after the last invoice
+	// is. Notes that are not stored; without id and number.
 	CreditNotes   []*CreditNote `protobuf:"bytes,5,rep,name=credit_notes,json=creditNotes,proto3" json:"credit_notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -435,9 +447,10 @@ const file_candela_billing_v1_preview_service_proto_rawDesc = "" +
 	"\n" +
 	"(candela/billing/v1/preview_service.proto\x12\x12candela.billing.v1\x1a$candela/billing/v1/credit_note.proto\x1a candela/billing/v1/invoice.proto\x1a1candela/subscription/v1/subscription_change.proto\x1a2candela/subscription/v1/subscription_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"D\n" +
 	"\x19PreviewNextInvoiceRequest\x12'\n" +
-	"\x0fsubscription_id\x18\x01 \x01(\tR\x0esubscriptionId\"S\n" +
+	"\x0fsubscription_id\x18\x01 \x01(\tR\x0esubscriptionId\"\x96\x01\n" +
 	"\x1aPreviewNextInvoiceResponse\x125\n" +
-	"\ainvoice\x18\x01 \x01(\v2\x1b.candela.billing.v1.InvoiceR\ainvoice\"\xf3\a\n" +
+	"\ainvoice\x18\x01 \x01(\v2\x1b.candela.billing.v1.InvoiceR\ainvoice\x12A\n" +
+	"\fcredit_notes\x18\x02 \x03(\v2\x1e.candela.billing.v1.CreditNoteR\vcreditNotes\"\xf3\a\n" +
 	" PreviewSubscriptionChangeRequest\x12e\n" +
 	"\x13create_subscription\x18\x01 \x01(\v22.candela.subscription.v1.CreateSubscriptionRequestH\x00R\x12createSubscription\x12M\n" +
 	"\vchange_plan\x18\x02 \x01(\v2*.candela.subscription.v1.ChangePlanRequestH\x00R\n" +
@@ -482,44 +495,45 @@ var file_candela_billing_v1_preview_service_proto_goTypes = []any{
 	(*PreviewSubscriptionChangeRequest)(nil),  // 2: candela.billing.v1.PreviewSubscriptionChangeRequest
 	(*PreviewSubscriptionChangeResponse)(nil), // 3: candela.billing.v1.PreviewSubscriptionChangeResponse
 	(*Invoice)(nil),                           // 4: candela.billing.v1.Invoice
-	(*v1.CreateSubscriptionRequest)(nil),      // 5: candela.subscription.v1.CreateSubscriptionRequest
-	(*v1.ChangePlanRequest)(nil),              // 6: candela.subscription.v1.ChangePlanRequest
-	(*v1.OverridePriceRequest)(nil),           // 7: candela.subscription.v1.OverridePriceRequest
-	(*v1.ChangeQuantityRequest)(nil),          // 8: candela.subscription.v1.ChangeQuantityRequest
-	(*v1.SwapComponentRequest)(nil),           // 9: candela.subscription.v1.SwapComponentRequest
-	(*v1.PauseSubscriptionRequest)(nil),       // 10: candela.subscription.v1.PauseSubscriptionRequest
-	(*v1.ResumeSubscriptionRequest)(nil),      // 11: candela.subscription.v1.ResumeSubscriptionRequest
-	(*v1.CancelSubscriptionRequest)(nil),      // 12: candela.subscription.v1.CancelSubscriptionRequest
-	(*v1.ReactivateSubscriptionRequest)(nil),  // 13: candela.subscription.v1.ReactivateSubscriptionRequest
-	(*v1.UndoCancellationRequest)(nil),        // 14: candela.subscription.v1.UndoCancellationRequest
-	(*timestamppb.Timestamp)(nil),             // 15: google.protobuf.Timestamp
-	(*CreditNote)(nil),                        // 16: candela.billing.v1.CreditNote
+	(*CreditNote)(nil),                        // 5: candela.billing.v1.CreditNote
+	(*v1.CreateSubscriptionRequest)(nil),      // 6: candela.subscription.v1.CreateSubscriptionRequest
+	(*v1.ChangePlanRequest)(nil),              // 7: candela.subscription.v1.ChangePlanRequest
+	(*v1.OverridePriceRequest)(nil),           // 8: candela.subscription.v1.OverridePriceRequest
+	(*v1.ChangeQuantityRequest)(nil),          // 9: candela.subscription.v1.ChangeQuantityRequest
+	(*v1.SwapComponentRequest)(nil),           // 10: candela.subscription.v1.SwapComponentRequest
+	(*v1.PauseSubscriptionRequest)(nil),       // 11: candela.subscription.v1.PauseSubscriptionRequest
+	(*v1.ResumeSubscriptionRequest)(nil),      // 12: candela.subscription.v1.ResumeSubscriptionRequest
+	(*v1.CancelSubscriptionRequest)(nil),      // 13: candela.subscription.v1.CancelSubscriptionRequest
+	(*v1.ReactivateSubscriptionRequest)(nil),  // 14: candela.subscription.v1.ReactivateSubscriptionRequest
+	(*v1.UndoCancellationRequest)(nil),        // 15: candela.subscription.v1.UndoCancellationRequest
+	(*timestamppb.Timestamp)(nil),             // 16: google.protobuf.Timestamp
 }
 var file_candela_billing_v1_preview_service_proto_depIdxs = []int32{
 	4,  // 0: candela.billing.v1.PreviewNextInvoiceResponse.invoice:type_name -> candela.billing.v1.Invoice
-	5,  // 1: candela.billing.v1.PreviewSubscriptionChangeRequest.create_subscription:type_name -> candela.subscription.v1.CreateSubscriptionRequest
-	6,  // 2: candela.billing.v1.PreviewSubscriptionChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
-	7,  // 3: candela.billing.v1.PreviewSubscriptionChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
-	8,  // 4: candela.billing.v1.PreviewSubscriptionChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
-	9,  // 5: candela.billing.v1.PreviewSubscriptionChangeRequest.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
-	10, // 6: candela.billing.v1.PreviewSubscriptionChangeRequest.pause_subscription:type_name -> candela.subscription.v1.PauseSubscriptionRequest
-	11, // 7: candela.billing.v1.PreviewSubscriptionChangeRequest.resume_subscription:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
-	12, // 8: candela.billing.v1.PreviewSubscriptionChangeRequest.cancel_subscription:type_name -> candela.subscription.v1.CancelSubscriptionRequest
-	13, // 9: candela.billing.v1.PreviewSubscriptionChangeRequest.reactivate_subscription:type_name -> candela.subscription.v1.ReactivateSubscriptionRequest
-	14, // 10: candela.billing.v1.PreviewSubscriptionChangeRequest.undo_cancellation:type_name -> candela.subscription.v1.UndoCancellationRequest
-	4,  // 11: candela.billing.v1.PreviewSubscriptionChangeResponse.invoices:type_name -> candela.billing.v1.Invoice
-	4,  // 12: candela.billing.v1.PreviewSubscriptionChangeResponse.next_invoice:type_name -> candela.billing.v1.Invoice
-	15, // 13: candela.billing.v1.PreviewSubscriptionChangeResponse.expires_at:type_name -> google.protobuf.Timestamp
-	16, // 14: candela.billing.v1.PreviewSubscriptionChangeResponse.credit_notes:type_name -> candela.billing.v1.CreditNote
-	0,  // 15: candela.billing.v1.PreviewService.PreviewNextInvoice:input_type -> candela.billing.v1.PreviewNextInvoiceRequest
-	2,  // 16: candela.billing.v1.PreviewService.PreviewSubscriptionChange:input_type -> candela.billing.v1.PreviewSubscriptionChangeRequest
-	1,  // 17: candela.billing.v1.PreviewService.PreviewNextInvoice:output_type -> candela.billing.v1.PreviewNextInvoiceResponse
-	3,  // 18: candela.billing.v1.PreviewService.PreviewSubscriptionChange:output_type -> candela.billing.v1.PreviewSubscriptionChangeResponse
-	17, // [17:19] is the sub-list for method output_type
-	15, // [15:17] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	5,  // 1: candela.billing.v1.PreviewNextInvoiceResponse.credit_notes:type_name -> candela.billing.v1.CreditNote
+	6,  // 2: candela.billing.v1.PreviewSubscriptionChangeRequest.create_subscription:type_name -> candela.subscription.v1.CreateSubscriptionRequest
+	7,  // 3: candela.billing.v1.PreviewSubscriptionChangeRequest.change_plan:type_name -> candela.subscription.v1.ChangePlanRequest
+	8,  // 4: candela.billing.v1.PreviewSubscriptionChangeRequest.override_price:type_name -> candela.subscription.v1.OverridePriceRequest
+	9,  // 5: candela.billing.v1.PreviewSubscriptionChangeRequest.change_quantity:type_name -> candela.subscription.v1.ChangeQuantityRequest
+	10, // 6: candela.billing.v1.PreviewSubscriptionChangeRequest.swap_component:type_name -> candela.subscription.v1.SwapComponentRequest
+	11, // 7: candela.billing.v1.PreviewSubscriptionChangeRequest.pause_subscription:type_name -> candela.subscription.v1.PauseSubscriptionRequest
+	12, // 8: candela.billing.v1.PreviewSubscriptionChangeRequest.resume_subscription:type_name -> candela.subscription.v1.ResumeSubscriptionRequest
+	13, // 9: candela.billing.v1.PreviewSubscriptionChangeRequest.cancel_subscription:type_name -> candela.subscription.v1.CancelSubscriptionRequest
+	14, // 10: candela.billing.v1.PreviewSubscriptionChangeRequest.reactivate_subscription:type_name -> candela.subscription.v1.ReactivateSubscriptionRequest
+	15, // 11: candela.billing.v1.PreviewSubscriptionChangeRequest.undo_cancellation:type_name -> candela.subscription.v1.UndoCancellationRequest
+	4,  // 12: candela.billing.v1.PreviewSubscriptionChangeResponse.invoices:type_name -> candela.billing.v1.Invoice
+	4,  // 13: candela.billing.v1.PreviewSubscriptionChangeResponse.next_invoice:type_name -> candela.billing.v1.Invoice
+	16, // 14: candela.billing.v1.PreviewSubscriptionChangeResponse.expires_at:type_name -> google.protobuf.Timestamp
+	5,  // 15: candela.billing.v1.PreviewSubscriptionChangeResponse.credit_notes:type_name -> candela.billing.v1.CreditNote
+	0,  // 16: candela.billing.v1.PreviewService.PreviewNextInvoice:input_type -> candela.billing.v1.PreviewNextInvoiceRequest
+	2,  // 17: candela.billing.v1.PreviewService.PreviewSubscriptionChange:input_type -> candela.billing.v1.PreviewSubscriptionChangeRequest
+	1,  // 18: candela.billing.v1.PreviewService.PreviewNextInvoice:output_type -> candela.billing.v1.PreviewNextInvoiceResponse
+	3,  // 19: candela.billing.v1.PreviewService.PreviewSubscriptionChange:output_type -> candela.billing.v1.PreviewSubscriptionChangeResponse
+	18, // [18:20] is the sub-list for method output_type
+	16, // [16:18] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_candela_billing_v1_preview_service_proto_init() }

@@ -1121,7 +1121,8 @@ type AutoTopUp struct {
 	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
 	// What it is for.
 	Feature *v11.FeatureRef `protobuf:"bytes,2,opt,name=feature,proto3" json:"feature,omitempty"`
-	// Below this balance a pack is bought.
+	// A pack is bought when less than this is left: of money the balance; of a feature what a check compares usage with,
+	// so a number that the plan includes, which is used up first, and the credits, less what was used.
 	Threshold string `protobuf:"bytes,3,opt,name=threshold,proto3" json:"threshold,omitempty"`
 	// How much a pack holds.
 	Amount string `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`

@@ -20,10 +20,12 @@ class PreviewNextInvoiceRequest(_message.Message):
     def __init__(self, subscription_id: _Optional[str] = ...) -> None: ...
 
 class PreviewNextInvoiceResponse(_message.Message):
-    __slots__ = ("invoice",)
+    __slots__ = ("invoice", "credit_notes")
     INVOICE_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_NOTES_FIELD_NUMBER: _ClassVar[int]
     invoice: _invoice_pb2.Invoice
-    def __init__(self, invoice: _Optional[_Union[_invoice_pb2.Invoice, _Mapping]] = ...) -> None: ...
+    credit_notes: _containers.RepeatedCompositeFieldContainer[_credit_note_pb2.CreditNote]
+    def __init__(self, invoice: _Optional[_Union[_invoice_pb2.Invoice, _Mapping]] = ..., credit_notes: _Optional[_Iterable[_Union[_credit_note_pb2.CreditNote, _Mapping]]] = ...) -> None: ...
 
 class PreviewSubscriptionChangeRequest(_message.Message):
     __slots__ = ("create_subscription", "change_plan", "override_price", "change_quantity", "swap_component", "pause_subscription", "resume_subscription", "cancel_subscription", "reactivate_subscription", "undo_cancellation")

@@ -215,7 +215,8 @@ export type LineCalculation = Message<"candela.billing.v1.LineCalculation"> & {
   earlierQuantity: string;
 
   /**
-   * What credits paid for.
+   * What credits paid for. 0 too where credits are drawn but charging for all costs no more, as it may by a cheaper tier
+   * of volume: then they take nothing off, and credit_applications says alone what was drawn.
    *
    * @generated from field: string covered_quantity = 3;
    */
@@ -322,7 +323,8 @@ export type LineCalculation = Message<"candela.billing.v1.LineCalculation"> & {
   billedAmount: string;
 
   /**
-   * What the invoice could not give back, and later ones will; negative or 0, and taken off likewise.
+   * What the invoice could not give back, and what comes after it does: of usage credit notes, of days later invoices.
+   * Negative or 0, and taken off likewise.
    *
    * @generated from field: string left_amount = 18;
    */

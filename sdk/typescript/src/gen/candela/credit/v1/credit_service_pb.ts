@@ -641,7 +641,8 @@ export type AutoTopUp = Message<"candela.credit.v1.AutoTopUp"> & {
   feature?: FeatureRef | undefined;
 
   /**
-   * Below this balance a pack is bought.
+   * A pack is bought when less than this is left: of money the balance; of a feature what a check compares usage with,
+   * so a number that the plan includes, which is used up first, and the credits, less what was used.
    *
    * @generated from field: string threshold = 3;
    */

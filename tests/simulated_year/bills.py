@@ -154,7 +154,7 @@ class Bills(Costs):
         return [one for one in charges(self.history, now) if one not in self.hidden]
 
     def billed(self) -> dict[Charge, Decimal]:
-        """What is on invoices of each charge, less what came back of its days; void ones bill nothing."""
+        """What is on invoices of each charge, less what came back of it after the end; void ones bill nothing."""
         found: dict[Charge, Decimal] = {}
         for made in self.invoices:
             if made.status != "void":
@@ -162,12 +162,16 @@ class Bills(Costs):
                     if line.is_ahead or line.charge.is_commitment:
                         continue
                     before = found.get(line.charge, Decimal(0))
-                    found[line.charge] = before + line.amount - line.for_days
+                    found[line.charge] = before + line.amount - line.returned
         return found
 
     def differences(self, now: datetime) -> list[Line]:
         """What each charge that is not usage still costs or gives back."""
         return self._changes([], now, with_usage=False)
+
+    def usage_differences(self, now: datetime) -> list[Line]:
+        """The same of usage."""
+        return [one for one in self._changes([], now) if one.charge.is_usage]
 
     def _changes(
         self, fresh: list[Charge], now: datetime, *, with_usage: bool = True

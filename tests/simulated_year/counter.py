@@ -81,7 +81,7 @@ class Counter(Till):
                 last.status, last.due = "paid", Decimal(0)
             case VoidInvoice() if last and status == "finalized" and not last.noted:
                 self._void(last, account, plan)
-                self._give_back(account, one.at)
+                self._give_days_back(account, one.at)
             case Reissue() if (
                 last and status in ("finalized", "void") and not (last.noted or last.is_ahead)
             ):

@@ -76,7 +76,7 @@ class Household(Counter):
                 self._finalize(draft)
             for account in self.accounts.values():
                 if any(draft.account is account for draft in ready):
-                    self._give_back(account, now)
+                    self._give_days_back(account, now)
             for account in self.accounts.values():
                 account.make_planned_changes(now)
             self._bill(now)
@@ -104,6 +104,7 @@ class Household(Counter):
             held = account.history.now
             if held.status == "canceled" and held.since > now - LOOKED_AT_FOR:
                 account.bill(now, asked=True)
+                self._give_usage_back(account, now)
 
     def _look_ahead(self, now: datetime, known_at: datetime) -> None:
         """What is used reaches a threshold; what was billed ahead and is not owed comes back."""
@@ -170,7 +171,7 @@ class Household(Counter):
             uses=[use for use in self.life.of(one.subscription) if isinstance(use, Use)],
             history=History(self.life.time_zone, [first]),
             on_draft=self._made,
-            on_end=self._give_back,
+            on_end=self._give_days_back,
         )
         if trial is not None:
             account.plan(days_later(one.start_at, self.life.time_zone, trial.days), None)

@@ -1,4 +1,4 @@
-"""Seats that are added or given up while a subscription is paused, and the credits that each seat brings (CRD-5, SUB-6)."""
+"""Seats that are added or given up while a subscription is paused, and the credits that each brings (CRD-5, SUB-6)."""
 
 from __future__ import annotations
 

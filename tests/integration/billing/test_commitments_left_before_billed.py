@@ -1,14 +1,14 @@
-"""A commitment's period that was whole, and over before a change came that nothing was billed in between (DSL-10)."""
+"""Commitments that are left once a period is over but not billed, or at the instant of another change (DSL-10, SUB-6)."""
 
 from __future__ import annotations
 
 import pytest
 
 from candela_server.billing.model import Invoice, LineKind
-from candela_server.subscription.change import Cancellation, Change
+from candela_server.subscription.change import Cancellation, Change, Pause
 from candela_server.subscription.model import Proration
 
-from tests.helpers.changing import NOW, Desk, to_plan
+from tests.helpers.changing import NOW, PERIOD_END, Desk, to_plan
 from tests.helpers.market import Market, calls, fee, flat
 from tests.integration.billing.test_cut_commitments import day, run, sell
 
@@ -55,3 +55,21 @@ async def test_whole_period_that_ended_before_a_change__is_made_up_for_all_the_s
 
     # Five weeks of 4.40 begin in April, of the last of which 3 days of 7 come back: 33.00 − (22.00 − 1.89).
     assert _true_ups(await desk.invoices()) == ["12.89"]
+
+
+@pytest.mark.spec("DSL-10", "SUB-6")
+async def test_pause_at_the_instant_at_which_an_end_is_called_off__asks_for_what_is_missing_to_its_days(
+    desk: Desk,
+) -> None:
+    await sell(desk, "least", fee("20"), calls(flat("1")), least="60")
+    held = await desk.take("least")
+    await run(desk, day(4, 1))
+    desk.market.clock.advance(day(4, 10))
+    await desk.change(held, Cancellation(), PERIOD_END, Proration.NONE)
+    desk.market.clock.advance(day(4, 16))
+    await desk.undo_cancellation(held)
+    await desk.change(held, Pause(resume_at=None), NOW, Proration.INVOICE_NOW)
+    await run(desk, day(4, 16))
+
+    # 15 of 30 days: 30.00, and the fee of 20.00 less 10.00 that come back: 20.00.
+    assert _true_ups(await desk.invoices()) == ["20.00"]

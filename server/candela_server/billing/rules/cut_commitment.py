@@ -120,10 +120,13 @@ def cut_commitments(
     """
     if not any(one.committed_to for one in history):
         return []
+    # What changes nothing, such as an end that is called off, begins nothing either.
+    steps = [
+        one for one, last in zip(history, [None, *history], strict=False) if not _same(last, one)
+    ]
     found: dict[tuple[PriceId, datetime, int], CutCommitment] = {}
-    for before, after in pairwise(history):
-        at = after.since
-        if (since is not None and at <= since) or _same(before, after):
+    for before, after in pairwise(steps):
+        if since is not None and after.since <= since:
             continue
         for one in _around(history, before, after, time_zone):
             found.setdefault(one.key, one)
@@ -215,9 +218,13 @@ def is_true_up_of(line: InvoiceLine, one: CutCommitment) -> bool:
     )
 
 
-def _same(before: Terms, after: Terms) -> bool:
-    def what(terms: Terms) -> object:
-        return terms.anchor_at, terms.offer.price.id if terms.offer else None, terms.quantities
+def _same(before: Terms | None, after: Terms) -> bool:
+    def what(terms: Terms | None) -> object:
+        return terms and (
+            terms.anchor_at,
+            terms.offer.price.id if terms.offer else None,
+            terms.quantities,
+        )
 
     return what(before) == what(after)
 

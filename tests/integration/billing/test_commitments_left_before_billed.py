@@ -1,4 +1,4 @@
-"""Commitments that are left once a period is over but not billed, or at the instant of another change (DSL-10, SUB-6)."""
+"""Commitments that are left: once a period is over but not billed, at the instant of another change (DSL-10, SUB-6)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 pytestmark = pytest.mark.spec("EVT-1", "EVT-2")
 
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 300.0
 
 
 class Shop:

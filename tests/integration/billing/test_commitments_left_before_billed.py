@@ -73,3 +73,19 @@ async def test_pause_at_the_instant_at_which_an_end_is_called_off__asks_for_what
 
     # 15 of 30 days: 30.00, and the fee of 20.00 less 10.00 that come back: 20.00.
     assert _true_ups(await desk.invoices()) == ["20.00"]
+
+
+@pytest.mark.spec("DSL-10", "SUB-6")
+async def test_price_that_is_taken_and_left_after_a_period_was_over__asks_nothing_for_that(
+    desk: Desk,
+) -> None:
+    held = await desk.take("plan")
+    await run(desk, day(4, 1))
+    await run(desk, day(5, 1))
+    desk.market.clock.advance(day(5, 2))
+    await desk.change(held, to_plan("weekly"), NOW, Proration.NEXT_INVOICE)
+    desk.market.clock.advance(day(5, 3))
+    await desk.change(held, Cancellation(), NOW, Proration.INVOICE_NOW)
+    await run(desk, day(5, 4))
+
+    assert _true_ups(await desk.invoices()) == []

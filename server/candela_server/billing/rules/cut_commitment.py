@@ -237,7 +237,9 @@ def _around(
     if _was_in_force(before, at - _MICROSECOND):
         assert before.offer is not None, "it is committed to"
         ended = periods_ending(before.offer.price, before.anchor_at, time_zone, at)
-        found += [_cut(history, before, each) for each in ended]
+        found += [
+            _cut(history, before, each) for each in ended if before.since < each.period.end_at
+        ]
         found.append(_cut(history, before, _period_at(before, at - _MICROSECOND, time_zone)))
     if _was_in_force(after, at):
         begun = _period_at(after, at, time_zone)

@@ -47,13 +47,9 @@ def granted(history: History, uses: Sequence[Use], pool: Pool) -> Decimal:
         taken_off = min(sum(_paid_before(history, uses, pool).values(), Decimal(0)), first)
     if pool.plan.credits_per_seat:
         start, end = _period(history, pool)
-        own = [
-            each
-            for each in history.versions
-            if (each.plan, each.anchor) == (pool.plan, pool.begun.anchor)
-            and each.since >= pool.begun.since
-        ]
-        amount *= most_seats(own, max(start, pool.begun.since), end)
+        amount *= most_seats(
+            history, pool.plan, pool.begun.anchor, max(start, pool.begun.since), end
+        )
     return amount - taken_off
 
 

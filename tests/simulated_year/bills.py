@@ -7,50 +7,24 @@ rounded once, half up (INV-8).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
 from .ahead import ahead_of, still_taken_off, taken_off
-from .allowances import granted, granted_again, pool_of
-from .charges import (
-    Charge,
-    Earlier,
-    begun,
-    charges,
-    days_in,
-    owed_for_held,
-    place,
-    running,
-    usage_cost,
-    used,
-)
+from .charges import Charge, begun, charges, place, running
 from .commitments import missing
+from .costs import Costs
 from .expected import GRACE, Expected
-from .happening import Use
 from .lines import Line, bear, total
-from .sold import Sold, decimal
-from .terms import History
+from .sold import decimal
 
 
 @dataclass(slots=True, kw_only=True)
-class Extra:
-    """Units of a plan's usage that were given or bought: they pay for what is used from `since` on, once they hold."""
-
-    plan: Sold
-    amount: Decimal
-    since: datetime
-    paid: bool
-    holds: bool
-
-
-@dataclass(slots=True, kw_only=True)
-class Bills:
+class Bills(Costs):
     """A subscription's invoices, and all that they follow from."""
 
-    uses: list[Use]
-    history: History
     on_draft: Callable[[Expected], None]
     invoices: list[Expected] = field(default_factory=list)
     closed: set[Charge] = field(default_factory=set)
@@ -59,13 +33,6 @@ class Bills:
     """What was on invoices that are void."""
     on_drafts: set[Charge] = field(default_factory=set)
     """What is on drafts."""
-    credited: dict[Charge, Decimal] = field(default_factory=dict)
-    """What credit notes took back of it, other than unused days."""
-    extras: list[Extra] = field(default_factory=list)
-    drawn: dict[Charge, dict[Hashable, Decimal]] = field(default_factory=dict)
-    """What each span of usage takes from the credits of its plan, and from others."""
-    carried: dict[Hashable, Decimal] = field(default_factory=dict)
-    """What the credits of a period got from the period before, less what they gave to the next."""
 
     def bill(self, now: datetime, *, asked: bool = False, waits_for_changes: bool = False) -> None:
         """An invoice, if something is due; or, where one is asked for, if something is to be paid."""
@@ -87,7 +54,7 @@ class Bills:
             fresh, key=lambda one: (held.holds(one.plan, one.anchor), one.start, place(one))
         )
         billed = [
-            Line(charge=one, amount=self._cost(one, known_at=now))
+            Line(charge=one, amount=self.cost(one, known_at=now))
             # Spans of one period draw on the same credits, the earliest first.
             for one in sorted(fresh, key=lambda one: one.start)
         ]
@@ -157,32 +124,19 @@ class Bills:
         ]
         for line in sorted(billed, key=lambda line: line.charge.start):
             if line.charge.is_usage:
-                line.amount = self._cost(line.charge, known_at=now)
+                line.amount = self.cost(line.charge, known_at=now)
         following = still_taken_off(billed, following)
         made.lines = [*billed, *self._borne(billed, following, now, instead_of=made)]
         self.on_drafts.difference_update(made.fresh)
         for line in billed:
             if line.charge.is_usage and line.charge.plan.rollover_cap is not None:
-                self._carry_over(line.charge, decimal(line.charge.plan.rollover_cap))
-
-    def _carry_over(self, one: Charge, cap: Decimal) -> None:
-        """Who has such credits never changes the plan, so that each period is one span."""
-        pool = pool_of(self.history, one)
-        left = (
-            granted(self.history, self.uses, pool)
-            + self.carried.get(pool, Decimal(0))
-            - self.drawn[one][pool]
-        )
-        amount = min(cap, left)
-        following = replace(pool, number=pool.number + 1)
-        self.carried[pool] = self.carried.get(pool, Decimal(0)) - amount
-        self.carried[following] = self.carried.get(following, Decimal(0)) + amount
+                self.carry_over(line.charge, decimal(line.charge.plan.rollover_cap))
 
     def so_far(self, now: datetime, known_at: datetime) -> list[Line]:
         """What the spans that run come to; their credits are drawn when they are billed."""
         found = []
         for one in running(self.history, now):
-            cost = self._cost(replace(one, part=replace(one.part, minimum=None)), known_at=known_at)
+            cost = self.cost(replace(one, part=replace(one.part, minimum=None)), known_at=known_at)
             found.append(Line(charge=one, amount=cost, is_ahead=True))
         for line in found:
             self.drawn = {
@@ -200,7 +154,7 @@ class Bills:
         return [one for one in charges(self.history, now) if one not in self.hidden]
 
     def billed(self) -> dict[Charge, Decimal]:
-        """What is on invoices of each charge, less what came back of its days; void ones bill nothing."""
+        """What is on invoices of each charge, less what came back of it after the end; void ones bill nothing."""
         found: dict[Charge, Decimal] = {}
         for made in self.invoices:
             if made.status != "void":
@@ -208,12 +162,16 @@ class Bills:
                     if line.is_ahead or line.charge.is_commitment:
                         continue
                     before = found.get(line.charge, Decimal(0))
-                    found[line.charge] = before + line.amount - line.for_days
+                    found[line.charge] = before + line.amount - line.returned
         return found
 
     def differences(self, now: datetime) -> list[Line]:
         """What each charge that is not usage still costs or gives back."""
         return self._changes([], now, with_usage=False)
+
+    def usage_differences(self, now: datetime) -> list[Line]:
+        """The same of usage."""
+        return [one for one in self._changes([], now) if one.charge.is_usage]
 
     def _changes(
         self, fresh: list[Charge], now: datetime, *, with_usage: bool = True
@@ -229,84 +187,11 @@ class Bills:
                 continue
             if one.is_usage and (one in self.on_drafts or not with_usage):
                 continue
-            difference = self._cost(one, known_at=now) - billed.get(one, Decimal(0))
+            difference = self.cost(one, known_at=now) - billed.get(one, Decimal(0))
             found.append(Line(charge=one, amount=difference, is_change=True))
         return [one for one in found if one.amount]
-
-    def _cost(self, one: Charge, *, known_at: datetime) -> Decimal:
-        if not one.is_usage:
-            # What a credit note gave back is not given back again.
-            return max(owed_for_held(self.history, one), self.credited.get(one, Decimal(0)))
-        self.drawn[one] = self._draws(one, known_at)
-        amount = sum((use.amount for use in used(self.uses, one, known_at)), Decimal(0))
-        covered = sum(self.drawn[one].values(), Decimal(0))
-        earlier = self._earlier(one, known_at)
-        # Where more costs less, by a cheaper volume tier, credit makes nothing dearer (CRD-7).
-        return min(
-            usage_cost(self.history, one, amount, earlier),
-            usage_cost(self.history, one, amount - covered, earlier),
-        )
-
-    def _earlier(self, one: Charge, known_at: datetime) -> Earlier:
-        """What was used in the same period before the plan was left and joined again."""
-        parts = [
-            other
-            for other in self.drawn
-            if (other.plan, other.part.name, other.anchor, other.number)
-            == (one.plan, one.part.name, one.anchor, one.number)
-            and other.end <= one.start
-        ]
-        quantity = Decimal(0)
-        for other in parts:
-            quantity += sum((use.amount for use in used(self.uses, other, known_at)), Decimal(0))
-            quantity -= sum(self.drawn[other].values(), Decimal(0))
-        return Earlier(
-            quantity=max(quantity, Decimal(0)),
-            days=sum(days_in(self.history, other) for other in parts),
-        )
-
-    def _draws(self, one: Charge, known_at: datetime) -> dict[Hashable, Decimal]:
-        """What the plan's credits pay of a span, then what was given or bought besides: the earliest usage first."""
-        pool = pool_of(self.history, one)
-        own = granted(self.history, self.uses, pool) + self.carried.get(pool, Decimal(0))
-        sources: list[tuple[Hashable, Decimal, datetime]] = [(pool, own, one.start)]
-        sources += [
-            ((pool, since), amount, since)
-            for since, amount in granted_again(self.history, self.uses, pool)
-        ]
-        for number, extra in sorted(
-            enumerate(self.extras), key=lambda pair: (pair[1].paid, pair[0])
-        ):
-            if extra.plan is one.plan and extra.holds:
-                sources.append((number, extra.amount, extra.since))
-        left = [(use.happened_at, use.amount) for use in used(self.uses, one, known_at)]
-        drawn: dict[Hashable, Decimal] = {}
-        for name, amount, since in sources:
-            amount -= sum(
-                (
-                    draws.get(name, Decimal(0))
-                    for other, draws in self.drawn.items()
-                    if other != one
-                ),
-                Decimal(0),
-            )
-            usable = sum((used_ for at, used_ in left if at >= since), Decimal(0))
-            drawn[name] = min(max(amount, Decimal(0)), usable)
-            left = _taken(left, since, drawn[name])
-        return drawn
 
 
 def _in_order(one: Charge) -> tuple[object, ...]:
     """Days before usage, by periods."""
     return one.is_usage, one.start, place(one)
-
-
-def _taken(
-    left: list[tuple[datetime, Decimal]], since: datetime, amount: Decimal
-) -> list[tuple[datetime, Decimal]]:
-    rest = []
-    for at, one in sorted(left):
-        taken = min(one, amount) if at >= since else Decimal(0)
-        amount -= taken
-        rest.append((at, one - taken))
-    return rest

@@ -70,10 +70,10 @@ def is_cut(history: History, one: Charge) -> bool:
 
 
 def counted(one: Charge, lines: Sequence[Line]) -> Decimal:
-    """What lines come to that count for it, less what credit notes gave back of their days."""
+    """What lines come to that count for it, less what credit notes gave back of them after the end."""
     return sum(
         (
-            line.amount - line.for_days
+            line.amount - line.returned
             for line in lines
             if not line.is_ahead and counts(one, line.charge)
         ),

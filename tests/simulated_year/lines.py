@@ -16,8 +16,8 @@ _ZERO = Decimal(0)
 class Line:
     """What an invoice bills of a charge: as it falls due, as a difference to what was billed of it before, or ahead.
 
-    `noted` is what credit notes took back of it; `for_days` what they, whichever lines bore it, gave back of the days
-    that it billed.
+    `noted` is what credit notes took back of it; `returned` what they, whichever lines bore it, gave back of what it
+    billed after the subscription's end.
     """
 
     charge: Charge
@@ -26,7 +26,7 @@ class Line:
     is_ahead: bool = False
     """Whether it bills a span that runs still, or takes off what was billed so."""
     noted: Decimal = _ZERO
-    for_days: Decimal = _ZERO
+    returned: Decimal = _ZERO
 
 
 def total(lines: Sequence[Line]) -> Decimal:

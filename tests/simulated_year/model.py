@@ -6,13 +6,12 @@ then the customer and the merchant act.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from .account import Account
 from .ahead import ahead_of, is_reached, left_of, taken_off
-from .bills import Extra
+from .counter import Counter
 from .days import TICKS, next_tick
 from .expected import GRACE, Expected
 from .happening import (
@@ -31,30 +30,17 @@ from .happening import (
 )
 from .lines import Line
 from .periods import boundary, days_later
-from .rates import half_up
-from .sold import Sold, decimal
+from .sold import decimal
 from .terms import History, Terms
-from .till import Money, Till
+from .till import Money
 
 LOOKED_AT_FOR = timedelta(days=37)
 """How long after its end a subscription may have late usage: as late as events may be, and two days."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Pack:
-    """What was bought, and the invoice that asks for it."""
-
-    invoice: Expected
-    bought: Money | Extra
-
-
 @dataclass(slots=True)
-class Household(Till):
+class Household(Counter):
     """A customer's subscriptions, and all that happens to them."""
-
-    accounts: dict[str, Account] = field(default_factory=dict)
-    packs: dict[str, Pack] = field(default_factory=dict)
-    refused: list[Operation] = field(default_factory=list)
 
     def live(self, until: datetime) -> None:
         """Everything that happens by an instant."""
@@ -90,7 +76,7 @@ class Household(Till):
                 self._finalize(draft)
             for account in self.accounts.values():
                 if any(draft.account is account for draft in ready):
-                    self._give_back(account, now)
+                    self._give_days_back(account, now)
             for account in self.accounts.values():
                 account.make_planned_changes(now)
             self._bill(now)
@@ -118,6 +104,7 @@ class Household(Till):
             held = account.history.now
             if held.status == "canceled" and held.since > now - LOOKED_AT_FOR:
                 account.bill(now, asked=True)
+                self._give_usage_back(account, now)
 
     def _look_ahead(self, now: datetime, known_at: datetime) -> None:
         """What is used reaches a threshold; what was billed ahead and is not owed comes back."""
@@ -171,9 +158,6 @@ class Household(Till):
                 account.act(one)
                 self.refused += account.refused[before:]
 
-    def _plan(self, one: Operation) -> Sold:
-        return self.accounts[one.subscription].history.versions[0].plan
-
     def _subscribed(self, one: Subscribe) -> Account:
         trial = one.plan.trial
         first = Terms(
@@ -187,7 +171,7 @@ class Household(Till):
             uses=[use for use in self.life.of(one.subscription) if isinstance(use, Use)],
             history=History(self.life.time_zone, [first]),
             on_draft=self._made,
-            on_end=self._give_back,
+            on_end=self._give_days_back,
         )
         if trial is not None:
             account.plan(days_later(one.start_at, self.life.time_zone, trial.days), None)
@@ -207,84 +191,6 @@ class Household(Till):
                 ends=boundary(one.start_at, zone, "month", number + 1),
             )
             self.money.append(money)
-
-    def _give(
-        self, one: Operation, plan: Sold, amount: Decimal, *, paid: bool, holds: bool
-    ) -> Extra:
-        extra = Extra(plan=plan, amount=amount, since=one.at, paid=paid, holds=holds)
-        self.accounts[one.subscription].extras.append(extra)
-        return extra
-
-    def _buy(self, one: BuyPack) -> None:
-        """A pack has an invoice of its own, and counts once that is paid (CRD-9)."""
-        plan = one.plan
-        bought: Money | Extra
-        if one.money:
-            bought = Money(currency=plan.currency, left=one.amount, holds=False, bought=True)
-            self.money.append(bought)
-        else:
-            bought = self._give(one, plan, one.amount, paid=True, holds=False)
-        made = Expected(account=None, made_at=one.at, finalizes_at=one.at, price=one.price)
-        self._ask(made, plan, one.at)
-        self.packs[one.subscription] = Pack(invoice=made, bought=bought)
-        bought.holds = made.status == "paid"
-
-    def _pay_pack(self, one: PayPack) -> None:
-        pack = self.packs[one.subscription]
-        if pack.invoice.status != "finalized":
-            self.refused.append(one)
-            return
-        pack.invoice.status, pack.invoice.due = "paid", Decimal(0)
-        pack.bought.holds = True
-
-    def _with_invoice(self, one: Operation) -> None:
-        """With the last invoice of a subscription."""
-        account = self.accounts[one.subscription]
-        last = account.invoices[-1] if account.invoices else None
-        status = last.status if last else ""
-        plan = account.history.now.plan
-        match one:
-            case Pay() if last and status == "finalized":
-                last.status, last.due = "paid", Decimal(0)
-            case VoidInvoice() if last and status == "finalized" and not last.noted:
-                self._void(last, account, plan)
-                self._give_back(account, one.at)
-            case Reissue() if (
-                last and status in ("finalized", "void") and not (last.noted or last.is_ahead)
-            ):
-                if status == "finalized":
-                    self._void(last, account, plan)
-                account.hidden.difference_update(last.fresh)
-                account.draft(last.fresh, one.at, waits=True)
-            case CreditNote() if last and self._noted(last, account, plan):
-                pass
-            case _:
-                self.refused.append(one)
-
-    def _void(self, last: Expected, account: Account, plan: Sold) -> None:
-        """What credits and the customer's account paid goes back to them; what it billed is billed no more."""
-        account.take_back(last)
-        for number, (_, amount) in last.off.items():
-            self.money[number].left += amount
-        self._to_account(plan, last.from_account)
-        last.status, last.due = "void", Decimal(0)
-
-    def _noted(self, last: Expected, account: Account, plan: Sold) -> bool:
-        """Takes back two fifths of the dearest thing that an invoice charges, where nothing else makes it less."""
-        held = [one for one in last.lines if not one.is_change and not one.charge.is_usage]
-        less = any(one.is_change and one.amount < 0 for one in last.lines)
-        spoilt = last.noted or less or last.cut or last.off
-        unpaid = last.status == "finalized" and not last.from_account
-        if spoilt or not held or not (unpaid or last.status == "paid"):
-            return False
-        line = max(held, key=lambda one: (one.amount, -one.charge.start.timestamp()))
-        amount = half_up(line.amount * Decimal("0.4"), plan.minor_digits)
-        if not amount:
-            return False
-        line.noted += amount
-        account.credited[line.charge] = account.credited.get(line.charge, Decimal(0)) + amount
-        self._note(last, amount, plan)
-        return True
 
 
 def live(life: Life, until: datetime) -> Household:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
@@ -143,14 +143,16 @@ def _stretch(begun: Terms, ended_by: Terms | None) -> Stretch:
     )
 
 
-def most_seats(versions: Sequence[Terms], start: datetime, end: datetime) -> int:
-    """The most seats held at some time of a span."""
-    ends = [*(later.since for _, later in pairwise(versions)), None]
+def most_seats(
+    history: History, plan: Sold, anchor: datetime, start: datetime, end: datetime
+) -> int:
+    """The most seats of a plan that were held and billed at some time of a span; a pause grants nothing."""
+    ends = [*(later.since for _, later in pairwise(history.versions)), None]
     return max(
         (
             one.seats
-            for one, until in zip(versions, ends, strict=True)
-            if one.since < end and (until is None or until > start)
+            for one, until in zip(history.versions, ends, strict=True)
+            if one.holds(plan, anchor) and one.since < end and (until is None or until > start)
         ),
         default=0,
     )

@@ -121,7 +121,8 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
                 differences.append(story(life, name, want, got, different))
     print(f"{compared} invoices of {len(everybody)} customers, {total} in all")
     assert not differences, "\n\n".join(differences)
-    assert compared > 3 * len(everybody)
+    if not _PLANS:
+        assert compared > 3 * len(everybody)
     if _FIRST == 0 and _CUSTOMERS >= 25 and not _PLANS:
         assert ahead > _CUSTOMERS, "usage hardly ever reached a threshold"
         assert cut, "no change cut a commitment"

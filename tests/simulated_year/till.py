@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from .account import Account
 from .days import PRICES_INCLUDE_TAX_SINCE
-from .endings import given_back
+from .endings import days_given_back, usage_given_back
 from .expected import Expected
 from .happening import Life
 from .lines import asked
@@ -88,8 +88,12 @@ class Till:
             of = paid[0][0] if len(paid) == 1 else None
             one.off[number] = of, sum((part for _, part in paid), Decimal(0))
 
-    def _give_back(self, account: Account, now: datetime) -> None:
-        for made, amount in given_back(account, now):
+    def _give_days_back(self, account: Account, now: datetime) -> None:
+        for made, amount in days_given_back(account, now):
+            self._note(made, amount, account.history.now.plan)
+
+    def _give_usage_back(self, account: Account, now: datetime) -> None:
+        for made, amount in usage_given_back(account, now):
             self._note(made, amount, account.history.now.plan)
 
     def _note(self, made: Expected, amount: Decimal, plan: Sold) -> None:

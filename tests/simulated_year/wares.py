@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 from .sold import Part, Sold, Trial
 
 
-def _fee(amount: str, *, every: str = "month", arrears: bool = False, **terms: object) -> Part:
+class _Terms(TypedDict, total=False):
+    """What a component may have besides its price, as in `Part`."""
+
+    free_units: str
+    minimum: str
+    maximum: str
+    percent_off: str
+    off_periods: int
+    minimum_seats: int
+    included_seats: int
+    bill_immediately: bool
+
+
+def _fee(
+    amount: str, *, every: str = "month", arrears: bool = False, **terms: Unpack[_Terms]
+) -> Part:
     return Part(
         name="Fee",
         kind="fixed",
@@ -13,11 +30,11 @@ def _fee(amount: str, *, every: str = "month", arrears: bool = False, **terms: o
         arrears=arrears,
         model="flat",
         terms=(amount,),
-        **terms,  # type: ignore[arg-type]
+        **terms,
     )
 
 
-def _seats(amount: str, **terms: object) -> Part:
+def _seats(amount: str, **terms: Unpack[_Terms]) -> Part:
     return Part(
         name="Seat",
         kind="seats",
@@ -25,11 +42,11 @@ def _seats(amount: str, **terms: object) -> Part:
         arrears=False,
         model="flat",
         terms=(amount,),
-        **terms,  # type: ignore[arg-type]
+        **terms,
     )
 
 
-def _usage(model: str, *terms: object, every: str = "month", **more: object) -> Part:
+def _usage(model: str, *terms: object, every: str = "month", **more: Unpack[_Terms]) -> Part:
     return Part(
         name="Usage",
         kind="usage",
@@ -37,7 +54,7 @@ def _usage(model: str, *terms: object, every: str = "month", **more: object) -> 
         arrears=True,
         model=model,
         terms=terms,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

@@ -24,6 +24,7 @@ from candela_server.subscription.rules.reschedule import ENDED
 from . import lapse_store, store
 from .account import pay_from_accounts
 from .bill_periods import rate_invoices
+from .billed_before import REMEMBERED
 from .billing_context import Context, read_context
 from .draw_money import Charges, with_monetary_credits
 from .failure_store import Work
@@ -32,6 +33,7 @@ from .model import Invoice, InvoiceFinalizedError, InvoiceId, InvoiceLine, Invoi
 from .number_documents import number_documents
 from .pass_by_failures import Attempt, Passing
 from .read import get_invoice
+from .rules.cut_commitment import is_true_up_of
 from .rules.kept_ids import with_kept_ids
 from .rules.late_usage import within_total
 from .rules.payment_terms import due_at
@@ -198,6 +200,7 @@ async def _rated_again(
         with_kept_ids(draft.lines, [line for _ in some for line in next(lines)])
         for draft, some in zip(drafts, wanted, strict=True)
     ]
+    kept = [_adjustments(context, draft, now) for draft in drafts]
     true_ups = [Decimal(0) for _ in drafts]
     for attempt in range(ATTEMPTS):
         making = [
@@ -206,10 +209,10 @@ async def _rated_again(
                 id=draft.id,
                 lines=[
                     *made,
-                    *within_total(made, still_taken_off(_adjustments(draft), made), to_come=more),
+                    *within_total(made, still_taken_off(following, made), to_come=more),
                 ],
             )
-            for draft, made, more in zip(drafts, rated, true_ups, strict=True)
+            for draft, made, following, more in zip(drafts, rated, kept, true_ups, strict=True)
         ]
         settled = await with_cut_commitments(tx, context, making, now=now)
         # As when they were drafted: what is missing to a commitment bears what is given back.
@@ -235,8 +238,14 @@ async def _rated_again(
     ]
 
 
-def _adjustments(draft: Invoice) -> list[InvoiceLine]:
-    return [line for line in draft.lines if line.kind in FOLLOWING]
+def _adjustments(context: Context, draft: Invoice, now: datetime) -> list[InvoiceLine]:
+    """What is kept; what corrects a commitment that changes cut is found again, by what usage comes to now."""
+    cut = context.cut_commitments(draft.of_subscription, now - REMEMBERED)
+    return [
+        line
+        for line in draft.lines
+        if line.kind in FOLLOWING and not any(is_true_up_of(line, one) for one in cut)
+    ]
 
 
 def _lapsed(context: Context, invoices: Sequence[Invoice]) -> list[CreditGrant]:

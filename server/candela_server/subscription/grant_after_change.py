@@ -171,7 +171,10 @@ def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> Pe
 
 
 def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> Decimal:
-    """The most seats that were held since the period began whose credits are running: those brought theirs."""
+    """The most seats that were held since the period began whose credits are running: those brought theirs.
+
+    Seats that were only held in a pause, in which nothing is granted, brought none.
+    """
     held = after.held
     rules = [one.recurrence_in(held.time_zone) for one in after.offer.price.components]
     begun_at = max(
@@ -182,6 +185,7 @@ def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> D
             seats_held(after.offer.price, one.version.quantities)
             for one in history
             if one.version.number < held.version.number
+            and one.version.status in BILLED
             # The same price, or one that a component of was swapped since.
             and any(
                 component.id in one.version.quantities for component in after.offer.price.components

@@ -30,7 +30,7 @@ from candela_server.kernel.money import Money, exact
 from candela_server.kernel.time_zone import civil_days
 
 from .changed_periods import State, cost_of_days, days_of
-from .commitment import CommittedPeriod, counted_charges, missing
+from .commitment import CommittedPeriod, counted_charges, missing, periods_ending
 from .words import dates_of
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -115,20 +115,21 @@ def cut_commitments(
 ) -> list[CutCommitment]:
     """The periods around each change of what is held, or of how much, after an instant; oldest first.
 
-    Most histories have none.
+    With them are whole ones that were over before a change, but that nothing was billed after which would have settled
+    them. Most histories have none.
     """
     if not any(one.committed_to for one in history):
         return []
+    # What changes nothing, such as an end that is called off, begins nothing either.
+    steps = [
+        one for one, last in zip(history, [None, *history], strict=False) if not _same(last, one)
+    ]
     found: dict[tuple[PriceId, datetime, int], CutCommitment] = {}
-    for before, after in pairwise(history):
-        at = after.since
-        if (since is not None and at <= since) or _same(before, after):
+    for before, after in pairwise(steps):
+        if since is not None and after.since <= since:
             continue
-        for terms, instant in ((before, at - _MICROSECOND), (after, at)):
-            # What begins with a period is cut by nothing.
-            one = _period_at(history, terms, instant, time_zone)
-            if one is not None and (terms is before or one.committed.period.start_at < at):
-                found.setdefault(one.key, one)
+        for one in _around(history, before, after, time_zone):
+            found.setdefault(one.key, one)
     return sorted(found.values(), key=lambda one: (one.committed.period.start_at, one.key))
 
 
@@ -217,29 +218,63 @@ def is_true_up_of(line: InvoiceLine, one: CutCommitment) -> bool:
     )
 
 
-def _same(before: Terms, after: Terms) -> bool:
-    def what(terms: Terms) -> object:
-        return terms.anchor_at, terms.offer.price.id if terms.offer else None, terms.quantities
+def _same(before: Terms | None, after: Terms) -> bool:
+    def what(terms: Terms | None) -> object:
+        return terms and (
+            terms.anchor_at,
+            terms.offer.price.id if terms.offer else None,
+            terms.quantities,
+        )
 
     return what(before) == what(after)
 
 
-def _period_at(
-    history: Sequence[Terms], terms: Terms, instant: datetime, time_zone: str
-) -> CutCommitment | None:
-    if terms.committed_to is None or terms.offer is None:
-        return None
-    # What was left at the very instant at which it was taken was never in force before that.
-    if instant < max(terms.anchor_at, terms.since):
-        return None
+def _around(
+    history: Sequence[Terms], before: Terms, after: Terms, time_zone: str
+) -> list[CutCommitment]:
+    at = after.since
+    found = []
+    if _was_in_force(before, at - _MICROSECOND):
+        assert before.offer is not None, "it is committed to"
+        ended = periods_ending(before.offer.price, before.anchor_at, time_zone, at)
+        found += [
+            _cut(history, before, each) for each in ended if before.since < each.period.end_at
+        ]
+        found.append(_cut(history, before, _period_at(before, at - _MICROSECOND, time_zone)))
+    if _was_in_force(after, at):
+        begun = _period_at(after, at, time_zone)
+        # What begins with a period is cut by nothing.
+        if begun.period.start_at < at:
+            found.append(_cut(history, after, begun))
+    return found
+
+
+def _was_in_force(terms: Terms, instant: datetime) -> bool:
+    """Whether a commitment was; what was left at the very instant at which it was taken never was."""
+    return terms.committed_to is not None and instant >= max(terms.anchor_at, terms.since)
+
+
+def _period_at(terms: Terms, instant: datetime, time_zone: str) -> CommittedPeriod:
+    assert terms.offer is not None, "it is committed to"
     commitment = terms.offer.price.minimum_commitment
-    assert commitment is not None, "committed_to says so"
+    assert commitment is not None, "it is committed to"
     rule = commitment.recurrence_in(time_zone)
     number = rule.period_number_at(terms.anchor_at, instant)
-    period = rule.period(terms.anchor_at, number)
+    return CommittedPeriod(
+        number=number,
+        period=rule.period(terms.anchor_at, number),
+        whole=rule.whole_period(terms.anchor_at, number),
+    )
+
+
+def _cut(history: Sequence[Terms], terms: Terms, committed: CommittedPeriod) -> CutCommitment:
     offers: dict[PriceId, Offer] = {}
     for one in history:
-        if one.offer and one.committed_to == terms.committed_to and one.since < period.end_at:
+        if (
+            one.offer
+            and one.committed_to == terms.committed_to
+            and one.since < committed.period.end_at
+        ):
             # The one held last stands at the end.
             offers.pop(one.offer.price.id, None)
             offers[one.offer.price.id] = one.offer
@@ -249,9 +284,7 @@ def _period_at(
         anchored_until=min(
             (one.anchor_at for one in history if one.anchor_at > terms.anchor_at), default=None
         ),
-        committed=CommittedPeriod(
-            number=number, period=period, whole=rule.whole_period(terms.anchor_at, number)
-        ),
+        committed=committed,
     )
 
 

@@ -40,7 +40,6 @@ from tests.helpers.databases import TestDatabases
 from tests.helpers.forked_biller import ForkedBiller
 from tests.helpers.invoice_texts import invoice_texts
 from tests.helpers.market import Market, calls, fee, flat
-from tests.helpers.selling import Shop
 from tests.helpers.taxes import settings
 from tests.integration.billing.test_changed_subscriptions import seats
 from tests.integration.metering.builders import start_metering
@@ -114,7 +113,7 @@ class Lives:
 
     async def _upgraded(self) -> None:
         """From usage to a bigger plan, at once for some, with the next invoice for others; a gift pays some of it."""
-        shop = Shop(self.market.db, self.market.clock, self.market.merchant_id)
+        shop = self.market.shop
         for plan, proration in (
             ("plan", Proration.INVOICE_NOW),
             ("basic", Proration.NEXT_INVOICE),

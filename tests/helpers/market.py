@@ -39,6 +39,7 @@ from candela_server.subscription.create_subscription import (
 )
 from candela_server.subscription.model import CollectionMethod, Subscription
 
+from tests.helpers.selling import Shop
 from tests.integration.metering.builders import Metering, event
 from tests.integration.metering.correcting import by_keys, void
 
@@ -95,6 +96,11 @@ class Market:
     merchant_id: str
     metering: Metering
     keys: count[int] = field(default_factory=count)
+
+    @property
+    def shop(self) -> Shop:
+        """The same merchant, as those take it who need no ingestion."""
+        return Shop(self.db, self.clock, self.merchant_id)
 
     async def sell(
         self,

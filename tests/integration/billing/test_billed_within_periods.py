@@ -37,7 +37,6 @@ from tests.helpers.crediting import give, grant_now
 from tests.helpers.included_calls import bringing, day, left, use
 from tests.helpers.market import Market, calls, fee, flat, money
 from tests.integration.billing.test_credits_within_periods import Year, look
-from tests.integration.billing.test_trial_credits import shop_of
 from tests.integration.entitlement.reserving import Shop, open_desk
 
 D = Decimal
@@ -60,7 +59,7 @@ class Held:
 
     @property
     def books(self) -> Books:
-        return Books(shop_of(self.desk), self.desk.market.events)
+        return Books(self.desk.market.shop, self.desk.market.events)
 
     async def use(self, amount: str, at: datetime) -> None:
         await self.year.use(self.holder, amount, at=at)
@@ -128,7 +127,7 @@ async def held(market: Market, redis_url: str) -> AsyncIterator[Held]:
 
 
 async def gift(held: Held) -> CreditGrant:
-    return await give(shop_of(held.desk), held.holder, "500", feature="calls")
+    return await give(held.desk.market.shop, held.holder, "500", feature="calls")
 
 
 @pytest.mark.spec("ENT-4", "CRD-8", "SUB-6", "INV-3")
@@ -345,7 +344,7 @@ async def test_threshold_invoice__takes_no_credit_and_changes_no_check(
     desk = Desk(market)
     await use(desk, holder, "130", day(4, 5))
     market.clock.advance(day(4, 5, 18))
-    given = await give(shop_of(desk), holder, "500", feature="calls")
+    given = await give(desk.market.shop, holder, "500", feature="calls")
     await use(desk, holder, "200", day(4, 6))
     found = [await left(desk, holder)]
     for amount in ("20", "400"):
@@ -354,7 +353,7 @@ async def test_threshold_invoice__takes_no_credit_and_changes_no_check(
             market.db, market.events, market.merchant_id, now=market.clock.now()
         )
         found += [D(made), await left(desk, holder)]
-    assert (await grant_now(shop_of(desk), given.id)).balance == 500
+    assert (await grant_now(desk.market.shop, given.id)).balance == 500
 
     # 30 beyond the 100 before the gift, and 120 beyond the gift make 150.
     assert found == [D(300), D(0), D(280), D(1), D(0)]

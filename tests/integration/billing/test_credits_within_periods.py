@@ -36,7 +36,6 @@ from tests.helpers.crediting import give, grant_now
 from tests.helpers.included_calls import bringing, day, sweep
 from tests.helpers.market import Market, calls, fee, flat
 from tests.integration.billing.test_top_ups import order
-from tests.integration.billing.test_trial_credits import shop_of
 from tests.integration.credit.test_life_of_credits import terms_without_price
 from tests.integration.entitlement.reserving import Desk as Server
 from tests.integration.entitlement.reserving import Shop, open_desk
@@ -116,7 +115,7 @@ class Year:
         assert await reconcile_credits(market.db, market.merchant_id) == []
 
     async def balance(self, grant: CreditGrant) -> Decimal:
-        return (await grant_now(shop_of(self.desk), grant.id)).balance
+        return (await grant_now(self.desk.market.shop, grant.id)).balance
 
 
 def _shown(usage: UsageNow) -> tuple[Decimal, Decimal | None, Decimal | None, Decimal]:
@@ -144,7 +143,7 @@ async def test_credit_given_within_a_period__pays_for_nothing_that_was_used_befo
     await year.use(holder, "60", at=day(4, 2))
     before = _shown(await year.usage(holder))
     year.desk.market.clock.advance(day(4, 3))
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     given = _shown(await year.usage(holder))
     await year.use(holder, "30", at=day(4, 4))
     used = _shown(await year.usage(holder))
@@ -166,7 +165,7 @@ async def test_pack_bought_within_a_period__is_whole_until_it_is_used(
     holder = await year.start(priced=priced)
     await year.use(holder, "60", at=day(4, 2))
     year.desk.market.clock.advance(day(4, 3))
-    books = Books(shop_of(year.desk), year.desk.market.events)
+    books = Books(year.desk.market.shop, year.desk.market.events)
     pack, invoice = await order(books, holder, "100", "15", feature="calls")
     await books.pay(invoice)
     await year.use(holder, "30", at=day(4, 4))
@@ -183,7 +182,7 @@ async def test_usage_told_late__is_counted_where_it_happened(year: Year, priced:
     holder = await year.start(priced=priced)
     await year.use(holder, "4", at=day(4, 2))
     year.desk.market.clock.advance(day(4, 3))
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     await year.use(holder, "30", at=day(4, 4))
     found = [await year.left(holder)]
     await year.use(holder, "5", at=day(4, 2, 18))
@@ -204,8 +203,8 @@ async def test_credit_that_ends_within_a_period__has_paid_for_its_time(
 ) -> None:
     holder = await year.start(priced=priced)
     year.desk.market.clock.advance(day(4, 3))
-    short = await give(shop_of(year.desk), holder, "100", feature="calls", expires_at=day(4, 15))
-    long = await give(shop_of(year.desk), holder, "200", feature="calls")
+    short = await give(year.desk.market.shop, holder, "100", feature="calls", expires_at=day(4, 15))
+    long = await give(year.desk.market.shop, holder, "200", feature="calls")
     await year.use(holder, "60", at=day(4, 4))
     found = [await year.left(holder)]
     year.desk.market.clock.advance(day(4, 16))
@@ -229,7 +228,7 @@ async def test_taking_and_holding__goes_as_far_as_checks_say(year: Year) -> None
     await year.use(holder, "60", at=day(4, 2))
     refused = await year.server.consume(holder, "1", "calls")
     year.desk.market.clock.advance(day(4, 3))
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     assert await year.left(holder) == 100
     held = (await year.server.reserve(holder, "40", "calls")).reservation
     too_much = await year.server.consume(holder, "61", "calls")
@@ -256,7 +255,7 @@ async def test_gift_beside_credit_of_each_week__is_used_by_every_week_of_the_per
 ) -> None:
     week = timedelta(days=7)
     holder = await year.start(priced=priced, rule="FREQ=WEEKLY", lasts=week)
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     found = []
     for number in range(3):
         await year.use(holder, "25", at=day(4, 2) + number * week)
@@ -308,7 +307,7 @@ async def test_gift_beside_a_number__is_used_only_where_the_number_is_not_enough
     await market.bill(day(4, 1))
     found = []
     market.clock.advance(day(4, 3))
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     await year.use(holder, "7", at=day(4, 4))
     found.append(await year.left(holder))
     await year.bill()
@@ -349,7 +348,7 @@ async def test_pack_that_buys_itself__is_not_bought_again_for_what_was_used_befo
         async with market.db.writing(market.merchant_id) as tx:
             await update_auto_top_up(tx, market.clock, command)
     market.clock.advance(day(4, 3))
-    await give(shop_of(year.desk), holder, "100", feature="calls")
+    await give(year.desk.market.shop, holder, "100", feature="calls")
     bought = [await look(market)]
     await year.use(holder, "20", at=day(4, 4))
     bought.append(await look(market))

@@ -23,7 +23,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.directory import Directory
-from candela_server.metering.fill_history import fill_history
+from candela_server.metering.fill_history import Progress, list_unfilled, take_step
 from candela_server.metering.ingest_events import Ingestor
 from candela_server.metering.model import Recorded, UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate
@@ -125,8 +125,14 @@ class Metering:
         return metric
 
     async def fill(self) -> int:
-        """Reads history into all metrics, as the worker does."""
-        return await fill_history(self.db, self.events, self.counters, self.clock, self.merchant_id)
+        """Reads history into all metrics, to the end; answers how many are complete by that."""
+        completed = 0
+        for one in await list_unfilled(self.db, self.events, self.clock, self.merchant_id):
+            progress = Progress.GOES_ON
+            while progress is Progress.GOES_ON:
+                progress = await take_step(self.events, self.counters, self.clock, one)
+            completed += progress is Progress.COMPLETE
+        return completed
 
     async def add_sql_metric(
         self,

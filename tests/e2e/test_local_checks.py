@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -22,8 +21,9 @@ from candela import (
 from candela._local_follow import SILENCE_S
 
 from demo.team_plan import sign_up, subscribe
-from tests.e2e.test_refusals import fresh_plan
 from tests.e2e.test_watch import switch
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.ports import free_port
 from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
 from tests.helpers.waiting import until
@@ -40,8 +40,8 @@ class Sold:
         self.analytics, self.premium, _ = (one.new_feature.slug for one in self.plan.features)
         self.plan.metrics[0].event_names[:] = [self.premium]
         candela.plans.CreatePlan(self.plan)
-        self.user = f"user-{secrets.token_hex(4)}"
-        self.external_id = f"x-{secrets.token_hex(4)}"
+        self.user = fresh("user")
+        self.external_id = fresh("x")
         self.customer_id = sign_up(candela, self.external_id, {self.user: "Ada"}).id
 
     def subscribe(self, candela: Client) -> None:

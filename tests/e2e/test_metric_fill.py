@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.metering.fill_history import STEP_EVENTS
 
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer
 
 _HISTORY = 6 * STEP_EVENTS
@@ -43,7 +43,7 @@ def _batch(customer_id: str, first: int, count: int, start: datetime) -> list[ev
 def test_worker_killed_amid_a_fill__the_next_one_goes_on_and_nothing_counts_twice(
     live_server: LiveServer,
 ) -> None:
-    slug = f"fill-{secrets.token_hex(4)}"
+    slug = fresh("fill")
     start = datetime.now(UTC) - timedelta(days=20)
     with Client(live_server.address, live_server.secret_key) as candela:
         customer_id = candela.customers.CreateCustomer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from candela.subscription.v1 import (
 
 from demo.team_plan import sign_up, usd
 from tests.helpers.moving_clocks import advance
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -71,8 +71,8 @@ def new_feature(slug: str) -> plan_pb2.PlanFeatureInput:
 
 def take_pro(candela: Client, clock_id: str | None = None) -> tuple[str, str]:
     """A new user whose company takes the plan; how the application knows the user, and the subscription."""
-    user_id = f"user-{secrets.token_hex(4)}"
-    customer = sign_up(candela, f"company-{secrets.token_hex(4)}", {user_id: "Ada"}, clock_id)
+    user_id = fresh("user")
+    customer = sign_up(candela, fresh("company"), {user_id: "Ada"}, clock_id)
     request = subscription_service_pb2.CreateSubscriptionRequest(
         customer=customer_pb2.CustomerRef(id=customer.id), plan=PRO
     )

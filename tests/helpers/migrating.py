@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +39,7 @@ from candela_server.subscription.model import CollectionMethod, Subscription
 
 from tests.helpers.acting import acting_as
 from tests.helpers.catalog import fee
+from tests.helpers.names import fresh
 
 STARTER = plan_pb2.PlanRef(slug="starter")
 NOW = subscription_pb2.EFFECTIVE_TIME_NOW
@@ -67,7 +67,7 @@ class Migrations:
     async def call(self, method: str, request: Any) -> Any:
         """The answer of a method of plans or migrations, as the servicer gives it."""
         if "idempotency_key" in request.DESCRIPTOR.fields_by_name and not request.idempotency_key:
-            request.idempotency_key = secrets.token_hex(8)
+            request.idempotency_key = fresh("key")
         ordinary = (self.db, Mutations(self.db, self.clock), self.clock, b"secret")
         with acting_as(self.merchant_id, f"tests/{method}"):
             for servicer in (MigrationServicer(*ordinary), PlanServicer(*ordinary)):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from candela_server.billing.line_json import calculation_from_json, calculation_text
@@ -33,8 +33,6 @@ from tests.helpers.recomputing import (
 
 # A document takes some tens of milliseconds: to shrink a failure would take minutes.
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
-# On a machine that does other things, too, drawing any price can take long enough to be taken for a fault.
-UNHURRIED = [HealthCheck.too_slow]
 QUANTITIES = st.decimals(min_value=0, max_value=10**5, places=2)
 
 
@@ -58,7 +56,7 @@ def charges(draw: st.DrawFn) -> Charge:
 
 
 @pytest.mark.spec("INV-1", "CRD-7", "DSL-4")
-@settings(max_examples=150, phases=NO_SHRINKING, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=150, phases=NO_SHRINKING)
 @given(charges(), QUANTITIES, QUANTITIES, st.booleans(), st.lists(discounts(), max_size=2))
 def test_law_lines_of_plain_numbers__are_recomputed_from_the_text_of_their_pdf(
     charge: Charge, used: Decimal, covered: Decimal, visible: bool, off: list[Discount]
@@ -76,7 +74,7 @@ def test_law_lines_of_plain_numbers__are_recomputed_from_the_text_of_their_pdf(
 
 
 @pytest.mark.spec("INV-1", "INV-8", "DSL-3", "DSL-4")
-@settings(max_examples=150, phases=NO_SHRINKING, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=150, phases=NO_SHRINKING)
 @given(prices(), st.integers(0, 40), QUANTITIES, QUANTITIES, st.booleans())
 def test_law_lines_of_any_price__are_recomputed_from_the_text_of_their_pdf(
     price: Price, number: int, quantity: Decimal, covered: Decimal, visible: bool
@@ -93,7 +91,7 @@ def test_law_lines_of_any_price__are_recomputed_from_the_text_of_their_pdf(
 
 
 @pytest.mark.spec("INV-1", "SUB-6")
-@settings(max_examples=80, phases=NO_SHRINKING, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=80, phases=NO_SHRINKING)
 @given(charges(), st.lists(st.tuples(st.integers(1, 29), QUANTITIES), min_size=2, max_size=4))
 def test_law_parts_of_a_period__are_recomputed_from_the_text_of_their_pdf(
     charge: Charge, parts: list[tuple[int, Decimal]]
@@ -114,7 +112,7 @@ def test_law_parts_of_a_period__are_recomputed_from_the_text_of_their_pdf(
 
 
 @pytest.mark.spec("INV-1", "EVT-9")
-@settings(max_examples=150, phases=NO_SHRINKING, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=150, phases=NO_SHRINKING)
 @given(prices(), QUANTITIES, QUANTITIES, QUANTITIES)
 def test_law_adjustments__are_recomputed_from_the_text_of_their_pdf(
     price: Price, before: Decimal, after: Decimal, covered: Decimal

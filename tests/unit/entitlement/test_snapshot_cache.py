@@ -175,7 +175,7 @@ steps = st.tuples(
 
 @pytest.mark.spec("ENT-5")
 @given(st.lists(steps, min_size=30, max_size=60), st.sampled_from([1, 2, 100]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_interleaving__nothing_is_served_that_lacks_a_change_heard_before(
     sequence: list[tuple[tuple[Any, ...], bool]], most: int
 ) -> None:

@@ -15,6 +15,7 @@ from candela.merchant.v1 import api_key_pb2, api_key_service_pb2
 from tests.helpers.fault_shop import Holder, Offer
 from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer
+from tests.helpers.waiting import PATIENCE_S
 
 SERVICE = "/candela.entitlement.v1.EntitlementService"
 Metadata = Sequence[tuple[str, str | bytes]]
@@ -55,7 +56,7 @@ class Caller:
     def call(self, method: str, request: bytes, metadata: Metadata) -> bytes | Failure:
         try:
             answer: bytes = self.channel.unary_unary(method)(
-                request, timeout=10, metadata=tuple(metadata)
+                request, timeout=PATIENCE_S, metadata=tuple(metadata)
             )
         except grpc.RpcError as error:
             return failure_of(error)

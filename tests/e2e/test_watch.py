@@ -128,6 +128,7 @@ def test_usage_that_moved_while_away__is_told_after_coming_back(candela: Client)
     assert got.usage.used == "7"
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8")
 def test_quiet_stream__beats_within_fifteen_seconds(candela: Client) -> None:
     customer_id, *_ = sold(candela)
@@ -141,6 +142,7 @@ def test_quiet_stream__beats_within_fifteen_seconds(candela: Client) -> None:
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8", "KEY-2")
 def test_key_revoked__ends_the_stream(live_server: LiveServer, candela: Client) -> None:
     key = candela.api_keys.CreateApiKey(
@@ -190,6 +192,7 @@ def test_ids_that_cannot_be__are_named(candela: Client, ids: list[str], field: s
     assert [violation.field for violation in failure.fields] == [field]
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8", "OPS-1")
 def test_server_that_stops__ends_its_streams_and_itself_at_once(
     live_server: LiveServer, tmp_path: Path, candela: Client

@@ -14,7 +14,7 @@ while the server was dead, and would have been connected to itself one day.
 """
 
 _held: dict[int, socket.socket] = {}
-"""The UDP ports of the same numbers, for as long as this process lives: nobody serves there, and who asks next sees them."""
+"""UDP ports of the same numbers, as long as this process lives: nobody serves there, and whoever asks sees them."""
 
 
 def free_port() -> int:

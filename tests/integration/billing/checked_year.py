@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from tests.helpers.checking import answer_for, usage_of
 from tests.helpers.crediting import grant_now
 from tests.helpers.included_calls import bringing, day
 from tests.helpers.market import Market, calls, fee, flat
+from tests.helpers.waiting import eventually
 from tests.integration.credit.test_life_of_credits import terms_without_price
 from tests.integration.entitlement.reserving import Desk as Server
 from tests.integration.entitlement.reserving import Shop, open_desk
@@ -71,20 +71,14 @@ class Year:
             await answer_for(market.db, market.events, market.clock, market.merchant_id, holder)
         )
         question = pb.CheckRequest(customer_id=holder.id, feature="calls").SerializeToString()
-        for _ in range(400):
+
+        async def agrees() -> bool:
             answer = await self.server.quick.check(market.merchant_id, question)
-            quick = pb.CheckResponse.FromString(answer).entitlement.usage
-            if shown(slow) == (
-                D(quick.used),
-                D(quick.limit),
-                D(quick.remaining),
-                D(quick.overage),
-            ):
-                break
-            # What another process changed is heard of a moment later.
-            await asyncio.sleep(0.005)
-        whole = usage_of(await self.server.check(holder, "calls"))
-        assert shown(slow) == shown(whole) == _of(quick)
+            return _of(pb.CheckResponse.FromString(answer).entitlement.usage) == shown(slow)
+
+        # What another process changed is heard of a moment later.
+        await eventually(agrees)
+        assert shown(usage_of(await self.server.check(holder, "calls"))) == shown(slow)
         return slow
 
     async def left(self, holder: Customer) -> Decimal:

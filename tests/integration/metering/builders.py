@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.catalog.create_metric import NewMetric, create_metric
 from candela_server.catalog.model import Aggregation, Metric, PropertyFilter, SqlMetric, UniqueOf
-from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.create_customer import create_customer
 from candela_server.customer.create_user import CreateUser, create_user
 from candela_server.customer.model import Customer, CustomerById, User
 from candela_server.kernel.clock import FixedClock
@@ -33,6 +33,8 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
+
+from tests.helpers.commands import signing_up
 
 BUILT_IN: Final = [one for one in Aggregation if one is not Aggregation.SQL]
 """The aggregations that rollups are kept for."""
@@ -64,15 +66,10 @@ class Metering:
             return await create_customer(
                 tx,
                 self.clock,
-                CreateCustomer(
-                    name="Acme",
+                signing_up(
+                    "Acme",
                     external_id=external_id,
-                    email=None,
-                    business_name=None,
-                    tax_id=None,
-                    address=None,
                     time_zone="America/New_York",
-                    metadata={},
                     test_clock_id=test_clock_id,
                 ),
             )

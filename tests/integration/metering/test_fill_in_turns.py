@@ -24,6 +24,7 @@ from candela_server.storage.events import EventStore, EventStoreUnavailableError
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
+from tests.helpers.waiting import PATIENCE_S
 from tests.integration.metering.builders import Metering, event, start_metering
 
 _NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
@@ -126,7 +127,7 @@ async def test_fill_that_begins_while_a_large_one_goes_on__is_done_before_it(
     monkeypatch.setattr(turns_module, "LOOK_S", 0.0)
     await _young(yard.large, "first")
     running = asyncio.create_task(yard.fill())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while len(yard.steps) < 3:
             await asyncio.sleep(0.001)
     yard.going.clear()
@@ -142,7 +143,7 @@ async def test_fill_that_begins_while_a_large_one_goes_on__is_done_before_it(
 async def test_run_that_is_killed__the_next_one_goes_on_where_it_was(yard: Yard) -> None:
     metric = await _young(yard.large, "first")
     running = asyncio.create_task(yard.fill())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while len(yard.steps) < 12:
             await asyncio.sleep(0.001)
     running.cancel()

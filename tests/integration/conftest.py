@@ -24,8 +24,6 @@ _LIMITS = (
     "metering.read_counters.REDIS_TIMEOUT_S",
     "metering.trust_counters.READ_WITHIN_S",
     "metering.trust_counters.REDIS_TIMEOUT_S",
-    "storage.changes.LEASE_S",
-    "storage.listen.LEASE_S",
     "storage.redis._TIMEOUT_S",
     "storage.redis_lane.TIMEOUT_S",
 )

@@ -27,7 +27,7 @@ _LIMITS = (
     "storage.redis._TIMEOUT_S",
     "storage.redis_lane.TIMEOUT_S",
 )
-_LONGER_S = 60.0
+_LONGER_S = 10.0
 
 
 @pytest.fixture(autouse=True)

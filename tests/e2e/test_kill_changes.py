@@ -197,7 +197,7 @@ async def _lead(url: str, redis_url: str, log: Path, *, workers: int, kills: int
         lives.found = [await lives.written(), await lives.noted(), await lives.planned()]
         lives.invoices = await market.invoices()
     finally:
-        for one in lives.billers:
+        for one in lives.workers.billers:
             one.end()
         await metering.ingestor.stop()
         await metering.counters.stop()

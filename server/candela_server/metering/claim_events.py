@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import date
 from typing import NamedTuple, TypeAlias
 
@@ -47,13 +47,12 @@ class Claimed(NamedTuple):
 
 
 async def claim_free_keys(
-    connection: Connection, first: First, months: Sequence[date], oldest: date
-) -> Claimed:
-    """Takes the keys that nobody has.
+    connection: Connection, first: First, months: Sequence[date], standing: Container[bytes]
+) -> set[bytes]:
+    """Takes the keys that nobody had a moment ago, when those that are `standing` were looked for; answers which.
 
     Raises KeyTakenError when another transaction takes one of them meanwhile; then `claim_keys` must decide.
     """
-    standing = await key_store.get_payload_hashes(connection, list(first), oldest)
     free = [
         (key, event.payload_hash, event.happened_us)
         for key, (_, event) in first.items()
@@ -62,7 +61,7 @@ async def claim_free_keys(
     if free:
         for month in months:
             await key_store.copy_keys(connection, free, month)
-    return Claimed({key for key, _, _ in free}, standing)
+    return {key for key, _, _ in free}
 
 
 async def claim_keys(

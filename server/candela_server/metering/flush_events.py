@@ -25,7 +25,7 @@ from .note_late_usage import note_late_usage
 from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds
 from .rules.dedupe import claim_months, oldest_month
-from .rules.folding import fold
+from .rules.folding import Folded, fold
 from .rules.metric_reading import Readings
 
 
@@ -92,24 +92,36 @@ class Flusher:
         database did not tell what became of its commit. Raises KeyTakenError when others send the same events at
         this moment, unless it is told that they are `contested`, which costs more.
         """
-        claim = claim_keys if contested else claim_free_keys
         now = self._clock.now()
-        months = claim_months(now)
-        await self._prepare_partitions(batches, months.claimed)
+        months = claim_months(now).claimed
+        await self._prepare_partitions(batches, months)
         first = first_by_key((batch.merchant_id, batch.events) for batch in batches)
         merchant_ids = sorted({batch.merchant_id for batch in batches})
+        parts = by_window(first, await self._oldest_months(merchant_ids, now))
         if writer.number is None:
             async with self._events.writer() as connection:
                 number = await store.register_writer(connection, now)
             writer.number = number
-        async with self._events.writer() as connection:
-            readings = await self._hold_metrics(connection, merchant_ids)
+        async with self._events.piecewise_writer() as connection:
+            opened = await store.open_flush(
+                connection,
+                writer.number,
+                merchant_ids,
+                [] if contested else [(list(part), oldest) for oldest, part in parts],
+                now,
+            )
+            if opened.sequence is None:
+                raise WriterForgottenError
+            readings = await self._readings(connection, merchant_ids, opened.versions)
             won: set[bytes] = set()
-            stored: dict[bytes, int] = {}
-            for oldest, part in by_window(first, await self._oldest_months(merchant_ids, now)):
-                claimed = await claim(connection, part, months.claimed, oldest)
-                won |= claimed.won
-                stored |= claimed.standing
+            stored = opened.standing
+            for oldest, part in parts:
+                if contested:
+                    claimed = await claim_keys(connection, part, months, oldest)
+                    won |= claimed.won
+                    stored |= claimed.standing
+                else:
+                    won |= await claim_free_keys(connection, part, months, stored)
             survivors = _in_order(batches, first, won)
             folded = {
                 merchant_id: fold(survivors[merchant_id], readings[merchant_id])
@@ -120,19 +132,11 @@ class Flusher:
                     connection,
                     (event.row for events in survivors.values() for event in events),
                 )
-                await add_usage(connection, folded)
-                await note_late_usage(connection, folded, survivors, readings, now)
-                await sql_store.mark_buckets(
-                    connection,
-                    [
-                        (merchant_id, *mark)
-                        for merchant_id, events in sorted(survivors.items())
-                        for mark in readings[merchant_id].sql.marks(events)
-                    ],
-                )
-            sequence = await store.count_flush(connection, writer.number, now)
-            if sequence is None:
-                raise WriterForgottenError
+            # From here on other flushes wait for the rows that this one adds to: it ends with the same round trip.
+            async with connection.pipeline():
+                if folded:
+                    await _add_up(connection, folded, survivors, readings, now)
+                await store.commit_flush(connection)
         for key in won:
             stored[key] = first[key][1].payload_hash
         bumps = [
@@ -140,13 +144,14 @@ class Flusher:
             for merchant_id, one in folded.items()
             for bump in bumps_of(merchant_id, one, readings[merchant_id])
         ]
-        return Flushed(sequence, won, stored, bumps)
+        return Flushed(opened.sequence, won, stored, bumps)
 
-    async def _hold_metrics(
-        self, connection: Connection, merchant_ids: Sequence[str]
+    async def _readings(
+        self, connection: Connection, merchant_ids: Sequence[str], versions: dict[str, int]
     ) -> dict[str, Readings]:
         """The metrics of the merchants, which cannot change before this transaction ends."""
-        versions = await store.hold_metric_versions(connection, merchant_ids)
+        if len(versions) < len(merchant_ids):
+            versions = await store.hold_metric_versions(connection, merchant_ids)
         readings = {}
         for merchant_id in merchant_ids:
             book = await self._directory.book(merchant_id)
@@ -189,6 +194,26 @@ class Flusher:
                 await store.prepare_events(connection, list(missing.values()))
         self._prepared_months.update(missing)
         self._prepared_months.update((-month.year, month.month) for month in missing_claims)
+
+
+async def _add_up(
+    connection: Connection,
+    folded: dict[str, Folded],
+    survivors: dict[str, list[PreparedEvent]],
+    readings: dict[str, Readings],
+    now: datetime,
+) -> None:
+    """Adds to everything that is kept of events, by merchant."""
+    await add_usage(connection, folded)
+    await note_late_usage(connection, folded, survivors, readings, now)
+    await sql_store.mark_buckets(
+        connection,
+        [
+            (merchant_id, *mark)
+            for merchant_id, events in sorted(survivors.items())
+            for mark in readings[merchant_id].sql.marks(events)
+        ],
+    )
 
 
 def _in_order(

@@ -10,6 +10,9 @@ from datetime import date
 from struct import Struct
 from typing import Final
 
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
+
 from candela_server.storage import copy_binary
 from candela_server.storage.array_parameters import InstantArray, Int8Array, UuidArray
 from candela_server.storage.events import Connection
@@ -99,6 +102,13 @@ async def get_payload_hashes(
     connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
 ) -> dict[bytes, int]:
     """The payloads that stand under these keys."""
+    return dict(await (await look_for_keys(connection, key_hashes, oldest_month)).fetchall())
+
+
+async def look_for_keys(
+    connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
+) -> AsyncCursor[TupleRow]:
+    """The same as a question, whose answer may be fetched after others have been asked, too."""
     cursor = connection.cursor(binary=True)
     await cursor.execute(
         """
@@ -107,7 +117,7 @@ async def get_payload_hashes(
         """,
         [UuidArray(key_hashes), oldest_month],
     )
-    return {row[0]: row[1] for row in await cursor.fetchall()}
+    return cursor
 
 
 async def prepare_event_keys(connection: Connection, months: Sequence[date]) -> None:

@@ -78,6 +78,12 @@ class EventStore:
             yield connection
 
     @asynccontextmanager
+    async def piecewise_writer(self) -> AsyncIterator[Connection]:
+        """As `writer`, for who begins and commits himself, so that this takes no round trips of its own."""
+        async with _connection(self._writers) as connection:
+            yield connection
+
+    @asynccontextmanager
     async def reader(self, *, within_s: float | None = None) -> AsyncIterator[Connection]:
         """A connection in a read-only transaction with one snapshot.
 

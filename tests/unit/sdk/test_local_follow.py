@@ -10,6 +10,7 @@ import grpc
 import pytest
 from candela._local_follow import MAX_PAUSE_S, SILENCE_S, Follower
 from candela._local_state import LocalState, MissedMessageError
+from candela._shared_verdicts import SharedVerdicts
 from candela.catalog.v1 import feature_pb2
 from candela.entitlement.v1 import entitlement_pb2
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
@@ -132,6 +133,29 @@ def test_snapshot_and_delta__are_found_by_every_id() -> None:
     assert state.by_customer["cus_1"] == want
     assert state.by_external["external-cus_1"] == want
     assert state.by_user["user-of-cus_1"] == want
+
+
+@pytest.mark.spec("ENT-8")
+def test_customers_who_hold_the_same__share_it_until_one_differs() -> None:
+    state, follower = following(snapshot("cus_1", a=True), snapshot("cus_2", a=True), beat())
+    assert state.by_user["user-of-cus_1"] is state.by_customer["cus_2"]
+
+    follower.hear(delta(1, 2, a=False), 1.0)
+
+    assert state.by_user["user-of-cus_1"] == {"a": False}
+    assert state.by_user["user-of-cus_2"] == {"a": True}
+
+
+@pytest.mark.spec("ENT-8")
+def test_verdicts_that_nobody_holds_any_more__are_not_kept() -> None:
+    verdicts = SharedVerdicts()
+
+    for number in range(1_000):
+        assert verdicts.share([(f"feature-{number}", True)], holders=3) == {
+            f"feature-{number}": True
+        }
+
+    assert len(verdicts) <= 7
 
 
 @pytest.mark.spec("ENT-8")

@@ -15,8 +15,8 @@ from candela.entitlement.v1 import entitlement_pb2
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
 from ._local_rules import is_of_user
+from ._shared_verdicts import SharedVerdicts, Verdicts
 
-Verdicts = dict[str, bool]
 _NEVER_S = float("inf")
 
 
@@ -45,6 +45,7 @@ class LocalState:
         self.by_user: dict[str, Verdicts] = {}
         self.by_customer: dict[str, Verdicts] = {}
         self.by_external: dict[str, Verdicts] = {}
+        self._verdicts = SharedVerdicts()
         self._customers: dict[str, WatchedCustomer] = {}
         self._ids_of_externals: dict[str, str] = {}
         self._ids_of_users: dict[str, str] = {}
@@ -157,18 +158,19 @@ class LocalState:
     def _publish(self, one: WatchedCustomer) -> None:
         if not self._sure:
             return
-        verdicts = {slug: found.entitled for slug, found in one.entitlements.items()}
-        of_users = {slug for slug, found in one.entitlements.items() if is_of_user(found)}
-        self.by_customer[one.customer_id] = verdicts
+        found, holders = one.entitlements.items(), len(self._customers)
+        of_customer = self._verdicts.share(
+            ((slug, answer.entitled) for slug, answer in found), holders=holders
+        )
+        self.by_customer[one.customer_id] = of_customer
         if one.external_id:
-            self.by_external[one.external_id] = verdicts
-        for_users = (
-            {slug: yes for slug, yes in verdicts.items() if slug not in of_users}
-            if of_users
-            else verdicts
+            self.by_external[one.external_id] = of_customer
+        of_users = self._verdicts.share(
+            ((slug, answer.entitled) for slug, answer in found if not is_of_user(answer)),
+            holders=holders,
         )
         for user in one.users:
-            self.by_user[user] = for_users
+            self.by_user[user] = of_users
 
     def _empty(self) -> None:
         # The tables themselves stay: whoever answers from them holds them.

@@ -158,6 +158,7 @@ def test_batches_of_a_wrong_size__are_refused_with_the_limit(
         assert got.code is grpc.StatusCode.INVALID_ARGUMENT
         assert got.reason == "ERROR_REASON_BATCH_TOO_LARGE"
         assert got.metadata["size"] == str(size)
+        assert ("split the batch" in got.message) is (size > 0)
 
 
 @pytest.mark.spec("ENT-5", "ENT-2")

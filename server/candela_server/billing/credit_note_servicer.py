@@ -73,7 +73,7 @@ class CreditNoteServicer(Room, credit_note_service_pb2_grpc.CreditNoteServiceSer
             found = await credit_note_store.page_credit_notes(
                 tx, invoice_id=invoice_id, limit=wanted.fetch_limit, after=wanted.after
             )
-        page = make_page(scope, wanted, found, position)
+        page = make_page(scope, wanted, found, position, lambda note: len(note.lines))
         return pb.ListCreditNotesResponse(
             credit_notes=[credit_note_wire.credit_note_to_proto(note) for note in page.items],
             next_page_token=page.next_token,

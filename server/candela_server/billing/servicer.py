@@ -85,7 +85,9 @@ class InvoiceServicer(invoice_service_pb2_grpc.InvoiceServiceServicer):
                 limit=wanted.fetch_limit,
                 after=wanted.after,
             )
-        page = make_page(scope, wanted, found, lambda one: (one.created_at, one.id))
+        page = make_page(
+            scope, wanted, found, lambda one: (one.created_at, one.id), lambda one: len(one.lines)
+        )
         return pb.ListInvoicesResponse(
             invoices=[wire.invoice_to_proto(invoice) for invoice in page.items],
             next_page_token=page.next_token,

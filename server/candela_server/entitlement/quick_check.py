@@ -58,8 +58,9 @@ class TooManyChecksError(InvalidInput):
     reason = Reason.BATCH_TOO_LARGE
 
     def __init__(self, size: int) -> None:
+        remedy = "split the batch" if size else "ask about a feature at least"
         super().__init__(
-            f"must hold 1 to {MAX_CHECKS} checks, not {size}; split the batch",
+            f"must hold 1 to {MAX_CHECKS} checks, not {size}; {remedy}",
             field="checks",
             limit=MAX_CHECKS,
             size=size,

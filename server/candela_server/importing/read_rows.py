@@ -66,12 +66,13 @@ def read_rows(file: BinaryIO, options: ImportOptions, *, offset: int, line: int)
 
     Raises ImportFileError when the file as a whole cannot be read; a bad row is one with a problem.
     """
-    if options.path.suffix == ".csv":
+    ending = options.path.suffix.lower()
+    if ending == ".csv":
         fields = _read_header(file, options)
         if offset:
             file.seek(offset)
         return _csv_rows(_Lines(file, line or 1), fields, options)
-    if options.path.suffix == ".jsonl":
+    if ending == ".jsonl":
         file.seek(offset)
         return _json_rows(_Lines(file, line), options)
     raise ImportFileError(f"{options.path.name} ends neither with .csv nor with .jsonl")

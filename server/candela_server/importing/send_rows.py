@@ -90,13 +90,15 @@ class Sender:
                     pause_s, moved_at = _FIRST_PAUSE_S, time.monotonic()
                 if self._stopping.is_set():
                     break
-                if failure.code is not grpc.StatusCode.UNAVAILABLE:
+                if failure.code is not grpc.StatusCode.UNAVAILABLE and failure.retry_after is None:
                     raise ImportInterruptedError(str(failure)) from error
                 if time.monotonic() - moved_at > self._patience_s:
                     raise ImportInterruptedError(
-                        f"the server gave no answer for {self._patience_s:.0f} s: {failure}"
+                        f"the server took nothing in for {self._patience_s:.0f} s: {failure}"
                     ) from error
-            self._stopping.wait(pause_s)
+                # A server with more events than it can hold says when there may be room.
+                asked_s = failure.retry_after.total_seconds() if failure.retry_after else 0.0
+            self._stopping.wait(max(pause_s, asked_s))
             pause_s = min(2 * pause_s, _MAX_PAUSE_S)
         raise ImportInterruptedError("interrupted")
 

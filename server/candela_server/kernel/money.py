@@ -25,14 +25,12 @@ from decimal import (
 from fractions import Fraction
 
 from .currency import MINOR_DIGITS, minor_digits
+from .precision import DIGITS
 
-# The product of three of the longest numbers a caller may send (38 digits each) still fits, so that
-# no input can make an exact calculation fail.
-_PRECISION = 120
 _TRAPS = [InvalidOperation, DivisionByZero, Overflow, FloatOperation]
 
-_EXACT = Context(prec=_PRECISION, traps=[*_TRAPS, Inexact])
-_ROUNDING = Context(prec=_PRECISION, rounding=ROUND_HALF_UP, traps=_TRAPS)
+_EXACT = Context(prec=DIGITS, traps=[*_TRAPS, Inexact])
+_ROUNDING = Context(prec=DIGITS, rounding=ROUND_HALF_UP, traps=_TRAPS)
 
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(?:\.([0-9]+))?")
 

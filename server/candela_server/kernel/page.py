@@ -23,6 +23,10 @@ DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000
 """A larger page_size is capped, not refused: a page must fit a message and a moment."""
 
+MAX_WEIGHT: Final = 10_000
+"""Where items hold parts, as invoices hold lines: how many parts a page has at most, unless one item alone has more.
+With some 350 bytes each they fit the 4 MB that a client of gRPC accepts unless told otherwise."""
+
 MAX_TOKEN_LENGTH: Final = 512
 
 Position = tuple[datetime, str]
@@ -107,11 +111,22 @@ def make_page(
     request: PageRequest,
     fetched: Sequence[_Item],
     position: Callable[[_Item], Position],
+    weigh: Callable[[_Item], int] = lambda _: 0,
 ) -> Page[_Item]:
-    """The page made of rows fetched with `request.fetch_limit`, with a token when more follow."""
-    items = tuple(fetched[: request.size])
-    more = len(fetched) > request.size
-    return Page(items=items, next_token=encode_token(scope, position(items[-1])) if more else "")
+    """The page made of rows fetched with `request.fetch_limit`, with a token when more follow.
+
+    It ends early where the items' parts, which `weigh` counts, would be more than `MAX_WEIGHT`.
+    """
+    items: list[_Item] = []
+    weight = 0
+    for item in fetched[: request.size]:
+        weight += weigh(item)
+        if items and weight > MAX_WEIGHT:
+            break
+        items.append(item)
+    more = len(fetched) > len(items)
+    next_token = encode_token(scope, position(items[-1])) if more else ""
+    return Page(items=tuple(items), next_token=next_token)
 
 
 def encode_token(scope: TokenScope, position: Position) -> str:

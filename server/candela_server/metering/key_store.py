@@ -10,12 +10,9 @@ from datetime import date
 from struct import Struct
 from typing import Final
 
-from psycopg import AsyncCursor
-from psycopg.rows import TupleRow
-
 from candela_server.storage import copy_binary
 from candela_server.storage.array_parameters import InstantArray, Int8Array, UuidArray
-from candela_server.storage.events import Connection
+from candela_server.storage.events import Connection, Cursor
 
 _KEY_ROW: Final = Struct(">hi16siiiqiq").pack
 
@@ -107,7 +104,7 @@ async def get_payload_hashes(
 
 async def look_for_keys(
     connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
-) -> AsyncCursor[TupleRow]:
+) -> Cursor:
     """The same as a question, whose answer may be fetched after others have been asked, too."""
     cursor = connection.cursor(binary=True)
     await cursor.execute(

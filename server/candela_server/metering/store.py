@@ -10,12 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
-from psycopg import AsyncCursor
 from psycopg.errors import CheckViolation, LockNotAvailable, QueryCanceled, UniqueViolation
-from psycopg.rows import TupleRow
 
 from candela_server.storage import copy_binary
-from candela_server.storage.events import Connection, EventStoreUnavailableError
+from candela_server.storage.events import Connection, Cursor, EventStoreUnavailableError
 from candela_server.storage.postgres import Tx
 
 from . import key_store
@@ -140,9 +138,7 @@ async def hold_metric_versions(
     return versions
 
 
-async def _ask_metric_versions(
-    connection: Connection, merchant_ids: Sequence[str]
-) -> AsyncCursor[TupleRow]:
+async def _ask_metric_versions(connection: Connection, merchant_ids: Sequence[str]) -> Cursor:
     return await connection.execute(
         """
         WITH turn AS MATERIALIZED (

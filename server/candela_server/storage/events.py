@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -30,6 +30,8 @@ WRITERS = 2
 """Two flushes can overlap: while one waits for its commit, the other is prepared."""
 
 Connection = AsyncConnection[TupleRow]
+Cursor = AsyncCursor[TupleRow]
+"""A question that was asked, and from which the rows are fetched."""
 
 
 class EventStoreUnavailableError(Unavailable):

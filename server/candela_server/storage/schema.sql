@@ -2039,6 +2039,8 @@ CREATE INDEX invoice_by_age ON public.invoice USING btree (merchant_id, created_
 
 CREATE INDEX invoice_by_customer ON public.invoice USING btree (merchant_id, customer_id, created_at, id);
 
+CREATE INDEX invoice_by_subscription ON public.invoice USING btree (merchant_id, subscription_id, created_at, id) WHERE (subscription_id IS NOT NULL);
+
 CREATE INDEX invoice_drafts ON public.invoice USING btree (merchant_id, test_clock_id, finalizes_at) WHERE (status = 'draft'::text);
 
 CREATE INDEX invoice_drafts_of_customer ON public.invoice USING btree (merchant_id, customer_id) WHERE (status = 'draft'::text);
@@ -2046,6 +2048,8 @@ CREATE INDEX invoice_drafts_of_customer ON public.invoice USING btree (merchant_
 CREATE UNIQUE INDEX invoice_line_adjusts_once ON public.invoice_line USING btree (merchant_id, subscription_id, COALESCE(component_id, price_id), period_start, invoice_id) WHERE (kind = 'adjustment'::text);
 
 CREATE INDEX invoice_line_by_invoice ON public.invoice_line USING btree (merchant_id, invoice_id, "position");
+
+CREATE INDEX invoice_line_by_subscription ON public.invoice_line USING btree (merchant_id, subscription_id, period_end);
 
 CREATE INDEX invoice_line_of_threshold ON public.invoice_line USING btree (merchant_id, subscription_id) WHERE (kind = 'threshold'::text);
 

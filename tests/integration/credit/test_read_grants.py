@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -23,36 +22,12 @@ from candela_server.storage.postgres import Postgres, Tx
 
 from tests.conftest import TestMerchant
 from tests.helpers.crediting import give
+from tests.helpers.explaining import Explaining
 from tests.helpers.selling import Shop
 
 D = Decimal
 NOW = datetime(2026, 1, 31, 15, tzinfo=UTC)
 ENDED = 300
-
-
-class _Explaining:
-    """A transaction whose next question is explained instead of answered."""
-
-    def __init__(self, tx: Tx) -> None:
-        self._tx = tx
-        self.merchant_id = tx.merchant_id
-        self.plan: Any = None
-
-    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
-        found = await self._tx.fetchval(
-            "EXPLAIN (ANALYZE, TIMING off, FORMAT JSON) " + statement, *arguments
-        )
-        self.plan = json.loads(found) if isinstance(found, str) else found
-        return []
-
-
-def rows_of(plan: Any, relation: str) -> float:
-    """How many rows of a relation a plan has taken from it."""
-    if isinstance(plan, list):
-        return sum(rows_of(one, relation) for one in plan)
-    own = plan.get("Actual Rows", 0) * plan.get("Actual Loops", 0)
-    here = own if plan.get("Relation Name") == relation else 0
-    return here + rows_of(plan.get("Plans", []), relation)
 
 
 async def old_grants(tx: Tx, like: CreditGrant) -> None:
@@ -109,7 +84,7 @@ async def test_grants_that_ended_and_are_spent__are_not_read_any_more(
         found = await read.list_grants_of_customers(tx, [holder.id], since=later, until=later)
         every = await read.list_grants_of_customers(tx, [holder.id], until=later)
     async with db.reading(merchant.id) as tx:
-        explaining = _Explaining(tx)
+        explaining = Explaining(tx)
         await store.list_grants_of_customers(
             cast(Tx, explaining), [holder.id], since=later, until=later
         )
@@ -118,4 +93,4 @@ async def test_grants_that_ended_and_are_spent__are_not_read_any_more(
     assert {one.id for one in found} == {gift.id, unswept.id}
     assert len(every) == ENDED + 2
     # Each of the two was given by one transaction, and 600 are of the others.
-    assert rows_of(explaining.plan[0]["Plan"], "credit_transaction") == 2
+    assert explaining.rows_of("credit_transaction") == 2

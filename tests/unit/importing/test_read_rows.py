@@ -32,6 +32,19 @@ def csv_path(tmp_path: Path) -> Path:
     return tmp_path / "usage.csv"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("USAGE.CSV", b"name,user_id\napi-call,usr_1\n"),
+        ("Usage.Jsonl", b'{"name": "api-call", "user_id": "usr_1"}\n'),
+    ],
+)
+def test_ending_in_capitals__is_read_as_the_same(tmp_path: Path, name: str, content: bytes) -> None:
+    assert [one.values for one in rows(tmp_path / name, content)] == [
+        {"name": "api-call", "user_id": "usr_1"}
+    ]
+
+
 def test_csv_rows__have_lines_values_and_ends(csv_path: Path) -> None:
     body = b'a,api-call,acme,1,"two\nlines, ""quoted"""\r\n\nb,api-call,acme,2,\n'
     got = rows(csv_path, b"\xef\xbb\xbf" + _HEADER + body)

@@ -93,3 +93,28 @@ def test_following_the_tokens__gives_each_item_once(count: int, size: int) -> No
 
     assert got == everything
     assert pages == max(1, -(-count // size))
+
+
+@pytest.mark.spec("INV-1")
+@pytest.mark.parametrize(
+    ("lines", "pages"),
+    [
+        ([9_999, 1, 1], [2, 1]),
+        ([4_000, 4_000, 4_000, 4_000], [2, 2]),
+        ([20_000, 1, 20_000, 0], [1, 1, 1, 1]),
+    ],
+    ids=["just fits", "does not fit", "heavier than a page"],
+)
+def test_items_with_many_parts__are_divided_so_that_a_page_fits_a_message(
+    lines: list[int], pages: list[int]
+) -> None:
+    rest = [(NOON + timedelta(days=number), count) for number, count in enumerate(lines)]
+    request = PageRequest(size=50)
+    sizes = []
+    while rest:
+        page = make_page(SCOPE, request, rest, lambda one: (one[0], "inv_1"), lambda one: one[1])
+        sizes.append(len(page.items))
+        rest = rest[len(page.items) :]
+        assert bool(page.next_token) is bool(rest)
+
+    assert sizes == pages

@@ -58,6 +58,7 @@ def test_card_number__is_found_whole_in_groups_and_in_a_sentence(card: str) -> N
         "8949200000000000001",  # SIM card
         "0.4111111111111111",
         "a4111111111111111",
+        "3530111333300000008",  # 19 digits that count up, and begin like a card of a scheme that issues none so long
         "41111111111111111111111",
         "4111 1111 1111",
         "+49 151 23456789",

@@ -17,7 +17,7 @@ from ._channel import DEFAULT_TIMEOUT_S, OPTIONS, fill_idempotency_key, uses_tls
 from ._local import MAX_AGE
 from ._local_aio import AsyncLocalEntitlements
 from ._local_rules import Policy
-from ._requests import check_request, usage_event, usage_request
+from ._requests import Property, check_request, usage_event, usage_request
 from ._services import Services
 
 
@@ -105,9 +105,28 @@ class AsyncClient(Services):
         quantity: Decimal | int | None = None,
     ) -> bool:
         """As `Client.is_feature_entitled`."""
+        checked = await self.check_feature(
+            feature,
+            user_id=user_id,
+            customer_id=customer_id,
+            external_customer_id=external_customer_id,
+            quantity=quantity,
+        )
+        return checked.entitlement.entitled
+
+    async def check_feature(
+        self,
+        feature: str,
+        *,
+        user_id: str | None = None,
+        customer_id: str | None = None,
+        external_customer_id: str | None = None,
+        quantity: Decimal | int | None = None,
+    ) -> entitlement_service_pb2.CheckResponse:
+        """As `Client.check_feature`."""
         request = check_request(feature, user_id, customer_id, external_customer_id, quantity)
         response = await cast(Any, self.entitlements.Check(request))
-        return cast(entitlement_service_pb2.CheckResponse, response).entitlement.entitled
+        return cast(entitlement_service_pb2.CheckResponse, response)
 
     async def get_usage(
         self,
@@ -130,7 +149,7 @@ class AsyncClient(Services):
         customer_id: str | None = None,
         external_customer_id: str | None = None,
         timestamp: datetime | None = None,
-        properties: Mapping[str, str | int | float | bool] | None = None,
+        properties: Mapping[str, Property] | None = None,
         idempotency_key: str | None = None,
     ) -> ingestion_service_pb2.RecordEventResponse:
         """As `Client.send_event`."""

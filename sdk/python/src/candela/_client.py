@@ -16,7 +16,7 @@ from ._channel import open_channel
 from ._events import CHUNK_EVENTS, EventStream, StreamProgress, StreamResult
 from ._local import MAX_AGE, LocalEntitlements
 from ._local_rules import Policy
-from ._requests import check_request, usage_event, usage_request
+from ._requests import Property, check_request, usage_event, usage_request
 from ._services import Services
 
 
@@ -91,13 +91,13 @@ class Client(Services):
         customer_id: str | None = None,
         external_customer_id: str | None = None,
         timestamp: datetime | None = None,
-        properties: Mapping[str, str | int | float | bool] | None = None,
+        properties: Mapping[str, Property] | None = None,
         idempotency_key: str | None = None,
     ) -> ingestion_service_pb2.RecordEventResponse:
         """Records one usage event, counted exactly once (SDK-1, EVT-1).
 
         When it returns, the event is durable and the next check counts it. Give an `idempotency_key` of your own when
-        your code may run twice for the same fact.
+        your code may run twice for the same fact. A `timestamp` without a time zone is a ValueError.
         """
         event = usage_event(
             name,

@@ -57,6 +57,57 @@ class _Chunk:
     events: list[event_pb2.Event]
 
 
+class _Supply:
+    """The chunks of one iterable by number, each kept until it is acknowledged.
+
+    Every attempt at a stream asks from a thread of gRPC's own, and the thread of an attempt that broke may still wait
+    for the iterable: whoever reads it, the chunk is there for the attempt that goes on.
+    """
+
+    def __init__(self, chunks: Iterator[_Chunk]) -> None:
+        self._chunks = chunks
+        self._reading = threading.Lock()
+        self._keeping = threading.Lock()
+        self._kept: deque[_Chunk] = deque()
+        self._trouble: Exception | None = None
+        self.acknowledged = 0
+
+    def get(self, number: int) -> _Chunk | None:
+        """The chunk of a number, the first being 1; None behind the last. Raises what the iterable raises."""
+        with self._reading:
+            known = self._known(number)
+            if known is not None:
+                return known
+            self.check()
+            if number <= self.acknowledged:
+                return None  # Asked for by a stream whose place another has taken.
+            try:
+                chunk = next(self._chunks, None)
+            except Exception as error:
+                self._trouble = error
+                raise
+            if chunk is not None:
+                with self._keeping:
+                    self._kept.append(chunk)
+            return chunk
+
+    def acknowledge(self) -> _Chunk:
+        """The next chunk, which need not be kept any more."""
+        with self._keeping:
+            self.acknowledged += 1
+            return self._kept.popleft()
+
+    def check(self) -> None:
+        """Raises again what the iterable raised: gRPC tells only that something was."""
+        if self._trouble is not None:
+            raise self._trouble
+
+    def _known(self, number: int) -> _Chunk | None:
+        with self._keeping:
+            index = number - self.acknowledged - 1
+            return self._kept[index] if 0 <= index < len(self._kept) else None
+
+
 class EventStream:
     """Sends one iterable of events to its end."""
 
@@ -69,15 +120,15 @@ class EventStream:
     ) -> None:
         """Takes what to send; nothing is sent before `run`."""
         self._stub = stub
-        self._source = _chunks(events, chunk_events)
+        self._supply = _Supply(_chunks(events, chunk_events))
         self._on_progress = on_progress
-        self._unacknowledged: deque[_Chunk] = deque()
         self._result = StreamResult()
 
     def run(self) -> StreamResult:
         """Sends everything; after a broken stream, what was not acknowledged is sent again.
 
-        Raises grpc.RpcError when the server refuses the stream or stays away for too long.
+        Raises grpc.RpcError when the server refuses the stream or stays away for too long, and whatever the iterable
+        raises.
         """
         attempts = 0
         pause_s = _FIRST_PAUSE_S
@@ -87,6 +138,7 @@ class EventStream:
                 self._stream_once()
                 return self._result
             except grpc.RpcError as error:
+                self._supply.check()
                 failure = failure_of(error)
                 if failure.code is not grpc.StatusCode.UNAVAILABLE and failure.retry_after is None:
                     raise
@@ -103,38 +155,29 @@ class EventStream:
     def _stream_once(self) -> None:
         permits = threading.Semaphore(MAX_CHUNKS_IN_FLIGHT)
         ended = threading.Event()
-        in_flight: deque[_Chunk] = deque()
+        done = self._supply.acknowledged
 
         def requests() -> Iterator[ingestion_service_pb2.StreamEventsRequest]:
-            resend = deque(self._unacknowledged)
             number = 0
             while not ended.is_set():
                 if not permits.acquire(timeout=0.5):
                     continue
-                if resend:
-                    chunk = resend.popleft()
-                else:
-                    fresh = next(self._source, None)
-                    if fresh is None:
-                        return
-                    chunk = fresh
-                    self._unacknowledged.append(chunk)
-                in_flight.append(chunk)
                 number += 1
+                chunk = self._supply.get(done + number)
+                if chunk is None:
+                    return
                 yield ingestion_service_pb2.StreamEventsRequest(
                     chunk_number=number, events=chunk.events
                 )
 
-        acknowledged = 0
         try:
             for response in self._stub.StreamEvents(requests()):
                 exceptions = {outcome.chunk_number: outcome for outcome in response.exceptions}
-                for number in range(acknowledged + 1, response.acknowledged_chunk_number + 1):
-                    chunk = in_flight.popleft()
-                    self._unacknowledged.popleft()
-                    self._count(chunk, exceptions.get(number))
+                for number in range(
+                    self._supply.acknowledged - done + 1, response.acknowledged_chunk_number + 1
+                ):
+                    self._count(self._supply.acknowledge(), exceptions.get(number))
                     permits.release()
-                acknowledged = response.acknowledged_chunk_number
                 if self._on_progress is not None:
                     result = self._result
                     self._on_progress(

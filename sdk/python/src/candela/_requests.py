@@ -6,11 +6,15 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
 
 from candela.entitlement.v1 import entitlement_service_pb2
 from candela.metering.v1 import event_pb2
 
 from ._events import new_event_key
+
+Property: TypeAlias = str | int | float | bool | Decimal
+"""What an event may say of itself. A Decimal keeps its digits."""
 
 
 def check_request(
@@ -51,10 +55,15 @@ def usage_event(
     customer_id: str | None = None,
     external_customer_id: str | None = None,
     timestamp: datetime | None = None,
-    properties: Mapping[str, str | int | float | bool] | None = None,
+    properties: Mapping[str, Property] | None = None,
     idempotency_key: str | None = None,
 ) -> event_pb2.Event:
-    """One event, with a key of its own when none is given. Raises ValueError when nobody is named."""
+    """One event, with a key of its own when none is given.
+
+    Raises ValueError when nobody is named, and for a timestamp without a time zone, whose instant nobody can tell.
+    """
+    if timestamp is not None and timestamp.utcoffset() is None:
+        raise ValueError("give the timestamp a time zone, for example datetime.now(UTC)")
     if user_id is None and customer_id is None and external_customer_id is None:
         raise ValueError("name a user_id, a customer_id or an external_customer_id")
     event = event_pb2.Event(
@@ -64,7 +73,7 @@ def usage_event(
         external_customer_id=external_customer_id,
         external_user_id=user_id,
         value=plain(value),
-        properties_json=json.dumps(properties).encode() if properties else b"",
+        properties_json=_object(properties).encode() if properties else b"",
     )
     if timestamp is not None:
         event.timestamp.FromDatetime(timestamp)
@@ -76,6 +85,14 @@ def plain(value: Decimal | int | str) -> str:
     if isinstance(value, float | bool):
         raise TypeError("give an int, a Decimal or a text: a float is not exact")
     return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _object(properties: Mapping[str, Property]) -> str:
+    members = (
+        f"{json.dumps(name)}:{format(value, 'f') if isinstance(value, Decimal) else json.dumps(value)}"
+        for name, value in properties.items()
+    )
+    return "{" + ",".join(members) + "}"
 
 
 def _exactly_one(*ids: str | None) -> None:

@@ -445,7 +445,7 @@ func (x *ListCreditNotesRequest) GetInvoiceId() string {
 // ListCreditNotesResponse is one page.
 type ListCreditNotesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most page_size notes, by created_at and id.
+	// At most page_size notes, by created_at and id; fewer where they hold more than 10,000 lines together.
 	CreditNotes []*CreditNote `protobuf:"bytes,1,rep,name=credit_notes,json=creditNotes,proto3" json:"credit_notes,omitempty"`
 	// Continues the list; empty at its end.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`

@@ -200,7 +200,7 @@ func (x *ListInvoicesRequest) GetStatuses() []InvoiceStatus {
 // ListInvoicesResponse is one page.
 type ListInvoicesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most page_size invoices, by created_at and id.
+	// At most page_size invoices, by created_at and id; fewer where they hold more than 10,000 lines together.
 	Invoices []*Invoice `protobuf:"bytes,1,rep,name=invoices,proto3" json:"invoices,omitempty"`
 	// Continues the list; empty at its end.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`

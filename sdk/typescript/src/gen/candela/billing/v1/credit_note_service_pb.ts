@@ -245,7 +245,7 @@ export const ListCreditNotesRequestSchema: GenMessage<ListCreditNotesRequest> = 
  */
 export type ListCreditNotesResponse = Message<"candela.billing.v1.ListCreditNotesResponse"> & {
   /**
-   * At most page_size notes, by created_at and id.
+   * At most page_size notes, by created_at and id; fewer where they hold more than 10,000 lines together.
    *
    * @generated from field: repeated candela.billing.v1.CreditNote credit_notes = 1;
    */

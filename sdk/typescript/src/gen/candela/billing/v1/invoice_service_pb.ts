@@ -116,7 +116,7 @@ export const ListInvoicesRequestSchema: GenMessage<ListInvoicesRequest> = /*@__P
  */
 export type ListInvoicesResponse = Message<"candela.billing.v1.ListInvoicesResponse"> & {
   /**
-   * At most page_size invoices, by created_at and id.
+   * At most page_size invoices, by created_at and id; fewer where they hold more than 10,000 lines together.
    *
    * @generated from field: repeated candela.billing.v1.Invoice invoices = 1;
    */

@@ -21,6 +21,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import HealthCheck, settings
 
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock, SystemClock
@@ -39,6 +40,17 @@ _FOLDER = _REPOSITORY / ".candela" / "test"
 _SERVER_VARIABLE = "CANDELA_TEST_POSTGRES_DSN"
 # 10:00 in New York on the last day of a long month, so that month ends are met from the first test.
 _NOW = datetime(2026, 1, 31, 15, tzinfo=UTC)
+
+
+# The same examples in every run, and none is too slow: what fails is the law, not the draw or the machine. Others are
+# tried by `./scripts/test tests/unit --hypothesis-profile=explore`.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", settings.get_profile("same"), derandomize=False, max_examples=1000
+)
+settings.load_profile("same")
 
 
 @dataclass(frozen=True, slots=True)

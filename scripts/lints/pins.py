@@ -1,4 +1,4 @@
-"""Pins agree: what pyproject.toml asks for is in requirements.lock, and every room's store and cache is private.
+"""Pins agree: what pyproject.toml asks for is in requirements.lock, and every store and cache of a room is private.
 
 Both are lists that somebody must remember to extend; this remembers.
 """
@@ -18,6 +18,8 @@ _PROJECT = REPOSITORY / "pyproject.toml"
 _LOCK = REPOSITORY / "requirements.lock"
 # Shared folders: what they own is not a room's.
 _NO_ROOMS = frozenset({"storage", "kernel", "edge", "worker", "contract"})
+# `store` and `cache`, and what a room has beside them: `line_store`, `counter_cache`.
+_PRIVATE = re.compile(r"(^|_)(store|cache)$")
 
 
 def normal(requirement: str) -> str:
@@ -57,10 +59,9 @@ def unprotected(project: dict[str, Any], modules: Iterable[str]) -> Iterator[str
 
 def private_modules(server: Path) -> Iterator[str]:
     """The stores and caches of all rooms."""
-    for room in sorted(server.iterdir()):
-        for name in ("store", "cache"):
-            if room.name not in _NO_ROOMS and (room / f"{name}.py").exists():
-                yield f"{server.name}.{room.name}.{name}"
+    for file in sorted(server.glob("*/*.py")):
+        if file.parent.name not in _NO_ROOMS and _PRIVATE.search(file.stem):
+            yield f"{server.name}.{file.parent.name}.{file.stem}"
 
 
 def main() -> int:

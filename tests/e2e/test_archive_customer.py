@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -28,6 +27,7 @@ from candela.subscription.v1 import (
 )
 from candela.type.v1 import money_pb2
 
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 
@@ -90,7 +90,7 @@ def cancel(candela: Client, held: subscription_pb2.Subscription) -> None:
 
 def archive(candela: Client, key: str = "") -> customer_pb2.Customer:
     request = customer_service_pb2.ArchiveCustomerRequest(
-        idempotency_key=key or str(uuid.uuid4()),
+        idempotency_key=key or fresh("key"),
         customer=customer_pb2.CustomerRef(external_id="acme"),
     )
     return candela.customers.ArchiveCustomer(request).customer

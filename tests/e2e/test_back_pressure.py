@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from candela.metering.v1 import ingestion_service_pb2 as pb
 
 from tests.helpers.cluster import Cluster, until
 from tests.helpers.fault_shop import Offer
+from tests.helpers.names import fresh
 
 pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
@@ -49,7 +49,7 @@ def test_a_database_that_stalls_under_many_large_batches__memory_is_bounded_and_
 
     def send(number: int) -> None:
         """Sends one batch until it is acknowledged, as a client does that obeys RetryInfo."""
-        run = f"{number}-{secrets.token_hex(4)}"
+        run = fresh(f"batch-{number}")
         request = pb.RecordEventsRequest(
             events=[
                 event_pb2.Event(

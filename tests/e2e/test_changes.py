@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -27,6 +26,7 @@ from candela.subscription.v1 import (
 
 from demo.team_plan import sign_up, usd
 from tests.e2e.test_migrations import advance
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 START = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -77,8 +77,8 @@ class Life:
         request = test_clock_service_pb2.CreateTestClockRequest(name="changes")
         request.now_at.FromDatetime(START)
         self.clock_id = candela.test_clocks.CreateTestClock(request).test_clock.id
-        self.user = f"user-{secrets.token_hex(4)}"
-        company = f"company-{secrets.token_hex(4)}"
+        self.user = fresh("user")
+        company = fresh("company")
         self.customer = sign_up(candela, company, {self.user: "Ada"}, self.clock_id)
         self.id = candela.subscriptions.CreateSubscription(
             subscription_service_pb2.CreateSubscriptionRequest(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-
 import pytest
 from candela import Client
 from candela.entitlement.v1 import entitlement_service_pb2
 from candela.type.v1 import error_reason_pb2
 
 from demo.team_plan import sign_up, subscribe
-from tests.e2e.test_refusals import fresh_plan
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer
 
 
@@ -18,10 +17,10 @@ from tests.helpers.servers import LiveServer
 def test_many_checks_with_a_mistake_among_them__answered_in_order(live_server: LiveServer) -> None:
     plan = fresh_plan()
     analytics, premium, _ = (granted.new_feature.slug for granted in plan.features)
-    user = f"user-{secrets.token_hex(4)}"
+    user = fresh("user")
     with Client(live_server.address, live_server.secret_key) as candela:
         candela.plans.CreatePlan(plan)
-        customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {user: "Ada"})
+        customer = sign_up(candela, fresh("x"), {user: "Ada"})
         subscribe(candela, customer.id, plan.slug, 2)
         slugs = [premium, "no-such-thing", analytics, premium]
         got = candela.entitlements.CheckMany(
@@ -55,10 +54,10 @@ def test_event_acknowledged__the_next_check_counts_it(live_server: LiveServer) -
     plan = fresh_plan()
     premium = plan.features[1].new_feature.slug
     plan.metrics[0].event_names[:] = [premium]
-    user = f"user-{secrets.token_hex(4)}"
+    user = fresh("user")
     with Client(live_server.address, live_server.secret_key) as candela:
         candela.plans.CreatePlan(plan)
-        customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {user: "Ada"})
+        customer = sign_up(candela, fresh("x"), {user: "Ada"})
         subscribe(candela, customer.id, plan.slug, 1)
         got = []
         for _ in range(5):

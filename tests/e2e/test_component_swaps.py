@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime
 
 import grpc
@@ -31,6 +30,7 @@ from demo.team_plan import sign_up, usd
 from tests.e2e.test_changes import INVOICE_NOW, NOW, Life, fixed
 from tests.e2e.test_changes import candela as candela
 from tests.e2e.test_changes import life as life
+from tests.helpers.names import fresh
 
 
 def component_of(life: Life) -> price_pb2.PriceComponent:
@@ -165,7 +165,7 @@ def test_metered_feature__is_limited_as_soon_as_its_component_goes(candela: Clie
             prices=[plan_pb2.NewPrice(currency="USD", components=[per_call])],
         )
     )
-    user = f"user-{secrets.token_hex(4)}"
+    user = fresh("user")
     customer = sign_up(candela, f"x-{user}", {user: "Ada"})
     held = candela.subscriptions.CreateSubscription(
         subscription_service_pb2.CreateSubscriptionRequest(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-
 import pytest
 from candela import Client
 from candela.metering.v1 import event_pb2
 from candela.metering.v1 import ingestion_service_pb2 as pb
 
 from demo.team_plan import sign_up, subscribe
-from tests.e2e.test_refusals import fresh_plan
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer
 
 
@@ -21,11 +20,11 @@ def test_event_voided_and_replaced__the_next_check_counts_it_no_longer(
     plan = fresh_plan()
     premium = plan.features[1].new_feature.slug
     plan.metrics[0].event_names[:] = [premium]
-    user = f"user-{secrets.token_hex(4)}"
+    user = fresh("user")
     got = []
     with Client(live_server.address, live_server.secret_key) as candela:
         candela.plans.CreatePlan(plan)
-        customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {user: "Ada"})
+        customer = sign_up(candela, fresh("x"), {user: "Ada"})
         subscribe(candela, customer.id, plan.slug, 1)
 
         def used() -> str:
@@ -44,7 +43,7 @@ def test_event_voided_and_replaced__the_next_check_counts_it_no_longer(
         for number in range(3):
             candela.ingestion.VoidEvents(
                 pb.VoidEventsRequest(
-                    idempotency_key=secrets.token_hex(8),
+                    idempotency_key=fresh("key"),
                     idempotency_keys=pb.IdempotencyKeys(keys=[f"{user}-{number}"]),
                     reason="counted twice by the sender",
                 )
@@ -52,7 +51,7 @@ def test_event_voided_and_replaced__the_next_check_counts_it_no_longer(
             got.append(used())
         candela.ingestion.ReplaceEvent(
             pb.ReplaceEventRequest(
-                idempotency_key=secrets.token_hex(8),
+                idempotency_key=fresh("key"),
                 replaced_idempotency_key=f"{user}-3",
                 event=event("3b", "2.5"),
                 reason="wrong unit",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import grpc
 import pytest
 from candela import Client, failure_of
@@ -15,7 +13,8 @@ from candela.entitlement.v1 import entitlement_service_pb2
 from candela.type.v1 import error_reason_pb2, money_pb2
 
 from demo.team_plan import sign_up, subscribe
-from tests.e2e.test_refusals import fresh_plan
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 USAGE = credit_definition_pb2.CREDIT_APPLICATION_TYPE_USAGE
@@ -27,7 +26,7 @@ def holder(candela: Client) -> customer_pb2.CustomerRef:
     """A customer with 2 seats: 200 premium messages and 2,000 cheap ones."""
     plan = fresh_plan()
     candela.plans.CreatePlan(plan)
-    customer = sign_up(candela, f"acme-{secrets.token_hex(4)}", {})
+    customer = sign_up(candela, fresh("acme"), {})
     subscribe(candela, customer.id, plan.slug, 2)
     return customer_pb2.CustomerRef(id=customer.id)
 
@@ -67,7 +66,7 @@ def test_given_by_hand_and_taken_back__the_next_check_knows_each_time(
 ) -> None:
     slug, of_plan = premium_of(candela, holder)
     gift = credit_service_pb2.GrantCreditsRequest(
-        idempotency_key=f"gift-{secrets.token_hex(4)}",
+        idempotency_key=fresh("gift"),
         customer=holder,
         application_type=USAGE,
         feature=feature_pb2.FeatureRef(slug=slug),
@@ -135,7 +134,7 @@ def test_pack_ordered_and_paid__is_there_for_the_next_check(
 ) -> None:
     slug, _ = premium_of(candela, holder)
     order = credit_service_pb2.TopUpCreditsRequest(
-        idempotency_key=f"pack-{secrets.token_hex(4)}",
+        idempotency_key=fresh("pack"),
         customer=holder,
         feature=feature_pb2.FeatureRef(slug=slug),
         amount="500",

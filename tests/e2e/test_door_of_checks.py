@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,9 @@ from candela.entitlement.v1 import entitlement_service_pb2 as pb
 from candela.merchant.v1 import api_key_pb2, api_key_service_pb2
 
 from tests.helpers.fault_shop import Holder, Offer
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer
+from tests.helpers.waiting import PATIENCE_S
 
 SERVICE = "/candela.entitlement.v1.EntitlementService"
 Metadata = Sequence[tuple[str, str | bytes]]
@@ -55,7 +56,7 @@ class Caller:
     def call(self, method: str, request: bytes, metadata: Metadata) -> bytes | Failure:
         try:
             answer: bytes = self.channel.unary_unary(method)(
-                request, timeout=10, metadata=tuple(metadata)
+                request, timeout=PATIENCE_S, metadata=tuple(metadata)
             )
         except grpc.RpcError as error:
             return failure_of(error)
@@ -169,7 +170,7 @@ def test_thousand_checks_by_every_id_with_mistakes__are_answered_in_order(
         holder.metered(),
         pb.CheckRequest(external_user_id=holder.user, feature=holder.offer.metered),
         pb.CheckRequest(external_customer_id=holder.customer.external_id, feature="no-such-thing"),
-        pb.CheckRequest(external_customer_id=secrets.token_hex(8), feature=holder.offer.switch),
+        pb.CheckRequest(external_customer_id=fresh("key"), feature=holder.offer.switch),
     ]
     request = pb.CheckManyRequest(checks=kinds * 200).SerializeToString()
     for _ in range(2):

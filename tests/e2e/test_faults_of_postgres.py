@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from candela.type.v1 import error_reason_pb2
 
 from tests.helpers.cluster import Cluster, Node, until
 from tests.helpers.fault_shop import Holder, Offer
+from tests.helpers.names import fresh
 
 pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
@@ -65,9 +65,7 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
 
 def stranger(holder: Holder) -> pb.CheckRequest:
     """A customer nobody has asked about before."""
-    return pb.CheckRequest(
-        external_customer_id=f"x-{secrets.token_hex(6)}", feature=holder.offer.switch
-    )
+    return pb.CheckRequest(external_customer_id=fresh("x"), feature=holder.offer.switch)
 
 
 def answers_are_stale_and_quick(node: Node, holder: Holder, *, metered: bool) -> None:

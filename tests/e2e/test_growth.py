@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-
 import pytest
 from candela import Client
 
 from demo.growth import Growth
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 
@@ -18,4 +17,4 @@ def test_freemium_to_enterprise__every_invoice_is_what_was_worked_out_by_hand(
     merchant = create_merchant_by_command(dict(live_server.server.environment), "Growing")
 
     with Client(live_server.address, merchant["secret_key"]) as candela:
-        assert Growth(candela, secrets.token_hex(3)).run()
+        assert Growth(candela, fresh("run")).run()

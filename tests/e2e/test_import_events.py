@@ -260,7 +260,7 @@ def test_wrong_key__stops_the_import_and_says_so(live_server: LiveServer, tmp_pa
         env={"PATH": os.environ["PATH"], "CANDELA_API_KEY": "sk_test_none"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=_TIMEOUT_S,
     )
 
     assert done.returncode == 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import grpc
 import httpx
@@ -28,9 +26,7 @@ from candela.subscription.v1 import subscription_pb2, subscription_service_pb2
 
 from demo.team_plan import sign_up, team_plan
 from tests.helpers.servers import LiveServer, create_merchant_by_command
-
-DEADLINE_S = 30.0
-_T = TypeVar("_T")
+from tests.helpers.waiting import first
 
 
 @pytest.fixture
@@ -45,17 +41,6 @@ def candela(live_server: LiveServer, key: str) -> Iterator[Client]:
     with Client(live_server.address, key) as client:
         client.plans.CreatePlan(team_plan("team"))
         yield client
-
-
-def until(look: Callable[[], _T | None]) -> _T:
-    """What `look` finds, as soon as it does."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
 
 
 def subscribe(candela: Client, customer: customer_pb2.Customer, seats: str) -> str:
@@ -80,7 +65,7 @@ def invoice_of(candela: Client, subscription_id: str) -> invoice_pb2.Invoice:
         )
         return found.invoices[0] if found.invoices else None
 
-    return until(look)
+    return first(look)
 
 
 @pytest.mark.spec("INV-4", "INV-6", "INV-7")
@@ -197,4 +182,4 @@ def test_billing_run__is_carried_out_by_the_worker(candela: Client) -> None:
         ).billing_run
         return run if run.status != billing_run_pb2.BILLING_RUN_STATUS_RUNNING else None
 
-    assert until(look).status == billing_run_pb2.BILLING_RUN_STATUS_DONE
+    assert first(look).status == billing_run_pb2.BILLING_RUN_STATUS_DONE

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
 
 from tests.helpers.forked_biller import ForkedBiller
+from tests.helpers.killing import Kills
 from tests.helpers.market import Market, calls, flat, money
 from tests.integration.metering.builders import start_metering
 
@@ -47,22 +45,6 @@ def billers(own_database: str, redis_url: str, tmp_path: Path) -> Iterator[list[
         one.end()
 
 
-def bill(billers: list[ForkedBiller], now: datetime, moments: random.Random, kills: int) -> int:
-    """The minute of an instant, by both workers, killed so often before they are left alone; how many kills hit."""
-    hit = 0
-    for number in range(kills + 1):
-        begun = [one.begin(now) for one in billers]
-        if number < kills:
-            # A kill comes at any time: at the start, or in the middle of the work.
-            time.sleep(moments.uniform(0.05, 0.6))
-            for process_id in begun:
-                with suppress(ProcessLookupError):
-                    os.kill(process_id, signal.SIGKILL)
-        ended = [one.wait() for one in billers]
-        hit += ended.count(-signal.SIGKILL)
-    return hit
-
-
 @pytest.mark.spec("INV-1", "INV-2", "INV-4")
 async def test_two_workers_killed_at_random__invoice_each_threshold_once(
     billers: list[ForkedBiller], own_database: str, redis_url: str
@@ -80,11 +62,11 @@ async def test_two_workers_killed_at_random__invoice_each_threshold_once(
     for customer in customers:
         await market.use(customer, "80", _USED)
 
-    moments = random.Random(_SEED)
-    hit = bill(billers, _USED + timedelta(minutes=1), moments, _KILLS)
+    workers = Kills(billers, random.Random(_SEED))
+    workers.bill(_USED + timedelta(minutes=1), kills=_KILLS)
     ahead = await market.invoices()
-    hit += bill(billers, _END, moments, _KILLS)
-    bill(billers, _END + timedelta(hours=2), moments, 0)
+    workers.bill(_END, kills=_KILLS)
+    workers.bill(_END + timedelta(hours=2), kills=0)
     lines = Counter(str(one) for one in await market.lines())
     numbers = sorted(one.number or "" for one in await market.invoices())
     await metering.ingestor.stop()
@@ -93,7 +75,7 @@ async def test_two_workers_killed_at_random__invoice_each_threshold_once(
     await events.close()
     await db.close()
 
-    assert hit > _KILLS // 2
+    assert workers.hit >= 2 * _KILLS
     assert {one.customer_id for one in ahead} == {one.id for one in customers}
     assert lines == {
         "[('threshold', '80.00')]": _CUSTOMERS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +20,7 @@ from candela.entitlement.v1 import entitlement_pb2
 from candela.subscription.v1 import feature_override_pb2, subscription_service_pb2
 
 from demo.team_plan import sign_up, usd
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 KINDS = {
@@ -88,7 +88,7 @@ def candela(live_server: LiveServer) -> Iterator[Client]:
 
 def user_with_plan(candela: Client) -> tuple[str, str]:
     """A user's id, and the subscription of the user's customer."""
-    user = f"user-{secrets.token_hex(4)}"
+    user = fresh("user")
     customer = sign_up(candela, f"x-{user}", {user: "Ada"})
     held = candela.subscriptions.CreateSubscription(
         subscription_service_pb2.CreateSubscriptionRequest(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -22,11 +21,12 @@ from candela import (
 from candela._local_follow import SILENCE_S
 
 from demo.team_plan import sign_up, subscribe
-from tests.e2e.test_refusals import fresh_plan
 from tests.e2e.test_watch import switch
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.ports import free_port
 from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
-from tests.helpers.waiting import until
+from tests.helpers.waiting import eventually, until
 
 CURRENT = timedelta(seconds=10)
 FOLLOWS_WITHIN_S = 1.0
@@ -40,8 +40,8 @@ class Sold:
         self.analytics, self.premium, _ = (one.new_feature.slug for one in self.plan.features)
         self.plan.metrics[0].event_names[:] = [self.premium]
         candela.plans.CreatePlan(self.plan)
-        self.user = f"user-{secrets.token_hex(4)}"
-        self.external_id = f"x-{secrets.token_hex(4)}"
+        self.user = fresh("user")
+        self.external_id = fresh("x")
         self.customer_id = sign_up(candela, self.external_id, {self.user: "Ada"}).id
 
     def subscribe(self, candela: Client) -> None:
@@ -287,9 +287,7 @@ async def test_event_loop__has_the_same_local_checks(
         assert await local.wait_until_current(CURRENT)
         first = await local.check(sold.analytics, user_id=sold.user, quantity=3)
         switch(candela, sold.analytics, on=False)
-        async with asyncio.timeout(FOLLOWS_WITHIN_S):
-            while await local.is_feature_entitled(sold.analytics, user_id=sold.user):
-                await asyncio.sleep(0.005)
+        await eventually(lambda: off(local, sold))
         with pytest.raises(grpc.RpcError) as refused:
             await local.is_feature_entitled("no-such-thing", user_id=sold.user)
 
@@ -310,18 +308,19 @@ async def test_connection_gone_silent__is_given_up_and_made_anew(
         for checks in (local, awaited):
             # As if the last word had come long ago.
             checks._follower._heard_at_s = -SILENCE_S - 1e9
-        await asyncio.gather(*[made_anew(checks) for checks in (local, awaited)])
+        for checks in (local, awaited):
+            await eventually(partial(made_anew, checks))
         switch(candela, sold.analytics, on=False)
-        async with asyncio.timeout(FOLLOWS_WITHIN_S * 5):
-            while await awaited.is_feature_entitled(sold.analytics, user_id=sold.user):
-                await asyncio.sleep(0.005)
+        await eventually(lambda: off(awaited, sold))
         until(lambda: not local.is_feature_entitled(sold.analytics, user_id=sold.user))
 
 
-async def made_anew(checks: LocalEntitlements | AsyncLocalEntitlements) -> None:
-    async with asyncio.timeout(10):
-        while checks._follower._heard_at_s < 0:
-            await asyncio.sleep(0.01)
+async def made_anew(checks: LocalEntitlements | AsyncLocalEntitlements) -> bool:
+    return checks._follower._heard_at_s >= 0
+
+
+async def off(local: AsyncLocalEntitlements, sold: Sold) -> bool:
+    return not await local.is_feature_entitled(sold.analytics, user_id=sold.user)
 
 
 def used_of(local: LocalEntitlements, sold: Sold) -> Decimal:

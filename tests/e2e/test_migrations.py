@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -29,11 +28,12 @@ from candela.subscription.v1 import (
 )
 
 from demo.team_plan import sign_up, usd
+from tests.helpers import waiting
 from tests.helpers.moving_clocks import advance
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
-DEADLINE_S = 120.0
 PRO = plan_pb2.PlanRef(slug="pro")
 
 
@@ -71,8 +71,8 @@ def new_feature(slug: str) -> plan_pb2.PlanFeatureInput:
 
 def take_pro(candela: Client, clock_id: str | None = None) -> tuple[str, str]:
     """A new user whose company takes the plan; how the application knows the user, and the subscription."""
-    user_id = f"user-{secrets.token_hex(4)}"
-    customer = sign_up(candela, f"company-{secrets.token_hex(4)}", {user_id: "Ada"}, clock_id)
+    user_id = fresh("user")
+    customer = sign_up(candela, fresh("company"), {user_id: "Ada"}, clock_id)
     request = subscription_service_pb2.CreateSubscriptionRequest(
         customer=customer_pb2.CustomerRef(id=customer.id), plan=PRO
     )
@@ -96,14 +96,13 @@ def add_exports(candela: Client) -> dict[str, str]:
 
 def until(candela: Client, migration_id: str, done_count: int) -> migration_pb2.Migration:
     """The migration, once so many are moved or scheduled."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        request = migration_service_pb2.GetMigrationRequest(migration_id=migration_id)
+    request = migration_service_pb2.GetMigrationRequest(migration_id=migration_id)
+
+    def look() -> migration_pb2.Migration | None:
         found = candela.migrations.GetMigration(request).migration
-        if found.done_count >= done_count:
-            return found
-        time.sleep(0.02)
-    raise TimeoutError(f"migration {migration_id} did not come to {done_count}")
+        return found if found.done_count >= done_count else None
+
+    return waiting.first(look)
 
 
 def results(candela: Client, migration_id: str) -> list[migration_pb2.MigrationResult]:
@@ -132,10 +131,9 @@ def test_cro_previews_and_moves_everybody_now__and_the_next_checks_say_yes(cande
     assert list(preview.results) == results(candela, created.id)
     assert sorted(held.values()) == [one.subscription_id for one in preview.results]
     assert ended.status == migration_pb2.MIGRATION_STATUS_DONE
-    deadline = time.monotonic() + DEADLINE_S
-    while not all(candela.is_feature_entitled("exports", user_id=user) for user in held):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    waiting.until(
+        lambda: all(candela.is_feature_entitled("exports", user_id=user) for user in held)
+    )
     listed = candela.migrations.ListMigrations(migration_service_pb2.ListMigrationsRequest())
     assert list(listed.migrations) == [ended]
 
@@ -177,9 +175,8 @@ def test_worker_killed_again_and_again__moves_each_exactly_once(
     live_server.worker.kill()
     for patience_s in (1.0, 1.6, 2.2):
         live_server.worker.start()
-        time.sleep(
-            patience_s
-        )  # a crash comes at any time: at its start, or in the middle of its work
+        # A crash comes at any time: at its start, or in the middle of its work.
+        time.sleep(patience_s)
         live_server.worker.kill()
     live_server.start()
     ended = until(candela, created.id, 60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +19,7 @@ from candela.subscription.v1 import (
 from demo.team_plan import sign_up
 from tests.e2e.test_changes import fixed
 from tests.helpers.included_calls import bringing
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 from tests.integration.credit.test_life_of_credits import terms_without_price
 
@@ -37,7 +37,7 @@ def take(candela: Client, customer_id: str) -> str:
 
 def use(candela: Client, customer_id: str, calls: int) -> None:
     sent = event_pb2.Event(
-        idempotency_key=secrets.token_hex(8), customer_id=customer_id, name="call", value=str(calls)
+        idempotency_key=fresh("key"), customer_id=customer_id, name="call", value=str(calls)
     )
     sent.timestamp.FromDatetime(datetime.now(UTC) - timedelta(milliseconds=1))
     candela.ingestion.RecordEvents(ingestion_service_pb2.RecordEventsRequest(events=[sent]))

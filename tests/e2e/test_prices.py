@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from decimal import Decimal
 
 import grpc
@@ -16,6 +15,7 @@ from candela.subscription.v1 import subscription_service_pb2
 
 from demo.team_plan import sign_up
 from tests.helpers.catalog import fee, usd
+from tests.helpers.names import fresh
 from tests.helpers.refusing import refused
 from tests.helpers.waiting import until
 
@@ -23,7 +23,7 @@ from tests.helpers.waiting import until
 @pytest.fixture
 def slug(candela: Client) -> str:
     """A plan that is sold at one public price."""
-    made = f"pro-{secrets.token_hex(4)}"
+    made = fresh("pro")
     candela.plans.CreatePlan(
         plan_service_pb2.CreatePlanRequest(slug=made, name="Pro", prices=[fee("49")])
     )
@@ -31,7 +31,7 @@ def slug(candela: Client) -> str:
 
 
 def customer(candela: Client) -> customer_pb2.Customer:
-    return sign_up(candela, f"x-{secrets.token_hex(4)}", {})
+    return sign_up(candela, fresh("x"), {})
 
 
 def adding(slug: str, new: plan_pb2.NewPrice) -> price_service_pb2.CreatePriceRequest:

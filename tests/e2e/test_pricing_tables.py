@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import grpc
@@ -13,6 +12,7 @@ from candela.catalog.v1 import (
 )
 from candela.merchant.v1 import api_key_pb2, api_key_service_pb2, audit_service_pb2
 
+from tests.helpers.names import fresh
 from tests.helpers.pricing_tables import SALES, Shop, open_shop, row
 from tests.helpers.refusing import refused
 from tests.helpers.servers import LiveServer
@@ -132,7 +132,7 @@ def test_slug_of_another_table__is_taken_even_when_that_is_archived(shop: Shop) 
 def test_table_changed_and_archived__is_read_as_it_is_and_leaves_its_trace(shop: Shop) -> None:
     one, two = shop.plan("one"), shop.plan("two")
     create = pricing_table_service_pb2.CreatePricingTableRequest(
-        idempotency_key=secrets.token_hex(8), slug="pricing", name="Pricing", rows=[row(one.id)]
+        idempotency_key=fresh("key"), slug="pricing", name="Pricing", rows=[row(one.id)]
     )
     made = shop.candela.pricing_tables.CreatePricingTable(create).pricing_table
     again = shop.candela.pricing_tables.CreatePricingTable(create).pricing_table

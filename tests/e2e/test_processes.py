@@ -15,11 +15,12 @@ from candela.merchant.v1 import merchant_service_pb2
 
 from tests.helpers.ports import free_port
 from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
+from tests.helpers.waiting import PATIENCE_S
 
 
 def get(address: str, path: str, key: str = "") -> tuple[int, bytes]:
     """One HTTP request."""
-    connection = http.client.HTTPConnection(address, timeout=10)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
     headers = {"authorization": f"Bearer {key}"} if key else {}
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()

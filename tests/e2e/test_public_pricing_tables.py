@@ -18,6 +18,7 @@ from candela.catalog.v1 import (
 
 from tests.helpers.pricing_tables import SALES, Shop, open_shop, row
 from tests.helpers.servers import LiveServer, create_merchant_by_command
+from tests.helpers.waiting import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Answer:
 
 def ask(live: LiveServer, slug: str, method: str = "GET", **headers: str) -> Answer:
     """One HTTP request for a public table; underscores in header names stand for hyphens."""
-    connection = http.client.HTTPConnection(live.http_address, timeout=10)
+    connection = http.client.HTTPConnection(live.http_address, timeout=PATIENCE_S)
     connection.request(
         method,
         f"/v1/public/pricing-tables/{slug}",

@@ -15,6 +15,7 @@ from candela_server.edge.methods import PUBLIC_METHODS
 from candela_server.edge.services import services_of
 
 from tests.helpers.servers import LiveServer
+from tests.helpers.waiting import PATIENCE_S
 
 METHODS = [method for service in services_of([]) for method in service.descriptor.methods]
 
@@ -40,7 +41,7 @@ def test_publishable_key__opens_nothing_but_the_public_methods(
 def test_publishable_key_over_http__opens_nothing_but_the_table(
     live_server: LiveServer, path: str
 ) -> None:
-    connection = http.client.HTTPConnection(live_server.http_address, timeout=10)
+    connection = http.client.HTTPConnection(live_server.http_address, timeout=PATIENCE_S)
     connection.request(
         "GET", path, headers={"Authorization": f"Bearer {live_server.publishable_key}"}
     )
@@ -67,7 +68,7 @@ def call_with_publishable_key(live: LiveServer, method: MethodDescriptor) -> Fai
         )
         request = iter([requests()]) if method.client_streaming else requests()
         with pytest.raises(grpc.RpcError) as caught:
-            _ = [*_each_answer(call(request, metadata=metadata, timeout=10), method)]
+            _ = [*_each_answer(call(request, metadata=metadata, timeout=PATIENCE_S), method)]
     return failure_of(caught.value)
 
 

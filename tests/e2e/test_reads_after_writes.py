@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -24,6 +23,7 @@ from candela_server.subscription.override_feature import SetFeatureOverride, set
 from demo.team_plan import subscribe
 from tests.helpers.cluster import Cluster, until
 from tests.helpers.fault_shop import INCLUDED, Holder, Offer
+from tests.helpers.names import fresh
 from tests.helpers.own_stores import frozen
 
 pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
@@ -89,7 +89,7 @@ def test_customer_and_subscription_made_on_one_server__are_known_to_the_other_at
 ) -> None:
     first, second = cluster.first, cluster.second
     for number in range(ROUNDS):
-        external_id = f"x-{secrets.token_hex(6)}"
+        external_id = fresh("x")
         question = pb.CheckRequest(external_customer_id=external_id, feature=offer.switch)
         # Nobody is remembered too, and must be forgotten as soon as there is somebody.
         assert second.check(question).entitlement.denial_reason == UNKNOWN, number
@@ -106,7 +106,7 @@ def test_user_made_on_one_server__is_known_to_the_other_at_once(
     cluster: Cluster, holder: Holder
 ) -> None:
     for number in range(ROUNDS):
-        user = f"user-{secrets.token_hex(6)}"
+        user = fresh("user")
         question = pb.CheckRequest(external_user_id=user, feature=holder.offer.switch)
         assert cluster.second.check(question).entitlement.denial_reason == UNKNOWN, number
         cluster.first.client.users.CreateUser(

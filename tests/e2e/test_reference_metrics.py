@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
-
 import pytest
 from candela import Client
 from candela.catalog.v1 import metric_pb2, metric_service_pb2
 from candela.customer.v1 import customer_pb2, customer_service_pb2
 from candela.metering.v1 import usage_service_pb2
 
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer
 
 
 def _make(candela: Client, new: metric_pb2.NewMetric) -> metric_pb2.MetricRef:
-    new.slug += f"-{secrets.token_hex(4)}"  # the server's database is shared by many tests
+    new.slug = fresh(new.slug)  # the server's database is shared by many tests
     new.name = new.slug
     made = candela.metrics.CreateMetric(metric_service_pb2.CreateMetricRequest(metric=new)).metric
     return metric_pb2.MetricRef(id=made.id)
@@ -29,7 +28,7 @@ def _sign_up(candela: Client) -> customer_pb2.CustomerRef:
 def test_reference_mappings__measure_what_the_guides_say(live_server: LiveServer) -> None:
     with Client(live_server.address, live_server.secret_key) as candela:
         # Names of this test's own, so that other tests' customers are not counted.
-        call, token = (f"{name}-{secrets.token_hex(4)}" for name in ("api-call", "ai-token"))
+        call, token = fresh("api-call"), fresh("ai-token")
         calls = _make(
             candela,
             metric_pb2.NewMetric(

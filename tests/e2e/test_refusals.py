@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import grpc
 import pytest
 from candela import Client
@@ -15,26 +13,11 @@ from candela.metering.v1 import event_pb2, ingestion_service_pb2
 from candela.payment.v1 import dunning_service_pb2
 from candela.subscription.v1 import subscription_service_pb2
 
-from demo.team_plan import sign_up, team_plan
+from demo.team_plan import sign_up
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.refusing import refused
 from tests.helpers.servers import LiveServer, create_merchant_by_command
-
-
-def fresh_plan() -> plan_service_pb2.CreatePlanRequest:
-    request = team_plan(f"team-{secrets.token_hex(4)}")
-    mark = secrets.token_hex(4)
-    for metric in request.metrics:
-        metric.slug = f"{metric.slug}-{mark}"
-    for granted in request.features:
-        granted.new_feature.slug = f"{granted.new_feature.slug}-{mark}"
-        if granted.new_feature.HasField("metric"):
-            granted.new_feature.metric.slug = f"{granted.new_feature.metric.slug}-{mark}"
-    for component in request.prices[0].components:
-        if component.metric:
-            component.metric = f"{component.metric}-{mark}"
-    for definition in request.credit_definitions:
-        definition.feature = f"{definition.feature}-{mark}"
-    return request
 
 
 @pytest.mark.spec("KEY-1")
@@ -84,7 +67,7 @@ def test_read_only_key_on_a_changing_method__is_forbidden(
 @pytest.mark.spec("KEY-1", "KEY-2")
 def test_created_key_listed__shows_its_prefix_only_and_its_secret_once(candela: Client) -> None:
     request = api_key_service_pb2.CreateApiKeyRequest(
-        idempotency_key=secrets.token_hex(8),
+        idempotency_key=fresh("key"),
         name="once",
         kind=api_key_pb2.API_KEY_KIND_SECRET,
         scopes=[api_key_pb2.API_KEY_SCOPE_READ],
@@ -145,7 +128,7 @@ def test_unknown_slug__is_an_error_and_an_unknown_customer_a_denial(candela: Cli
 def test_seats_that_cannot_be__are_refused_by_field(candela: Client, seats: str) -> None:
     plan = fresh_plan()
     candela.plans.CreatePlan(plan)
-    customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {})
+    customer = sign_up(candela, fresh("x"), {})
     got = refused(
         candela.subscriptions.CreateSubscription,
         subscription_service_pb2.CreateSubscriptionRequest(
@@ -169,7 +152,7 @@ def test_seats_that_cannot_be__are_refused_by_field(candela: Client, seats: str)
 def test_second_subscription_to_the_same_plan__needs_a_flag(candela: Client) -> None:
     plan = fresh_plan()
     candela.plans.CreatePlan(plan)
-    customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {})
+    customer = sign_up(candela, fresh("x"), {})
     request = subscription_service_pb2.CreateSubscriptionRequest(
         customer=customer_pb2.CustomerRef(id=customer.id),
         plan=plan_pb2.PlanRef(slug=plan.slug),
@@ -206,10 +189,10 @@ def test_malformed_rrule__is_refused_by_path_and_the_plan_does_not_exist(
 
 @pytest.mark.spec("EVT-1", "EVT-3")
 def test_event_without_key__is_refused_and_its_neighbours_are_taken(candela: Client) -> None:
-    customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {})
+    customer = sign_up(candela, fresh("x"), {})
     events = [
         event_pb2.Event(
-            idempotency_key=secrets.token_hex(8) if key else "",
+            idempotency_key=fresh("key") if key else "",
             name="thing",
             customer_id=customer.id,
         )
@@ -227,7 +210,7 @@ def test_event_without_key__is_refused_and_its_neighbours_are_taken(candela: Cli
 
 @pytest.mark.spec("EVT-3")
 def test_batch_of_10_001_events__is_refused_whole(candela: Client) -> None:
-    customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {})
+    customer = sign_up(candela, fresh("x"), {})
     events = [
         event_pb2.Event(idempotency_key=f"{customer.id}-{n}", name="thing", customer_id=customer.id)
         for n in range(10_001)
@@ -248,9 +231,7 @@ def test_batch_of_10_001_events__is_refused_whole(candela: Client) -> None:
 def test_same_key_another_request__is_refused_and_the_same_request_answered_again(
     candela: Client,
 ) -> None:
-    request = customer_service_pb2.CreateCustomerRequest(
-        idempotency_key=secrets.token_hex(8), name="Once"
-    )
+    request = customer_service_pb2.CreateCustomerRequest(idempotency_key=fresh("key"), name="Once")
     first, one = candela.customers.CreateCustomer.with_call(request)
     again, other = candela.customers.CreateCustomer.with_call(request)
     request.name = "Twice"

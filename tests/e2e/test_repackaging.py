@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +24,7 @@ from candela.subscription.v1 import feature_override_pb2, subscription_pb2, subs
 
 from demo.team_plan import sign_up, usd
 from tests.helpers.moving_clocks import advance
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 ANALYTICS = "advanced-analytics"
@@ -88,8 +88,8 @@ def take(
     candela: Client, plan: str, clock_id: str | None = None
 ) -> tuple[str, subscription_pb2.Subscription]:
     """A new user whose company takes the plan; how the application knows the user, and the subscription."""
-    user_id = f"user-{secrets.token_hex(4)}"
-    customer = sign_up(candela, f"company-{secrets.token_hex(4)}", {user_id: "Ada"}, clock_id)
+    user_id = fresh("user")
+    customer = sign_up(candela, fresh("company"), {user_id: "Ada"}, clock_id)
     request = subscription_service_pb2.CreateSubscriptionRequest(
         customer=customer_pb2.CustomerRef(id=customer.id), plan=plan_pb2.PlanRef(slug=plan)
     )

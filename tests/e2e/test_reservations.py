@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from candela.entitlement.v1 import reservation_service_pb2 as pb
 from candela.type.v1 import error_reason_pb2
 
 from demo.team_plan import sign_up, subscribe
-from tests.e2e.test_refusals import fresh_plan
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.ports import free_port
 from tests.helpers.refusing import refused
 from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
@@ -24,7 +24,7 @@ HARD = feature_pb2.LIMIT_BEHAVIOR_HARD
 
 
 def _key() -> str:
-    return secrets.token_hex(8)
+    return fresh("key")
 
 
 @pytest.mark.spec("ENT-9", "ENT-7")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import grpc
 import pytest
 from candela import Client, failure_of
@@ -12,7 +10,8 @@ from candela.customer.v1 import customer_pb2
 from candela.metering.v1 import usage_pb2, usage_service_pb2
 
 from demo.team_plan import sign_up, subscribe
-from tests.e2e.test_refusals import fresh_plan
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer
 
 _DISTINCT = "SELECT count(DISTINCT properties->>'document') FROM events"
@@ -20,7 +19,7 @@ _DISTINCT = "SELECT count(DISTINCT properties->>'document') FROM events"
 
 def _a_metric(query: str, *, indexed: bool = False) -> metric_pb2.NewMetric:
     return metric_pb2.NewMetric(
-        slug=f"sql-{secrets.token_hex(4)}",
+        slug=fresh("sql"),
         name="In SQL",
         event_names=["read"],
         sql=metric_pb2.SqlMetric(query=query, indexed=indexed),
@@ -33,14 +32,14 @@ def test_plan_with_a_metric_in_sql__limits_and_charts_say_the_same(
     live_server: LiveServer, indexed: bool
 ) -> None:
     plan = fresh_plan()
-    premium, name = plan.features[1].new_feature.slug, f"read-{secrets.token_hex(4)}"
+    premium, name = plan.features[1].new_feature.slug, fresh("read")
     plan.metrics[0].aggregation = metric_pb2.AGGREGATION_UNSPECIFIED
     plan.metrics[0].event_names[:] = [name]
     plan.metrics[0].sql.CopyFrom(metric_pb2.SqlMetric(query=_DISTINCT, indexed=indexed))
-    user = f"user-{secrets.token_hex(4)}"
+    user = fresh("user")
     with Client(live_server.address, live_server.secret_key) as candela:
         made = candela.plans.CreatePlan(plan)
-        customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {user: "Ada"})
+        customer = sign_up(candela, fresh("x"), {user: "Ada"})
         subscribe(candela, customer.id, plan.slug, 1)
         used = []
         for document in ("a", "b", "a", "c"):

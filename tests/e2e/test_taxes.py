@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import grpc
@@ -24,8 +23,8 @@ from candela.subscription.v1 import subscription_pb2, subscription_service_pb2
 
 from demo.team_plan import team_plan
 from tests.helpers.servers import LiveServer, create_merchant_by_command
+from tests.helpers.waiting import first
 
-DEADLINE_S = 30.0
 RATES = [
     tax_pb2.TaxRate(country="DE", name="USt", percent="19"),
     tax_pb2.TaxRate(country="FR", name="TVA", percent="20"),
@@ -106,15 +105,8 @@ def buys(
 
 def invoice_of(candela: Client, subscription_id: str) -> invoice_pb2.Invoice:
     """The subscription's first invoice, once the worker has made it."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        found = candela.invoices.ListInvoices(
-            invoice_service_pb2.ListInvoicesRequest(subscription_id=subscription_id)
-        ).invoices
-        if found:
-            return found[0]
-        time.sleep(0.1)
-    raise AssertionError("no invoice was made in time")
+    request = invoice_service_pb2.ListInvoicesRequest(subscription_id=subscription_id)
+    return first(lambda: candela.invoices.ListInvoices(request).invoices)[0]
 
 
 @pytest.mark.spec("TAX-1", "TAX-2", "INV-1", "INV-8")

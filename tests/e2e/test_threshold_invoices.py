@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -27,6 +26,7 @@ from candela.subscription.v1 import subscription_service_pb2
 from demo.team_plan import sign_up, usd
 from tests.e2e.test_changes import fixed
 from tests.e2e.test_migrations import advance
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 START = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -93,9 +93,7 @@ def use(candela: Client, customer: customer_pb2.Customer, count: int, at: dateti
     """So many calls at an instant."""
     events = []
     for _ in range(count):
-        event = event_pb2.Event(
-            idempotency_key=secrets.token_hex(8), name="call", customer_id=customer.id
-        )
+        event = event_pb2.Event(idempotency_key=fresh("key"), name="call", customer_id=customer.id)
         event.timestamp.FromDatetime(at)
         events.append(event)
     answer = candela.ingestion.RecordEvents(
@@ -120,7 +118,7 @@ def test_clock_passes_a_threshold__invoices_at_once_and_the_rest_at_the_end(
     request = test_clock_service_pb2.CreateTestClockRequest(name="thresholds")
     request.now_at.FromDatetime(START)
     clock_id = candela.test_clocks.CreateTestClock(request).test_clock.id
-    customer = sign_up(candela, f"company-{secrets.token_hex(4)}", {}, clock_id)
+    customer = sign_up(candela, fresh("company"), {}, clock_id)
     candela.subscriptions.CreateSubscription(
         subscription_service_pb2.CreateSubscriptionRequest(
             customer=customer_pb2.CustomerRef(id=customer.id),
@@ -160,7 +158,7 @@ def test_threshold_reached_where_a_clock_rests__is_invoiced_of_that_instant(
     request = test_clock_service_pb2.CreateTestClockRequest(name="thresholds")
     request.now_at.FromDatetime(START)
     clock_id = candela.test_clocks.CreateTestClock(request).test_clock.id
-    customer = sign_up(candela, f"company-{secrets.token_hex(4)}", {}, clock_id)
+    customer = sign_up(candela, fresh("company"), {}, clock_id)
     candela.subscriptions.CreateSubscription(
         subscription_service_pb2.CreateSubscriptionRequest(
             customer=customer_pb2.CustomerRef(id=customer.id),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from candela.subscription.v1 import (
 from demo.team_plan import sign_up
 from tests.e2e.test_changes import fixed, sell
 from tests.e2e.test_migrations import advance
+from tests.helpers.names import fresh
 from tests.helpers.servers import LiveServer, create_merchant_by_command
 
 CHARGED = subscription_pb2.COLLECTION_METHOD_CHARGE_AUTOMATICALLY
@@ -100,7 +100,7 @@ def begin(
     request = test_clock_service_pb2.CreateTestClockRequest(name="trials")
     request.now_at.FromDatetime(datetime(2026, 4, 1, 12, tzinfo=UTC))
     clock_id = candela.test_clocks.CreateTestClock(request).test_clock.id
-    company = f"company-{secrets.token_hex(4)}"
+    company = fresh("company")
     who = customer_pb2.CustomerRef(id=sign_up(candela, company, {}, clock_id).id)
     begun = candela.subscriptions.CreateSubscription(
         subscription_service_pb2.CreateSubscriptionRequest(

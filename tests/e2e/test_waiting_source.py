@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +12,10 @@ from candela._events import EventStream
 from candela.customer.v1 import customer_service_pb2
 from candela.metering.v1 import event_pb2
 
+from tests.helpers.names import fresh
 from tests.helpers.proxy import Proxy
 from tests.helpers.servers import LiveServer
-
-PATIENCE_S = 30.0
+from tests.helpers.waiting import PATIENCE_S
 
 
 class Attempts:
@@ -48,7 +47,7 @@ def customer_id(candela: Client) -> str:
 def test_source_that_waits_while_the_stream_breaks__is_sent_whole(
     live_server: LiveServer, customer_id: str
 ) -> None:
-    key = uuid.uuid4().hex
+    key = fresh("key")
     acknowledged = threading.Event()
 
     def event(number: int) -> event_pb2.Event:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +20,8 @@ from candela.entitlement.v1 import entitlement_service_pb2_grpc
 from candela.merchant.v1 import api_key_pb2, api_key_service_pb2
 
 from demo.team_plan import sign_up, subscribe
-from tests.e2e.test_refusals import fresh_plan
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 from tests.helpers.ports import free_port
 from tests.helpers.servers import CandelaProcess, LiveServer, wait_until_serving
 
@@ -37,8 +37,8 @@ def sold(candela: Client, users: int = 1) -> tuple[str, list[str], str, str]:
     analytics, premium, _ = (granted.new_feature.slug for granted in plan.features)
     plan.metrics[0].event_names[:] = [premium]
     candela.plans.CreatePlan(plan)
-    names = [f"user-{secrets.token_hex(4)}" for _ in range(users)]
-    customer = sign_up(candela, f"x-{secrets.token_hex(4)}", dict.fromkeys(names, "Ada"))
+    names = [fresh("user") for _ in range(users)]
+    customer = sign_up(candela, fresh("x"), dict.fromkeys(names, "Ada"))
     subscribe(candela, customer.id, plan.slug, 1)
     return customer.id, names, analytics, premium
 
@@ -128,6 +128,7 @@ def test_usage_that_moved_while_away__is_told_after_coming_back(candela: Client)
     assert got.usage.used == "7"
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8")
 def test_quiet_stream__beats_within_fifteen_seconds(candela: Client) -> None:
     customer_id, *_ = sold(candela)
@@ -141,6 +142,7 @@ def test_quiet_stream__beats_within_fifteen_seconds(candela: Client) -> None:
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8", "KEY-2")
 def test_key_revoked__ends_the_stream(live_server: LiveServer, candela: Client) -> None:
     key = candela.api_keys.CreateApiKey(
@@ -190,6 +192,7 @@ def test_ids_that_cannot_be__are_named(candela: Client, ids: list[str], field: s
     assert [violation.field for violation in failure.fields] == [field]
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("ENT-8", "OPS-1")
 def test_server_that_stops__ends_its_streams_and_itself_at_once(
     live_server: LiveServer, tmp_path: Path, candela: Client
@@ -246,7 +249,7 @@ def grow(candela: Client, server: psutil.Process, customer_id: str, users: list[
     """Adds users, and answers how many bytes the server grew by meanwhile."""
     before = int(server.memory_info().rss)
     for _ in range(CHANGES):
-        users.append(f"user-{secrets.token_hex(4)}")
+        users.append(fresh("user"))
         add_user(candela, customer_id, users[-1])
     return int(server.memory_info().rss) - before
 

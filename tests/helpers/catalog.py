@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -23,6 +22,8 @@ from candela_server.subscription.change import Changed
 from candela_server.subscription.check_nothing_runs import check_nothing_runs
 from candela_server.subscription.model import Subscription
 from candela_server.subscription.servicer import SubscriptionServicer
+
+from tests.helpers.names import fresh
 
 _Request = TypeVar("_Request", bound=Any)
 _Response = TypeVar("_Response")
@@ -90,7 +91,7 @@ async def keyed(
     call: Callable[[_Request, Any], Awaitable[_Response]], request: _Request
 ) -> _Response:
     """Calls a mutation under a new key, as the SDKs do."""
-    request.idempotency_key = secrets.token_hex(8)
+    request.idempotency_key = fresh("key")
     return await call(request, None)
 
 

@@ -20,7 +20,7 @@ from candela_server.catalog.price_wire import swapped_in_from_proto
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.trial_ending import NewTrialEnding
 from candela_server.catalog.wire import create_plan_from_proto
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.model import Customer
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read, scheduled_store
@@ -36,7 +36,6 @@ from candela_server.subscription.change import (
 )
 from candela_server.subscription.change_subscription import change_subscription
 from candela_server.subscription.create_subscription import (
-    CreateSubscription,
     create_subscription,
 )
 from candela_server.subscription.migration import MoveTiming
@@ -48,6 +47,7 @@ from candela_server.subscription.model import (
 )
 from candela_server.subscription.undo_cancellation import UndoCancellation, undo_cancellation
 
+from tests.helpers.commands import taking
 from tests.helpers.market import Market
 
 NOW, PERIOD_END, AT = MoveTiming.NOW, MoveTiming.PERIOD_END, MoveTiming.AT
@@ -100,19 +100,13 @@ class Desk:
             made = await create_subscription(
                 tx,
                 self.market.clock,
-                CreateSubscription(
-                    customer=CustomerById(customer.id),
-                    plan=BySlug(slug),
-                    price_id=None,
-                    currency=None,
+                taking(
+                    customer.id,
+                    slug,
                     seats=None if seats is None else Decimal(seats),
-                    quantities={},
                     start_at=start_at,
-                    time_zone=None,
                     collection_method=collection_method,
                     allow_duplicate=True,
-                    metadata={},
-                    reason="",
                     trial_ending=trial_ending,
                 ),
             )

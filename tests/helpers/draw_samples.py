@@ -8,6 +8,9 @@ from __future__ import annotations
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+import typst
 
 from candela_server.billing.credit_note import (
     CreditNote,
@@ -17,11 +20,12 @@ from candela_server.billing.credit_note import (
     Purpose,
 )
 from candela_server.billing.model import Invoice, InvoiceStatus, LineId, TaxTerms
-from candela_server.billing.render_pdf import render_pages
+from candela_server.billing.render_pdf import sources_of
 from candela_server.billing.rules.document_texts import credit_note_texts, invoice_texts
 
 from tests.helpers.invoices import FINALIZED_AT, invoice, line
 
+_PPI = 90
 _LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 
 
@@ -109,7 +113,9 @@ def main(folder: Path) -> None:
     )
     drawn["credit-note"] = (corrected, credit_note_texts(note, corrected))
     for name, (one, texts) in drawn.items():
-        for number, png in enumerate(render_pages(texts, one), 1):
+        # One page comes as its bytes alone, several as a list, whatever the stubs say.
+        pages: Any = typst.compile(**sources_of(texts, one), format="png", ppi=_PPI)
+        for number, png in enumerate(pages if isinstance(pages, list) else [pages], 1):
             (folder / f"{name}-{number}.png").write_bytes(png)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
 from candela import Client
@@ -12,7 +11,9 @@ from candela.entitlement.v1 import entitlement_service_pb2 as pb
 from candela.metering.v1 import event_pb2, ingestion_service_pb2
 from candela.subscription.v1 import feature_override_pb2
 
-from demo.team_plan import sign_up, subscribe, team_plan
+from demo.team_plan import sign_up, subscribe
+from tests.helpers.fresh_plan import fresh_plan
+from tests.helpers.names import fresh
 
 INCLUDED = 100
 """How many premium messages each seat brings."""
@@ -29,28 +30,17 @@ class Offer:
     @classmethod
     def create(cls, candela: Client) -> Offer:
         """Sells a new plan, whose slugs no other test uses."""
-        request = team_plan(f"team-{secrets.token_hex(4)}")
-        mark = secrets.token_hex(4)
+        request = fresh_plan()
         for metric in request.metrics:
-            metric.slug = f"{metric.slug}-{mark}"
             metric.event_names[:] = [metric.slug]
-        for granted in request.features:
-            granted.new_feature.slug = f"{granted.new_feature.slug}-{mark}"
-            if granted.new_feature.HasField("metric"):
-                granted.new_feature.metric.slug = f"{granted.new_feature.metric.slug}-{mark}"
-        for component in request.prices[0].components:
-            if component.metric:
-                component.metric = f"{component.metric}-{mark}"
-        for definition in request.credit_definitions:
-            definition.feature = f"{definition.feature}-{mark}"
         candela.plans.CreatePlan(request)
         switch, metered, _ = (granted.new_feature.slug for granted in request.features)
         return cls(request.slug, switch, metered)
 
     def sign_up(self, candela: Client) -> Holder:
         """A new customer with one seat and one user."""
-        user = f"user-{secrets.token_hex(4)}"
-        customer = sign_up(candela, f"x-{secrets.token_hex(4)}", {user: "Ada"})
+        user = fresh("user")
+        customer = sign_up(candela, fresh("x"), {user: "Ada"})
         subscription = subscribe(candela, customer.id, self.plan, 1)
         return Holder(self, customer, user, subscription.id)
 
@@ -78,7 +68,7 @@ class Holder:
             ingestion_service_pb2.RecordEventsRequest(
                 events=[
                     event_pb2.Event(
-                        idempotency_key=secrets.token_hex(8),
+                        idempotency_key=fresh("key"),
                         name=self.offer.metered,
                         customer_id=self.customer.id,
                         value=value,

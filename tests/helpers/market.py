@@ -24,21 +24,21 @@ from candela_server.billing.finalize_invoices import finalize_due
 from candela_server.billing.model import Invoice
 from candela_server.billing.run_billing import run_billing
 from candela_server.catalog.create_plan import create_plan
-from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
-from candela_server.customer.create_customer import CreateCustomer, create_customer
-from candela_server.customer.model import Customer, CustomerById, User
+from candela_server.customer.create_customer import create_customer
+from candela_server.customer.model import Customer, User
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.model import Outcome
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.subscription.create_subscription import (
-    CreateSubscription,
     create_subscription,
 )
-from candela_server.subscription.model import CollectionMethod, Subscription
+from candela_server.subscription.model import Subscription
 
+from tests.helpers.commands import signing_up, taking
+from tests.helpers.selling import Shop
 from tests.integration.metering.builders import Metering, event
 from tests.integration.metering.correcting import by_keys, void
 
@@ -96,6 +96,11 @@ class Market:
     metering: Metering
     keys: count[int] = field(default_factory=count)
 
+    @property
+    def shop(self) -> Shop:
+        """The same merchant, as those take it who need no ingestion."""
+        return Shop(self.db, self.clock, self.merchant_id)
+
     async def sell(
         self,
         *components: price_pb2.PriceComponent,
@@ -152,16 +157,8 @@ class Market:
             return await create_customer(
                 tx,
                 self.clock,
-                CreateCustomer(
-                    name=name,
-                    external_id=name,
-                    email=None,
-                    business_name=business_name,
-                    tax_id=None,
-                    address=None,
-                    time_zone="UTC",
-                    metadata={},
-                    test_clock_id=test_clock_id,
+                signing_up(
+                    name, external_id=name, business_name=business_name, test_clock_id=test_clock_id
                 ),
             )
 
@@ -171,19 +168,11 @@ class Market:
             return await create_subscription(
                 tx,
                 self.clock,
-                CreateSubscription(
-                    customer=CustomerById(customer.id),
-                    plan=BySlug("plan"),
-                    price_id=None,
-                    currency=None,
+                taking(
+                    customer.id,
+                    "plan",
                     seats=None if seats is None else Decimal(seats),
-                    quantities={},
-                    start_at=None,
-                    time_zone=None,
-                    collection_method=CollectionMethod.SEND_INVOICE,
                     allow_duplicate=True,
-                    metadata={},
-                    reason="",
                 ),
             )
 

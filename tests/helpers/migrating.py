@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,9 +20,8 @@ from candela.subscription.v1 import migration_pb2, subscription_pb2
 from candela.subscription.v1 import migration_service_pb2 as pb
 
 from candela_server.catalog.plan_servicer import PlanServicer
-from candela_server.catalog.refs import BySlug
-from candela_server.customer.create_customer import CreateCustomer, create_customer
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.create_customer import create_customer
+from candela_server.customer.model import Customer
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.create_test_clock import CreateTestClock, create_test_clock
 from candela_server.merchant.model import TestClockId
@@ -31,15 +29,16 @@ from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.subscription import tasks
 from candela_server.subscription.create_subscription import (
-    CreateSubscription,
     create_subscription,
 )
 from candela_server.subscription.migration import MigrationId, PendingWork
 from candela_server.subscription.migration_servicer import MigrationServicer
-from candela_server.subscription.model import CollectionMethod, Subscription
+from candela_server.subscription.model import Subscription
 
 from tests.helpers.acting import acting_as
 from tests.helpers.catalog import fee
+from tests.helpers.commands import signing_up, taking
+from tests.helpers.names import fresh
 
 STARTER = plan_pb2.PlanRef(slug="starter")
 NOW = subscription_pb2.EFFECTIVE_TIME_NOW
@@ -67,7 +66,7 @@ class Migrations:
     async def call(self, method: str, request: Any) -> Any:
         """The answer of a method of plans or migrations, as the servicer gives it."""
         if "idempotency_key" in request.DESCRIPTOR.fields_by_name and not request.idempotency_key:
-            request.idempotency_key = secrets.token_hex(8)
+            request.idempotency_key = fresh("key")
         ordinary = (self.db, Mutations(self.db, self.clock), self.clock, b"secret")
         with acting_as(self.merchant_id, f"tests/{method}"):
             for servicer in (MigrationServicer(*ordinary), PlanServicer(*ordinary)):
@@ -165,20 +164,7 @@ class Migrations:
                     await create_subscription(
                         tx,
                         self.clock,
-                        CreateSubscription(
-                            customer=CustomerById(customer.id),
-                            plan=BySlug(plan),
-                            price_id=None,
-                            currency=None,
-                            seats=None,
-                            quantities={},
-                            start_at=None,
-                            time_zone="UTC",
-                            collection_method=CollectionMethod.SEND_INVOICE,
-                            allow_duplicate=False,
-                            metadata={},
-                            reason="",
-                        ),
+                        taking(customer.id, plan, time_zone="UTC"),
                     )
                 )
             return made
@@ -187,17 +173,7 @@ class Migrations:
         return await create_customer(
             tx,
             self.clock,
-            CreateCustomer(
-                name=name,
-                external_id=name,
-                email=None,
-                business_name=None,
-                tax_id=None,
-                address=None,
-                time_zone="UTC",
-                metadata={},
-                test_clock_id=test_clock_id,
-            ),
+            signing_up(name, external_id=name, test_clock_id=test_clock_id),
         )
 
     def wanted(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 
 from candela import Client
 from candela.merchant.v1 import test_clock_pb2, test_clock_service_pb2
 
-DEADLINE_S = 120.0
-"""Much longer than it takes: the machine may be busy."""
+from tests.helpers.waiting import until
 
 
 def advance(candela: Client, clock_id: str, to: datetime) -> None:
@@ -17,13 +15,11 @@ def advance(candela: Client, clock_id: str, to: datetime) -> None:
     request = test_clock_service_pb2.AdvanceTestClockRequest(test_clock_id=clock_id)
     request.target_at.FromDatetime(to)
     candela.test_clocks.AdvanceTestClock(request)
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        found = candela.test_clocks.GetTestClock(
-            test_clock_service_pb2.GetTestClockRequest(test_clock_id=clock_id)
-        ).test_clock
-        if found.status == test_clock_pb2.TEST_CLOCK_STATUS_READY:
-            return
+    look = test_clock_service_pb2.GetTestClockRequest(test_clock_id=clock_id)
+
+    def arrived() -> bool:
+        found = candela.test_clocks.GetTestClock(look).test_clock
         assert found.status != test_clock_pb2.TEST_CLOCK_STATUS_FAILED, found.failure
-        time.sleep(0.05)
-    raise TimeoutError(f"the test clock did not arrive in {DEADLINE_S:.0f} s")
+        return found.status == test_clock_pb2.TEST_CLOCK_STATUS_READY
+
+    until(arrived)

@@ -13,18 +13,24 @@ Such a connection has none of these by chance when its server comes back, not ev
 while the server was dead, and would have been connected to itself one day.
 """
 
-_given: set[int] = set()
+_held: dict[int, socket.socket] = {}
+"""UDP ports of the same numbers, as long as this process lives: nobody serves there, and whoever asks sees them."""
 
 
 def free_port() -> int:
-    """A port that is free now, that no outgoing connection is ever given, and that this session has not had before."""
+    """A port that is free now, that no outgoing connection is ever given, and that no session gets while this one runs.
+
+    Whatever listens there may end, be killed and come back: sessions beside this one take another.
+    """
     while True:
         port = secrets.choice(_QUIET_PORTS)
+        hold = socket.socket(type=socket.SOCK_DGRAM)
         with socket.socket() as probe:
             try:
+                hold.bind(("127.0.0.1", port))
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                hold.close()
                 continue
-        if port not in _given:
-            _given.add(port)
-            return port
+        _held[port] = hold
+        return port

@@ -14,7 +14,7 @@ from tests.helpers.servers import LiveServer
 
 _REPOSITORY = Path(__file__).parents[2]
 # Building the SDK for the first time takes most of it.
-_TIMEOUT_S = 300
+_TIMEOUT_S = 900
 # Where tools are that no shell of the machine finds by itself.
 _MORE_PATHS = (str(_REPOSITORY / ".candela" / "bin"), "/usr/local/go/bin")
 

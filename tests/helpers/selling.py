@@ -7,20 +7,19 @@ from datetime import datetime
 from decimal import Decimal
 
 from candela_server.catalog.create_plan import CreatedPlan, create_plan
-from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
-from candela_server.customer.create_customer import CreateCustomer, create_customer
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.create_customer import create_customer
+from candela_server.customer.model import Customer
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Postgres
 from candela_server.subscription.create_subscription import (
-    CreateSubscription,
     create_subscription,
 )
-from candela_server.subscription.model import CollectionMethod, Subscription
+from candela_server.subscription.model import Subscription
 
 from demo.team_plan import team_plan
+from tests.helpers.commands import signing_up, taking
 
 
 @dataclass(slots=True)
@@ -42,15 +41,10 @@ class Shop:
             return await create_customer(
                 tx,
                 self.clock,
-                CreateCustomer(
-                    name=name,
+                signing_up(
+                    name,
                     external_id=name,
-                    email=None,
-                    business_name=None,
-                    tax_id=None,
-                    address=None,
                     time_zone="America/New_York",
-                    metadata={},
                     test_clock_id=test_clock_id,
                 ),
             )
@@ -68,18 +62,11 @@ class Shop:
             return await create_subscription(
                 tx,
                 self.clock,
-                CreateSubscription(
-                    customer=CustomerById(customer.id),
-                    plan=BySlug("team"),
-                    price_id=None,
-                    currency=None,
+                taking(
+                    customer.id,
+                    "team",
                     seats=Decimal(seats),
-                    quantities={},
                     start_at=start_at,
-                    time_zone=None,
-                    collection_method=CollectionMethod.SEND_INVOICE,
                     allow_duplicate=allow_duplicate,
-                    metadata={},
-                    reason="",
                 ),
             )

@@ -20,8 +20,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.helpers.forked_command import ForkedCommands
 from tests.helpers.ports import free_port
 
-_START_TIMEOUT_S = 60.0
-_STOP_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 180.0
+_STOP_TIMEOUT_S = 90.0
 _POLL_S = 0.05
 _LOG_TAIL_CHARACTERS = 6000
 _commands = ForkedCommands()

@@ -18,6 +18,29 @@ from tests.helpers.market import Market
 from tests.helpers.selling import Shop
 from tests.integration.metering.builders import start_metering
 
+_LIMITS = (
+    "entitlement.check_entitlement.PATIENCE_S",
+    "metering.read_counters.READ_WITHIN_S",
+    "metering.read_counters.REDIS_TIMEOUT_S",
+    "metering.trust_counters.READ_WITHIN_S",
+    "metering.trust_counters.REDIS_TIMEOUT_S",
+    "storage.redis._TIMEOUT_S",
+    "storage.redis_lane.TIMEOUT_S",
+)
+_LONGER_S = 10.0
+
+
+@pytest.fixture(autouse=True)
+def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is given up because the machine does something else for a second.
+
+    How long a server waits for its stores is for tests marked `quiet` or `hanging`: in these a store does not answer.
+    """
+    if any(map(request.node.get_closest_marker, ("quiet", "hanging"))):
+        return
+    for limit in _LIMITS:
+        monkeypatch.setattr(f"candela_server.{limit}", _LONGER_S)
+
 
 @pytest.fixture
 async def shop(db: Postgres, clock: FixedClock, merchant: TestMerchant) -> Shop:

@@ -12,6 +12,7 @@ from typing import Any
 from candela_server.credit.draw_credits import draw_credits
 from candela_server.credit.lapse_grants import lapse_grants
 from candela_server.credit.model import CreditGrant, GrantId, LineDraw
+from candela_server.customer.address_json import address_to_json
 from candela_server.customer.model import Customer
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
@@ -41,7 +42,6 @@ from .rules.tax_amount import taxed
 from .rules.threshold import still_taken_off
 from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
 from .tax_settings import TaxSettings
-from .tax_store import address_to_json
 from .wanted_drafts import FOLLOWING, wanted_of
 
 CHUNK = 1000

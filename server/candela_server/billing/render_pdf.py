@@ -31,7 +31,6 @@ _FONTS = (
 )
 # Han characters look different by country; the buyer's decides.
 _HAN = {"JP": "JP", "KR": "KR", "TW": "TC", "HK": "HK", "MO": "HK"}
-_SAMPLE_PPI = 90
 _LAST = ("Noto Sans Symbols", "Noto Emoji")
 
 
@@ -57,38 +56,20 @@ def render_credit_note_pdf(note: CreditNote, invoice: Invoice) -> bytes:
     return _compile(credit_note_texts(note, invoice), invoice, int(note.created_at.timestamp()))
 
 
-def render_pages(texts: Mapping[str, Any], invoice: Invoice) -> list[bytes]:
-    """The document's pages as PNG, for whoever edits the template."""
-    # One page comes as its bytes alone, several as a list, whatever the stubs say.
-    drawn: Any = typst.compile(
-        _template(),
-        format="png",
-        ppi=_SAMPLE_PPI,
-        font_paths=_fonts(),
-        sys_inputs=_inputs(texts, invoice),
-    )
-    return drawn if isinstance(drawn, list) else [drawn]
+def sources_of(texts: Mapping[str, Any], invoice: Invoice) -> dict[str, Any]:
+    """What typst draws a document from: the template, its fonts, and what it says."""
+    address = (invoice.buyer or {}).get("address") or {}
+    han = f"Noto Sans CJK {_HAN.get(address.get('country', ''), 'SC')}"
+    return {
+        "input": resources.files(__package__).joinpath("document.typ").read_bytes(),
+        "font_paths": _fonts(),
+        "sys_inputs": {"document": json.dumps({**texts, "fonts": [*_FONTS, han, *_LAST]})},
+    }
 
 
 def _compile(texts: Mapping[str, Any], invoice: Invoice, timestamp: int) -> bytes:
-    pdf: bytes = typst.compile(
-        _template(),
-        format="pdf",
-        font_paths=_fonts(),
-        sys_inputs=_inputs(texts, invoice),
-        timestamp=timestamp,
-    )
+    pdf: bytes = typst.compile(**sources_of(texts, invoice), format="pdf", timestamp=timestamp)
     return pdf
-
-
-def _template() -> bytes:
-    return resources.files(__package__).joinpath("document.typ").read_bytes()
-
-
-def _inputs(texts: Mapping[str, Any], invoice: Invoice) -> dict[str, str]:
-    address = (invoice.buyer or {}).get("address") or {}
-    han = f"Noto Sans CJK {_HAN.get(address.get('country', ''), 'SC')}"
-    return {"document": json.dumps({**texts, "fonts": [*_FONTS, han, *_LAST]})}
 
 
 @cache

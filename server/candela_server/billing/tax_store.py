@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from candela_server.customer.model import Address
+from candela_server.customer.address_json import address_from_json, address_to_json
 from candela_server.kernel.money import format_decimal
 from candela_server.storage.postgres import Tx
 
@@ -88,24 +88,6 @@ def rates_to_json(settings: TaxSettings) -> list[dict[str, Any]]:
         }
         for one in settings.rates
     ]
-
-
-def address_to_json(address: Address | None) -> dict[str, Any] | None:
-    """An address as jsonb, documents and the audit trail hold it."""
-    if address is None:
-        return None
-    return {
-        "country": address.country,
-        "region": address.region,
-        "city": address.city,
-        "postal_code": address.postal_code,
-        "lines": list(address.lines),
-    }
-
-
-def address_from_json(stored: Mapping[str, Any] | None) -> Address | None:
-    """The address that `address_to_json` made."""
-    return Address(**{**stored, "lines": tuple(stored["lines"])}) if stored else None
 
 
 def tax_from_row(row: Mapping[str, Any]) -> TaxTerms:

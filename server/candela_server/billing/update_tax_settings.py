@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from candela_server.customer.address_json import address_to_json
 from candela_server.merchant import read as merchant
 from candela_server.storage.postgres import Tx
 
@@ -46,7 +47,7 @@ def _trace(settings: TaxSettings) -> dict[str, Any]:
         "prices_include_tax": settings.prices_include_tax,
         "seller_country": settings.seller_country,
         "seller_tax_id": settings.seller_tax_id,
-        "seller_address": tax_store.address_to_json(settings.seller_address),
+        "seller_address": address_to_json(settings.seller_address),
         "seller_business_name": settings.seller_business_name,
         "version": settings.version,
     }

@@ -9,8 +9,8 @@ from typing import Any
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx, unique_violation
 
+from .address_json import address_from_json, address_to_json
 from .model import (
-    Address,
     Customer,
     CustomerExternalIdTakenError,
     CustomerId,
@@ -316,21 +316,7 @@ async def list_users_of_customers(
     return [_user_from_row(row) for row in rows]
 
 
-def address_to_json(address: Address | None) -> dict[str, Any] | None:
-    """The address as its jsonb column holds it."""
-    if address is None:
-        return None
-    return {
-        "country": address.country,
-        "region": address.region,
-        "city": address.city,
-        "postal_code": address.postal_code,
-        "lines": list(address.lines),
-    }
-
-
 def _customer_from_row(row: Mapping[str, Any]) -> Customer:
-    address = row["address"]
     return Customer(
         id=row["id"],
         name=row["name"],
@@ -338,7 +324,7 @@ def _customer_from_row(row: Mapping[str, Any]) -> Customer:
         email=row["email"],
         business_name=row["business_name"],
         tax_id=row["tax_id"],
-        address=Address(**{**address, "lines": tuple(address["lines"])}) if address else None,
+        address=address_from_json(row["address"]),
         time_zone=row["time_zone"],
         metadata=row["metadata"],
         test_clock_id=row["test_clock_id"],

@@ -9,7 +9,6 @@ marks the quarter-hours that have events; they are measured when somebody asks (
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
@@ -59,24 +58,6 @@ class Unfilled:
     fill_id: FillId
     reading: EventSql
     repairs: bool
-
-
-async def fill_history(
-    db: Postgres, events: EventStore, counters: Counters, clock: Clock, merchant_id: str
-) -> int:
-    """Fills every metric of the merchant that needs it, to the end; answers how many were completed."""
-    completed = 0
-    loop = asyncio.get_running_loop()
-    for one in await list_unfilled(db, events, clock, merchant_id):
-        progress = Progress.GOES_ON
-        while progress is Progress.GOES_ON:
-            begun_s = loop.time()
-            progress = await take_step(events, counters, clock, one)
-            if progress is Progress.GOES_ON:
-                # Flushes waited as long as the step took; now they get as much time to catch up.
-                await asyncio.sleep(loop.time() - begun_s)
-        completed += progress is Progress.COMPLETE
-    return completed
 
 
 async def list_unfilled(

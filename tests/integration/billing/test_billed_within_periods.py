@@ -3,132 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 
 import pytest
 import pytest_asyncio
-from candela.catalog.v1 import feature_pb2, plan_pb2
+from candela.catalog.v1 import feature_pb2
 
 from candela_server.billing.auto_top_up import UpdateAutoTopUp, update_auto_top_up
 from candela_server.billing.bill_thresholds import bill_thresholds
-from candela_server.billing.model import (
-    Invoice,
-    InvoiceStatus,
-    InvoiceTransitionRefusedError,
-    LineKind,
-)
-from candela_server.catalog import read as catalog
-from candela_server.catalog.create_price import create_price
-from candela_server.catalog.price_wire import price_from_proto
+from candela_server.billing.model import InvoiceStatus, InvoiceTransitionRefusedError, LineKind
 from candela_server.catalog.refs import BySlug
-from candela_server.credit.model import CreditGrant
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.model import CustomerById
 from candela_server.kernel.money import Money
-from candela_server.subscription.model import Proration, Subscription
+from candela_server.subscription.model import Proration
 
 from tests.helpers.acting import acting_as
-from tests.helpers.billing import Books
-from tests.helpers.changing import Desk, to_plan, to_price
+from tests.helpers.changing import Desk, to_plan
 from tests.helpers.crediting import give, grant_now
 from tests.helpers.included_calls import bringing, day, left, use
 from tests.helpers.market import Market, calls, fee, flat, money
-from tests.integration.billing.test_credits_within_periods import Year, look
-from tests.integration.billing.test_trial_credits import shop_of
-from tests.integration.entitlement.reserving import Shop, open_desk
+from tests.integration.billing.billed_early import Held, gift, open_held
+from tests.integration.billing.checked_year import look
 
 D = Decimal
 NOW = Proration.INVOICE_NOW
 FINAL = InvoiceStatus.FINALIZED
 
 
-@dataclass(slots=True, kw_only=True)
-class Held:
-    """Somebody with 100 calls a month since 1 April, 15:00; more cost a dollar each, and are not refused."""
-
-    year: Year
-    holder: Customer
-    subscription: Subscription
-    fee: int = 1
-
-    @property
-    def desk(self) -> Desk:
-        return self.year.desk
-
-    @property
-    def books(self) -> Books:
-        return Books(shop_of(self.desk), self.desk.market.events)
-
-    async def use(self, amount: str, at: datetime) -> None:
-        await self.year.use(self.holder, amount, at=at)
-
-    async def left(self) -> Decimal:
-        """What checks leave, of the server, of its data plane and of the rollups."""
-        return await self.year.left(self.holder)
-
-    async def cut(self, at: datetime, proration: Proration = NOW) -> None:
-        """Moves to another price of the plan, where calls cost as much; the fee is a dollar more."""
-        market = self.desk.market
-        market.clock.advance(at)
-        self.fee += 1
-        new = plan_pb2.NewPrice(currency="USD", components=[fee(str(self.fee)), calls(flat("1"))])
-        async with market.db.writing(market.merchant_id) as tx:
-            plan = self.desk.plans["plan"].plan.id
-            metric = await catalog.get_metric(tx, BySlug("calls"))
-            made, _ = await create_price(
-                tx, market.clock, plan, price_from_proto(new), {"calls": metric.id}
-            )
-        await self.desk.change(self.subscription, to_price(made.id), proration=proration)
-
-    async def pass_grace(self) -> None:
-        """Lets drafts of now be finalized."""
-        await self.books.pass_grace()
-
-    async def billed(self) -> Invoice:
-        """The invoice of the cut part's calls."""
-        [found] = [
-            one
-            for one in await self.desk.invoices()
-            if one.status is not InvoiceStatus.VOID
-            and any(line.kind is LineKind.USAGE for line in one.lines)
-        ]
-        return found
-
-    async def end(self) -> tuple[Decimal, list[Decimal]]:
-        """What all of April's calls cost in the end, and what every grant has left."""
-        await self.year.bill()
-        lines = [
-            line
-            for one in await self.desk.invoices()
-            if one.status is not InvoiceStatus.VOID
-            for line in one.lines
-            if line.kind in (LineKind.USAGE, LineKind.USAGE_CREDIT, LineKind.ADJUSTMENT)
-        ]
-        paid = sum((line.amount for line in lines), D(0))
-        return paid, await self.desk.market.balances()
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def held(market: Market, redis_url: str) -> AsyncIterator[Held]:
-    market.clock.advance(day(4, 1))
-    async with AsyncExitStack() as open_ones:
-        shop = Shop(market.db, market.clock, market.merchant_id)
-        server = await open_ones.enter_async_context(open_desk(shop, market.events, redis_url))
-        desk = Desk(market)
-        await market.sell(fee("1"), calls(flat("1")))
-        await desk.sell("included", fee("1"), calls(flat("1")), request=bringing("100"))
-        desk.plans["plan"] = desk.plans["included"]
-        holder = await market.sign_up()
-        subscription = await desk.take("included", customer=holder)
-        await market.bill(day(4, 1))
-        yield Held(year=Year(desk=desk, server=server), holder=holder, subscription=subscription)
-
-
-async def gift(held: Held) -> CreditGrant:
-    return await give(shop_of(held.desk), held.holder, "500", feature="calls")
+    async with open_held(market, redis_url) as opened:
+        yield opened
 
 
 @pytest.mark.spec("ENT-4", "CRD-8", "SUB-6", "INV-3")
@@ -345,7 +252,7 @@ async def test_threshold_invoice__takes_no_credit_and_changes_no_check(
     desk = Desk(market)
     await use(desk, holder, "130", day(4, 5))
     market.clock.advance(day(4, 5, 18))
-    given = await give(shop_of(desk), holder, "500", feature="calls")
+    given = await give(desk.market.shop, holder, "500", feature="calls")
     await use(desk, holder, "200", day(4, 6))
     found = [await left(desk, holder)]
     for amount in ("20", "400"):
@@ -354,7 +261,7 @@ async def test_threshold_invoice__takes_no_credit_and_changes_no_check(
             market.db, market.events, market.merchant_id, now=market.clock.now()
         )
         found += [D(made), await left(desk, holder)]
-    assert (await grant_now(shop_of(desk), given.id)).balance == 500
+    assert (await grant_now(desk.market.shop, given.id)).balance == 500
 
     # 30 beyond the 100 before the gift, and 120 beyond the gift make 150.
     assert found == [D(300), D(0), D(280), D(1), D(0)]

@@ -32,6 +32,7 @@ from candela_server.worker.merchant_jobs import bill_everything_due
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
 from tests.helpers.selling import Shop
+from tests.helpers.waiting import PATIENCE_S
 
 
 def servicer_of(books: Books) -> BillingRunServicer:
@@ -111,7 +112,7 @@ async def test_operator__sees_and_releases_parked_customers_by_command(
             env={**os.environ, "CANDELA_DATABASE_URL": postgres_dsn},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -21,7 +21,6 @@ from tests.helpers.checking import answer_for, usage_of
 from tests.helpers.crediting import give
 from tests.helpers.included_calls import calls_of, day, sell_included, sweep
 from tests.helpers.market import Market
-from tests.integration.billing.test_trial_credits import shop_of
 
 D = Decimal
 NOTHING = D(0)
@@ -81,7 +80,7 @@ class Life:
                     await self.desk.change(self.held, Reactivation(price_id=None))
                 self.cut_at = self.market.clock.now()
             case "gift":
-                await give(shop_of(self.desk), self.holder, "40", feature="calls")
+                await give(self.desk.market.shop, self.holder, "40", feature="calls")
 
     def proration(self) -> Proration:
         return self.chance.choice(self.prorations)

@@ -8,7 +8,7 @@ from candela_server.subscription.model import Proration
 
 from tests.helpers.changing import NOW, Desk, to_plan
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_cut_commitments import GRACE, begin, day, kinds, run, sell
+from tests.integration.billing.committing import GRACE, begin, day, kinds, run, sell
 
 
 @pytest.fixture

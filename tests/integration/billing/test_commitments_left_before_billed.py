@@ -10,7 +10,7 @@ from candela_server.subscription.model import Proration
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, to_plan
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_cut_commitments import day, run, sell
+from tests.integration.billing.committing import day, run, sell
 
 WEEKLY = "FREQ=WEEKLY"
 

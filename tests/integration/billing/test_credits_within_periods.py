@@ -2,137 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 import pytest_asyncio
-from candela.entitlement.v1 import entitlement_pb2
-from candela.entitlement.v1 import entitlement_service_pb2 as pb
 
-from candela_server.billing.auto_top_up import (
-    UpdateAutoTopUp,
-    buy_below_thresholds,
-    update_auto_top_up,
-)
-from candela_server.billing.reconcile_credits import reconcile_credits
+from candela_server.billing.auto_top_up import UpdateAutoTopUp, update_auto_top_up
 from candela_server.catalog.refs import BySlug
-from candela_server.credit.model import CreditGrant
-from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.model import UsageNow
+from candela_server.customer.model import CustomerById
 from candela_server.kernel.money import Money
 from candela_server.subscription.change import Pause, Resume
 from candela_server.subscription.renew_by_rule import renew_due
 
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
-from tests.helpers.changing import Desk
-from tests.helpers.checking import answer_for, usage_of
-from tests.helpers.crediting import give, grant_now
+from tests.helpers.crediting import give
 from tests.helpers.included_calls import bringing, day, sweep
-from tests.helpers.market import Market, calls, fee, flat
+from tests.helpers.market import Market, fee
+from tests.integration.billing.checked_year import Year, look, open_year, shown
 from tests.integration.billing.test_top_ups import order
-from tests.integration.billing.test_trial_credits import shop_of
 from tests.integration.credit.test_life_of_credits import terms_without_price
-from tests.integration.entitlement.reserving import Desk as Server
-from tests.integration.entitlement.reserving import Shop, open_desk
 
 D = Decimal
 MERCHANTS = pytest.mark.parametrize("priced", [False, True], ids=["hard", "priced"])
 
 
-@dataclass(slots=True, kw_only=True)
-class Year:
-    """A merchant in April 2026, and a server process that answers its checks."""
-
-    desk: Desk
-    server: Server
-
-    async def start(
-        self, *, priced: bool, rule: str = "", lasts: timedelta | None = None
-    ) -> Customer:
-        """It is 1 April, 15:00; a customer takes 10 calls a month, or by a rule. More cost a dollar each, or are
-        refused."""
-        self.desk.market.clock.advance(day(4, 1))
-        terms = bringing("10", existing=False)
-        if rule and lasts:
-            definition = terms.credit_definitions[0]
-            definition.renew_on_billing, definition.renewal_rule = False, rule
-            definition.refill_amount = definition.default_amount
-            definition.expires_after.FromTimedelta(lasts)
-        if priced:
-            await self.desk.market.sell(fee("1"), calls(flat("1")), request=terms)
-        else:
-            await self.desk.sell("plan", fee("1"), request=terms_without_price(terms))
-        holder = await self.desk.market.sign_up()
-        await self.desk.take("plan", customer=holder)
-        await self.desk.market.bill(day(4, 1))
-        return holder
-
-    async def use(self, holder: Customer, amount: str, *, at: datetime) -> None:
-        """So many calls, told at once or, of an instant that is past, late. The clock never goes back."""
-        clock = self.desk.market.clock
-        clock.advance(max(clock.now(), at))
-        await self.desk.market.use(holder, amount, at)
-
-    async def usage(self, holder: Customer) -> UsageNow:
-        """Where the customer stands: the server's whole way, its data plane and the rollups must say the same."""
-        market = self.desk.market
-        slow = usage_of(
-            await answer_for(market.db, market.events, market.clock, market.merchant_id, holder)
-        )
-        question = pb.CheckRequest(customer_id=holder.id, feature="calls").SerializeToString()
-        for _ in range(400):
-            answer = await self.server.quick.check(market.merchant_id, question)
-            quick = pb.CheckResponse.FromString(answer).entitlement.usage
-            if _shown(slow) == (
-                D(quick.used),
-                D(quick.limit),
-                D(quick.remaining),
-                D(quick.overage),
-            ):
-                break
-            # What another process changed is heard of a moment later.
-            await asyncio.sleep(0.005)
-        whole = usage_of(await self.server.check(holder, "calls"))
-        assert _shown(slow) == _shown(whole) == _of(quick)
-        return slow
-
-    async def left(self, holder: Customer) -> Decimal:
-        """What remains."""
-        remaining = (await self.usage(holder)).remaining
-        assert remaining is not None
-        return remaining
-
-    async def bill(self) -> None:
-        """April ends, and so does the grace of its invoices."""
-        await self.desk.market.bill(day(5, 1))
-        await self.desk.market.bill(day(5, 2))
-        market = self.desk.market
-        assert await reconcile_credits(market.db, market.merchant_id) == []
-
-    async def balance(self, grant: CreditGrant) -> Decimal:
-        return (await grant_now(shop_of(self.desk), grant.id)).balance
-
-
-def _shown(usage: UsageNow) -> tuple[Decimal, Decimal | None, Decimal | None, Decimal]:
-    return usage.used, usage.limit, usage.remaining, usage.overage
-
-
-def _of(usage: entitlement_pb2.Usage) -> tuple[Decimal, Decimal | None, Decimal | None, Decimal]:
-    return D(usage.used), D(usage.limit), D(usage.remaining), D(usage.overage)
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def year(market: Market, redis_url: str) -> AsyncIterator[Year]:
-    async with AsyncExitStack() as open_ones:
-        shop = Shop(market.db, market.clock, market.merchant_id)
-        server = await open_ones.enter_async_context(open_desk(shop, market.events, redis_url))
-        yield Year(desk=Desk(market), server=server)
+    async with open_year(market, redis_url) as opened:
+        yield opened
 
 
 @pytest.mark.spec("ENT-4", "EVT-7", "CRD-8", "CRD-10")
@@ -142,12 +42,12 @@ async def test_credit_given_within_a_period__pays_for_nothing_that_was_used_befo
 ) -> None:
     holder = await year.start(priced=priced)
     await year.use(holder, "60", at=day(4, 2))
-    before = _shown(await year.usage(holder))
+    before = shown(await year.usage(holder))
     year.desk.market.clock.advance(day(4, 3))
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
-    given = _shown(await year.usage(holder))
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
+    given = shown(await year.usage(holder))
     await year.use(holder, "30", at=day(4, 4))
-    used = _shown(await year.usage(holder))
+    used = shown(await year.usage(holder))
     await year.bill()
 
     # used, limit, remaining, overage: 50 of the 60 are nobody's, and stay beyond
@@ -166,7 +66,7 @@ async def test_pack_bought_within_a_period__is_whole_until_it_is_used(
     holder = await year.start(priced=priced)
     await year.use(holder, "60", at=day(4, 2))
     year.desk.market.clock.advance(day(4, 3))
-    books = Books(shop_of(year.desk), year.desk.market.events)
+    books = Books(year.desk.market.shop, year.desk.market.events)
     pack, invoice = await order(books, holder, "100", "15", feature="calls")
     await books.pay(invoice)
     await year.use(holder, "30", at=day(4, 4))
@@ -183,7 +83,7 @@ async def test_usage_told_late__is_counted_where_it_happened(year: Year, priced:
     holder = await year.start(priced=priced)
     await year.use(holder, "4", at=day(4, 2))
     year.desk.market.clock.advance(day(4, 3))
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     await year.use(holder, "30", at=day(4, 4))
     found = [await year.left(holder)]
     await year.use(holder, "5", at=day(4, 2, 18))
@@ -204,8 +104,8 @@ async def test_credit_that_ends_within_a_period__has_paid_for_its_time(
 ) -> None:
     holder = await year.start(priced=priced)
     year.desk.market.clock.advance(day(4, 3))
-    short = await give(shop_of(year.desk), holder, "100", feature="calls", expires_at=day(4, 15))
-    long = await give(shop_of(year.desk), holder, "200", feature="calls")
+    short = await give(year.desk.market.shop, holder, "100", feature="calls", expires_at=day(4, 15))
+    long = await give(year.desk.market.shop, holder, "200", feature="calls")
     await year.use(holder, "60", at=day(4, 4))
     found = [await year.left(holder)]
     year.desk.market.clock.advance(day(4, 16))
@@ -229,7 +129,7 @@ async def test_taking_and_holding__goes_as_far_as_checks_say(year: Year) -> None
     await year.use(holder, "60", at=day(4, 2))
     refused = await year.server.consume(holder, "1", "calls")
     year.desk.market.clock.advance(day(4, 3))
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     assert await year.left(holder) == 100
     held = (await year.server.reserve(holder, "40", "calls")).reservation
     too_much = await year.server.consume(holder, "61", "calls")
@@ -256,7 +156,7 @@ async def test_gift_beside_credit_of_each_week__is_used_by_every_week_of_the_per
 ) -> None:
     week = timedelta(days=7)
     holder = await year.start(priced=priced, rule="FREQ=WEEKLY", lasts=week)
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     found = []
     for number in range(3):
         await year.use(holder, "25", at=day(4, 2) + number * week)
@@ -308,7 +208,7 @@ async def test_gift_beside_a_number__is_used_only_where_the_number_is_not_enough
     await market.bill(day(4, 1))
     found = []
     market.clock.advance(day(4, 3))
-    gift = await give(shop_of(year.desk), holder, "100", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "100", feature="calls")
     await year.use(holder, "7", at=day(4, 4))
     found.append(await year.left(holder))
     await year.bill()
@@ -349,7 +249,7 @@ async def test_pack_that_buys_itself__is_not_bought_again_for_what_was_used_befo
         async with market.db.writing(market.merchant_id) as tx:
             await update_auto_top_up(tx, market.clock, command)
     market.clock.advance(day(4, 3))
-    await give(shop_of(year.desk), holder, "100", feature="calls")
+    await give(year.desk.market.shop, holder, "100", feature="calls")
     bought = [await look(market)]
     await year.use(holder, "20", at=day(4, 4))
     bought.append(await look(market))
@@ -358,8 +258,3 @@ async def test_pack_that_buys_itself__is_not_bought_again_for_what_was_used_befo
 
     # 100 and then 80 are left; not 50, of which 60 less 10 would have been taken
     assert bought == [0, 0, 1]
-
-
-async def look(market: Market) -> int:
-    """What the worker does every minute."""
-    return await buy_below_thresholds(market.db, market.events, market.clock, market.merchant_id)

@@ -28,7 +28,6 @@ from tests.helpers.changing import AT, Desk, to_plan, to_price
 from tests.helpers.crediting import give, grant_now
 from tests.helpers.included_calls import bringing, day, left, sell_included, use
 from tests.helpers.market import Market, fee
-from tests.integration.billing.test_trial_credits import shop_of
 from tests.integration.credit.test_life_of_credits import terms_without_price
 
 D = Decimal
@@ -104,7 +103,7 @@ async def test_gift_that_a_change_has_drawn_from__has_that_less_and_no_more(
     desk: Desk, plan: str
 ) -> None:
     holder, held = await start(desk, plan)
-    gift = await give(shop_of(desk), holder, "500", feature="calls")
+    gift = await give(desk.market.shop, holder, "500", feature="calls")
     await use(desk, holder, "130", day(4, 5))
     found = [await left(desk, holder)]
     await to_other_price(desk, held, day(4, 10), plan)
@@ -117,14 +116,14 @@ async def test_gift_that_a_change_has_drawn_from__has_that_less_and_no_more(
     brings = D(100) if plan == "limited" else D(0)
     assert found == [brings + 370, brings + 370, brings + 320]
     # In May the plan's own are there again, and of the gift what was left of it.
-    assert (await grant_now(shop_of(desk), gift.id)).balance == brings + 320
+    assert (await grant_now(desk.market.shop, gift.id)).balance == brings + 320
     assert await left(desk, holder) == 2 * brings + 320
 
 
 @pytest.mark.spec("ENT-4", "CRD-9", "SUB-6")
 async def test_pause__counts_what_was_used_before_it_once(desk: Desk) -> None:
     holder, held = await start(desk)
-    gift = await give(shop_of(desk), holder, "500", feature="calls")
+    gift = await give(desk.market.shop, holder, "500", feature="calls")
     await use(desk, holder, "130", day(4, 5))
     desk.market.clock.advance(day(4, 10))
     await desk.change(held, Pause(resume_at=None))
@@ -138,7 +137,7 @@ async def test_pause__counts_what_was_used_before_it_once(desk: Desk) -> None:
 
     # 100 + 500 − 130, and nothing for what was used in the pause; then 50 of the gift
     assert found == [D(470), D(420)]
-    assert (await grant_now(shop_of(desk), gift.id)).balance == D(420)
+    assert (await grant_now(desk.market.shop, gift.id)).balance == D(420)
 
 
 @pytest.mark.spec("ENT-4", "CAT-8", "SUB-8")
@@ -148,7 +147,7 @@ async def test_number_beside_a_gift__is_one_for_the_period_whatever_the_price(de
     numbered.features[0].value.number = "1000"
     await desk.sell("numbered", fee("5", name="Numbered"), request=numbered)
     holder, held = await start(desk, "numbered")
-    await give(shop_of(desk), holder, "500", feature="calls")
+    await give(desk.market.shop, holder, "500", feature="calls")
     await use(desk, holder, "600", day(4, 5))
     found = [await left(desk, holder)]
     for number in range(2):
@@ -187,7 +186,7 @@ async def test_use_that_is_told_after_the_cut_and_was_before_it__counts_neither_
     desk: Desk,
 ) -> None:
     holder, held = await start(desk)
-    gift = await give(shop_of(desk), holder, "500", feature="calls")
+    gift = await give(desk.market.shop, holder, "500", feature="calls")
     await use(desk, holder, "130", day(4, 5))
     await to_other_price(desk, held, day(4, 10) + QUARTER)
     # In the same quarter of an hour as the cut, before it and after it.
@@ -198,7 +197,7 @@ async def test_use_that_is_told_after_the_cut_and_was_before_it__counts_neither_
     await desk.market.bill(day(5, 1))
 
     assert found == [D(470), D(450)]
-    assert (await grant_now(shop_of(desk), gift.id)).balance == D(450)
+    assert (await grant_now(desk.market.shop, gift.id)).balance == D(450)
 
 
 @pytest.mark.spec("ENT-4", "CRD-8", "EVT-4")
@@ -206,7 +205,7 @@ async def test_use_that_is_taken_back_after_the_cut__gives_back_nothing_that_was
     desk: Desk,
 ) -> None:
     holder, held = await start(desk)
-    gift = await give(shop_of(desk), holder, "500", feature="calls")
+    gift = await give(desk.market.shop, holder, "500", feature="calls")
     desk.market.clock.advance(day(4, 5))
     key = await desk.market.use(holder, "130", day(4, 5))
     await to_other_price(desk, held, day(4, 10))
@@ -217,7 +216,7 @@ async def test_use_that_is_taken_back_after_the_cut__gives_back_nothing_that_was
     await desk.market.bill(day(5, 1))
 
     assert found == [D(470), D(450)]
-    assert (await grant_now(shop_of(desk), gift.id)).balance == D(450)
+    assert (await grant_now(desk.market.shop, gift.id)).balance == D(450)
 
 
 @pytest.mark.spec("ENT-4", "CRD-8", "SUB-6")

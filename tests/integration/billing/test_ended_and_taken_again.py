@@ -25,7 +25,6 @@ from tests.helpers.included_calls import (
     use,
 )
 from tests.helpers.market import Market, fee
-from tests.integration.billing.test_trial_credits import shop_of
 
 D = Decimal
 
@@ -156,8 +155,8 @@ async def test_fresh_allowance__is_had_where_none_was_used_of_the_period(
     if why == "revoked":
         async with market.db.reading(market.merchant_id) as tx:
             [grant] = await credit.list_grants_of_subscription(tx, held.id)
-        await revoke(shop_of(desk), grant.id)
-        await give(shop_of(desk), holder, "60", feature="calls")
+        await revoke(desk.market.shop, grant.id)
+        await give(desk.market.shop, holder, "60", feature="calls")
     await use(desk, holder, "60", day(4, 5))
     if why != "runs":
         await end(desk, held, 10)
@@ -168,7 +167,7 @@ async def test_fresh_allowance__is_had_where_none_was_used_of_the_period(
     async with market.db.reading(market.merchant_id) as tx:
         [fresh] = await credit.list_grants_of_subscription(tx, made.id)
 
-    assert (await grant_now(shop_of(desk), fresh.id)).balance == D(100)
+    assert (await grant_now(desk.market.shop, fresh.id)).balance == D(100)
 
 
 @pytest.mark.spec("CRD-6", "TRL-1", "ENT-4")

@@ -10,7 +10,7 @@ import pytest
 
 from candela_server.billing.preview_change import preview_creation
 from candela_server.catalog.refs import BySlug
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.model import Customer
 from candela_server.entitlement.model import Denial
 from candela_server.kernel.errors import InvalidInput
 from candela_server.subscription.change import Cancellation, ScheduledStatus, Start
@@ -19,7 +19,6 @@ from candela_server.subscription.create_subscription import (
     create_subscription,
 )
 from candela_server.subscription.model import (
-    CollectionMethod,
     DuplicateSubscriptionError,
     Status,
     Subscription,
@@ -29,6 +28,7 @@ from candela_server.subscription.schedule_change import cancel_scheduled_change
 from candela_server.subscription.scheduled_wire import scheduled_to_proto
 
 from tests.helpers.changing import AT, Desk, quantity, to_plan
+from tests.helpers.commands import taking
 from tests.helpers.included_calls import use
 from tests.helpers.market import Market, calls, fee, flat
 from tests.integration.billing.test_subscription_lives import (
@@ -50,20 +50,7 @@ async def desk(market: Market) -> Desk:
 
 
 def from_11_april(holder: Customer) -> CreateSubscription:
-    return CreateSubscription(
-        customer=CustomerById(holder.id),
-        plan=BySlug("plan"),
-        price_id=None,
-        currency=None,
-        seats=None,
-        quantities={},
-        start_at=day(4, 11),
-        time_zone=None,
-        collection_method=CollectionMethod.SEND_INVOICE,
-        allow_duplicate=False,
-        metadata={},
-        reason="agreed",
-    )
+    return taking(holder.id, "plan", start_at=day(4, 11), reason="agreed")
 
 
 async def agree(desk: Desk, wanted: CreateSubscription) -> Subscription:

@@ -18,7 +18,6 @@ from candela_server.subscription import store as subscriptions
 
 from tests.helpers.crediting import give, grant_now, grants_of
 from tests.helpers.market import Market, calls, fee, flat
-from tests.helpers.selling import Shop
 
 JANUARY_31 = datetime(2026, 1, 31, 15, tzinfo=UTC)
 FEBRUARY_28 = datetime(2026, 2, 28, 15, tzinfo=UTC)
@@ -41,10 +40,6 @@ def dollars_each_month(amount: str) -> plan_service_pb2.CreatePlanRequest:
     )
 
 
-def shop_of(market: Market) -> Shop:
-    return Shop(market.db, market.clock, market.merchant_id)
-
-
 def shown(invoice: Invoice) -> list[tuple[str, str, tuple[GrantId, ...]]]:
     return [
         (line.kind.value, f"{line.amount:.2f}", tuple(draw.grant_id for draw in line.draws))
@@ -58,9 +53,9 @@ async def test_credit_of_the_plan_and_by_hand__are_lines_before_tax_and_drawn_on
 ) -> None:
     await market.sell(fee("49"), request=dollars_each_month("10"))
     holder = await market.subscribe()
-    [of_plan] = await grants_of(shop_of(market), holder)
-    gift = await give(shop_of(market), holder, "20", currency="USD")
-    euros = await give(shop_of(market), holder, "20", currency="EUR")
+    [of_plan] = await grants_of(market.shop, holder)
+    gift = await give(market.shop, holder, "20", currency="USD")
+    euros = await give(market.shop, holder, "20", currency="EUR")
 
     await market.bill(JANUARY_31)
     await market.bill(JANUARY_31)
@@ -75,9 +70,7 @@ async def test_credit_of_the_plan_and_by_hand__are_lines_before_tax_and_drawn_on
     assert (invoice.total, invoice.amount_due) == (19, 19)
     assert [line.description for line in invoice.lines[1:]] == ["Included credit", "Credit"]
     assert invoice.lines[1].source_line_id == invoice.lines[0].id
-    balances = [
-        (await grant_now(shop_of(market), one.id)).balance for one in (of_plan, gift, euros)
-    ]
+    balances = [(await grant_now(market.shop, one.id)).balance for one in (of_plan, gift, euros)]
     assert balances == [0, 0, 20]
 
 
@@ -92,7 +85,7 @@ async def test_renewed_credit__pays_the_new_periods_fee_and_the_old_rest_the_old
     await market.bill(FEBRUARY_28)
     await market.bill(FEBRUARY_28 + HOUR)
 
-    [january, february] = await grants_of(shop_of(market), holder)
+    [january, february] = await grants_of(market.shop, holder)
     [_, invoice] = await market.invoices()
 
     # calls 30 and the new fee 49 are 79; January's 11 pay calls, February's 60 the fee and 11 of the calls: 8 are due
@@ -110,7 +103,7 @@ async def test_renewed_credit__pays_the_new_periods_fee_and_the_old_rest_the_old
 async def test_preview__shows_the_credit_that_will_be_there(market: Market) -> None:
     await market.sell(fee("49"), request=dollars_each_month("10"))
     holder = await market.subscribe()
-    await give(shop_of(market), holder, "60", currency="USD")
+    await give(market.shop, holder, "60", currency="USD")
     await market.bill(JANUARY_31)  # 49 − 10 − 39; 21 are left
     async with market.db.reading(market.merchant_id) as tx:
         [held] = await subscriptions.list_subscriptions_of_customers(tx, [holder.id])
@@ -132,13 +125,13 @@ async def test_void_invoice__gives_the_credit_back_and_its_reissue_draws_it_agai
 ) -> None:
     await market.sell(fee("49"))
     holder = await market.subscribe()
-    gift = await give(shop_of(market), holder, "20", currency="USD")
+    gift = await give(market.shop, holder, "20", currency="USD")
     await market.bill(JANUARY_31)
     [invoice] = await market.invoices()
 
     async with market.db.writing(market.merchant_id) as tx:
         await void_invoice(tx, market.clock, invoice.id, reason="a mistake")
-    after_void = await grant_now(shop_of(market), gift.id)
+    after_void = await grant_now(market.shop, gift.id)
     async with market.db.writing(market.merchant_id) as tx:
         await reissue_invoice(tx, market.events, market.clock, invoice.id, reason="again")
     now = JANUARY_31 + HOUR
@@ -148,7 +141,7 @@ async def test_void_invoice__gives_the_credit_back_and_its_reissue_draws_it_agai
     assert after_void.balance == 20
     assert [line.amount for line in again.lines] == [49, -20]
     assert again.status is InvoiceStatus.FINALIZED
-    assert (await grant_now(shop_of(market), gift.id)).balance == 0
+    assert (await grant_now(market.shop, gift.id)).balance == 0
 
 
 @pytest.mark.spec("CRD-8", "CRD-4", "INV-2")
@@ -158,7 +151,7 @@ async def test_two_subscriptions_in_one_run__share_a_credit_and_never_overdraw_i
     await market.sell(fee("49"))
     holder = await market.subscribe()
     await market.hold(holder)
-    gift = await give(shop_of(market), holder, "70", currency="USD")
+    gift = await give(market.shop, holder, "70", currency="USD")
 
     await market.bill(JANUARY_31)
 
@@ -169,4 +162,4 @@ async def test_two_subscriptions_in_one_run__share_a_credit_and_never_overdraw_i
         InvoiceStatus.PAID,
         InvoiceStatus.FINALIZED,
     }
-    assert (await grant_now(shop_of(market), gift.id)).balance == Decimal(0)
+    assert (await grant_now(market.shop, gift.id)).balance == Decimal(0)

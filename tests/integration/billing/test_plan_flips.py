@@ -34,7 +34,6 @@ from tests.helpers.included_calls import (
     use,
 )
 from tests.helpers.market import Market, fee
-from tests.integration.billing.test_trial_credits import shop_of
 
 D = Decimal
 NONE = Proration.NONE
@@ -86,7 +85,7 @@ async def test_use_that_was_paid_with_money__takes_nothing_off_the_next_plan(
 async def test_gift_there_and_back__is_whole_and_pays_after_the_plans(market: Market) -> None:
     desk = await sell_included(market, priced=False)
     acme = await hold(desk)
-    await give(shop_of(desk), acme.holder, "500", feature="calls")
+    await give(desk.market.shop, acme.holder, "500", feature="calls")
     await acme.use("70", 5)
     found = [await acme.left()]
     for number, plan in enumerate(["other", "small"]):

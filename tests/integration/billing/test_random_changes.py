@@ -16,8 +16,8 @@ from candela_server.subscription.model import Proration, Status, Subscription
 
 from tests.helpers.changing import NOW, Desk, quantity, swap, to_plan, to_price
 from tests.helpers.market import Market, fee
+from tests.integration.billing.committing import sell
 from tests.integration.billing.test_changed_subscriptions import day, seats
-from tests.integration.billing.test_cut_commitments import sell
 
 D = Decimal
 START, END = day(4, 1), day(7, 1)

@@ -15,7 +15,6 @@ from tests.helpers.changing import Desk
 from tests.helpers.crediting import give, revoke
 from tests.helpers.included_calls import bringing, calls_of, day
 from tests.helpers.market import Market, calls, fee, flat
-from tests.helpers.selling import Shop
 
 D = Decimal
 
@@ -26,10 +25,6 @@ async def desk(market: Market) -> Desk:
     market.clock.advance(day(4, 1))
     await market.sell(fee("10"), calls(flat("1")), request=bringing("100", existing=False))
     return Desk(market)
-
-
-def shop_of(desk: Desk) -> Shop:
-    return Shop(desk.market.db, desk.market.clock, desk.market.merchant_id)
 
 
 async def limit(desk: Desk, held: Subscription) -> tuple[Decimal | None, Decimal | None]:
@@ -45,7 +40,7 @@ async def test_gift_used_in_a_period_whose_invoice_is_a_draft__is_not_there_agai
 ) -> None:
     holder = await desk.market.sign_up()
     held = await desk.take("plan", customer=holder)
-    await give(shop_of(desk), holder, "50", feature="calls")
+    await give(desk.market.shop, holder, "50", feature="calls")
     await desk.market.bill(day(4, 1))
     await desk.market.use(holder, "130", day(4, 1))
     before = await limit(desk, held)
@@ -67,10 +62,10 @@ async def test_gift_that_is_revoked_while_a_draft_counts_on_it__never_shows_less
 ) -> None:
     holder = await desk.market.sign_up()
     held = await desk.take("plan", customer=holder)
-    gift = await give(shop_of(desk), holder, "50", feature="calls")
+    gift = await give(desk.market.shop, holder, "50", feature="calls")
     await desk.market.bill(day(4, 1))
     await desk.market.use(holder, "130", day(4, 1))
     await desk.market.bill(day(5, 1))
-    await revoke(shop_of(desk), gift.id)
+    await revoke(desk.market.shop, gift.id)
 
     assert await limit(desk, held) == (100, 100)

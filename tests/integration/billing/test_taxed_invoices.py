@@ -21,7 +21,7 @@ from candela_server.billing.preview_next_invoice import preview_next_invoice
 from candela_server.billing.render_pdf import render_pdf
 from candela_server.billing.tax_settings import TaxSettings, TaxSettingsVersionMismatchError
 from candela_server.billing.update_tax_settings import UpdateTaxSettings, update_tax_settings
-from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.create_customer import create_customer
 from candela_server.customer.model import Address, Customer
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
@@ -30,6 +30,7 @@ from candela_server.storage.postgres import Postgres
 from candela_server.subscription.model import Subscription
 
 from tests.helpers.billing import Books
+from tests.helpers.commands import signing_up
 from tests.helpers.crediting import give
 from tests.helpers.taxes import settings
 from tests.integration.billing.test_top_ups import order
@@ -50,16 +51,12 @@ async def sign_up(books: Books, country: str, tax_id: str | None) -> Customer:
         return await create_customer(
             tx,
             books.shop.clock,
-            CreateCustomer(
-                name="Kerze",
-                external_id=None,
-                email=None,
+            signing_up(
+                "Kerze",
                 business_name="Kerze GmbH",
                 tax_id=tax_id,
                 address=Address(country=country),
                 time_zone="Europe/Berlin",
-                metadata={},
-                test_clock_id=None,
             ),
         )
 

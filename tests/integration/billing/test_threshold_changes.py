@@ -16,7 +16,6 @@ from candela_server.subscription.change import Cancellation
 from tests.helpers.changing import NOW, Desk, to_plan
 from tests.helpers.crediting import give
 from tests.helpers.market import Market, calls, fee, flat, graduated
-from tests.helpers.selling import Shop
 from tests.helpers.thresholds import (
     FEBRUARY,
     GRACE,
@@ -185,7 +184,7 @@ async def test_money_given_by_hand__pays_the_threshold_invoice_and_then_the_rest
 ) -> None:
     customer = await subscribe(market, fee("20"), calls(flat("1")))
     await market.bill(datetime(2026, 1, 31, 15, tzinfo=UTC))
-    await give(Shop(market.db, market.clock, market.merchant_id), customer, "65", currency="USD")
+    await give(market.shop, customer, "65", currency="USD")
     await use(market, customer, "60", day(5))
     assert await look(market, day(5)) == 1
     await use(market, customer, "10", day(6))

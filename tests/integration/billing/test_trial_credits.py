@@ -25,7 +25,6 @@ from tests.helpers.changing import NOW, Desk
 from tests.helpers.crediting import give, grants_of
 from tests.helpers.included_calls import bringing, day, sweep
 from tests.helpers.market import Market, calls, fee, flat
-from tests.helpers.selling import Shop
 
 D = Decimal
 MONETARY = credit_definition_pb2.CREDIT_APPLICATION_TYPE_MONETARY
@@ -99,15 +98,11 @@ async def desk(market: Market) -> Desk:
     return made
 
 
-def shop_of(desk: Desk) -> Shop:
-    return Shop(desk.market.db, desk.market.clock, desk.market.merchant_id)
-
-
 async def left(desk: Desk, held: Subscription) -> dict[str, Decimal]:
     """What is left of each amount that was granted."""
     async with desk.market.db.reading(desk.market.merchant_id) as tx:
         holder = await get_customer(tx, CustomerById(held.customer_id))
-    found = await grants_of(shop_of(desk), holder)
+    found = await grants_of(desk.market.shop, holder)
     return {
         f"{one.amount.normalize():f} from {one.effective_at:%m-%d}": one.balance for one in found
     }
@@ -126,7 +121,7 @@ async def test_trial_that_becomes_a_plan__pays_its_own_usage_and_nothing_of_the_
 ) -> None:
     holder = await desk.market.sign_up()
     held = await desk.take("trial", customer=holder)
-    await give(shop_of(desk), holder, "3", feature="calls")
+    await give(desk.market.shop, holder, "3", feature="calls")
     assert await allowance(desk, held) == D(10)
     await desk.market.bill(day(4, 1))
     desk.market.clock.advance(day(4, 10))

@@ -17,7 +17,6 @@ from tests.helpers.included_calls import bringing, day, left, sweep, use
 from tests.helpers.market import Market, fee
 from tests.integration.credit.test_life_of_credits import (
     coming_with,
-    shop_of,
     terms_without_price,
 )
 
@@ -101,5 +100,5 @@ async def test_weekly_credit_of_a_plan_that_was_left__expires_and_holds_up_nobod
     market.clock.advance(day(4, 9))
     await sweep(desk)
 
-    assert [one.balance for one in await grants_of(shop_of(market), holder)] == [D(0)]
+    assert [one.balance for one in await grants_of(market.shop, holder)] == [D(0)]
     assert await reconcile_credits(market.db, market.merchant_id) == []

@@ -27,7 +27,6 @@ from tests.helpers.included_calls import bringing, day, use
 from tests.helpers.market import Market, fee
 from tests.integration.billing.test_subscription_lives import sell_trial
 from tests.integration.billing.test_top_ups import order
-from tests.integration.billing.test_trial_credits import shop_of
 from tests.integration.credit.test_life_of_credits import terms_without_price
 
 D = Decimal
@@ -58,14 +57,14 @@ async def start(desk: Desk, plan: str = "limited") -> tuple[Customer, Subscripti
     """A customer with the plan, and a gift of 500 calls that never ends."""
     holder = await desk.market.sign_up()
     held = await desk.take(plan, customer=holder)
-    gift = await give(shop_of(desk), holder, "500", feature="calls")
+    gift = await give(desk.market.shop, holder, "500", feature="calls")
     await desk.market.bill(day(4, 1))
     return holder, held, gift
 
 
 async def left(desk: Desk, gift: CreditGrant) -> Decimal:
     assert await reconcile_credits(desk.market.db, desk.market.merchant_id) == []
-    return (await grant_now(shop_of(desk), gift.id)).balance
+    return (await grant_now(desk.market.shop, gift.id)).balance
 
 
 @pytest.mark.spec("CRD-9", "CRD-8", "SUB-6")
@@ -92,7 +91,7 @@ async def test_pack_that_was_bought__is_used_up_by_the_last_period_too(desk: Des
     holder = await desk.market.sign_up()
     held = await desk.take("limited", customer=holder)
     await desk.market.bill(day(4, 1))
-    books = Books(shop_of(desk), desk.market.events)
+    books = Books(desk.market.shop, desk.market.events)
     pack, invoice = await order(books, holder, "500", "75", feature="calls")
     await books.pay(invoice)
     await use(desk, holder, "250", day(4, 10))

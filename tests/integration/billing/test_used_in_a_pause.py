@@ -26,8 +26,7 @@ from tests.helpers.changing import Desk, to_plan
 from tests.helpers.crediting import give
 from tests.helpers.included_calls import bringing, day, units_billed
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.test_credits_within_periods import Year
-from tests.integration.billing.test_trial_credits import shop_of
+from tests.integration.billing.checked_year import Year
 from tests.integration.entitlement.reserving import Shop, open_desk
 
 D = Decimal
@@ -148,7 +147,7 @@ async def test_calls_without_a_limit__are_shown_without_those_of_the_pause(year:
 @pytest.mark.spec("CRD-8", "CRD-10", "SUB-6")
 async def test_number_beside_a_gift__is_not_used_up_by_the_pause(year: Year) -> None:
     holder, held = await take(year, numbered("100"), priced=False)
-    gift = await give(shop_of(year.desk), holder, "500", feature="calls")
+    gift = await give(year.desk.market.shop, holder, "500", feature="calls")
     await year.use(holder, "60", at=day(4, 5))
     await pause(year, holder, held)
     await year.use(holder, "50", at=day(4, 13))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ from candela_server.storage.postgres import Postgres
 
 from demo.team_plan import team_plan
 from tests.helpers.acting import acting_as
+from tests.helpers.names import fresh
 
 TEAM = plan_pb2.PlanRef(slug="team")
 
@@ -39,7 +39,7 @@ class Catalog:
     async def call(self, method: str, request: Any) -> Any:
         """The answer of a method, as the servicer gives it."""
         if "idempotency_key" in request.DESCRIPTOR.fields_by_name and not request.idempotency_key:
-            request.idempotency_key = secrets.token_hex(8)
+            request.idempotency_key = fresh("key")
         mutations = Mutations(self.db, self.clock)
         with acting_as(self.merchant_id, f"tests/{method}"):
             for servicer_class in (

@@ -33,6 +33,7 @@ from candela_server.storage.transaction import ENTITLEMENTS_CHANNEL
 from candela_server.subscription.model import Subscription
 
 from tests.helpers.selling import Shop
+from tests.helpers.waiting import PATIENCE_S
 from tests.integration.catalog.services import TEAM, Catalog, existing, monthly_credits
 
 
@@ -94,7 +95,7 @@ async def test_new_default__counts_for_every_customer_and_every_process_hears_of
 
     async with heard(catalog) as told:
         got = (await catalog.call("UpdateFeature", request)).feature
-        said = await asyncio.wait_for(told.get(), 10)
+        said = await asyncio.wait_for(told.get(), PATIENCE_S)
 
     assert said == f'{catalog.merchant_id}:~projects {{"number": "3"}}'
     assert (got.name, got.default_value.number, got.description) == ("Active projects", "3", "")

@@ -23,7 +23,6 @@ from candela_server.subscription.renew_by_rule import renew_due, schedule_missin
 
 from tests.helpers.crediting import give, grant_now, grants_of, history_of
 from tests.helpers.market import Market, calls, fee, flat
-from tests.helpers.selling import Shop
 
 D = Decimal
 JANUARY_31 = datetime(2026, 1, 31, 15, tzinfo=UTC)
@@ -48,10 +47,6 @@ def coming_with(**terms: Any) -> plan_service_pb2.CreatePlanRequest:
     )
 
 
-def shop_of(market: Market) -> Shop:
-    return Shop(market.db, market.clock, market.merchant_id)
-
-
 async def sweep(market: Market) -> int:
     return await expire_lapsed(market.db, market.events, market.merchant_id, now=market.clock.now())
 
@@ -65,7 +60,7 @@ async def shown(market: Market, holder: Customer) -> list[tuple[str, str, str, D
             f"{one.amount.normalize():f} {one.funding}",
             one.balance,
         )
-        for one in await grants_of(shop_of(market), holder)
+        for one in await grants_of(market.shop, holder)
     ]
 
 
@@ -138,10 +133,10 @@ async def test_rest_of_a_period__is_carried_over_up_to_the_cap_and_late_usage_fi
         ("02-28", "03-31", "100 included", 100),
         ("02-28", "03-31", "30 rollover", 30),
     ]
-    [january, *_] = await grants_of(shop_of(market), holder)
+    [january, *_] = await grants_of(market.shop, holder)
     assert [
         (one.kind.value, one.amount)
-        for one in await history_of(shop_of(market), holder, january.id)
+        for one in await history_of(market.shop, holder, january.id)
         if one.amount < 0
     ] == [("draw", -20), ("adjust", -30), ("expire", -50)]
 
@@ -172,7 +167,7 @@ async def test_lapsed_gift__expires_once_though_nothing_bills_its_metric(market:
             market.merchant_id,
         )
     gift = await give(
-        shop_of(market), holder, "50", feature="calls", expires_at=JANUARY_31 + timedelta(days=5)
+        market.shop, holder, "50", feature="calls", expires_at=JANUARY_31 + timedelta(days=5)
     )
     before = await sweep(market)
     market.clock.advance(JANUARY_31 + timedelta(days=5))
@@ -180,7 +175,7 @@ async def test_lapsed_gift__expires_once_though_nothing_bills_its_metric(market:
     counts = [await sweep(market), await sweep(market)]
 
     assert (before, counts) == (0, [1, 0])
-    assert (await grant_now(shop_of(market), gift.id)).balance == 0
+    assert (await grant_now(market.shop, gift.id)).balance == 0
 
 
 @pytest.mark.spec("CRD-5", "CRD-8")
@@ -191,7 +186,7 @@ async def test_lapsed_gift_whose_period_is_not_billed_yet__waits_and_pays_for_us
     holder = await market.subscribe()
     await market.bill(JANUARY_31)
     gift = await give(
-        shop_of(market), holder, "50", feature="calls", expires_at=JANUARY_31 + timedelta(days=5)
+        market.shop, holder, "50", feature="calls", expires_at=JANUARY_31 + timedelta(days=5)
     )
     await market.use(holder, "30", JANUARY_31 + timedelta(minutes=1))
     market.clock.advance(JANUARY_31 + timedelta(days=6))
@@ -208,7 +203,7 @@ async def test_lapsed_gift_whose_period_is_not_billed_yet__waits_and_pays_for_us
     lines = (await market.lines())[-1]
     assert ("usage", "37.00") in lines
     assert ("usage_credit", "-30.00") in lines
-    assert (await grant_now(shop_of(market), gift.id)).balance == 0
+    assert (await grant_now(market.shop, gift.id)).balance == 0
 
 
 @pytest.mark.spec("CRD-5", "CRD-4")

@@ -23,8 +23,8 @@ from candela_server.storage.postgres import Postgres
 
 from tests.conftest import TestMerchant
 from tests.helpers.ports import free_port
+from tests.helpers.waiting import PATIENCE_S
 
-PATIENCE_S = 10.0
 MAX_UNREAD_S = 0.5
 # What a client that does not read lets a server send: 64 KiB, and no more because the connection is quick.
 SMALL_WINDOW = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536)]

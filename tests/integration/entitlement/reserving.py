@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,9 +24,8 @@ from candela.metering.v1 import event_pb2
 from google.protobuf.duration_pb2 import Duration
 
 from candela_server.catalog.create_plan import create_plan
-from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
-from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.create_customer import create_customer
 from candela_server.customer.create_user import CreateUser, create_user
 from candela_server.customer.model import Customer, CustomerById, User, UserById
 from candela_server.entitlement.cache import SnapshotCache
@@ -51,13 +49,13 @@ from candela_server.storage.redis import Redis
 from candela_server.storage.redis_lane import RedisLane
 from candela_server.storage.shared_mutation import SharedMutations
 from candela_server.subscription.create_subscription import (
-    CreateSubscription,
     create_subscription,
 )
-from candela_server.subscription.model import CollectionMethod
 
 from demo.team_plan import usd
 from tests.helpers.acting import acting_as
+from tests.helpers.commands import signing_up, taking
+from tests.helpers.waiting import eventually
 
 ONE = Decimal(1)
 LIMIT = 20
@@ -85,35 +83,12 @@ class Shop:
             made = await create_customer(
                 tx,
                 self.clock,
-                CreateCustomer(
-                    name="Acme",
-                    external_id=None,
-                    email=None,
-                    business_name=None,
-                    tax_id=None,
-                    address=None,
-                    time_zone="America/New_York",
-                    metadata={},
-                    test_clock_id=test_clock_id,
-                ),
+                signing_up("Acme", time_zone="America/New_York", test_clock_id=test_clock_id),
             )
             await create_subscription(
                 tx,
                 self.clock,
-                CreateSubscription(
-                    customer=CustomerById(made.id),
-                    plan=BySlug("bounded"),
-                    price_id=None,
-                    currency=None,
-                    seats=None,
-                    quantities={},
-                    start_at=None,
-                    time_zone=None,
-                    collection_method=CollectionMethod.SEND_INVOICE,
-                    allow_duplicate=False,
-                    metadata={},
-                    reason="",
-                ),
+                taking(made.id, "bounded"),
             )
         return made
 
@@ -238,12 +213,13 @@ class Desk:
 
     async def until_reserved(self, who: Customer | User, wanted: int) -> Answer:
         """The check's answer once the notification of a change has arrived."""
-        for _ in range(400):
+
+        async def look() -> Answer | None:
             answer = await self.check(who)
-            if answer.usage is not None and answer.usage.reserved == wanted:
-                return answer
-            await asyncio.sleep(0.005)
-        raise AssertionError(f"never {wanted} reserved, but {answer.usage}")
+            reserved = answer.usage.reserved if answer.usage else None
+            return answer if reserved == wanted else None
+
+        return await eventually(look)
 
     async def call(self, method: str, request: Any) -> Any:
         """One call of the merchant's."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -35,6 +34,7 @@ from candela_server.subscription.override_feature import (
 )
 
 from tests.helpers.selling import Shop
+from tests.helpers.waiting import eventually
 
 ONE = Decimal(1)
 
@@ -62,13 +62,13 @@ async def ask(checker: Checker, shop: Shop, who: object, slug: str) -> Answer:
 async def until_entitled(
     checker: Checker, shop: Shop, customer: Customer, slug: str, wanted: bool
 ) -> Answer:
-    """The answer once the notification has arrived; well within the second it may take here."""
-    for _ in range(200):
+    """The answer once the notification has arrived."""
+
+    async def look() -> Answer | None:
         answer = await ask(checker, shop, CustomerById(customer.id), slug)
-        if answer.entitled is wanted:
-            return answer
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"{slug} never became entitled={wanted}")
+        return answer if answer.entitled is wanted else None
+
+    return await eventually(look)
 
 
 @pytest.mark.spec("ENT-5", "ENT-3")

@@ -135,6 +135,7 @@ async def test_database_hangs_under_many_cold_checks__each_is_refused_soon_and_t
     assert await checker.snapshot(shop.merchant_id, CustomerByExternalId("x-0"))
 
 
+@pytest.mark.hanging
 @pytest.mark.spec("ENT-5")
 async def test_customer_remembered_and_database_hangs__the_stale_snapshot_is_served(
     shop: Shop, checker: Checker, counted: CountingPostgres, snapshots: SnapshotCache

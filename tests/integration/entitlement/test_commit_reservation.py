@@ -139,6 +139,7 @@ async def test_redis_flushed_between_reserve_and_commit__loses_nothing(
     await desk.reserve(customer, "6")
 
 
+@pytest.mark.hanging
 @pytest.mark.spec("ENT-9")
 async def test_redis_gone__decides_and_records_all_the_same(desk: Desk, events: EventStore) -> None:
     customer = await desk.shop.sign_up()

@@ -21,6 +21,7 @@ from candela_server.entitlement.reservation import (
 from candela_server.kernel.errors import InvalidInput, Unavailable
 from candela_server.storage.mutation import IdempotencyMismatchError
 
+from tests.helpers.waiting import eventually
 from tests.integration.entitlement.reserving import LIMIT, Desk, usage_of
 
 RELEASED = reservation_pb2.RESERVATION_STATUS_RELEASED
@@ -140,16 +141,15 @@ async def test_callers_give_up__who_waits_leaves_no_trace_and_who_is_decided_cou
         waiting.cancel()
         gone = await asyncio.gather(begun, waiting, return_exceptions=True)
     await staying
-    for _ in range(400):
-        if await desk.used(customer) == 6:
-            break
-        await asyncio.sleep(0.005)
-    used = await desk.used(customer)
+
+    async def counted() -> bool:
+        return await desk.used(customer) == 6
+
+    await eventually(counted)
     repeated = await desk.consume(customer, "2", key="begun")
     late = await desk.consume(customer, "3", key="waiting")
 
     assert all(isinstance(one, asyncio.CancelledError) for one in gone)
-    assert used == 6
     assert usage_of(repeated)[0] == "2"
     assert late.consumed
     assert await desk.used(customer) == 9
@@ -183,15 +183,15 @@ _WAITING = """
 async def _until_waiting(desk: Desk, holder: int, count: int) -> None:
     connection = await asyncpg.connect(desk.shop.db.url)
     try:
-        for _ in range(1000):
-            if len(await connection.fetch(_WAITING, holder)) >= count:
-                # The others of this moment are in the queue by then.
-                await asyncio.sleep(0.05)
-                return
-            await asyncio.sleep(0.005)
+
+        async def waiting() -> bool:
+            return len(await connection.fetch(_WAITING, holder)) >= count
+
+        await eventually(waiting)
     finally:
         await connection.close()
-    raise AssertionError("nobody waits for the allowance")
+    # The others of this moment are in the queue by then.
+    await asyncio.sleep(0.05)
 
 
 async def _kill(desk: Desk, holder: int) -> None:

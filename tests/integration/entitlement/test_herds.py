@@ -34,6 +34,7 @@ from tests.conftest import TestMerchant
 from tests.helpers.many_customers import copy_customer
 from tests.helpers.selling import Shop
 
+LEASE_S = 20.0
 CUSTOMERS = 2_000
 ANALYTICS = "advanced-analytics"
 
@@ -115,7 +116,27 @@ async def serving(
     by_switches: bool = False,
     customers: int = CUSTOMERS,
 ) -> AsyncIterator[Server]:
-    """Such a server process; `by_switches` if it hears of switches as what they are."""
+    """Such a server process; `by_switches` if it hears of switches as what they are.
+
+    A process that could not ask PostgreSQL for a second trusts nothing that it remembers, and reads it again. Here
+    everybody is asked about in one loop, and what counts is who was read; so the lease is longer, for all.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        for module in ("listen", "changes"):
+            patched.setattr(f"candela_server.storage.{module}.LEASE_S", LEASE_S)
+        async with _serving(db, clock, merchant, events, by_switches, customers) as made:
+            yield made
+
+
+@asynccontextmanager
+async def _serving(
+    db: Postgres,
+    clock: FixedClock,
+    merchant: TestMerchant,
+    events: EventStore,
+    by_switches: bool,
+    customers: int,
+) -> AsyncIterator[Server]:
     shop = Shop(db, clock, merchant.id)
     await shop.sell_team_plan()
     model = await shop.sign_up("customer-00000")

@@ -14,13 +14,14 @@ from candela_server.customer.model import Customer
 from candela_server.entitlement import quick_check
 from candela_server.storage.redis import Redis
 
+from tests.helpers.waiting import PATIENCE_S
 from tests.integration.entitlement.reserving import Desk
 
 
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def _until_changes_are_heard(desk: Desk) -> None:
     """Nothing is remembered before that."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not desk.quick._is_current():
             await asyncio.sleep(0.01)
 
@@ -155,7 +156,7 @@ async def test_many_different_batches_at_once__are_all_right_and_few_are_kept(
 
 async def _until_kept(desk: Desk, requests: Sequence[bytes], count: int) -> None:
     """Asks until so many of the requests are remembered, and never sees more."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             for request in requests:
                 await ask(desk, request)

@@ -23,8 +23,8 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.redis import Redis
 
 from tests.helpers.selling import Shop
+from tests.helpers.waiting import PATIENCE_S
 
-PATIENCE_S = 10.0
 ANALYTICS = "advanced-analytics"
 
 

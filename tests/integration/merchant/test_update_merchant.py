@@ -9,7 +9,7 @@ import pytest
 from candela_server.billing import store as invoices
 from candela_server.billing.run_billing import run_billing
 from candela_server.catalog.check_downgrade_plan import downgrade_plan_problem
-from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.create_customer import create_customer
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.model import Merchant, PastDueAction, PastDuePolicy
 from candela_server.merchant.settings_change import SettingsChange
@@ -19,6 +19,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
 from tests.conftest import TestMerchant
+from tests.helpers.commands import signing_up
 from tests.helpers.selling import Shop
 
 
@@ -90,17 +91,7 @@ async def test_new_zone__is_that_of_later_customers_without_one(
             made = await create_customer(
                 tx,
                 clock,
-                CreateCustomer(
-                    name=name,
-                    external_id=name,
-                    email=None,
-                    business_name=None,
-                    tax_id=None,
-                    address=None,
-                    time_zone=None,
-                    metadata={},
-                    test_clock_id=None,
-                ),
+                signing_up(name, external_id=name, time_zone=None),
             )
         return made.time_zone
 

@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from candela_server.catalog.create_metric import NewMetric, create_metric
 from candela_server.catalog.model import Aggregation, Metric, PropertyFilter, SqlMetric, UniqueOf
-from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.create_customer import create_customer
 from candela_server.customer.create_user import CreateUser, create_user
 from candela_server.customer.model import Customer, CustomerById, User
 from candela_server.kernel.clock import FixedClock
@@ -23,7 +23,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.cache import CounterCache
 from candela_server.metering.directory import Directory
-from candela_server.metering.fill_history import fill_history
+from candela_server.metering.fill_history import Progress, list_unfilled, take_step
 from candela_server.metering.ingest_events import Ingestor
 from candela_server.metering.model import Recorded, UsageAsk, UsageOf
 from candela_server.metering.query_usage import aggregate
@@ -33,6 +33,8 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.mutation import Mutations
 from candela_server.storage.postgres import Postgres
 from candela_server.storage.redis import Redis
+
+from tests.helpers.commands import signing_up
 
 BUILT_IN: Final = [one for one in Aggregation if one is not Aggregation.SQL]
 """The aggregations that rollups are kept for."""
@@ -64,15 +66,10 @@ class Metering:
             return await create_customer(
                 tx,
                 self.clock,
-                CreateCustomer(
-                    name="Acme",
+                signing_up(
+                    "Acme",
                     external_id=external_id,
-                    email=None,
-                    business_name=None,
-                    tax_id=None,
-                    address=None,
                     time_zone="America/New_York",
-                    metadata={},
                     test_clock_id=test_clock_id,
                 ),
             )
@@ -125,8 +122,14 @@ class Metering:
         return metric
 
     async def fill(self) -> int:
-        """Reads history into all metrics, as the worker does."""
-        return await fill_history(self.db, self.events, self.counters, self.clock, self.merchant_id)
+        """Reads history into all metrics, to the end; answers how many are complete by that."""
+        completed = 0
+        for one in await list_unfilled(self.db, self.events, self.clock, self.merchant_id):
+            progress = Progress.GOES_ON
+            while progress is Progress.GOES_ON:
+                progress = await take_step(self.events, self.counters, self.clock, one)
+            completed += progress is Progress.COMPLETE
+        return completed
 
     async def add_sql_metric(
         self,

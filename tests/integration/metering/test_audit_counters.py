@@ -14,6 +14,7 @@ from candela_server.metering.compare_counters import Drift
 from candela_server.metering.counter_walk import CounterWalk
 from candela_server.metering.model import UsageAsk
 
+from tests.helpers.waiting import PATIENCE_S
 from tests.integration.metering.builders import Metering, event, usage_of
 
 
@@ -30,7 +31,7 @@ async def test_counter_that_was_tampered_with__is_found_and_the_next_reading_is_
     umbra = await metering.add_customer()
     others = UsageAsk(metric=calls, who=usage_of(umbra), window=metering.window())
     assert await metering.counters.read(metering.merchant_id, [others]) == [0]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         # The counter is filled beside the answer.
         while await metering.cache.read(asks) != [1]:
             await asyncio.sleep(0.01)
@@ -75,7 +76,7 @@ async def test_counter_that_moves_all_the_while__is_no_drift_but_hides_none(
         key = customer_key(metering.merchant_id, acme.id)
         await metering.redis.client.hincrby(key, f"i{counter_id(ask)}", 1)
         found: list[Drift] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             # What is on its way for too long is left to the next audit.
             while not found:
                 found = await metering.counters.audit(asks, believed_after_s=0.05)

@@ -12,7 +12,7 @@ from candela_server.storage.copy_binary import numeric_field
 from candela_server.storage.events import EventStore
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.decimals(-(10**26), 10**26, allow_nan=False, places=12)
     | st.integers(-(10**38) + 1, 10**38 - 1).map(Decimal)

@@ -87,7 +87,8 @@ _steps = st.one_of(
 
 @pytest.mark.spec("EVT-4", "EVT-7")
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     first=st.lists(_facts, min_size=2, max_size=8),

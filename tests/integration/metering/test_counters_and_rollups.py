@@ -21,6 +21,7 @@ from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 from candela_server.storage.redis import Redis
 
 from tests.helpers.proxy import Proxy
+from tests.helpers.waiting import PATIENCE_S
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
 
 
@@ -121,7 +122,7 @@ async def test_older_reading_that_fills_last__takes_nothing_back(
     early = await Filling.begin(metering, ask)
     metering.counters.bump = slow_bump  # type: ignore[method-assign]
     recording = asyncio.create_task(metering.record(event("k2", acme)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while await metering.usage(calls, acme) < 2:
             await asyncio.sleep(0.001)
     # Another reader tells somebody 2, and that is what the next one must be told as well.
@@ -218,11 +219,12 @@ async def pair(metering: Metering, redis_url: str) -> AsyncIterator[Pair]:
 
 
 async def until_trusted(metering: Metering) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not metering.counters.trusted():
             await asyncio.sleep(0.005)
 
 
+@pytest.mark.hanging
 @pytest.mark.spec("ENT-4", "EVT-2")
 async def test_redis_gone_for_the_server_that_takes_events__the_other_counts_them_at_once(
     pair: Pair, acme: Customer, calls: Metric, ask: UsageAsk
@@ -244,6 +246,7 @@ async def test_redis_gone_for_the_server_that_takes_events__the_other_counts_the
     assert await pair.near.counter(calls, acme) == 12
 
 
+@pytest.mark.hanging
 @pytest.mark.spec("ENT-4", "EVT-2")
 async def test_others_cannot_be_told_either__the_events_are_not_acknowledged(
     pair: Pair, acme: Customer, calls: Metric

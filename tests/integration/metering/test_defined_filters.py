@@ -12,7 +12,6 @@ from candela_server.catalog.model import (
     PropertyFilter,
     UniqueOf,
 )
-from candela_server.metering.fill_history import fill_history
 
 from tests.integration.metering.builders import Metering, event
 
@@ -65,9 +64,7 @@ async def test_metric_with_filters__reads_the_events_that_pass_and_no_other(
     if defined == "after its events":
         total = await define(metering, "total", Aggregation.SUM)
         users = await define(metering, "users", Aggregation.UNIQUE, UniqueOf.USER)
-        await fill_history(
-            metering.db, metering.events, metering.counters, metering.clock, metering.merchant_id
-        )
+        await metering.fill()
 
     assert await metering.usage(total, acme) == 7
     assert await metering.counter(total, acme) == 7

@@ -45,6 +45,20 @@ class Yard:
         one = self.large
         return await tasks.fill_metrics(one.db, one.events, one.counters, one.clock)
 
+    async def begin(self, steps: int) -> asyncio.Task[int]:
+        """A run that stands still before the step that comes after so many, until `going` is set."""
+        reached = asyncio.Event()
+
+        def stand_still(_merchant_id: str, _metric_id: str) -> None:
+            if len(self.steps) == steps:
+                self.going.clear()
+                reached.set()
+
+        self.before = stand_still
+        running = asyncio.create_task(self.fill())
+        await reached.wait()
+        return running
+
     def steps_of(self, metering: Metering) -> list[int]:
         """When it was this merchant's turn."""
         return [
@@ -125,11 +139,7 @@ async def test_fill_that_begins_while_a_large_one_goes_on__is_done_before_it(
 ) -> None:
     monkeypatch.setattr(turns_module, "LOOK_S", 0.0)
     await _young(yard.large, "first")
-    running = asyncio.create_task(yard.fill())
-    async with asyncio.timeout(20):
-        while len(yard.steps) < 3:
-            await asyncio.sleep(0.001)
-    yard.going.clear()
+    running = await yard.begin(3)
     await _young(yard.small, "own")
     yard.going.set()
     completed = await running
@@ -141,10 +151,11 @@ async def test_fill_that_begins_while_a_large_one_goes_on__is_done_before_it(
 @pytest.mark.spec("EVT-10")
 async def test_run_that_is_killed__the_next_one_goes_on_where_it_was(yard: Yard) -> None:
     metric = await _young(yard.large, "first")
-    running = asyncio.create_task(yard.fill())
-    async with asyncio.timeout(20):
-        while len(yard.steps) < 12:
-            await asyncio.sleep(0.001)
+    running = await yard.begin(12)
+    yard.going.set()
+    # Somewhere in the step that comes next.
+    for _ in range(10):
+        await asyncio.sleep(0)
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running

@@ -104,7 +104,6 @@ async def test_random_events_and_windows__both_flavours_agree(metering: Metering
 @pytest.mark.spec("EVT-6", "EVT-12")
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 @given(data=st.data())

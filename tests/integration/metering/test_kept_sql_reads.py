@@ -10,6 +10,7 @@ import pytest
 
 from candela_server.kernel.interval import Interval
 
+from tests.helpers.waiting import PATIENCE_S
 from tests.integration.metering.builders import Metering, event
 
 _QUERIES = (
@@ -33,7 +34,9 @@ async def test_indexed_metrics_asked_about_while_the_sandbox_is_taken__are_answe
     wanted = await asyncio.gather(*[metering.counter(*one) for one in asked])
 
     async with metering.events.sandbox.session(metering.merchant_id):
-        got = await asyncio.wait_for(asyncio.gather(*[metering.counter(*one) for one in asked]), 10)
+        got = await asyncio.wait_for(
+            asyncio.gather(*[metering.counter(*one) for one in asked]), PATIENCE_S
+        )
 
     assert got == wanted
     assert got[:2] == [Decimal(1), Decimal(1)]
@@ -51,7 +54,7 @@ async def test_indexed_metric_changes__the_next_check_measures_what_changed(
     async with metering.events.sandbox.session(metering.merchant_id):
         await metering.record(event("3", acme, "3"))
         checking = asyncio.create_task(metering.counter(metric, acme))
-        beside = await asyncio.wait_for(metering.counter(metric, other), 10)
+        beside = await asyncio.wait_for(metering.counter(metric, other), PATIENCE_S)
         waited = not checking.done()
     after = await checking
 

@@ -15,6 +15,7 @@ from candela_server.kernel.errors import NotFound
 from candela_server.kernel.interval import Interval
 from candela_server.metering.model import UsageAsk
 
+from tests.helpers.waiting import PATIENCE_S
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
 from tests.integration.metering.correcting import (
     by_filter,
@@ -103,7 +104,7 @@ async def test_corrections_that_race_with_two_servers_ingestion__end_exact(
             if number % 3:
                 await revert(metering, opened.id)
 
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(send(metering), send(other), correct(), backfill())
 
     by_rollups = [await metering.usage(ask.metric, _who(ask, acme, ada), window) for ask in asks]
@@ -149,6 +150,7 @@ async def _from_events(metering: Metering, asks: list[UsageAsk]) -> list[Decimal
     return got
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("EVT-4")
 async def test_a_correction_under_full_load__does_not_wait_for_a_pause(metering: Metering) -> None:
     """Flushes share the merchant's lock and overlap all the time; a correction must get its turn all the same."""

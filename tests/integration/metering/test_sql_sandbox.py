@@ -241,6 +241,7 @@ def test_role__can_do_nothing_else(postgres_dsn: str) -> None:
     assert definers == [("candela_measure",)]
 
 
+@pytest.mark.quiet
 @pytest.mark.spec("EVT-6")
 async def test_merchant_with_slow_queries__keeps_nobody_else_waiting(
     metering: Metering, other_metering: Metering, sandbox: SqlSandbox, seeded: Seeded

@@ -201,7 +201,6 @@ _WHO = [Asked(0), Asked(1), Asked(0, 0), Asked(0, 1), Asked(None)]
 @pytest.mark.spec("EVT-5", "EVT-7", "EVT-8", "EVT-10", "EVT-12")
 @settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
@@ -316,7 +315,6 @@ async def _check_groups(
 @pytest.mark.spec("EVT-7")
 @settings(
     max_examples=6,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from candela_server.kernel.caller import Mode
 from candela_server.kernel.clock import FixedClock
 from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
-from candela_server.storage.postgres import Postgres
+from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
 from tests.conftest import TestMerchant
+from tests.helpers.waiting import eventually
 
 FORGETFUL = "SELECT merchant_id FROM api_key"
 
@@ -95,11 +97,11 @@ async def test_pool_after_its_connections_were_cut__serves_again(
               AND application_name = 'candela'
             """
         )
-    for _ in range(20):
-        try:
+
+    async def look() -> set[str] | None:
+        with suppress(DatabaseUnavailableError):
             async with db.reading(merchant.id) as tx:
-                rows = await tx.fetch(FORGETFUL)
-            break
-        except Exception:
-            await asyncio.sleep(0.05)
-    assert {row["merchant_id"] for row in rows} == {merchant.id}
+                return {row["merchant_id"] for row in await tx.fetch(FORGETFUL)}
+        return None
+
+    assert await eventually(look) == {merchant.id}

@@ -8,24 +8,22 @@ from dataclasses import replace
 import pytest
 from candela.catalog.v1 import plan_service_pb2
 
-from candela_server.catalog.refs import BySlug
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.model import Customer
 from candela_server.subscription.change import Cancellation, ChangeSubscription, Reactivation
 from candela_server.subscription.change_json import change_from_json, change_to_json
 from candela_server.subscription.change_subscription import change_subscription
 from candela_server.subscription.create_subscription import (
-    CreateSubscription,
     create_subscription,
 )
 from candela_server.subscription.migration import MoveTiming
 from candela_server.subscription.model import (
-    CollectionMethod,
     DuplicateSubscriptionError,
     Subscription,
     TransitionRefusedError,
 )
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, swap, to_plan
+from tests.helpers.commands import taking
 from tests.helpers.market import Market, fee
 from tests.integration.billing.test_changed_subscriptions import day
 
@@ -50,20 +48,7 @@ async def take(
         return await create_subscription(
             tx,
             desk.market.clock,
-            CreateSubscription(
-                customer=CustomerById(customer.id),
-                plan=BySlug(slug),
-                price_id=None,
-                currency=None,
-                seats=None,
-                quantities={},
-                start_at=None,
-                time_zone=None,
-                collection_method=CollectionMethod.SEND_INVOICE,
-                allow_duplicate=allow_duplicate,
-                metadata={},
-                reason="",
-            ),
+            taking(customer.id, slug, allow_duplicate=allow_duplicate),
         )
 
 

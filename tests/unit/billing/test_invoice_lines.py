@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candela_server.billing.model import LineKind
-from candela_server.billing.rules.invoice_lines import lines_of
+from candela_server.billing.model import InvoiceLine, LineKind
+from candela_server.billing.rules.invoice_lines import BilledPeriod, charge_of
 from candela_server.catalog.price import (
     ComponentKind,
     GraduatedCharge,
@@ -23,6 +23,12 @@ from tests.helpers.builders import billed, component, grant
 D = Decimal
 SEAT = component(ComponentKind.PER_UNIT, "30", name="Seat", seats=SeatTerms(minimum_seats=1))
 PREMIUM = component(ComponentKind.USAGE, "0.20", name="Premium messages")
+
+
+def lines_of(period: BilledPeriod) -> list[InvoiceLine]:
+    charged = charge_of(period)
+    assert charged is not None
+    return charged.lines
 
 
 @pytest.mark.spec("DSL-9", "DSL-6")

@@ -86,7 +86,7 @@ def test_query_that_reads_names_without_listing_them__is_refused() -> None:
 
 
 @pytest.mark.spec("EVT-6")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(max_size=200)
     | st.lists(

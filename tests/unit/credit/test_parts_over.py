@@ -157,7 +157,7 @@ def walked(course: Course, more: int) -> int:
 
 
 @pytest.mark.spec("CRD-8", "EVT-7", "ENT-4")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(courses(amounts=st.integers(0, 5)))
 def test_what_is_left__is_what_a_walk_over_the_events_lets_be_used_and_paid_for(
     course: Course,
@@ -173,7 +173,7 @@ def test_what_is_left__is_what_a_walk_over_the_events_lets_be_used_and_paid_for(
 
 
 @pytest.mark.spec("CRD-8", "EVT-7", "EVT-4")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(courses(amounts=st.integers(-5, 5)), st.integers(0, 9))
 def test_overage__is_what_the_end_of_the_window_leaves_uncovered_also_with_corrections(
     course: Course, more: int
@@ -232,7 +232,7 @@ def test_credit_that_was_used_up_before_a_window__pays_for_nothing_in_it_though_
 
 
 @pytest.mark.spec("CRD-8", "CRD-3", "ENT-4")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(courses(amounts=st.integers(0, 5)), st.integers(0, DAYS - 1))
 def test_window_within_a_period__leaves_what_a_walk_over_the_period_does(
     course: Course, days: int

@@ -1,10 +1,11 @@
-"""Every method of the contract has a scope and says what it waits for (KEY-2)."""
+"""Every method of the contract has a scope and says what it waits for where it is not served (KEY-2)."""
 
 from __future__ import annotations
 
 import pytest
 
-from candela_server.edge.methods import methods_of
+import candela_server.app.rooms  # noqa: F401  (with it come the servicers of all rooms)
+from candela_server.edge.methods import AWAITED_SPEC_IDS, methods_of
 from candela_server.edge.services import services_of
 from candela_server.kernel.caller import Scope
 
@@ -23,7 +24,27 @@ def test_every_method__has_a_scope_that_fits_its_verb(method) -> None:  # type: 
         assert verb.startswith(READS)
     if method.scope is Scope.WRITE:
         assert not verb.startswith(READS)
-    assert method.awaited_spec_ids
+
+
+def below(base: type) -> list[type]:
+    """What the server has made of a generated class."""
+    found = [one for room in base.__subclasses__() for one in (room, *below(room))]
+    return [one for one in found if one.__module__.startswith("candela_server.")]
+
+
+@pytest.mark.spec("OPS-1")
+def test_services_with_a_method_that_is_not_served__are_those_that_say_what_it_waits_for() -> None:
+    unserved = {
+        service.descriptor.full_name
+        for service in services_of([])
+        for method in methods_of(service.descriptor)
+        if not any(
+            getattr(room, method) is not getattr(service.base, method)
+            for room in below(service.base)
+        )
+    }
+
+    assert unserved == set(AWAITED_SPEC_IDS)
 
 
 @pytest.mark.spec("PUB-1")

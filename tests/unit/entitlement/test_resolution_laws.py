@@ -175,7 +175,7 @@ def may(one: Holding, grants: Sequence[CreditGrant], now: datetime, used: int) -
 
 
 @pytest.mark.spec("ENT-3", "ENT-4", "CAT-8", "ENT-10", "SUB-6")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(worlds(), HOURS, st.integers(0, 12))
 def test_answer__is_what_the_slow_model_says_of_each_subscription(
     world: World, after: timedelta, used: int
@@ -187,7 +187,7 @@ def test_answer__is_what_the_slow_model_says_of_each_subscription(
 
 
 @pytest.mark.spec("ENT-3")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(worlds(), HOURS)
 def test_several_subscriptions__answer_as_one_of_them_does_alone_in_whatever_order(
     world: World, after: timedelta
@@ -207,7 +207,7 @@ def test_several_subscriptions__answer_as_one_of_them_does_alone_in_whatever_ord
 
 
 @pytest.mark.spec("ENT-6", "ENT-8")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(worlds(), HOURS, st.integers(1, 1000))
 def test_answer__stays_the_same_until_the_instant_that_it_names(
     world: World, after: timedelta, thousandths: int

@@ -236,7 +236,7 @@ one_step = st.sampled_from(
 
 @pytest.mark.spec("ENT-11", "ENT-5")
 @given(st.lists(one_step, min_size=20, max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_interleaving_of_switches_and_changes__every_answer_was_true_since_what_was_heard(
     steps: list[tuple[Any, ...]],
 ) -> None:

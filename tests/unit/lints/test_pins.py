@@ -39,10 +39,21 @@ def test_store_without_a_contract__is_found() -> None:
 
 def test_rooms__their_stores_and_caches_are_private(tmp_path: Path) -> None:
     server = tmp_path / "candela_server"
-    for name in ("credit/store.py", "metering/cache.py", "storage/store.py", "credit/read.py"):
+    for name in (
+        "credit/ledger_store.py",
+        "credit/read.py",
+        "credit/restore.py",
+        "credit/store.py",
+        "metering/cache.py",
+        "storage/store.py",
+    ):
         (server / name).parent.mkdir(parents=True, exist_ok=True)
         (server / name).touch()
 
     got = list(pins.private_modules(server))
 
-    assert got == ["candela_server.credit.store", "candela_server.metering.cache"]
+    assert got == [
+        "candela_server.credit.ledger_store",
+        "candela_server.credit.store",
+        "candela_server.metering.cache",
+    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _STAGES = Path(__file__).parents[3] / "scripts" / "_stages"
-_TIMEOUT_S = 30
+_TIMEOUT_S = 120
 # Two stages that end only if the other one runs, as processes that meet at two files.
 _MEETING = """
 meet() {

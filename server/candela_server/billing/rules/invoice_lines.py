@@ -93,12 +93,6 @@ class Charged:
         return [line] if self.credit_line is None else [line, self.credit_line]
 
 
-def lines_of(billed: BilledPeriod) -> list[InvoiceLine]:
-    """The lines of one component's period with its own discounts; none while the component charges nothing."""
-    charged = charge_of(billed)
-    return charged.lines if charged else []
-
-
 def charge_of(billed: BilledPeriod) -> Charged | None:
     """What one component's period costs; usage that credits cover is shown and taken off (CRD-7).
 

@@ -6,7 +6,6 @@ each other crosswise.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,24 +19,13 @@ from .add_usage import add_usage, bumps_of
 from .cache import Bump
 from .claim_events import First, by_window, claim_free_keys, claim_keys, first_by_key
 from .directory import Directory
-from .model import Recorded
+from .event_lanes import Batch
 from .note_late_usage import note_late_usage
 from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds
 from .rules.dedupe import claim_months, oldest_month
 from .rules.folding import Folded, fold
 from .rules.metric_reading import Readings
-
-
-@dataclass(slots=True)
-class Batch:
-    """One caller's events on their way."""
-
-    merchant_id: str
-    events: list[PreparedEvent]
-    indexes: list[int]
-    recorded: Recorded
-    done: asyncio.Future[Recorded]
 
 
 @dataclass(slots=True)

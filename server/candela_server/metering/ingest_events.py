@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -28,8 +27,8 @@ from candela_server.storage.postgres import Postgres
 from . import store
 from .admit_events import Admission
 from .directory import Directory
+from .event_lanes import Batch, Call, Lane, divide
 from .flush_events import (
-    Batch,
     Flushed,
     Flusher,
     MetricsChangedError,
@@ -87,22 +86,24 @@ class Ingestor:
         self._preparer = Preparer(directory, clock)
         self._flusher = Flusher(events, directory, clock)
         self._strangers = Strangers(db, events, directory, clock)
-        self._queue: deque[Batch] = deque()
-        self._work = asyncio.Event()
         self._writers = [Writer() for _ in range(WRITERS)]
+        self._lanes = [Lane() for _ in self._writers]
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
     async def start(self) -> None:
         """Starts the writers."""
         self._stopping = False
-        self._tasks = [asyncio.create_task(self._write(writer)) for writer in self._writers]
+        self._tasks = [
+            asyncio.create_task(self._write(writer, lane))
+            for writer, lane in zip(self._writers, self._lanes, strict=True)
+        ]
 
     async def stop(self) -> None:
         """Flushes what waits, then ends the writers."""
         self._stopping = True
         self.admission.close()
-        self._work.set()
+        self._wake_all()
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
@@ -161,21 +162,38 @@ class Ingestor:
             done.set_result(recorded)
             return done
         kept = [event for event in prepared.events if event is not None]
-        self._queue.append(Batch(merchant_id, kept, indexes, recorded, done))
-        self._work.set()
+        call = Call(recorded, done)
+        for number, places in divide(kept, len(self._lanes)).items():
+            call.open_parts += 1
+            lane = self._lanes[number]
+            lane.append(
+                Batch(
+                    merchant_id,
+                    [kept[place] for place in places],
+                    [indexes[place] for place in places],
+                    call,
+                )
+            )
+            if lane.events >= _SMALL_FLUSH:
+                self._wake_all()
         return done
 
-    async def _write(self, writer: Writer) -> None:
+    def _wake_all(self) -> None:
+        for lane in self._lanes:
+            lane.work.set()
+
+    async def _write(self, writer: Writer, own: Lane) -> None:
         """One writer's life: take what waits, flush it, tell; until stopped and nothing waits."""
         while True:
-            await self._work.wait()
-            if not self._queue:
+            await own.work.wait()
+            lane = self._lane_for(own)
+            if lane is None:
                 if self._stopping:
                     return
-                self._work.clear()
+                own.work.clear()
                 continue
-            await self._gather_company()
-            batches = self._take()
+            await self._gather_company(lane)
+            batches = lane.take(MAX_FLUSH_EVENTS)
             if not batches:
                 continue
             writer.busy = True
@@ -184,28 +202,23 @@ class Ingestor:
             finally:
                 writer.busy = False
 
-    async def _gather_company(self) -> None:
+    def _lane_for(self, own: Lane) -> Lane | None:
+        """The writer's own lane; when nothing waits there, one that is far behind."""
+        if own.waiting:
+            return own
+        return next((lane for lane in self._lanes if lane.events >= _SMALL_FLUSH), None)
+
+    async def _gather_company(self, lane: Lane) -> None:
         """Lets what is queued grow while another flush is on its way and many more events come: a large one costs less
         per event. Below that, whoever sent a few is answered the sooner for not waiting."""
         until_s = time.monotonic() + _LINGER_S
         while (
             self.admission.in_work.events >= _CROWD
             and any(one.busy for one in self._writers)
-            and sum(len(batch.events) for batch in self._queue) < _SMALL_FLUSH
+            and lane.events < _SMALL_FLUSH
             and time.monotonic() < until_s
         ):
             await asyncio.sleep(_LOOK_EVERY_S)
-
-    def _take(self) -> list[Batch]:
-        batches: list[Batch] = []
-        size = 0
-        while self._queue and (
-            not batches or size + len(self._queue[0].events) <= MAX_FLUSH_EVENTS
-        ):
-            batch = self._queue.popleft()
-            size += len(batch.events)
-            batches.append(batch)
-        return batches
 
     async def _flush_and_tell(self, writer: Writer, batches: list[Batch]) -> None:
         try:
@@ -213,7 +226,7 @@ class Ingestor:
         except store.TRANSIENT:
             log.warning("events_not_stored", batches=len(batches), exc_info=True)
             for batch in batches:
-                _fail(batch, IngestionUnavailableError())
+                batch.call.fail(IngestionUnavailableError())
             return
         except (
             Exception
@@ -224,7 +237,7 @@ class Ingestor:
                     await self._flush_and_tell(writer, [batch])
                 return
             log.exception("batch_not_stored", merchant_id=batches[0].merchant_id)
-            _fail(batches[0], error)
+            batches[0].call.fail(error)
             return
         assert writer.number is not None
         try:
@@ -232,7 +245,7 @@ class Ingestor:
         except CountersUnsureError:
             # Durable, but some server might not count them yet: sent again, they are found to be there.
             for batch in batches:
-                _fail(batch, IngestionUnavailableError())
+                batch.call.fail(IngestionUnavailableError())
             return
         _tell(batches, flushed)
 
@@ -267,8 +280,7 @@ def _tell(batches: Sequence[Batch], flushed: Flushed) -> None:
     unclaimed = set(flushed.won)
     accepted, deduplicated = Outcome.ACCEPTED, Outcome.DEDUPLICATED
     for batch in batches:
-        outcomes, rejections = batch.recorded.outcomes, batch.recorded.rejections
-        conflicts = False
+        outcomes, rejections = batch.call.recorded.outcomes, batch.call.recorded.rejections
         for index, event in zip(batch.indexes, batch.events, strict=True):
             key = event.key_hash
             if key in unclaimed:
@@ -277,7 +289,6 @@ def _tell(batches: Sequence[Batch], flushed: Flushed) -> None:
             elif flushed.stored_payloads.get(key) == event.payload_hash:
                 outcomes[index] = deduplicated
             else:
-                conflicts = True
                 rejections.append(
                     Rejection(
                         index,
@@ -286,12 +297,4 @@ def _tell(batches: Sequence[Batch], flushed: Flushed) -> None:
                         "the key was used with another payload and the first one stands; use a new key",
                     )
                 )
-        if conflicts:
-            rejections.sort(key=lambda rejection: rejection.index)
-        if not batch.done.done():
-            batch.done.set_result(batch.recorded)
-
-
-def _fail(batch: Batch, error: Exception) -> None:
-    if not batch.done.done():
-        batch.done.set_exception(error)
+        batch.call.end_part()

@@ -41,7 +41,14 @@ echo "$passed passed, $failed failed, $skipped skipped"
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_heed_signals,
     )
+
+
+def _heed_signals() -> None:
+    """Whoever runs the tests may ignore a signal, as nohup does; the shell could not trap it then."""
+    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, signal.SIG_DFL)
 
 
 def output_of(folder: Path, body: str) -> list[str]:

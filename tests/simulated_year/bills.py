@@ -45,7 +45,8 @@ class Bills(Costs):
     def _asks(self, now: datetime) -> bool:
         """Whether differences alone make an invoice; charges that only fill a commitment make one, too."""
         changes = self._changes([], now)
-        return max(total(bear([], changes)), total(self._borne([], changes, now))) > 0
+        borne, _ = self._borne([], changes, now)
+        return max(total(bear([], changes)), total(borne)) > 0
 
     def draft(self, fresh: list[Charge], now: datetime, *, waits: bool) -> Expected:
         """An invoice of these charges, and of the difference that others make; adjustments stay as they are made."""
@@ -59,7 +60,8 @@ class Bills(Costs):
             for one in sorted(fresh, key=lambda one: one.start)
         ]
         billed.sort(key=lambda line: fresh.index(line.charge))
-        lines = [*billed, *self._borne(billed, self._changes(fresh, now), now)]
+        borne, leaves_usage = self._borne(billed, self._changes(fresh, now), now)
+        lines = [*billed, *borne]
         made = Expected(
             account=self,
             made_at=now,
@@ -67,6 +69,7 @@ class Bills(Costs):
             fresh=fresh,
             lines=[*lines, *taken_off(lines, ahead_of(self.invoices), fresh)],
             cut=any(not one.is_usage and self._is_cut(one) for one in fresh),
+            leaves_usage=leaves_usage,
         )
         self.closed.update(fresh)
         self.on_drafts.update(fresh)
@@ -80,8 +83,9 @@ class Bills(Costs):
         changes: Sequence[Line],
         now: datetime,
         instead_of: Expected | None = None,
-    ) -> list[Line]:
-        """What changed, as far as the invoice bears it, and what is missing to commitments with all that billed.
+    ) -> tuple[list[Line], bool]:
+        """What changed, as far as the invoice bears it, and what is missing to commitments with all that billed; and
+        whether it leaves some of the usage that is given back.
 
         What is missing bears what is given back, and giving back can make more missing.
         """
@@ -98,7 +102,12 @@ class Bills(Costs):
             kept = [*billed, *bear(billed, changes, to_come=to_come)]
             made_up = bear(kept, missing(self.history, kept, others, closed, now))
             to_come = sum((max(one.amount, Decimal(0)) for one in made_up), Decimal(0))
-        return [*kept[len(billed) :], *made_up]
+        borne = kept[len(billed) :]
+        leaves_usage = any(
+            one.charge.is_usage and one.amount > wanted.amount
+            for one, wanted in zip(borne, changes, strict=True)
+        )
+        return [*borne, *made_up], leaves_usage
 
     def waits_for_something_of(self, before: datetime, now: datetime) -> bool:
         """Whether something that began before an instant is on a draft or will be billed."""
@@ -126,7 +135,9 @@ class Bills(Costs):
             if line.charge.is_usage:
                 line.amount = self.cost(line.charge, known_at=now)
         following = still_taken_off(billed, following)
-        made.lines = [*billed, *self._borne(billed, following, now, instead_of=made)]
+        borne, leaves_usage = self._borne(billed, following, now, instead_of=made)
+        made.lines = [*billed, *borne]
+        made.leaves_usage |= leaves_usage
         self.on_drafts.difference_update(made.fresh)
         for line in billed:
             if line.charge.is_usage and line.charge.plan.rollover_cap is not None:

@@ -1,6 +1,7 @@
-"""What comes back after an end (SUB-6, EVT-9): what was paid for and no invoice can bear, by credit notes.
+"""What comes back by credit notes (SUB-6, EVT-4, EVT-9): what was paid for and no invoice can bear.
 
-That is days that are not used, and usage that costs less by what was reported late, such as in a cheaper volume tier.
+After an end that is days that are not used; and always usage that costs less by what was reported late, such as in a
+cheaper volume tier.
 What other periods still cost is taken off. The lines that billed it bear it, the latest invoice first, and one that was
 made ahead after the period's own. As far as an invoice gave days back and charged for it beside, that paid for it; so
 whatever else was charged bears as much of it. What promotional credit paid for, or nobody, does not come back.
@@ -28,9 +29,7 @@ def days_given_back(account: Bills, now: datetime) -> list[tuple[Expected, Decim
 
 
 def usage_given_back(account: Bills, now: datetime) -> list[tuple[Expected, Decimal]]:
-    """The same of usage."""
-    if account.history.now.status != "canceled":
-        return []
+    """The same of usage, and also while the subscription goes on: of what no invoice could bear."""
     return _given_back(account, account.usage_differences(now), now)
 
 

@@ -41,6 +41,8 @@ class Expected:
     """Whether it was made before a period ended, because usage reached a threshold."""
     cut: bool = False
     """Whether a change cut a period that it bills."""
+    leaves_usage: bool = False
+    """Whether it could not give back all of some usage, and no credit note has done so since."""
     noted: Decimal = Decimal(0)
     """What credit notes took back, before tax."""
     noted_tax: Decimal = Decimal(0)

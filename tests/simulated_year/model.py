@@ -117,6 +117,13 @@ class Household(Counter):
         for account in self.accounts.values():
             for made, amount in left_of(account.invoices):
                 self._note(made, amount, account.history.now.plan)
+        for account in self.accounts.values():
+            # A draft may bear the rest.
+            waits = any(one.account is account for one in self.drafts)
+            if not waits and any(
+                one.leaves_usage and one.status in ("finalized", "paid") for one in account.invoices
+            ):
+                self._give_usage_back(account, now)
 
     def _bill_ahead(
         self, account: Account, lines: list[Line], now: datetime, known_at: datetime

@@ -93,8 +93,12 @@ class Till:
             self._note(made, amount, account.history.now.plan)
 
     def _give_usage_back(self, account: Account, now: datetime) -> None:
-        for made, amount in usage_given_back(account, now):
+        given_back = usage_given_back(account, now)
+        for made, amount in given_back:
             self._note(made, amount, account.history.now.plan)
+        if given_back:
+            for made in account.invoices:
+                made.leaves_usage = False
 
     def _note(self, made: Expected, amount: Decimal, plan: Sold) -> None:
         """A credit note: off what is due, with its share of the tax; what was paid goes to the customer's account."""

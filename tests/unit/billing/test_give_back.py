@@ -97,6 +97,19 @@ def test_charge_paid_with_what_came_back_beside_it__is_borne_by_what_that_was_ch
     assert borne([first], [owed("400", "calls")]) == []
 
 
+@pytest.mark.spec("SUB-6", "DSL-10", "EVT-9")
+def test_charge_paid_with_a_correction_beside_it__is_borne_by_what_was_corrected() -> None:
+    """B charged a fee of 40.00 and gave back 15.00 that A had charged too much to make up for a commitment."""
+    first = named("A", line("made-up", "100"), status=PAID)
+    correction = replace(line("correction", "-15"), kind=LineKind.ADJUSTMENT)
+    second = named("B", line("fee", "40"), correction, status=PAID)
+
+    assert borne([first, second], [owed("40", "fee")]) == [
+        ("B", {"fee": "25.00"}),
+        ("A", {"made-up": "15.00"}),
+    ]
+
+
 @pytest.mark.spec("INV-6")
 def test_what_is_credited_or_written_off__bears_no_more() -> None:
     first, second = named("A", line("a", "30")), named("B", line("b", "20"), status=WRITTEN_OFF)

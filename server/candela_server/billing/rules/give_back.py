@@ -106,7 +106,8 @@ def shares(
 
 
 def _gives_back(line: InvoiceLine) -> bool:
-    return line.kind is LineKind.PRORATION and line.amount < 0
+    """Whether it gives back days, or what usage or a commitment was charged too much."""
+    return line.kind in (LineKind.PRORATION, LineKind.ADJUSTMENT) and line.amount < 0
 
 
 def _take(

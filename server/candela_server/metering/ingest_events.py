@@ -1,9 +1,9 @@
 """Group commit: many callers' events in one transaction, acknowledged once they are durable (EVT-1 … EVT-3).
 
-Data plane. All calls and streams of a process feed one queue. A flush takes what is waiting, and in one transaction
-claims the keys, copies the events whose key was free, adds to the rollups once per quarter-hour, and counts itself;
-then it bumps the live counters; only then are the callers told. Acknowledged means committed, and visible to the next
-check on any server.
+Data plane. All calls and streams of a process feed its writers, each with the events of its own customers
+(event_lanes.py). A flush takes what waits for its writer, and in one transaction claims the keys, copies the events
+whose key was free, adds to the rollups once per quarter-hour, and counts itself; then it bumps the live counters; only
+then are the callers told. Acknowledged means committed, and visible to the next check on any server.
 
 What it gives up for speed: batches of several merchants share a transaction, as candela_events, beyond the tenants'
 wall; so every statement carries merchant_id in its data.

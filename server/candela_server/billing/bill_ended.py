@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
 from candela_server.merchant import read as merchant
 from candela_server.merchant.model import TestClockId
 from candela_server.metering.note_late_usage import customers_to_look_at
@@ -31,8 +29,7 @@ from . import correction_store
 from .bill_due import bill_rest
 from .billed_before import LOOKS_BACK
 from .give_back_usage import give_back_usage
-
-log = structlog.get_logger("candela.billing")
+from .one_by_one import one_by_one
 
 CHUNK: Final = 100
 """How many are looked at together on a test clock, where there may be many and nobody waits for their locks."""
@@ -58,18 +55,15 @@ async def bill_ended(
     """
     async with db.reading(merchant_id) as tx:
         found = await _to_look_at(tx, now, test_clock_id)
-    count = 0
     size = 1 if test_clock_id is None else CHUNK
-    for first in range(0, len(found), size):
-        some = [one.id for one in found[first : first + size]]
-        try:
-            async with db.writing(merchant_id) as tx:
-                count += await _bill(tx, events, some, now, test_clock_id)
-        except Exception as error:
-            if test_clock_id is not None:
-                raise
-            log.error("late_usage_not_billed", subscription_ids=some, exc_info=error)
-    return count
+    return await one_by_one(
+        db,
+        merchant_id,
+        ([one.id for one in found[first : first + size]] for first in range(0, len(found), size)),
+        lambda tx, some: _bill(tx, events, some, now, test_clock_id),
+        passes_by=test_clock_id is None,
+        failure="late_usage_not_billed",
+    )
 
 
 async def _to_look_at(

@@ -36,6 +36,7 @@ from .draft_invoices import draft_of, wanted_of_due
 from .draw_money import Charges, with_monetary_credits
 from .finalize_invoices import finalized
 from .model import InvoiceLine, LineId
+from .one_by_one import one_by_one
 from .rules.threshold import BilledAhead, Key, as_it_runs, charges_so_far, reaches, taken_off
 from .take_off_ahead import name_of
 
@@ -73,14 +74,14 @@ async def bill_thresholds(
             some = await threshold_store.list_with_threshold(
                 tx, now=now, test_clock_id=test_clock_id, after=after, limit=CHUNK
             )
-        for one_id in await _look(db, events, merchant_id, some, now, test_clock_id):
-            try:
-                async with db.writing(merchant_id) as tx:
-                    count += await _bill(tx, events, one_id, now, test_clock_id)
-            except Exception as error:
-                if test_clock_id is not None:
-                    raise
-                log.error("threshold_not_billed", subscription_id=one_id, exc_info=error)
+        count += await one_by_one(
+            db,
+            merchant_id,
+            await _look(db, events, merchant_id, some, now, test_clock_id),
+            lambda tx, one_id: _bill(tx, events, one_id, now, test_clock_id),
+            passes_by=test_clock_id is None,
+            failure="threshold_not_billed",
+        )
         if len(some) < CHUNK:
             return count
         after = some[-1]

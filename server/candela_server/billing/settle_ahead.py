@@ -12,8 +12,6 @@ from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
 
-import structlog
-
 from candela_server.kernel.money import Money
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
@@ -29,12 +27,11 @@ from .create_credit_note import make_credit_note
 from .credit_note import CreditNoteReason
 from .draw_up_credit_note import CreateCreditNote, draw_up
 from .model import LineId
+from .one_by_one import one_by_one
 from .read import get_invoice
 from .rules.credited import creditable
 from .rules.give_back import PURPOSES
 from .rules.threshold import BilledAhead, Key
-
-log = structlog.get_logger("candela.billing")
 
 _ZERO = Decimal(0)
 
@@ -53,16 +50,14 @@ async def settle_ahead(
     """
     async with db.reading(merchant_id) as tx:
         found = await threshold_store.list_unsettled(tx, test_clock_id)
-    count = 0
-    for one_id in found:
-        try:
-            async with db.writing(merchant_id) as tx:
-                count += await _settle(tx, events, one_id, now, test_clock_id)
-        except Exception as error:
-            if test_clock_id is not None:
-                raise
-            log.error("threshold_not_settled", subscription_id=one_id, exc_info=error)
-    return count
+    return await one_by_one(
+        db,
+        merchant_id,
+        found,
+        lambda tx, one_id: _settle(tx, events, one_id, now, test_clock_id),
+        passes_by=test_clock_id is None,
+        failure="threshold_not_settled",
+    )
 
 
 async def _settle(

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import structlog
-
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
@@ -19,8 +17,7 @@ from candela_server.subscription.model import SubscriptionId
 from . import taken_back_store, threshold_store
 from .billed_before import LOOKS_BACK
 from .give_back_usage import give_back_usage
-
-log = structlog.get_logger("candela.billing")
+from .one_by_one import one_by_one
 
 
 async def settle_taken_back(
@@ -39,16 +36,14 @@ async def settle_taken_back(
         found = await taken_back_store.list_left_over(
             tx, since=now - LOOKS_BACK, test_clock_id=test_clock_id
         )
-    count = 0
-    for one_id in found:
-        try:
-            async with db.writing(merchant_id) as tx:
-                count += await _settle(tx, events, one_id, now, test_clock_id)
-        except Exception as error:
-            if test_clock_id is not None:
-                raise
-            log.error("usage_not_given_back", subscription_id=one_id, exc_info=error)
-    return count
+    return await one_by_one(
+        db,
+        merchant_id,
+        found,
+        lambda tx, one_id: _settle(tx, events, one_id, now, test_clock_id),
+        passes_by=test_clock_id is None,
+        failure="usage_not_given_back",
+    )
 
 
 async def _settle(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from candela_server.kernel.ids import new_id
 from candela_server.storage.postgres import Tx
@@ -14,8 +13,7 @@ from candela_server.storage.postgres import Tx
 from .adjust_grant import correct_by
 from .model import CreditGrant, GrantId
 from .new_grant import store_grants
-
-_STEP: Final = timedelta(microseconds=1)
+from .rules.begins_apart import begins_apart
 
 
 async def grant_again(
@@ -32,14 +30,12 @@ async def grant_again(
 
     `begins` are the instants at which the subscription's grants begin: those of a definition are told apart by them.
     """
-    while since in begins:
-        since -= _STEP
     again = replace(
         allowance,
         id=GrantId(new_id("grant")),
         amount=amount,
         balance=amount,
-        effective_at=since,
+        effective_at=begins_apart(since, begins),
         reason=reason,
         created_at=at,
         taken=(),

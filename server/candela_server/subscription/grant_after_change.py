@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
@@ -23,6 +23,7 @@ from candela_server.credit.grant_again import take_back
 from candela_server.credit.grant_credits import grant_for_periods
 from candela_server.credit.model import FURTHER_GRANTS, SINCE_AT_MOST, CreditGrant, PeriodGrant
 from candela_server.credit.reopen_credits import reopen_credits
+from candela_server.credit.rules.begins_apart import begins_apart
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
@@ -36,8 +37,6 @@ from .rules.first_grants import end_of_own
 from .rules.reschedule import BILLED, ENDED
 from .rules.schedule import credit_component
 from .rules.seats import seats_held
-
-_STEP = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,16 +206,11 @@ def _period(
     own: Sequence[CreditGrant],
     running: Sequence[CreditGrant],
 ) -> Interval:
-    """The period that the grant pays for: what is left of the one that `at` falls into, or as the running ones do.
-
-    Grants of a definition are told apart by when they begin, so that a further one begins a microsecond earlier.
-    """
+    """The period that the grant pays for: what is left of the one that `at` falls into, or as the running ones do."""
     whole = _whole(after, definition, at)
     begins = {one.effective_at for one in own}
     start_at = min((one.effective_at for one in running), default=at)
-    while start_at in begins:
-        start_at -= _STEP
-    return Interval(start_at, whole.end_at)
+    return Interval(begins_apart(start_at, begins), whole.end_at)
 
 
 def _whole(after: Sold, definition: CreditDefinition, at: datetime) -> Interval:

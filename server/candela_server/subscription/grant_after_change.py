@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
+from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
 from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
@@ -30,7 +32,7 @@ from candela_server.merchant.model import TestClockId
 from candela_server.storage.postgres import Tx
 
 from . import version_store
-from .model import Subscription
+from .model import Subscription, SubscriptionVersion
 from .renew_by_rule import schedule_renewals
 from .rules.credits_held import counts_for, is_over
 from .rules.first_grants import end_of_own
@@ -50,6 +52,13 @@ class Sold:
     def seats(self) -> Decimal:
         """How many seats are held."""
         return seats_held(self.offer.price, self.held.version.quantities)
+
+
+class _Seats(NamedTuple):
+    """How many seats a version held."""
+
+    version: SubscriptionVersion
+    seats: Decimal
 
 
 def are_other_terms(before: Offer, after: Offer) -> bool:
@@ -102,7 +111,7 @@ async def grant_after_change(
         at=now,
     )
     histories = await version_store.list_histories(tx, [held.id])
-    most_seats = _most_seats(histories[held.id], before, after)
+    earlier = await _seats_before(tx, histories[held.id], held)
     wanted = []
     for definition in after.offer.credit_definitions:
         own = [one for one in grants if one.definition_id == definition.id]
@@ -113,6 +122,8 @@ async def grant_after_change(
                 wanted.append(_first_of_own(after, definition, at))
             continue
         if running:
+            begun_at = _whole(after, definition, at).start_at
+            most_seats = _most_since(begun_at, earlier, before.seats)
             if definition.basis is not CreditBasis.SEAT or after.seats <= most_seats:
                 continue
             seats = after.seats - most_seats
@@ -169,33 +180,35 @@ def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> Pe
     )
 
 
-def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> Decimal:
-    """The most seats that were held since the period began whose credits are running: those brought theirs.
+async def _seats_before(
+    tx: Tx, history: Sequence[Subscription], held: Subscription
+) -> list[_Seats]:
+    """What was held and billed of the plan until now, at whichever of its prices.
 
-    Seats that were only held in a pause, in which nothing is granted, brought none.
+    Seats that were only held in a pause, in which nothing is granted, brought nothing.
     """
-    held = after.held
-    rules = [one.recurrence_in(held.time_zone) for one in after.offer.price.components]
-    begun_at = max(
-        rule.period_containing(held.anchor_at, held.version.valid_from).start_at for rule in rules
-    )
+    earlier = [
+        one.version
+        for one in history
+        if one.version.number < held.version.number
+        and one.version.status in BILLED
+        and one.version.plan_id == held.version.plan_id
+    ]
+    prices = await catalog.get_prices(tx, sorted({one.price_id for one in earlier}))
+    return [_Seats(one, seats_held(prices[one.price_id], one.quantities)) for one in earlier]
+
+
+def _most_since(begun_at: datetime, earlier: Sequence[_Seats], fallback: Decimal) -> Decimal:
+    """The most seats that were held since a period began: those brought their credits for it."""
     return max(
         (
-            seats_held(after.offer.price, one.version.quantities)
-            for one in history
-            if one.version.number < held.version.number
-            and one.version.status in BILLED
-            # The same price, or one that a component of was swapped since.
-            and any(
-                component.id in one.version.quantities for component in after.offer.price.components
-            )
-            and (
-                one.version.valid_from >= begun_at
-                or one.version.valid_to is None
-                or one.version.valid_to > begun_at
-            )
+            seats
+            for version, seats in earlier
+            if version.valid_from >= begun_at
+            or version.valid_to is None
+            or version.valid_to > begun_at
         ),
-        default=before.seats,
+        default=fallback,
     )
 
 

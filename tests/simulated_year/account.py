@@ -14,6 +14,7 @@ from .happening import (
     ChangePlan,
     ChangeSeats,
     Operation,
+    OverridePrice,
     Pause,
     Reactivate,
     Resume,
@@ -128,6 +129,9 @@ class Account(Bills):
                 return status == "canceled"
             case ChangeSeats():
                 return status in RUNNING and self.history.now.plan.has_seats
+            case OverridePrice():
+                same_plan = self.history.now.plan.product is one.price.product
+                return status in RUNNING and same_plan
             case _:
                 return status in RUNNING
 
@@ -170,6 +174,11 @@ class Account(Bills):
                     new |= {"anchor": at, "status": "active"}
                 self.planned = [each for each in self.planned if each.change is not None]
                 self.history.append(at, **new, **flags)
+            case OverridePrice():
+                if one.price is before.plan:
+                    return
+                seats = _carried(before, one.price)
+                self.history.append(at, plan=one.price, seats=seats, **flags)
             case ChangeSeats():
                 if one.seats == before.seats:
                     return

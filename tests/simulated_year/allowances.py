@@ -18,7 +18,7 @@ from .charges import Charge
 from .happening import Use
 from .periods import boundary, number_at
 from .sold import Sold, decimal
-from .terms import History, Terms, most_seats
+from .terms import History, Terms, first_seat, most_seats
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Pool:
 def pool_of(history: History, one: Charge) -> Pool:
     """What a span of usage draws on; spans of one period share it."""
     begun = _begun(history, one.start)
-    return Pool(one.plan, begun, one.number)
+    return Pool(one.plan.product, begun, one.number)
 
 
 def granted(history: History, uses: Sequence[Use], pool: Pool) -> Decimal:
@@ -43,7 +43,7 @@ def granted(history: History, uses: Sequence[Use], pool: Pool) -> Decimal:
         return amount
     taken_off = Decimal(0)
     if _number(history, pool, pool.begun.since) == pool.number:
-        first = amount * (pool.begun.seats if pool.plan.credits_per_seat else 1)
+        first = amount * (pool.begun.held if pool.plan.credits_per_seat else 1)
         taken_off = min(sum(_paid_before(history, uses, pool).values(), Decimal(0)), first)
     if pool.plan.credits_per_seat:
         start, end = _period(history, pool)
@@ -53,6 +53,15 @@ def granted(history: History, uses: Sequence[Use], pool: Pool) -> Decimal:
     return amount - taken_off
 
 
+def granted_since(history: History, pool: Pool) -> datetime:
+    """From when on it pays: what seats bring, not before the first is held."""
+    start, end = _period(history, pool)
+    start = max(start, pool.begun.since)
+    if not pool.plan.credits_per_seat:
+        return start
+    return first_seat(history, pool.plan, pool.begun.anchor, start, end) or start
+
+
 def granted_again(
     history: History, uses: Sequence[Use], pool: Pool
 ) -> list[tuple[datetime, Decimal]]:
@@ -60,7 +69,7 @@ def granted_again(
     amount = decimal(pool.plan.credits or 0)
     if not amount or _number(history, pool, pool.begun.since) != pool.number:
         return []
-    first = amount * (pool.begun.seats if pool.plan.credits_per_seat else 1)
+    first = amount * (pool.begun.held if pool.plan.credits_per_seat else 1)
     counted = _paid_before(history, uses, pool)
     standing = min(sum(counted.values(), Decimal(0)), first)
     found = []
@@ -79,10 +88,14 @@ def _begun(history: History, at: datetime) -> Terms:
     for version in history.versions:
         if version.since > at:
             break
-        same = begun is not None and (version.plan, version.anchor) == (begun.plan, begun.anchor)
+        same = begun is not None and _taken_up(version) == _taken_up(begun)
         begun = begun if same else version
     assert begun is not None
     return begun
+
+
+def _taken_up(terms: Terms) -> tuple[Sold, datetime]:
+    return terms.plan.product, terms.anchor
 
 
 def _every(pool: Pool) -> str:
@@ -165,7 +178,7 @@ def _held(
 ) -> Iterator[tuple[Pool, datetime, datetime]]:
     """When which of a plan's credits could pay between two instants."""
     for stretch in earlier.stretches():
-        if stretch.plan is not plan:
+        if stretch.plan.product is not plan:
             continue
         begun = _begun(earlier, stretch.start)
         at, until = max(start, stretch.start), min(end, stretch.end or end)

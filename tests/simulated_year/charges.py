@@ -8,12 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from .assortment import PRICES
 from .happening import Use
 from .periods import boundary, day_of, number_at
 from .rates import bounds_of, held_cost, rated, rounded
 from .sold import Part, Sold
 from .terms import History, Stretch
-from .wares import PLANS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ def _spans(history: History, stretch: Stretch, part: Part, until: datetime) -> I
 
 def place(one: Charge) -> tuple[int, int]:
     """Where its part comes among all that is sold."""
-    return PLANS.index(one.plan), one.plan.parts.index(one.part)
+    return PRICES.index(one.plan), one.plan.parts.index(one.part)
 
 
 def owed_for_held(history: History, one: Charge) -> Decimal:
@@ -160,7 +160,9 @@ def used(uses: list[Use], one: Charge, known_at: datetime) -> list[Use]:
     return [
         use
         for use in uses
-        if use.plan is one.plan and one.start <= use.happened_at < one.end and use.at < known_at
+        if use.plan is one.plan.product
+        and one.start <= use.happened_at < one.end
+        and use.at < known_at
     ]
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from .allowances import granted, granted_again, pool_of
-from .charges import Charge, Earlier, days_in, owed_for_held, usage_cost, used
+from .allowances import granted, granted_again, granted_since, pool_of
+from .charges import Charge, Earlier, begun, days_in, owed_for_held, usage_cost, used
 from .happening import Use
 from .sold import Sold
 from .terms import History
@@ -71,19 +71,33 @@ class Costs:
             days=sum(days_in(self.history, other) for other in parts),
         )
 
+    def left(self, now: datetime, known_at: datetime) -> Decimal:
+        """What the credits for the usage of the period that runs have left, of a plan that is never changed."""
+        [one] = [one for one in begun(self.history, now) if one.is_usage and now < one.end]
+        pool = pool_of(self.history, one)
+        drawn = [*(draws for other, draws in self.drawn.items() if other != one)]
+        drawn.append(self._draws(one, known_at))
+        holds: dict[Hashable, Decimal] = {
+            number: extra.amount for number, extra in enumerate(self.extras) if extra.holds
+        }
+        holds[pool] = granted(self.history, self.uses, pool) + self.carried.get(pool, Decimal(0))
+        taken = (draws.get(name, Decimal(0)) for draws in drawn for name in holds)
+        return sum(holds.values(), Decimal(0)) - sum(taken, Decimal(0))
+
     def _draws(self, one: Charge, known_at: datetime) -> dict[Hashable, Decimal]:
         """What the plan's credits pay of a span, then what was given or bought besides: the earliest usage first."""
         pool = pool_of(self.history, one)
         own = granted(self.history, self.uses, pool) + self.carried.get(pool, Decimal(0))
-        sources: list[tuple[Hashable, Decimal, datetime]] = [(pool, own, one.start)]
+        since = granted_since(self.history, pool)
+        sources: list[tuple[Hashable, Decimal, datetime]] = [(pool, own, since)]
         sources += [
-            ((pool, since), amount, since)
-            for since, amount in granted_again(self.history, self.uses, pool)
+            ((pool, again), amount, again)
+            for again, amount in granted_again(self.history, self.uses, pool)
         ]
         for number, extra in sorted(
             enumerate(self.extras), key=lambda pair: (pair[1].paid, pair[0])
         ):
-            if extra.plan is one.plan and extra.holds:
+            if extra.plan is one.plan.product and extra.holds:
                 sources.append((number, extra.amount, extra.since))
         left = [(use.happened_at, use.amount) for use in used(self.uses, one, known_at)]
         drawn: dict[Hashable, Decimal] = {}

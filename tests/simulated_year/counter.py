@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from .account import Account
@@ -13,7 +14,6 @@ from .happening import (
     CreditNote,
     Operation,
     Pay,
-    PayPack,
     Reissue,
     VoidInvoice,
 )
@@ -48,7 +48,7 @@ class Counter(Till):
         self.accounts[one.subscription].extras.append(extra)
         return extra
 
-    def _buy(self, one: BuyPack) -> None:
+    def _buy(self, one: BuyPack, *, taxed_at: datetime | None = None) -> Pack:
         """A pack has an invoice of its own, and counts once that is paid (CRD-9)."""
         plan = one.plan
         bought: Money | Extra
@@ -57,14 +57,19 @@ class Counter(Till):
             self.money.append(bought)
         else:
             bought = self._give(one, plan, one.amount, paid=True, holds=False)
-        made = Expected(account=None, made_at=one.at, finalizes_at=one.at, price=one.price)
+        made = Expected(
+            account=None,
+            made_at=one.at,
+            finalizes_at=one.at,
+            taxed_at=taxed_at,
+            price=one.price,
+        )
         self._ask(made, plan, one.at)
-        self.packs[one.subscription] = Pack(invoice=made, bought=bought)
         bought.holds = made.status == "paid"
+        return Pack(invoice=made, bought=bought)
 
-    def _pay_pack(self, one: PayPack) -> None:
-        pack = self.packs[one.subscription]
-        if pack.invoice.status != "finalized":
+    def _pay_pack(self, one: Operation, pack: Pack | None) -> None:
+        if pack is None or pack.invoice.status != "finalized":
             self.refused.append(one)
             return
         pack.invoice.status, pack.invoice.due = "paid", Decimal(0)

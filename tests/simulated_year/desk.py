@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from candela_server.billing.run_changes import settle
 from candela_server.catalog import read as catalog
+from candela_server.catalog.add_price import add_price
+from candela_server.catalog.create_plan import create_plan
+from candela_server.catalog.price import PriceId
+from candela_server.catalog.price_wire import price_from_proto
 from candela_server.catalog.refs import BySlug
+from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
 from candela_server.kernel.clock import FixedClock
 from candela_server.storage.events import EventStore
@@ -34,11 +40,14 @@ from .happening import (
     Change,
     ChangePlan,
     ChangeSeats,
+    OverridePrice,
     Pause,
     Reactivate,
     Resume,
     Subscribe,
 )
+from .selling import new_price, plan_request
+from .sold import Sold
 
 _TIMINGS = {
     "now": MoveTiming.NOW,
@@ -60,6 +69,20 @@ class Desk:
     events: EventStore
     clock: FixedClock
     merchant_id: str
+    prices: dict[str, PriceId] = field(default_factory=dict)
+    """Of everything that is sold, by slug; a plan is taken at the one on sale, which was added last (CAT-5)."""
+
+    async def sell(self, plan: Sold, before: Sequence[Sold]) -> None:
+        """Puts a plan on sale; what it was sold for before stays for those who agree on it."""
+        first, *others = [*before, plan]
+        async with self.db.writing(self.merchant_id) as tx:
+            request = create_plan_from_proto(plan_request(plan, first))
+            prices = [*(await create_plan(tx, self.clock, request)).prices]
+            for one in others:
+                new = price_from_proto(new_price(one))
+                prices.append((await add_price(tx, self.clock, BySlug(plan.slug), new))[0])
+        for one, price in zip([first, *others], prices, strict=True):
+            self.prices[one.slug] = price.id
 
     async def subscribe(self, one: Subscribe, customer: Customer) -> str:
         """Takes a plan; answers with the subscription's id."""
@@ -123,6 +146,8 @@ class Desk:
         match one:
             case ChangePlan():
                 return change.PlanChange(plan=BySlug(one.plan.slug), price_id=None, quantities={})
+            case OverridePrice():
+                return change.PriceOverride(price_id=self.prices[one.price.slug])
             case ChangeSeats():
                 price = await catalog.get_price(tx, held.version.price_id)
                 seats = [each.id for each in price.components if each.seats is not None]

@@ -62,6 +62,13 @@ class ChangePlan(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverridePrice(Change):
+    """Holds its plan at another of that plan's prices (SUB-4)."""
+
+    price: Sold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSeats(Change):
     """Holds so many seats from then on; nothing where none are sold."""
 
@@ -145,11 +152,35 @@ class PayPack(Operation):
     """Pays for it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTopUp(Operation):
+    """Says whether such packs are bought by themselves, when less than `threshold` is left (CRD-9)."""
+
+    enabled: bool
+    plan: Sold
+    money: bool
+    threshold: Decimal
+    amount: Decimal
+    price: Decimal
+    monthly_cap: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayTopUp(Operation):
+    """Pays for the one that waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidTopUp(Operation):
+    """The merchant voids the invoice of the one that waits, and no other is bought until that is set again."""
+
+
 KINDS: frozenset[type[Operation]] = frozenset(
     {
         Subscribe,
         Use,
         ChangePlan,
+        OverridePrice,
         ChangeSeats,
         Pause,
         Resume,
@@ -164,6 +195,9 @@ KINDS: frozenset[type[Operation]] = frozenset(
         GiveUsage,
         BuyPack,
         PayPack,
+        SetTopUp,
+        PayTopUp,
+        VoidTopUp,
     }
 )
 """Everything that is done by somebody in the year."""

@@ -63,18 +63,18 @@ def _life(chance: random.Random, number: int, beside: list[Operation]) -> Life:
         if plan.trial:
             taken.append((joined + plan.trial.days, plan.trial.parent))
         operations += usage(chance, subscription, sorted(taken, key=lambda one: one[0]), joined)
-    time_zone, buyers = chance.choice(ZONES), _buyers(chance)
+    time_zone, bought_by = chance.choice(ZONES), buyers(chance)
     if chance.random() < 0.2:
         operations += left_alone(chance, name, chance.choice(STEADY))
     return Life(
         name=name,
         time_zone=time_zone,
         operations=sorted([*operations, *beside], key=lambda one: one.at),
-        buyers=buyers,
+        buyers=bought_by,
     )
 
 
-def _buyers(chance: random.Random) -> list[tuple[datetime, Buyer]]:
+def buyers(chance: random.Random) -> list[tuple[datetime, Buyer]]:
     """Most stay where they are; some move, or become a business."""
     found = [(BEGIN - timedelta(days=1), chance.choice(BUYERS))]
     if chance.random() < 0.3:

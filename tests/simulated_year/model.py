@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from .account import Account
 from .ahead import ahead_of, is_reached, left_of, taken_off
-from .counter import Counter
 from .days import TICKS, next_tick
 from .expected import GRACE, Expected
 from .happening import (
@@ -23,23 +22,27 @@ from .happening import (
     Operation,
     Pay,
     PayPack,
+    PayTopUp,
     Reissue,
+    SetTopUp,
     Subscribe,
     Use,
     VoidInvoice,
+    VoidTopUp,
 )
 from .lines import Line
 from .periods import boundary, days_later
 from .sold import decimal
 from .terms import History, Terms
 from .till import Money
+from .top_ups import TopUps
 
 LOOKED_AT_FOR = timedelta(days=37)
 """How long after its end a subscription may have late usage: as late as events may be, and two days."""
 
 
 @dataclass(slots=True)
-class Household(Counter):
+class Household(TopUps):
     """A customer's subscriptions, and all that happens to them."""
 
     def live(self, until: datetime) -> None:
@@ -53,10 +56,10 @@ class Household(Counter):
                 acted = True
             if acted:
                 self._bill(now)
-                self._look_ahead(now, now)
+                self._look_at_usage(now, now)
             if now in TICKS:
                 # Once more with what was reported then.
-                self._look_ahead(now, now + timedelta.resolution)
+                self._look_at_usage(now, now + timedelta.resolution)
             waiting = [one.finalizes_at for one in self.drafts]
             waiting += [one.at for one in actions[:1]]
             waiting += [at for one in self.accounts.values() if (at := one.next_instant(now))]
@@ -64,6 +67,8 @@ class Household(Counter):
             if any(one.history.now.since > now - LOOKED_AT_FOR for one in ended):
                 waiting.append(next_tick(now))
             if any(one.history.now.plan.threshold for one in self.accounts.values()):
+                waiting.append(next_tick(now))
+            if self.setting is not None:
                 waiting.append(next_tick(now))
             now = min(waiting, default=until + GRACE)
             if now > until:
@@ -83,7 +88,7 @@ class Household(Counter):
             self._lapse_money(now)
             if now in TICKS:
                 self._look_at_ended(now)
-            self._look_ahead(now, now)
+            self._look_at_usage(now, now)
 
     def _bill(self, now: datetime) -> None:
         for account in self.accounts.values():
@@ -105,6 +110,11 @@ class Household(Counter):
             if held.status == "canceled" and held.since > now - LOOKED_AT_FOR:
                 account.bill(now, asked=True)
                 self._give_usage_back(account, now)
+
+    def _look_at_usage(self, now: datetime, known_at: datetime) -> None:
+        """What is looked at as time goes by, by all that was reported before an instant."""
+        self._look_ahead(now, known_at)
+        self._top_up(now, known_at)
 
     def _look_ahead(self, now: datetime, known_at: datetime) -> None:
         """What is used reaches a threshold; what was billed ahead and is not owed comes back."""
@@ -154,9 +164,11 @@ class Household(Counter):
             case GiveUsage():
                 self._give(one, one.plan, one.amount, paid=False, holds=True)
             case BuyPack():
-                self._buy(one)
+                self.packs[one.subscription] = self._buy(one)
             case PayPack():
-                self._pay_pack(one)
+                self._pay_pack(one, self.packs[one.subscription])
+            case SetTopUp() | PayTopUp() | VoidTopUp():
+                self._with_top_up(one)
             case Pay() | VoidInvoice() | Reissue() | CreditNote():
                 self._with_invoice(one)
             case _:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from candela_server.billing import credit_note_store, store
+from candela_server.billing import credit_note_store, store, top_up_store
+from candela_server.billing.auto_top_up import UpdateAutoTopUp, update_auto_top_up
 from candela_server.billing.buy_top_up import TopUpCredits, top_up_credits
 from candela_server.billing.create_credit_note import create_credit_note
 from candela_server.billing.credit_note import CreditNoteReason, Purpose
@@ -40,8 +41,11 @@ from .happening import (
     Operation,
     Pay,
     PayPack,
+    PayTopUp,
     Reissue,
+    SetTopUp,
     VoidInvoice,
+    VoidTopUp,
 )
 from .sold import Sold
 
@@ -57,6 +61,8 @@ class Office:
     clock: FixedClock
     merchant_id: str
     packs: dict[str, InvoiceId] = field(default_factory=dict)
+    topped_up: dict[str, str] = field(default_factory=dict)
+    """Whose packs are bought by themselves, by customers' ids, with the subscription that they are for."""
 
     async def act(
         self, one: Operation, customer: Customer, subscription_id: str, plan: Sold
@@ -72,6 +78,10 @@ class Office:
                     await self._buy(tx, one, customer)
                 case PayPack():
                     return await self._pay(tx, self.packs[one.subscription])
+                case SetTopUp():
+                    await self._set_top_up(tx, one, customer)
+                case PayTopUp() | VoidTopUp():
+                    return await self._with_top_up(tx, one, customer)
                 case _:
                     return await self._with_last(tx, one, subscription_id)
         return True
@@ -116,6 +126,31 @@ class Office:
             ),
         )
         self.packs[one.subscription] = invoice.id
+
+    async def _set_top_up(self, tx: Tx, one: SetTopUp, customer: Customer) -> None:
+        await update_auto_top_up(
+            tx,
+            self.clock,
+            UpdateAutoTopUp(
+                customer=CustomerById(customer.id),
+                feature=None if one.money else BySlug(f"used-{one.plan.slug}"),
+                enabled=one.enabled,
+                threshold=one.threshold,
+                amount=one.amount,
+                price=Money(currency=one.plan.currency, amount=one.price),
+                monthly_cap_count=one.monthly_cap,
+            ),
+        )
+        self.topped_up[customer.id] = one.subscription
+
+    async def _with_top_up(self, tx: Tx, one: Operation, customer: Customer) -> bool:
+        waiting = await top_up_store.find_pending(tx, customer.id)
+        if waiting is None:
+            return False
+        if isinstance(one, PayTopUp):
+            return await self._pay(tx, waiting.invoice_id)
+        await void_invoice(tx, self.clock, waiting.invoice_id, reason="a simulated year")
+        return True
 
     async def _pay(self, tx: Tx, invoice_id: InvoiceId) -> bool:
         found = await store.find_invoice(tx, invoice_id)

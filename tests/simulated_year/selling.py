@@ -23,21 +23,11 @@ _KINDS = {
 _RULES = {"week": "FREQ=WEEKLY", "month": "FREQ=MONTHLY", "year": "FREQ=YEARLY"}
 
 
-def plan_request(plan: Sold) -> plan_service_pb2.CreatePlanRequest:
-    """The plan with its price, metric, feature and credits."""
-
-    def money(amount: object) -> money_pb2.Money:
-        return money_pb2.Money(currency=plan.currency, amount=str(amount))
-
-    price = plan_pb2.NewPrice(
-        currency=plan.currency, components=[_component(plan, part) for part in plan.parts]
+def plan_request(plan: Sold, price: Sold) -> plan_service_pb2.CreatePlanRequest:
+    """The plan with its first price, metric, feature and credits."""
+    request = plan_service_pb2.CreatePlanRequest(
+        slug=plan.slug, name=plan.slug, prices=[new_price(price)]
     )
-    if plan.commitment is not None:
-        price.minimum_commitment.amount.CopyFrom(money(plan.commitment))
-        price.minimum_commitment.recurrence_rule = _RULES["month"]
-    if plan.threshold is not None:
-        price.billing_threshold.CopyFrom(money(plan.threshold))
-    request = plan_service_pb2.CreatePlanRequest(slug=plan.slug, name=plan.slug, prices=[price])
     if plan.trial is not None:
         request.is_trial_plan, request.trial_days = True, plan.trial.days
         request.trial_parent_plan.slug = plan.trial.parent.slug
@@ -93,6 +83,23 @@ def plan_request(plan: Sold) -> plan_service_pb2.CreatePlanRequest:
     return request
 
 
+def new_price(plan: Sold) -> plan_pb2.NewPrice:
+    """A plan's price, or another one of it."""
+
+    def money(amount: object) -> money_pb2.Money:
+        return money_pb2.Money(currency=plan.currency, amount=str(amount))
+
+    price = plan_pb2.NewPrice(
+        currency=plan.currency, components=[_component(plan, part) for part in plan.parts]
+    )
+    if plan.commitment is not None:
+        price.minimum_commitment.amount.CopyFrom(money(plan.commitment))
+        price.minimum_commitment.recurrence_rule = _RULES["month"]
+    if plan.threshold is not None:
+        price.billing_threshold.CopyFrom(money(plan.threshold))
+    return price
+
+
 def _component(plan: Sold, part: Part) -> price_pb2.PriceComponent:
     def money(amount: object) -> money_pb2.Money:
         return money_pb2.Money(currency=plan.currency, amount=str(amount))
@@ -133,7 +140,7 @@ def _component(plan: Sold, part: Part) -> price_pb2.PriceComponent:
         charge=charge,
     )
     if part.kind == "usage":
-        made.metric = f"used-{plan.slug}"
+        made.metric = f"used-{plan.product.slug}"
     if part.kind == "seats":
         made.seats.minimum_seats = part.minimum_seats
         made.seats.included_seats = part.included_seats

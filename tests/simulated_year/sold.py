@@ -40,8 +40,9 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sold:
-    """A plan with one price; `credits` is what each period of usage includes, per seat or per customer.
+    """A plan with one price, or another price `of` a plan; an override takes up the latter (SUB-4).
 
+    `credits` is what each period of usage includes, per seat or per customer; the plan's, whatever its price.
     So much of them as `rollover_cap` says is carried over into the next period. `money` is what each month of it takes
     off what the plan charges.
     """
@@ -57,6 +58,12 @@ class Sold:
     commitment: str | None = None
     threshold: str | None = None
     trial: Trial | None = None
+    of: Sold | None = None
+
+    @property
+    def product(self) -> Sold:
+        """The plan that this is a price of: its usage is measured, and it grants the credits."""
+        return self.of or self
 
     @property
     def usage(self) -> Part | None:

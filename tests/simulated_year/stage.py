@@ -13,8 +13,7 @@ from candela.metering.v1 import event_pb2
 from candela_server.billing import store
 from candela_server.billing.model import Invoice
 from candela_server.billing.update_tax_settings import UpdateTaxSettings, update_tax_settings
-from candela_server.catalog.create_plan import create_plan
-from candela_server.catalog.wire import create_plan_from_proto
+from candela_server.catalog.errors import PriceNotOfPlanError
 from candela_server.customer.create_customer import CreateCustomer, create_customer
 from candela_server.customer.model import Address, Customer, CustomerById
 from candela_server.customer.update_customer import UpdateCustomer, update_customer
@@ -29,6 +28,7 @@ from candela_server.storage.postgres import Postgres
 from candela_server.subscription.model import TransitionRefusedError
 from candela_server.worker.advance_test_clock import advance_test_clock, bill_test_clock
 
+from .assortment import PRICES
 from .days import BEGIN, PRICES_INCLUDE_TAX_SINCE
 from .desk import Desk
 from .happening import (
@@ -40,9 +40,7 @@ from .happening import (
     Use,
 )
 from .office import Office
-from .selling import plan_request
 from .taxes import NEXUS, RATES, SELLER, Buyer
-from .wares import PLANS
 from tests.helpers.taxes import settings
 from tests.integration.metering.builders import Metering, event
 
@@ -66,9 +64,9 @@ class Stage:
 
     async def open(self) -> None:
         """Sells all plans."""
-        for plan in PLANS:
-            async with self.db.writing(self.merchant_id) as tx:
-                await create_plan(tx, self.clock, create_plan_from_proto(plan_request(plan)))
+        for plan in PRICES:
+            if plan.of is None:
+                await self.desk.sell(plan, [one for one in PRICES if one.of is plan])
         await self._tax(inclusive=False)
 
     async def gather(self, lives: Sequence[Life]) -> None:
@@ -157,9 +155,10 @@ class Stage:
             )
 
     async def invoices(self) -> dict[str, list[Invoice]]:
-        """All invoices by subscription's name, oldest first; those of packs by "pack:" and it."""
+        """All invoices by subscription's name, oldest first; those of packs by "pack:" and it, or "top-up:"."""
         names = {one_id: name for name, one_id in self.subscriptions.items()}
         packs = {one_id: f"pack:{name}" for name, one_id in self.office.packs.items()}
+        topped_up = self.office.topped_up
         found: defaultdict[str, list[Invoice]] = defaultdict(list)
         after: tuple[datetime, str] | None = None
         while True:
@@ -172,6 +171,8 @@ class Stage:
                     found[names[one.subscription_id]].append(one)
                 elif one.id in packs:
                     found[packs[one.id]].append(one)
+                elif one.customer_id in topped_up:
+                    found[f"top-up:{topped_up[one.customer_id]}"].append(one)
             if len(page) < 1000:
                 return found
             after = (page[-1].created_at, page[-1].id)
@@ -195,7 +196,7 @@ class Stage:
                     )
                     customer = self.customers[life.name]
                     return await self.office.act(one, customer, held, plan)
-        except TransitionRefusedError:
+        except (TransitionRefusedError, PriceNotOfPlanError):
             return False
         return True
 

@@ -31,9 +31,18 @@ class Terms:
         """Whether what is held is billed: not while it is paused, nor after its end."""
         return self.status in ("trialing", "active")
 
+    @property
+    def held(self) -> int:
+        """How many seats are held: none where none are sold."""
+        return self.seats if self.plan.has_seats else 0
+
     def holds(self, plan: Sold, anchor: datetime) -> bool:
         """Whether a plan is held and billed, by periods counted from there."""
         return self.billed and self.plan is plan and self.anchor == anchor
+
+    def grants(self, plan: Sold, anchor: datetime) -> bool:
+        """Whether the same is so at any price of the plan: an override changes no credits."""
+        return self.billed and self.plan.product is plan and self.anchor == anchor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +156,21 @@ def most_seats(
     history: History, plan: Sold, anchor: datetime, start: datetime, end: datetime
 ) -> int:
     """The most seats of a plan that were held and billed at some time of a span; a pause grants nothing."""
+    return max((seats for _, seats in _seats(history, plan, anchor, start, end)), default=0)
+
+
+def first_seat(
+    history: History, plan: Sold, anchor: datetime, start: datetime, end: datetime
+) -> datetime | None:
+    """When the first of them was held."""
+    return next((at for at, seats in _seats(history, plan, anchor, start, end) if seats), None)
+
+
+def _seats(
+    history: History, plan: Sold, anchor: datetime, start: datetime, end: datetime
+) -> Iterator[tuple[datetime, int]]:
+    """How many were held from when on in the span."""
     ends = [*(later.since for _, later in pairwise(history.versions)), None]
-    return max(
-        (
-            one.seats
-            for one, until in zip(history.versions, ends, strict=True)
-            if one.holds(plan, anchor) and one.since < end and (until is None or until > start)
-        ),
-        default=0,
-    )
+    for one, until in zip(history.versions, ends, strict=True):
+        if one.grants(plan, anchor) and one.since < end and (until is None or until > start):
+            yield max(one.since, start), one.held

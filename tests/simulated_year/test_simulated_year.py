@@ -1,7 +1,8 @@
 """A year of random customers, day by day, against a model that was written from the specification: to the cent.
 
-CANDELA_YEAR_CUSTOMERS   how many customers live the year; 25 unless told
+CANDELA_YEAR_CUSTOMERS   how many customers live the year, and half as many others that live wider; 20 unless told
 CANDELA_YEAR_FIRST       the number of the first of them, so that many can live in several runs; 0 unless told
+CANDELA_YEAR_LIVES       "usual" or "wider" for one kind of them only: so many of it then
 CANDELA_YEAR_SEED        which ones
 CANDELA_YEAR_PLANS       of their subscriptions only those that begin with one of these plans, by slug; all unless told
 """
@@ -33,10 +34,12 @@ from tests.simulated_year.model import live
 from tests.simulated_year.office import Office
 from tests.simulated_year.stage import Stage
 from tests.simulated_year.story import difference_of, story
+from tests.simulated_year.wider import wider_lives
 
-_CUSTOMERS = int(os.environ.get("CANDELA_YEAR_CUSTOMERS", "25"))
+_CUSTOMERS = int(os.environ.get("CANDELA_YEAR_CUSTOMERS", "20"))
 _SEED = int(os.environ.get("CANDELA_YEAR_SEED", "5"))
 _FIRST = int(os.environ.get("CANDELA_YEAR_FIRST", "0"))
+_LIVES = os.environ.get("CANDELA_YEAR_LIVES", "")
 _PLANS = os.environ.get("CANDELA_YEAR_PLANS", "").split()
 _ON_A_CLOCK = 250
 
@@ -65,6 +68,16 @@ async def stage(db: Postgres, events: EventStore, redis: Redis) -> AsyncIterator
     await metering.counters.stop()
 
 
+def _everybody() -> list[Life]:
+    match _LIVES:
+        case "usual":
+            return lives(_SEED, _CUSTOMERS, _FIRST)
+        case "wider":
+            return wider_lives(_SEED, _CUSTOMERS, _FIRST)
+    first, end = _FIRST // 2, (_FIRST + _CUSTOMERS) // 2
+    return lives(_SEED, _CUSTOMERS, _FIRST) + wider_lives(_SEED, end - first, first)
+
+
 async def _live(stage: Stage, some: list[Life]) -> None:
     await stage.gather(some)
     for now in ticks():
@@ -77,7 +90,7 @@ async def _live(stage: Stage, some: list[Life]) -> None:
 async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
     stage: Stage,
 ) -> None:
-    everybody = lives(_SEED, _CUSTOMERS, _FIRST)
+    everybody = _everybody()
     if _PLANS:
         everybody = [some for one in everybody if (some := one.with_plans(_PLANS)).operations]
     for first in range(0, len(everybody), _ON_A_CLOCK):
@@ -109,6 +122,9 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
             differences.append(f"{life.name}: refused {refused[1]}, expected {refused[0]}")
         expected = {name: one.invoices for name, one in household.accounts.items()}
         expected |= {f"pack:{name}": [one.invoice] for name, one in household.packs.items()}
+        if household.setting is not None:
+            top_ups = [one.invoice for one in household.top_ups]
+            expected[f"top-up:{household.setting.subscription}"] = top_ups
         for name, invoices in expected.items():
             # One that is still in its grace has not seen all of its usage.
             want = [one for one in invoices if one.status != "draft"]
@@ -123,7 +139,7 @@ async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
     assert not differences, "\n\n".join(differences)
     if not _PLANS:
         assert compared > 3 * len(everybody)
-    if _FIRST == 0 and _CUSTOMERS >= 25 and not _PLANS:
+    if _FIRST == 0 and _CUSTOMERS >= 20 and not (_LIVES or _PLANS):
         assert ahead > _CUSTOMERS, "usage hardly ever reached a threshold"
         assert cut, "no change cut a commitment"
         assert brought, "no plan brought money off its charges"

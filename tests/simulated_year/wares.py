@@ -2,68 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from .parts import fee, seats, usage
+from .sold import Sold, Trial
 
-from .sold import Part, Sold, Trial
-
-
-class _Terms(TypedDict, total=False):
-    """What a component may have besides its price, as in `Part`."""
-
-    free_units: str
-    minimum: str
-    maximum: str
-    percent_off: str
-    off_periods: int
-    minimum_seats: int
-    included_seats: int
-    bill_immediately: bool
-
-
-def _fee(
-    amount: str, *, every: str = "month", arrears: bool = False, **terms: Unpack[_Terms]
-) -> Part:
-    return Part(
-        name="Fee",
-        kind="fixed",
-        every=every,
-        arrears=arrears,
-        model="flat",
-        terms=(amount,),
-        **terms,
-    )
-
-
-def _seats(amount: str, **terms: Unpack[_Terms]) -> Part:
-    return Part(
-        name="Seat",
-        kind="seats",
-        every="month",
-        arrears=False,
-        model="flat",
-        terms=(amount,),
-        **terms,
-    )
-
-
-def _usage(model: str, *terms: object, every: str = "month", **more: Unpack[_Terms]) -> Part:
-    return Part(
-        name="Usage",
-        kind="usage",
-        every=every,
-        arrears=True,
-        model=model,
-        terms=terms,
-        **more,
-    )
-
-
-FREE = Sold(slug="free", currency="USD", minor_digits=2, parts=(_fee("0"),))
+FREE = Sold(slug="free", currency="USD", minor_digits=2, parts=(fee("0"),))
 TEAM = Sold(
     slug="team",
     currency="USD",
     minor_digits=2,
-    parts=(_seats("30", minimum_seats=2), _usage("flat", "0.2")),
+    parts=(seats("30", minimum_seats=2), usage("flat", "0.2")),
     credits="100",
     credits_per_seat=True,
 )
@@ -72,8 +19,8 @@ GRADUATED = Sold(
     currency="USD",
     minor_digits=2,
     parts=(
-        _fee("49.90", percent_off="50", off_periods=3),
-        _usage(
+        fee("49.90", percent_off="50", off_periods=3),
+        usage(
             "graduated",
             ("500", "0.0123", "0"),
             ("2000", "0.01", "5"),
@@ -87,8 +34,8 @@ VOLUME = Sold(
     currency="EUR",
     minor_digits=2,
     parts=(
-        _fee("1200", every="year"),
-        _usage("volume", ("300", "0.5", "0"), ("1500", "0.35", "0"), (None, "0.21", "10")),
+        fee("1200", every="year"),
+        usage("volume", ("300", "0.5", "0"), ("1500", "0.35", "0"), (None, "0.21", "10")),
     ),
 )
 PACKAGE = Sold(
@@ -96,21 +43,21 @@ PACKAGE = Sold(
     currency="USD",
     minor_digits=2,
     parts=(
-        _fee("7.77", every="week", arrears=True),
-        _usage("package", "250", "1.49", minimum="2.50", maximum="12"),
+        fee("7.77", every="week", arrears=True),
+        usage("package", "250", "1.49", minimum="2.50", maximum="12"),
     ),
 )
 YEN = Sold(
     slug="yen",
     currency="JPY",
     minor_digits=0,
-    parts=(_seats("999", included_seats=3), _usage("flat", "0.37", every="week")),
+    parts=(seats("999", included_seats=3), usage("flat", "0.37", every="week")),
 )
 DINAR = Sold(
     slug="dinar",
     currency="KWD",
     minor_digits=3,
-    parts=(_fee("3.125"), _usage("percent", "2.9")),
+    parts=(fee("3.125"), usage("percent", "2.9")),
     credits="150",
 )
 TIERS_AND_CREDITS = Sold(
@@ -118,8 +65,8 @@ TIERS_AND_CREDITS = Sold(
     currency="USD",
     minor_digits=2,
     parts=(
-        _fee("15", arrears=True),
-        _usage("graduated", ("400", "0.03", "0"), (None, "0.0171", "2")),
+        fee("15", arrears=True),
+        usage("graduated", ("400", "0.03", "0"), (None, "0.0171", "2")),
     ),
     credits="333",
 )
@@ -127,7 +74,7 @@ COMMITTED = Sold(
     slug="committed",
     currency="USD",
     minor_digits=2,
-    parts=(_fee("20"), _usage("flat", "0.031")),
+    parts=(fee("20"), usage("flat", "0.031")),
     commitment="60",
 )
 TEAM_PLUS = Sold(
@@ -135,9 +82,9 @@ TEAM_PLUS = Sold(
     currency="USD",
     minor_digits=2,
     parts=(
-        _fee("365", every="year"),
-        _seats("21.50", minimum_seats=3, included_seats=1, bill_immediately=True),
-        _usage("flat", "0.15"),
+        fee("365", every="year"),
+        seats("21.50", minimum_seats=3, included_seats=1, bill_immediately=True),
+        usage("flat", "0.15"),
     ),
     credits="70",
     credits_per_seat=True,
@@ -146,7 +93,7 @@ TEAM_TRIAL = Sold(
     slug="team-trial",
     currency="USD",
     minor_digits=2,
-    parts=(_seats("0"),),
+    parts=(seats("0"),),
     trial=Trial(parent=TEAM, days=14),
 )
 
@@ -155,8 +102,8 @@ AHEAD = Sold(
     currency="USD",
     minor_digits=2,
     parts=(
-        _fee("11"),
-        _usage("graduated", ("300", "0.21", "0"), (None, "0.12", "1"), minimum="9"),
+        fee("11"),
+        usage("graduated", ("300", "0.21", "0"), (None, "0.12", "1"), minimum="9"),
     ),
     credits="50",
     threshold="35",
@@ -166,8 +113,8 @@ AHEAD_VOLUME = Sold(
     currency="USD",
     minor_digits=2,
     parts=(
-        _fee("5", arrears=True),
-        _usage("volume", ("400", "0.25", "0"), (None, "0.11", "0"), every="week"),
+        fee("5", arrears=True),
+        usage("volume", ("400", "0.25", "0"), (None, "0.11", "0"), every="week"),
     ),
     threshold="20",
 )
@@ -175,7 +122,7 @@ ROLLING = Sold(
     slug="rolling",
     currency="USD",
     minor_digits=2,
-    parts=(_fee("8"), _usage("graduated", ("150", "0.19", "0"), (None, "0.11", "3"))),
+    parts=(fee("8"), usage("graduated", ("150", "0.19", "0"), (None, "0.11", "3"))),
     credits="160",
     rollover_cap="110",
 )
@@ -197,7 +144,7 @@ LEAST = Sold(
     slug="least",
     currency="GBP",
     minor_digits=2,
-    parts=(_fee("20"), _usage("flat", "0.031")),
+    parts=(fee("20"), usage("flat", "0.031")),
     commitment="60",
 )
 LEAST_SEATS = Sold(
@@ -205,9 +152,9 @@ LEAST_SEATS = Sold(
     currency="GBP",
     minor_digits=2,
     parts=(
-        _fee("9.90", arrears=True),
-        _seats("6.50", minimum_seats=2, bill_immediately=True),
-        _usage("graduated", ("200", "0.11", "0"), (None, "0.07", "1.5"), free_units="20"),
+        fee("9.90", arrears=True),
+        seats("6.50", minimum_seats=2, bill_immediately=True),
+        usage("graduated", ("200", "0.11", "0"), (None, "0.07", "1.5"), free_units="20"),
     ),
     commitment="95.50",
 )
@@ -216,8 +163,8 @@ LEAST_WEEKLY = Sold(
     currency="GBP",
     minor_digits=2,
     parts=(
-        _fee("4.40", every="week"),
-        _usage("volume", ("60", "0.09", "0"), (None, "0.06", "0"), every="week", minimum="0.70"),
+        fee("4.40", every="week"),
+        usage("volume", ("60", "0.09", "0"), (None, "0.06", "0"), every="week", minimum="0.70"),
     ),
     commitment="33",
 )
@@ -225,7 +172,7 @@ UNBOUND = Sold(
     slug="unbound",
     currency="GBP",
     minor_digits=2,
-    parts=(_fee("41"), _usage("flat", "0.02")),
+    parts=(fee("41"), usage("flat", "0.02")),
 )
 COMMITTING: tuple[Sold, ...] = (LEAST, LEAST_SEATS, LEAST_WEEKLY, UNBOUND)
 """Plans with commitments that changes cut, and one without."""
@@ -234,7 +181,7 @@ GIVING = Sold(
     slug="giving",
     currency="CHF",
     minor_digits=2,
-    parts=(_fee("14.20"), _usage("flat", "0.043", every="week")),
+    parts=(fee("14.20"), usage("flat", "0.043", every="week")),
     money="17.35",
 )
 """A plan that brings money off its charges."""

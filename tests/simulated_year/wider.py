@@ -1,0 +1,138 @@
+"""Lives of a second kind of customers, from the same seed: what they do, those of `lifecycle` never do.
+
+Each of them does one of these things, drawn from a random stream of its own, so that what is added here leaves the
+lives of both kinds as they were.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeGuard
+
+from .days import BEGIN, DAYS, ticks
+from .dealings import credits_given, pack, papers
+from .habits import JOINING_DAYS, TIMES_BACK, changes, left_alone, usage
+from .happening import (
+    ChangePlan,
+    Life,
+    Operation,
+    OverridePrice,
+    PayTopUp,
+    SetTopUp,
+    Subscribe,
+    VoidTopUp,
+)
+from .lifecycle import ZONES, buyers
+from .overridden import FORMER, OVERRIDDEN
+from .sold import Sold, decimal
+from .wares import DINAR, GRADUATED, TEAM, TIERS_AND_CREDITS
+
+_PRICES = (*FORMER, *OVERRIDDEN)
+_TOPPED_UP = (TEAM, TIERS_AND_CREDITS, DINAR, GRADUATED)
+
+
+def wider_lives(seed: int, count: int, first: int = 0) -> list[Life]:
+    """So many customers from a number on; each kind of life in turn."""
+    return [_life(seed, number) for number in range(first, first + count)]
+
+
+def _life(seed: int, number: int) -> Life:
+    name, kinds = f"wider-{number}", list(_KINDS)
+    kind = kinds[number % len(kinds)]
+    chance = random.Random(f"{kind} {seed} {number}")
+    operations = _KINDS[kind](chance, name)
+    return Life(
+        name=name,
+        time_zone=chance.choice(ZONES),
+        operations=sorted(operations, key=lambda one: one.at),
+        buyers=buyers(chance),
+    )
+
+
+def _overriding(chance: random.Random, name: str) -> list[Operation]:
+    """Prices of one plan and of another by turns, agreed with the merchant (SUB-4)."""
+    plan, joined = chance.choice(OVERRIDDEN), chance.choice(JOINING_DAYS)
+    at = BEGIN + timedelta(days=joined)
+    subscription = f"{name}:{plan.slug}"
+    first = Subscribe(
+        at=at,
+        subscription=subscription,
+        plan=plan,
+        seats=chance.randint(4, 12),
+        start_at=at - chance.choice(TIMES_BACK),
+    )
+    changed = [
+        _agreed(one, chance.choice(_PRICES)) if _is_agreed(one, chance) else one
+        for one in changes(chance, subscription, OVERRIDDEN, joined)
+    ]
+    moves = [((one.at - BEGIN).days, one.plan) for one in changed if isinstance(one, ChangePlan)]
+    taken = [(joined, plan), *moves]
+    days = [BEGIN + timedelta(days=day) for day in range(joined + 1, DAYS)]
+    held = [one for _, one in taken]
+    return [
+        first,
+        *changed,
+        *papers(chance, subscription, days),
+        *credits_given(chance, subscription, held, days),
+        *pack(chance, subscription, chance.choice(held), days),
+        *usage(chance, subscription, taken, joined),
+    ]
+
+
+def _is_agreed(one: Operation, chance: random.Random) -> TypeGuard[ChangePlan]:
+    return isinstance(one, ChangePlan) and chance.random() < 0.7
+
+
+def _agreed(one: ChangePlan, price: Sold) -> OverridePrice:
+    return OverridePrice(
+        at=one.at,
+        subscription=one.subscription,
+        price=price,
+        when=one.when,
+        effective_at=one.effective_at,
+        proration=one.proration,
+    )
+
+
+def _topping_up(chance: random.Random, name: str) -> list[Operation]:
+    """Packs that are bought by themselves, in some months (CRD-9); some are paid for soon, some late, some never."""
+    plan = chance.choice(_TOPPED_UP)
+    taken, *used = left_alone(chance, name, plan)
+    most = decimal(plan.credits or 40)
+    amount = round(most * chance.randrange(10, 70) / 100, plan.minor_digits)
+    setting = SetTopUp(
+        at=taken.at,
+        subscription=taken.subscription,
+        enabled=True,
+        plan=plan,
+        money=plan.credits is None,
+        threshold=most * chance.randrange(20, 100) / 100,
+        amount=amount,
+        price=amount / 2,
+        monthly_cap=chance.randint(1, 4),
+    )
+    made = [taken, *used]
+    days = [one for one in ticks() if one > taken.at]
+    for month in range(1, 13):
+        # Never over the turn of a month: what its cap kept from being bought is bought when somebody looks next.
+        of_month = [one for one in days if one.month == month and one.year == 2028]
+        on, off = chance.randint(2, 9), chance.randint(20, 28)
+        if len(of_month) >= 28 and chance.random() < 0.8:
+            made.append(replace(setting, at=of_month[on - 1]))
+            made.append(replace(setting, at=of_month[off - 1], enabled=False))
+    patience = chance.choice((0.9, 0.4, 0.15))
+    for at in days:
+        if chance.random() < patience:
+            made.append(PayTopUp(at=at, subscription=taken.subscription))
+        elif chance.random() < 0.02:
+            made.append(VoidTopUp(at=at, subscription=taken.subscription))
+    return made
+
+
+_KINDS: dict[str, Callable[[random.Random, str], list[Operation]]] = {
+    "override": _overriding,
+    "top-up": _topping_up,
+}

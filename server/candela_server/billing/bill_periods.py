@@ -21,7 +21,7 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.history import plan_version_of_period
 
-from .billed_before import reach_of, read_billed_lines
+from .billed_before import reach_of, read_billed_lines, read_forgiven_lines
 from .billing_context import Context
 from .measure_usage import Ask, Measured, measure
 from .model import BilledLine, InvoiceId, InvoiceLine, LineId, LineKind
@@ -62,6 +62,7 @@ async def rate_invoices(
     adjusted = adjusted or {}
     used = await _usage(events, tx.merchant_id, context, wanted)
     earlier = await _earlier(tx, context, wanted, seen_at)
+    forgiven = await _forgiven(tx, context, wanted, seen_at)
     fresh: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
     rated: defaultdict[SubscriptionId, set[InvoiceId]] = defaultdict(set)
     left: dict[GrantId, Decimal] = {
@@ -106,6 +107,11 @@ async def rate_invoices(
                     ),
                     *adjusted.get(one.subscription_id, ()),
                     *fresh[one.subscription_id],
+                ],
+                forgiven=[
+                    line
+                    for invoice_id, line in forgiven.get(one.subscription_id, ())
+                    if invoice_id != one.id
                 ],
                 true_ups=_true_ups(context, held, offer, one, periods),
                 same_tariff=context.same_tariff(held.id, offer.price),
@@ -197,6 +203,17 @@ async def _earlier(
         return {}
     reach = reach_of(one.offer_in(context).price for one in wanted)
     return await read_billed_lines(tx, ids, seen_at, reach)
+
+
+async def _forgiven(
+    tx: Tx, context: Context, wanted: Sequence[WantedInvoice], seen_at: datetime
+) -> dict[SubscriptionId, list[tuple[InvoiceId, InvoiceLine]]]:
+    """What void invoices of those subscriptions billed whose prices have a commitment."""
+    prices = {one.subscription_id: one.offer_in(context).price for one in wanted}
+    ids = sorted(one_id for one_id, price in prices.items() if price.minimum_commitment)
+    if not ids:
+        return {}
+    return await read_forgiven_lines(tx, ids, seen_at, reach_of(prices.values()))
 
 
 def follows_others(context: Context, one: WantedInvoice) -> bool:

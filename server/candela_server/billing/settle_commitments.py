@@ -19,8 +19,8 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription import read_schedule
 from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
 
-from . import billed_store, credit_note_store
-from .billed_before import REMEMBERED, read_billed_lines
+from . import credit_note_store
+from .billed_before import REMEMBERED, read_billed_lines, read_forgiven_lines
 from .billing_context import Context
 from .credit_note import CreditedOfLine
 from .model import InvoiceId, InvoiceLine, LineId, LineKind
@@ -58,7 +58,7 @@ async def with_cut_commitments(
     for one_id, some in (await read_billed_lines(tx, ids, now)).items():
         for billed in some:
             known.setdefault(one_id, {}).setdefault(billed.invoice_id, []).append(billed.line)
-    voided = await billed_store.list_voided_lines(tx, ids, since=since)
+    forgiven = await read_forgiven_lines(tx, ids, now)
     credited = await credit_note_store.sum_credited_of_lines(
         tx,
         [
@@ -78,9 +78,12 @@ async def with_cut_commitments(
             lines += _settled(
                 context,
                 held,
-                await _open(tx, context, held, cut[one.subscription_id], one, voided, now),
+                await _open(tx, context, held, cut[one.subscription_id], one, now),
                 lines,
-                [line for on_one in others.values() for line in on_one],
+                [
+                    *(line for on_one in others.values() for line in on_one),
+                    *(line for id_, line in forgiven.get(held.id, ()) if id_ != one.id),
+                ],
                 credited,
             )
             # The invoices after it know what this one bills.
@@ -149,13 +152,9 @@ async def _open(
     held: Subscription,
     cut: Sequence[CutCommitment],
     making: Making,
-    voided: Mapping[SubscriptionId, Sequence[tuple[InvoiceId, InvoiceLine]]],
     now: datetime,
 ) -> list[CutCommitment]:
-    """Those that are settled by this invoice: over, all that counts is billed, and nothing of it was made void.
-
-    A void invoice bills its periods no more, and so the commitment is not asked for in its place; a reissue is.
-    """
+    """Those that are settled by this invoice: over, and all that counts is billed."""
     now_held = context.terms_of(held.id)[-1]
     over = [one for one in cut if one.is_over(now_held, now)]
     if not over:
@@ -166,12 +165,7 @@ async def _open(
         for row in await read_schedule.list_schedule(tx, held.id)
         if (row.component_id, row.period) not in billed_here
     ]
-    dead = [line for id_, line in voided.get(held.id, ()) if id_ != making.id]
-    return [
-        one
-        for one in over
-        if not _counts_one_of(one, waiting) and not any(counts(one, line) for line in dead)
-    ]
+    return [one for one in over if not _counts_one_of(one, waiting)]
 
 
 def _counts_one_of(one: CutCommitment, rows: Collection[ScheduledPeriod]) -> bool:

@@ -21,6 +21,9 @@ COUNTED = frozenset({LineKind.RECURRING, LineKind.USAGE, LineKind.PRORATION, Lin
 """What counts towards a commitment: charges net of discounts, before the credits that pay for them."""
 
 
+_BY_REISSUE_ONLY = frozenset({LineKind.RECURRING, LineKind.USAGE, LineKind.TRUE_UP})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommittedPeriod:
     """One period of a commitment; `whole` is what it would be had the rule begun on one of its own dates."""
@@ -95,6 +98,16 @@ def counted_charges(
         ),
         _ZERO,
     )
+
+
+def stands_until_reissued(line: InvoiceLine) -> bool:
+    """Whether a commitment counts a line of a void invoice as if it stood, until another takes the invoice's place.
+
+    What only a reissue bills again is forgiven until then: a true-up does not ask for it instead (INV-6). What an
+    invoice billed as a difference the next one bills again, and that counts then.
+    """
+    corrects_true_up = line.kind is LineKind.ADJUSTMENT and line.component_id is None
+    return line.kind in _BY_REISSUE_ONLY or corrects_true_up
 
 
 def missing(least: Decimal, charges: Decimal) -> Decimal:

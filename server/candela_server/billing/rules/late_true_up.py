@@ -27,11 +27,13 @@ def true_up_adjustments(
     final: Set[LineId],
     made: Sequence[InvoiceLine],
     line_id: Callable[[], LineId],
+    forgiven: Sequence[InvoiceLine] = (),
     cut: Collection[tuple[PriceId, Interval]] = (),
 ) -> list[InvoiceLine]:
     """The lines that bring billed true-ups to what they would be with these adjustments; mostly none.
 
-    `before` are the lines of all invoices, and `final` those that cannot change any more. A period of a commitment
+    `before` are the lines of all invoices, and `final` those that cannot change any more; `forgiven` are void ones that
+    count all the same. A period of a commitment
     without a true-up line cost its minimum already. Should a correction take so much back that it no longer does, the
     contract's promise stands on what was billed when the period was closed. `anchor_of` is what a period was counted
     from, which may lie before what periods are counted from now. `cut` are periods of prices within which
@@ -59,7 +61,11 @@ def true_up_adjustments(
                 counted_charges(
                     [offer.price],
                     line.period,
-                    [one for one in (*before, *made) if one.period.start_at >= anchor_at],
+                    [
+                        one
+                        for one in (*before, *forgiven, *made)
+                        if one.period.start_at >= anchor_at
+                    ],
                 ),
             )
             billed = sum((one.amount for one in before if _is_of(one, line)), _ZERO)

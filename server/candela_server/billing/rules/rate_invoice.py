@@ -51,8 +51,8 @@ class InvoiceToRate:
     """What falls due for one subscription at one instant, and what it depends on.
 
     `earlier` are the lines of the subscription's other invoices, void ones aside; needed only where
-    `depends_on_earlier` says so. `same_tariff` are the prices that the offer's is one with, where components were
-    swapped (SUB-6).
+    `depends_on_earlier` says so. `forgiven` are those of void ones that count for a commitment all the same.
+    `same_tariff` are the prices that the offer's is one with, where components were swapped (SUB-6).
     """
 
     offer: Offer
@@ -60,6 +60,7 @@ class InvoiceToRate:
     time_zone: str
     periods: Sequence[BilledPeriod]
     earlier: Sequence[InvoiceLine] = ()
+    forgiven: Sequence[InvoiceLine] = ()
     true_ups: Sequence[TrueUp] = ()
     same_tariff: frozenset[PriceId] = frozenset()
 
@@ -190,7 +191,8 @@ def _true_up(
     with exact():
         least = committed_amount(price, committed, invoice.time_zone)
         # What was charged before periods were counted anew, as by a return, counted then.
-        since = [one for one in invoice.earlier if one.period.start_at >= invoice.anchor_at]
+        known = (*invoice.earlier, *invoice.forgiven)
+        since = [one for one in known if one.period.start_at >= invoice.anchor_at]
         charges = counted_charges([price], committed.period, [*since, *lines])
         amount = missing(least, charges)
     if not amount:

@@ -29,7 +29,7 @@ def lived_beside(seed: int, number: int) -> list[Operation]:
 
 def _committing(chance: random.Random, name: str) -> list[Operation]:
     """Plans with minimum commitments, taken and left at any time (DSL-10)."""
-    return _moving(chance, name, COMMITTING)
+    return moving(chance, name, COMMITTING)
 
 
 def _with_money(chance: random.Random, name: str) -> list[Operation]:
@@ -37,7 +37,7 @@ def _with_money(chance: random.Random, name: str) -> list[Operation]:
     return left_alone(chance, name, GIVING)
 
 
-def _moving(chance: random.Random, name: str, family: Sequence[Sold]) -> list[Operation]:
+def moving(chance: random.Random, name: str, family: Sequence[Sold]) -> list[Operation]:
     """A plan of a family that is used, and changed now and then."""
     plan, joined = chance.choice(family), chance.choice(JOINING_DAYS)
     at = BEGIN + timedelta(days=joined)

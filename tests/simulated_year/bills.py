@@ -92,8 +92,8 @@ class Bills(Costs):
         others = [
             line
             for one in self.invoices
-            if one.status != "void" and one is not instead_of
-            for line in one.lines
+            if one is not instead_of
+            for line in (one.lines if one.status != "void" else one.forgiven)
         ]
         closed = self.closed | {line.charge for line in billed}
         to_come, before = Decimal(0), None

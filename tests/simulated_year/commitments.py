@@ -4,7 +4,7 @@ A commitment is prorated as a fee is: by the calendar days of its period on whic
 missing to it is settled when the plan is held no more, else when the period is over, once all that counts for it is
 billed: on the next invoice, as a difference to what was billed of it. What counts are the plan's own charges before
 credits: what is charged in advance where its period starts, or where it was taken up within it; what is charged in
-arrears just before its end.
+arrears just before its end. What is void counts until something takes its place: nobody asks for it in another way.
 """
 
 from __future__ import annotations

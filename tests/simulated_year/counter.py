@@ -92,6 +92,7 @@ class Counter(Till):
             ):
                 if status == "finalized":
                     self._void(last, account, plan)
+                last.replaced = True
                 account.hidden.difference_update(last.fresh)
                 account.draft(last.fresh, one.at, waits=True)
             case CreditNote() if last and self._noted(last, account, plan):

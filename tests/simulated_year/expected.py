@@ -43,6 +43,8 @@ class Expected:
     """Whether a change cut a period that it bills."""
     leaves_usage: bool = False
     """Whether it could not give back all of some usage, and no credit note has done so since."""
+    replaced: bool = False
+    """Whether another one was made in its place, as it is void."""
     noted: Decimal = Decimal(0)
     """What credit notes took back, before tax."""
     noted_tax: Decimal = Decimal(0)
@@ -53,6 +55,14 @@ class Expected:
         return (
             self.price + total(self.lines) - sum((one for _, one in self.off.values()), Decimal(0))
         )
+
+    @property
+    def forgiven(self) -> list[Line]:
+        """What it billed, as it is void, that only a reissue bills again: a commitment counts it (INV-6, DSL-10)."""
+        if self.replaced:
+            return []
+        once = (one for one in self.lines if not one.is_ahead)
+        return [one for one in once if one.charge.is_commitment or not one.is_change]
 
     @property
     def creditable(self) -> list[Decimal]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeGuard
 
+from .beside import moving
 from .days import BEGIN, DAYS, ticks
 from .dealings import credits_given, pack, papers
 from .habits import JOINING_DAYS, TIMES_BACK, changes, left_alone, usage
@@ -28,7 +29,7 @@ from .happening import (
 from .lifecycle import ZONES, buyers
 from .overridden import FORMER, OVERRIDDEN
 from .sold import Sold, decimal
-from .wares import DINAR, GRADUATED, TEAM, TIERS_AND_CREDITS
+from .wares import COMMITTING, DINAR, GRADUATED, TEAM, TIERS_AND_CREDITS
 
 _PRICES = (*FORMER, *OVERRIDDEN)
 _TOPPED_UP = (TEAM, TIERS_AND_CREDITS, DINAR, GRADUATED)
@@ -132,7 +133,15 @@ def _topping_up(chance: random.Random, name: str) -> list[Operation]:
     return made
 
 
+def _committing(chance: random.Random, name: str) -> list[Operation]:
+    """Plans with minimum commitments, whose invoices are voided, reissued and corrected (DSL-10, INV-6)."""
+    made = moving(chance, name, COMMITTING)
+    days = [one for one in ticks() if one > made[0].at]
+    return [*made, *papers(chance, made[0].subscription, days)]
+
+
 _KINDS: dict[str, Callable[[random.Random, str], list[Operation]]] = {
     "override": _overriding,
     "top-up": _topping_up,
+    "commitment": _committing,
 }

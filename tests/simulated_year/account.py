@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from .bills import Bills
 from .charges import charges
 from .happening import (
+    AssignSeat,
     Cancel,
     Change,
     ChangePlan,
@@ -17,9 +18,11 @@ from .happening import (
     OverridePrice,
     Pause,
     Reactivate,
+    ReleaseSeat,
     Resume,
     UndoCancel,
 )
+from .holders import Holders
 from .periods import boundary, number_at
 from .sold import Sold
 from .terms import RUNNING, Terms
@@ -45,6 +48,7 @@ class Account(Bills):
     refused: list[Operation] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
     count: int = 0
+    holders: Holders = field(default_factory=Holders)
 
     @property
     def zone(self) -> str:
@@ -84,6 +88,14 @@ class Account(Bills):
                     return
                 self.planned = [each for each in self.planned if not _ends(each)]
                 self.history.append(one.at, ends_at=None)
+            case AssignSeat():
+                held = self.history.now
+                if held.status not in RUNNING or not self.holders.assign(
+                    one.user, held.held, one.at
+                ):
+                    self.refused.append(one)
+            case ReleaseSeat():
+                self.holders.release(one.at, one.user)
             case Change():
                 self._change(one)
 
@@ -102,6 +114,9 @@ class Account(Bills):
             at = max(at, one.effective_at)
         elif when == "period end":
             at = self._end_of_period(at)
+        if self._takes_seats_in_use(one, at):
+            self.refused.append(one)
+            return
         if at <= one.at:
             self._carry_out(one, one.at, one.at)
             return
@@ -135,6 +150,16 @@ class Account(Bills):
             case _:
                 return status in RUNNING
 
+    def _takes_seats_in_use(self, one: Change, at: datetime) -> bool:
+        """Whether fewer seats would remain than were used in the period of an instant (SEAT-4)."""
+        held = self.history.now
+        if not isinstance(one, ChangeSeats) or one.seats >= held.seats:
+            return False
+        [part] = [part for part in held.plan.parts if part.kind == "seats"]
+        number = number_at(held.anchor, self.zone, part.every, at)
+        since = boundary(held.anchor, self.zone, part.every, number)
+        return self.holders.in_use(since) > one.seats
+
     def _end_of_period(self, at: datetime) -> datetime:
         """When the shortest of the current periods ends; of a trial, when that does."""
         held = self.history.now
@@ -150,6 +175,8 @@ class Account(Bills):
 
     def _carry_out(self, one: Change | None, at: datetime, now: datetime) -> None:
         if one is not None and not self._possible(one):
+            return
+        if one is not None and self._takes_seats_in_use(one, at):
             return
         before = self.history.now
         at = max(at, before.since)
@@ -199,6 +226,7 @@ class Account(Bills):
                 self.history.append(at, status=tried, **flags)
             case Cancel():
                 self.planned.clear()
+                self.holders.release(at)
                 self.history.append(at, status="canceled", ends_at=None, **flags)
             case Reactivate():
                 self.history.append(at, status="active", anchor=at, ends_at=None, **flags)

@@ -14,11 +14,12 @@ from candela_server.catalog.price import PriceId
 from candela_server.catalog.price_wire import price_from_proto
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
-from candela_server.customer.model import Customer, CustomerById
+from candela_server.customer.model import Customer, CustomerById, UserByExternalId
 from candela_server.kernel.clock import FixedClock
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 from candela_server.subscription import change
+from candela_server.subscription.assign_seat import SeatOfUser, assign_seat, release_seat
 from candela_server.subscription.change import ChangeSubscription
 from candela_server.subscription.change_subscription import change_subscription
 from candela_server.subscription.create_subscription import (
@@ -36,6 +37,7 @@ from candela_server.subscription.read import get_subscription
 from candela_server.subscription.undo_cancellation import UndoCancellation, undo_cancellation
 
 from .happening import (
+    AssignSeat,
     Cancel,
     Change,
     ChangePlan,
@@ -43,6 +45,7 @@ from .happening import (
     OverridePrice,
     Pause,
     Reactivate,
+    ReleaseSeat,
     Resume,
     Subscribe,
 )
@@ -59,6 +62,11 @@ _PRORATIONS = {
     "invoice now": Proration.INVOICE_NOW,
     "none": Proration.NONE,
 }
+
+
+def user_of(customer: str, number: int) -> str:
+    """The external id of a customer's user."""
+    return f"{customer}-user-{number}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,6 +114,18 @@ class Desk:
                 ),
             )
         return made.id
+
+    async def hold(self, one: AssignSeat | ReleaseSeat, subscription_id: str) -> None:
+        """Gives a user a seat, or takes it back."""
+        name, _ = one.subscription.split(":")
+        seat = SeatOfUser(
+            subscription_id=SubscriptionId(subscription_id),
+            component_id=None,
+            user=UserByExternalId(user_of(name, one.user)),
+        )
+        act = assign_seat if isinstance(one, AssignSeat) else release_seat
+        async with self.db.writing(self.merchant_id) as tx:
+            await act(tx, self.clock, seat)
 
     async def undo(self, subscription_id: str) -> None:
         """Calls an end off."""

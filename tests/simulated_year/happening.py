@@ -103,6 +103,20 @@ class UndoCancel(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssignSeat(Operation):
+    """A user of the customer's, by number, gets a seat (SEAT-4)."""
+
+    user: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSeat(Operation):
+    """It is taken back, and stays paid for."""
+
+    user: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pay(Operation):
     """Pays the subscription's last invoice, outside."""
 
@@ -187,6 +201,8 @@ KINDS: frozenset[type[Operation]] = frozenset(
         Cancel,
         UndoCancel,
         Reactivate,
+        AssignSeat,
+        ReleaseSeat,
         Pay,
         VoidInvoice,
         Reissue,
@@ -212,6 +228,11 @@ class Life:
     operations: Sequence[Operation]
     buyers: Sequence[tuple[datetime, Buyer]]
     """Who it says that it is, and since just after when."""
+
+    @property
+    def users(self) -> set[int]:
+        """Who is to hold a seat some time."""
+        return {one.user for one in self.operations if isinstance(one, AssignSeat | ReleaseSeat)}
 
     def buyer_at(self, instant: datetime) -> Buyer:
         """Who it is when an invoice is finalized."""

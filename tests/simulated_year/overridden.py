@@ -19,7 +19,7 @@ AGREED = Sold(
     minor_digits=2,
     parts=(
         fee("310", every="year"),
-        seats("9.95", minimum_seats=4, included_seats=1, bill_immediately=True),
+        seats("9.95", minimum_seats=3, included_seats=1, bill_immediately=True),
         usage("graduated", ("120", "0.13", "0"), (None, "0.0611", "1.5"), free_units="15"),
     ),
     of=LISTED,

@@ -15,6 +15,7 @@ from candela_server.billing.model import Invoice
 from candela_server.billing.update_tax_settings import UpdateTaxSettings, update_tax_settings
 from candela_server.catalog.errors import PriceNotOfPlanError
 from candela_server.customer.create_customer import CreateCustomer, create_customer
+from candela_server.customer.create_user import CreateUser, create_user
 from candela_server.customer.model import Address, Customer, CustomerById
 from candela_server.customer.update_customer import UpdateCustomer, update_customer
 from candela_server.kernel.clock import FixedClock
@@ -26,15 +27,18 @@ from candela_server.metering.model import Outcome
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 from candela_server.subscription.model import TransitionRefusedError
+from candela_server.subscription.seat import AllSeatsHeldError, SeatsInUseError
 from candela_server.worker.advance_test_clock import advance_test_clock, bill_test_clock
 
 from .assortment import PRICES
 from .days import BEGIN, PRICES_INCLUDE_TAX_SINCE
-from .desk import Desk
+from .desk import Desk, user_of
 from .happening import (
+    AssignSeat,
     Change,
     Life,
     Operation,
+    ReleaseSeat,
     Subscribe,
     UndoCancel,
     Use,
@@ -93,6 +97,17 @@ class Stage:
                         test_clock_id=made.id,
                     ),
                 )
+                for number in sorted(life.users):
+                    await create_user(
+                        tx,
+                        self.clock,
+                        CreateUser(
+                            customer=CustomerById(self.customers[life.name].id),
+                            external_id=user_of(life.name, number),
+                            name="",
+                            email=None,
+                        ),
+                    )
 
     async def tick(self, now: datetime, lives: Sequence[Life]) -> None:
         """Moves the clock to an instant, with all that falls due on the way; then the customers act."""
@@ -184,6 +199,8 @@ class Stage:
             match one:
                 case Subscribe():
                     await self._subscribe(life, one)
+                case AssignSeat() | ReleaseSeat():
+                    await self.desk.hold(one, held)
                 case UndoCancel():
                     await self.desk.undo(held)
                 case Change():
@@ -196,7 +213,12 @@ class Stage:
                     )
                     customer = self.customers[life.name]
                     return await self.office.act(one, customer, held, plan)
-        except (TransitionRefusedError, PriceNotOfPlanError):
+        except (
+            TransitionRefusedError,
+            PriceNotOfPlanError,
+            AllSeatsHeldError,
+            SeatsInUseError,
+        ):
             return False
         return True
 

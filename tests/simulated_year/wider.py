@@ -17,11 +17,13 @@ from .days import BEGIN, DAYS, ticks
 from .dealings import credits_given, pack, papers
 from .habits import JOINING_DAYS, TIMES_BACK, changes, left_alone, usage
 from .happening import (
+    AssignSeat,
     ChangePlan,
     Life,
     Operation,
     OverridePrice,
     PayTopUp,
+    ReleaseSeat,
     SetTopUp,
     Subscribe,
     VoidTopUp,
@@ -29,9 +31,10 @@ from .happening import (
 from .lifecycle import ZONES, buyers
 from .overridden import FORMER, OVERRIDDEN
 from .sold import Sold, decimal
-from .wares import COMMITTING, DINAR, GRADUATED, TEAM, TIERS_AND_CREDITS
+from .wares import COMMITTING, DINAR, GRADUATED, TEAM, TEAM_PLUS, TIERS_AND_CREDITS, YEN
 
 _PRICES = (*FORMER, *OVERRIDDEN)
+_HELD = (TEAM, TEAM_PLUS, YEN)
 _TOPPED_UP = (TEAM, TIERS_AND_CREDITS, DINAR, GRADUATED)
 
 
@@ -140,8 +143,31 @@ def _committing(chance: random.Random, name: str) -> list[Operation]:
     return [*made, *papers(chance, made[0].subscription, days)]
 
 
+def _holding(chance: random.Random, name: str) -> list[Operation]:
+    """Seats that users hold: more want one than there are, and some are given up that are in use (SEAT-4)."""
+    plan, joined = chance.choice(_HELD), chance.choice(JOINING_DAYS)
+    at = BEGIN + timedelta(days=joined)
+    subscription = f"{name}:{plan.slug}"
+    first = Subscribe(
+        at=at,
+        subscription=subscription,
+        plan=plan,
+        seats=chance.randint(3, 7),
+        # Never at noon, when they act: what is released as a period begins was used before it.
+        start_at=at - chance.choice(TIMES_BACK[1:]),
+    )
+    kinds = (AssignSeat, AssignSeat, ReleaseSeat)
+    held = [
+        chance.choice(kinds)(at=day, subscription=subscription, user=chance.randrange(9))
+        for day in sorted(chance.choices([one for one in ticks() if one > at], k=60))
+    ]
+    used = usage(chance, subscription, [(joined, plan)], joined)
+    return [first, *changes(chance, subscription, (plan,), joined), *held, *used]
+
+
 _KINDS: dict[str, Callable[[random.Random, str], list[Operation]]] = {
     "override": _overriding,
     "top-up": _topping_up,
     "commitment": _committing,
+    "holders": _holding,
 }

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from .ahead import ahead_of, still_taken_off, taken_off
 from .charges import Charge, begun, charges, place, running
-from .commitments import missing
+from .commitments import is_changed, missing
 from .costs import Costs
 from .expected import GRACE, Expected
 from .lines import Line, bear, total
@@ -43,10 +43,15 @@ class Bills(Costs):
             self.draft(fresh, now, waits=any(one.is_usage for one in fresh))
 
     def _asks(self, now: datetime) -> bool:
-        """Whether differences alone make an invoice; charges that only fill a commitment make one, too."""
+        """Whether differences alone make an invoice; charges that only fill a commitment which a change cut do, too."""
         changes = self._changes([], now)
         borne, _ = self._borne([], changes, now)
-        return max(total(bear([], changes)), total(borne)) > 0
+        corrected = [
+            one
+            for one in borne
+            if one.charge.is_commitment and not is_changed(self.history, one.charge)
+        ]
+        return max(total(bear([], [*changes, *corrected])), total(borne)) > 0
 
     def draft(self, fresh: list[Charge], now: datetime, *, waits: bool) -> Expected:
         """An invoice of these charges, and of the difference that others make; adjustments stay as they are made."""

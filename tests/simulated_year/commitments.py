@@ -13,13 +13,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from .charges import Charge, begun
 from .lines import Line, total
 from .periods import boundary, number_at
 from .rates import rounded
 from .sold import Part, decimal
-from .terms import History
+from .terms import History, Terms
 
 _PART = Part(
     name="Commitment",
@@ -67,6 +68,18 @@ def least(history: History, one: Charge) -> Decimal:
 def is_cut(history: History, one: Charge) -> bool:
     """Whether it was in force on some of the days only."""
     return None in history.held_days(one.plan, one.part, one.anchor, one.start, one.end)
+
+
+def is_changed(history: History, one: Charge) -> bool:
+    """Whether what is held, or how much of it, changed within its period or as that ended."""
+    return any(
+        one.start < later.since <= one.end and _held(before) != _held(later)
+        for before, later in pairwise(history.versions)
+    )
+
+
+def _held(terms: Terms) -> tuple[object, ...]:
+    return terms.plan if terms.billed else None, terms.anchor, terms.held
 
 
 def counted(one: Charge, lines: Sequence[Line]) -> Decimal:

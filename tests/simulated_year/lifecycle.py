@@ -1,5 +1,7 @@
 """Random lives of customers, from a seed: who takes what when, uses how much of it, and changes what.
 
+So that these stay as they are for a seed, what else customers may do is drawn in `beside.py` and `wider.py`.
+
 To add an operation: the record in `happening.py` and when it happens here or in `dealings.py`, what it means for money
 in `account.py` or `model.py`, and how Candela is asked for it in `desk.py` or `office.py`; each is one function.
 """

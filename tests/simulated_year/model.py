@@ -2,6 +2,16 @@
 
 A customer is walked through, instant by instant: drafts are finalized, planned changes made, what is due is billed, and
 then the customer and the merchant act.
+
+It covers prices with fees, seats and usage of every charge model, by weeks, months and years, with discounts of a
+component, bounds, thresholds and commitments; plans that bring usage or money; trials; changes of plans, prices and
+seats at any time with any proration, pauses, ends and returns; seats that users hold; late usage; payment, voids,
+reissues and credit notes; gifts, packs, and packs that are bought by themselves; taxes, and customers who move.
+
+It does not cover discounts of a whole price, ramps, swapped components, feature overrides, migrations, corrected
+events, refunds, past due subscriptions, credits that renew by a rule of their own, nor more than one subscription to a
+plan. A plan that brings money, that carries credits over, or for which packs buy themselves is never changed here; and
+packs do not buy themselves over the turn of a month.
 """
 
 from __future__ import annotations

@@ -86,7 +86,9 @@ async def _live(stage: Stage, some: list[Life]) -> None:
 
 @pytest.mark.spec("INV-1", "INV-2", "INV-6", "INV-7", "INV-8", "DSL-3", "DSL-5", "DSL-7", "OPS-2")
 @pytest.mark.spec("EVT-9", "CRD-5", "CRD-8", "CRD-9", "CRD-10", "TAX-1", "TAX-2", "TRL-2", "SEAT-1")
-@pytest.mark.spec("SEAT-2", "SEAT-3", "SUB-5", "SUB-6", "SUB-7", "CRD-3", "DSL-10")
+@pytest.mark.spec(
+    "SEAT-2", "SEAT-3", "SEAT-4", "SUB-4", "SUB-5", "SUB-6", "SUB-7", "CRD-3", "DSL-10"
+)
 async def test_year_of_random_customers__every_invoice_is_what_the_model_says(
     stage: Stage,
 ) -> None:

@@ -1,7 +1,7 @@
-"""Lives of a second kind of customers, from the same seed: what they do, those of `lifecycle` never do.
+"""Lives of a second kind of customers: what they do, those of `lifecycle` never do.
 
-Each of them does one of these things, drawn from a random stream of its own, so that what is added here leaves the
-lives of both kinds as they were.
+Each of them does one of these things, by its number. All is drawn from random streams of their own, so that the lives
+of the first kind stay as they are for a seed.
 """
 
 from __future__ import annotations

@@ -122,11 +122,12 @@ async def grant_after_change(
                 wanted.append(_first_of_own(after, definition, at))
             continue
         if running:
-            begun_at = _whole(after, definition, at).start_at
-            most_seats = _most_since(begun_at, earlier, before.seats)
-            if definition.basis is not CreditBasis.SEAT or after.seats <= most_seats:
+            if definition.basis is not CreditBasis.SEAT:
                 continue
-            seats = after.seats - most_seats
+            begun_at = _whole(after, definition, at).start_at
+            seats = after.seats - _most_since(begun_at, earlier, before.seats)
+            if seats <= 0:
+                continue
         period = _period(after, definition, at, own, running)
         wanted.append(
             PeriodGrant(

@@ -19,8 +19,6 @@ _ZERO = Decimal(0)
 
 COUNTED = frozenset({LineKind.RECURRING, LineKind.USAGE, LineKind.PRORATION, LineKind.ADJUSTMENT})
 """What counts towards a commitment: charges net of discounts, before the credits that pay for them."""
-
-
 _BY_REISSUE_ONLY = frozenset({LineKind.RECURRING, LineKind.USAGE, LineKind.TRUE_UP})
 
 

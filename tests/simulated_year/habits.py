@@ -33,8 +33,8 @@ TIMES_BACK = (
     timedelta(hours=11, minutes=30),
 )
 """Few, so that many fall due together; the last is half past midnight or so in two of the zones."""
-_WHENS: Sequence[When] = ("now", "now", "period end", "at")
-_PRORATIONS: Sequence[Proration] = (None, "next invoice", "invoice now", "none")
+WHENS: Sequence[When] = ("now", "now", "period end", "at")
+PRORATIONS: Sequence[Proration] = (None, "next invoice", "invoice now", "none")
 
 
 def left_alone(chance: random.Random, name: str, plan: Sold) -> list[Operation]:
@@ -66,7 +66,7 @@ def changes(
 def _change(
     chance: random.Random, subscription: str, family: Sequence[Sold], at: datetime
 ) -> Operation:
-    when, proration = chance.choice(_WHENS), chance.choice(_PRORATIONS)
+    when, proration = chance.choice(WHENS), chance.choice(PRORATIONS)
     later = at + timedelta(days=chance.randrange(1, 40), seconds=chance.randrange(86_400))
     kind = chance.choice(("plan", "plan", "plan", "seats", "seats", "seats", "pause", "cancel"))
     if kind == "plan":
@@ -111,7 +111,7 @@ def _way_back(chance: random.Random, one: Operation) -> Operation | None:
     if chance.random() < 0.3:
         return None
     at = one.at + timedelta(days=chance.randrange(1, 45))
-    proration = chance.choice(_PRORATIONS)
+    proration = chance.choice(PRORATIONS)
     match one:
         case Pause():
             return Resume(at=at, subscription=one.subscription, proration=proration)

@@ -9,13 +9,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from typing import TypeGuard
+from datetime import datetime, timedelta
 
 from .beside import moving
 from .days import BEGIN, DAYS, ticks
 from .dealings import credits_given, pack, papers
-from .habits import JOINING_DAYS, TIMES_BACK, changes, left_alone, usage
+from .habits import (
+    JOINING_DAYS,
+    PRORATIONS,
+    TIMES_BACK,
+    WHENS,
+    changes,
+    left_alone,
+    usage,
+)
 from .happening import (
     AssignSeat,
     ChangePlan,
@@ -29,11 +36,10 @@ from .happening import (
     VoidTopUp,
 )
 from .lifecycle import ZONES, buyers
-from .overridden import FORMER, OVERRIDDEN
-from .sold import Sold, decimal
+from .overridden import ASIDE, FORMER, LISTED
+from .sold import decimal
 from .wares import COMMITTING, DINAR, GRADUATED, TEAM, TEAM_PLUS, TIERS_AND_CREDITS, YEN
 
-_PRICES = (*FORMER, *OVERRIDDEN)
 _HELD = (TEAM, TEAM_PLUS, YEN)
 _TOPPED_UP = (TEAM, TIERS_AND_CREDITS, DINAR, GRADUATED)
 
@@ -58,7 +64,7 @@ def _life(seed: int, number: int) -> Life:
 
 def _overriding(chance: random.Random, name: str) -> list[Operation]:
     """Prices of one plan and of another by turns, agreed with the merchant (SUB-4)."""
-    plan, joined = chance.choice(OVERRIDDEN), chance.choice(JOINING_DAYS)
+    plan, joined = chance.choice((LISTED, LISTED, ASIDE)), chance.choice(JOINING_DAYS)
     at = BEGIN + timedelta(days=joined)
     subscription = f"{name}:{plan.slug}"
     first = Subscribe(
@@ -68,17 +74,17 @@ def _overriding(chance: random.Random, name: str) -> list[Operation]:
         seats=chance.randint(4, 12),
         start_at=at - chance.choice(TIMES_BACK),
     )
-    changed = [
-        _agreed(one, chance.choice(_PRICES)) if _is_agreed(one, chance) else one
-        for one in changes(chance, subscription, OVERRIDDEN, joined)
-    ]
+    changed = changes(chance, subscription, (LISTED, ASIDE), joined)
     moves = [((one.at - BEGIN).days, one.plan) for one in changed if isinstance(one, ChangePlan)]
     taken = [(joined, plan), *moves]
     days = [BEGIN + timedelta(days=day) for day in range(joined + 1, DAYS)]
     held = [one for _, one in taken]
+    free = [day for day in days if all(one.at != day for one in changed)]
+    agreed = chance.sample(free, min(len(free), chance.choice((2, 5, 9))))
     return [
         first,
         *changed,
+        *(_agreed(chance, subscription, day) for day in agreed),
         *papers(chance, subscription, days),
         *credits_given(chance, subscription, held, days),
         *pack(chance, subscription, chance.choice(held), days),
@@ -86,18 +92,17 @@ def _overriding(chance: random.Random, name: str) -> list[Operation]:
     ]
 
 
-def _is_agreed(one: Operation, chance: random.Random) -> TypeGuard[ChangePlan]:
-    return isinstance(one, ChangePlan) and chance.random() < 0.7
-
-
-def _agreed(one: ChangePlan, price: Sold) -> OverridePrice:
+def _agreed(chance: random.Random, subscription: str, at: datetime) -> OverridePrice:
+    """At once or later; now and then of a plan that is not held."""
+    when = chance.choice(WHENS)
+    later = at + timedelta(days=chance.randrange(1, 40), seconds=chance.randrange(86_400))
     return OverridePrice(
-        at=one.at,
-        subscription=one.subscription,
-        price=price,
-        when=one.when,
-        effective_at=one.effective_at,
-        proration=one.proration,
+        at=at,
+        subscription=subscription,
+        price=chance.choice((*FORMER, LISTED, ASIDE)),
+        when=when,
+        effective_at=later if when == "at" else None,
+        proration=chance.choice(PRORATIONS),
     )
 
 

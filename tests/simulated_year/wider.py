@@ -136,7 +136,7 @@ def _topping_up(chance: random.Random, name: str) -> list[Operation]:
     for at in days:
         if chance.random() < patience:
             made.append(PayTopUp(at=at, subscription=taken.subscription))
-        elif chance.random() < 0.02:
+        elif chance.random() < 0.1:
             made.append(VoidTopUp(at=at, subscription=taken.subscription))
     return made
 

@@ -120,7 +120,7 @@ def _topping_up(chance: random.Random, name: str) -> list[Operation]:
         money=plan.credits is None,
         threshold=most * chance.randrange(20, 100) / 100,
         amount=amount,
-        price=amount / 2,
+        price=round(amount / 2, plan.minor_digits),
         monthly_cap=chance.randint(1, 4),
     )
     made = [taken, *used]

@@ -21,10 +21,11 @@ from candela_server.subscription.model import SubscriptionId
 from candela_server.subscription.override_feature import SetFeatureOverride, set_feature_override
 
 from demo.team_plan import subscribe
-from tests.helpers.cluster import Cluster, until
+from tests.helpers.cluster import Cluster
 from tests.helpers.fault_shop import INCLUDED, Holder, Offer
 from tests.helpers.names import fresh
 from tests.helpers.own_stores import frozen
+from tests.helpers.waiting import until
 
 pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
@@ -173,7 +174,7 @@ def _wait_for_overrides(cluster: Cluster, holder: Holder, count: int) -> None:
             ).fetchone()
             return row == (count,)
 
-        until(committed, within_s=5, what="the override is committed")
+        until(committed, "the override is committed")
 
 
 @pytest.mark.spec("ENT-5", "ENT-8")

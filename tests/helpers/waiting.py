@@ -53,3 +53,11 @@ async def eventually(look: Callable[[], Awaitable[_T | None]], what: str = _UNNA
         patience.check()
         await asyncio.sleep(_POLL_S)
     return found
+
+
+async def becomes(holds: Callable[[], object], what: str = _UNNAMED) -> None:
+    """Returns when it holds, and leaves the loop to others meanwhile. Fails when it never does."""
+    patience = _Patience(what)
+    while not holds():
+        patience.check()
+        await asyncio.sleep(_POLL_S)

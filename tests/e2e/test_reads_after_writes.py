@@ -25,7 +25,7 @@ from tests.helpers.cluster import Cluster
 from tests.helpers.fault_shop import INCLUDED, Holder, Offer
 from tests.helpers.names import fresh
 from tests.helpers.own_stores import frozen
-from tests.helpers.waiting import until
+from tests.helpers.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
@@ -159,7 +159,7 @@ def test_server_frozen_for_less_than_its_lease__is_waited_for(
             with frozen(cluster.second.pid):
                 writing = pool.submit(holder.override, cluster.first.client, on)
                 _wait_for_overrides(cluster, holder, number + 1)
-            writing.result(5)
+            writing.result(PATIENCE_S)
             assert cluster.second.check(holder.switch()).entitlement.entitled is on, number
 
 

@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.helpers.waiting import PATIENCE_S
+
 _READ_BYTES = 65_536
-_THREAD_TIMEOUT_S = 10.0
 _LOOK_S = 0.005
 
 
@@ -68,7 +69,7 @@ class Proxy:
         """Ends the connections and the thread."""
         self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_THREAD_TIMEOUT_S)
+        self._thread.join(PATIENCE_S)
 
     def __enter__(self) -> Self:
         """The proxy itself."""
@@ -79,7 +80,7 @@ class Proxy:
         self.close()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_THREAD_TIMEOUT_S)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _listen(self) -> asyncio.Server:
         self._open.set()

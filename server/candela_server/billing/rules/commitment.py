@@ -107,10 +107,15 @@ def charged_at(line: InvoiceLine, timing: BillingTiming) -> datetime:
 
     What was taken up within a period that is charged in advance falls where it was taken up.
     """
-    joined = line.kind is LineKind.PRORATION and line.source_line_id is None
-    if joined and line.used_during is not None and timing is BillingTiming.IN_ADVANCE:
+    in_advance = timing is BillingTiming.IN_ADVANCE
+    if is_joined(line) and line.used_during is not None and in_advance:
         return line.used_during.start_at
     return period_charged_at(line.period, timing)
+
+
+def is_joined(line: InvoiceLine) -> bool:
+    """Whether it charges for what was taken up within its period."""
+    return line.kind is LineKind.PRORATION and line.source_line_id is None
 
 
 def period_charged_at(period: Interval, timing: BillingTiming) -> datetime:

@@ -156,8 +156,12 @@ async def _reschedule(
         at_once=after.version.proration is Proration.INVOICE_NOW,
         test_clock_id=test_clock_id,
     )
+    parked = await schedule_store.parked_since(tx, [before.id])
     await schedule_store.delete_schedule(tx, made.gone)
     await schedule_store.insert_schedule(tx, made.fresh)
+    if parked:
+        # No change releases what a person has to look at.
+        await schedule_store.park(tx, [before.id], parked[before.id])
     return made.gone
 
 

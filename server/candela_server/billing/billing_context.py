@@ -21,7 +21,8 @@ from candela_server.subscription.rules.history import PlanVersionSteps
 from candela_server.subscription.rules.reschedule import BILLED
 
 from . import tax_store
-from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
+from .rules.cut_commitment import CutCommitment, Terms
+from .rules.find_cut_commitments import cut_commitments
 from .tax_settings import TaxSettings
 
 

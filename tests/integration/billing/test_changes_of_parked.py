@@ -1,4 +1,4 @@
-"""Changes of a subscription that a safety bound has parked: nothing is invoiced before a person looks (INV-1, SUB-6)."""
+"""Changes of a subscription that a safety bound has parked: nothing is invoiced until a person looks (INV-1)."""
 
 from __future__ import annotations
 

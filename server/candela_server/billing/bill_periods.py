@@ -21,7 +21,7 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.history import plan_version_of_period
 
-from .billed_before import reach_of, read_billed_lines
+from .billed_before import reach_of, read_billed_lines, read_voided_lines
 from .billing_context import Context
 from .measure_usage import Ask, Measured, measure
 from .model import BilledLine, InvoiceId, InvoiceLine, LineId, LineKind
@@ -62,6 +62,7 @@ async def rate_invoices(
     adjusted = adjusted or {}
     used = await _usage(events, tx.merchant_id, context, wanted)
     earlier = await _earlier(tx, context, wanted, seen_at)
+    voided = await _voided(tx, context, wanted, seen_at)
     fresh: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
     rated: defaultdict[SubscriptionId, set[InvoiceId]] = defaultdict(set)
     left: dict[GrantId, Decimal] = {
@@ -107,6 +108,7 @@ async def rate_invoices(
                     *adjusted.get(one.subscription_id, ()),
                     *fresh[one.subscription_id],
                 ],
+                voided=voided.get(one.subscription_id, ()),
                 true_ups=_true_ups(context, held, offer, one, periods),
                 same_tariff=context.same_tariff(held.id, offer.price),
             )
@@ -197,6 +199,17 @@ async def _earlier(
         return {}
     reach = reach_of(one.offer_in(context).price for one in wanted)
     return await read_billed_lines(tx, ids, seen_at, reach)
+
+
+async def _voided(
+    tx: Tx, context: Context, wanted: Sequence[WantedInvoice], seen_at: datetime
+) -> dict[SubscriptionId, list[InvoiceLine]]:
+    """What void invoices billed of those subscriptions that a commitment binds; most are bound by none."""
+    prices = {one.subscription_id: one.offer_in(context).price for one in wanted}
+    ids = sorted(one_id for one_id, price in prices.items() if price.minimum_commitment)
+    if not ids:
+        return {}
+    return await read_voided_lines(tx, ids, seen_at, reach_of(prices.values()))
 
 
 def follows_others(context: Context, one: WantedInvoice) -> bool:

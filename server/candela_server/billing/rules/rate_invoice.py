@@ -29,7 +29,13 @@ from candela_server.kernel.money import Money, exact
 from candela_server.kernel.recurrence import Recurrence
 
 from .beside import Beside
-from .commitment import CommittedPeriod, committed_amount, counted_charges, missing
+from .commitment import (
+    CommittedPeriod,
+    committed_amount,
+    counted_charges,
+    left_to_reissues,
+    missing,
+)
 from .discount import applies, reduced_anew, reduced_by, reduced_together
 from .invoice_lines import BilledPeriod, Charged, charge_of
 from .usage_cost import NO_PARTS, earlier_parts
@@ -52,8 +58,9 @@ class InvoiceToRate:
     """What falls due for one subscription at one instant, and what it depends on.
 
     `earlier` are the lines of the subscription's other invoices, void ones aside; needed only where
-    `depends_on_earlier` says so. `same_tariff` are the prices that the offer's is one with, where components were
-    swapped (SUB-6). With `is_anew` it is one closed period, which is rated after all that was billed beside it.
+    `depends_on_earlier` says so. `voided` is what void invoices billed; needed where there are `true_ups`.
+    `same_tariff` are the prices that the offer's is one with, where components were swapped (SUB-6). With `is_anew` it
+    is one closed period, which is rated after all that was billed beside it.
     """
 
     offer: Offer
@@ -61,6 +68,7 @@ class InvoiceToRate:
     time_zone: str
     periods: Sequence[BilledPeriod]
     earlier: Sequence[InvoiceLine] = ()
+    voided: Sequence[InvoiceLine] = ()
     true_ups: Sequence[TrueUp] = ()
     same_tariff: frozenset[PriceId] = frozenset()
     is_anew: bool = False
@@ -197,8 +205,10 @@ def _true_up(
     with exact():
         least = committed_amount(price, committed, invoice.time_zone)
         # What was charged before periods were counted anew, as by a return, counted then.
-        since = [one for one in invoice.earlier if one.period.start_at >= invoice.anchor_at]
-        charges = counted_charges([price], committed.period, [*since, *lines])
+        known = [*invoice.earlier, *lines]
+        known += left_to_reissues(invoice.voided, known)
+        since = [one for one in known if one.period.start_at >= invoice.anchor_at]
+        charges = counted_charges([price], committed.period, since)
         amount = missing(least, charges)
     if not amount:
         return []

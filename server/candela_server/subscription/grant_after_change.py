@@ -20,9 +20,9 @@ from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
 from candela_server.credit.grant_again import take_back
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.model import FURTHER_GRANTS, SINCE_AT_MOST, CreditGrant, PeriodGrant
+from candela_server.credit.model import SINCE_AT_MOST, CreditGrant, PeriodGrant
 from candela_server.credit.reopen_credits import reopen_credits
-from candela_server.credit.rules.begins_apart import begins_apart
+from candela_server.credit.rules.ordinal import next_ordinal
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
@@ -114,7 +114,7 @@ async def grant_after_change(
             seats -= most_seats(definition, history, after, begun_at)
             if seats <= 0:
                 continue
-        period = _period(after, definition, at, own, running)
+        period = _period(after, definition, at, running)
         wanted.append(
             PeriodGrant(
                 customer_id=held.customer_id,
@@ -125,6 +125,7 @@ async def grant_after_change(
                 ),
                 effective_at=period.start_at,
                 expires_at=period.end_at,
+                ordinal=next_ordinal(own, definition.id, period.start_at),
             )
         )
     await grant_for_periods(tx, wanted, at=now)
@@ -152,7 +153,7 @@ def _is_first(
     if running:
         return False
     begun_at = _whole(after, definition, at).start_at
-    return all(one.effective_at + FURTHER_GRANTS >= begun_at for one in own)
+    return all(one.effective_at >= begun_at for one in own)
 
 
 def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> PeriodGrant:
@@ -171,14 +172,12 @@ def _period(
     after: Sold,
     definition: CreditDefinition,
     at: datetime,
-    own: Sequence[CreditGrant],
     running: Sequence[CreditGrant],
 ) -> Interval:
     """The period that the grant pays for: what is left of the one that `at` falls into, or as the running ones do."""
     whole = _whole(after, definition, at)
-    begins = {one.effective_at for one in own}
     start_at = min((one.effective_at for one in running), default=at)
-    return Interval(begins_apart(start_at, begins), whole.end_at)
+    return Interval(start_at, whole.end_at)
 
 
 def _whole(after: Sold, definition: CreditDefinition, at: datetime) -> Interval:

@@ -38,12 +38,11 @@ def true_up_adjustments(
 ) -> list[InvoiceLine]:
     """The lines that bring billed true-ups to what they would be with these adjustments; mostly none.
 
-    `before` are the lines of all invoices but void ones, what those billed is `voided`, and
-    `final` those that cannot change any more. A period of a commitment
-    without a true-up line cost its minimum already. Should a correction take so much back that it no longer does, the
-    contract's promise stands on what was billed when the period was closed. `anchor_of` is what a period was counted
-    from, which may lie before what periods are counted from now. `cut` are periods of prices within which
-    the terms changed: what they come to is found with what changed (`cut_commitment`).
+    `before` are the lines of all invoices but void ones, `voided` what those billed, and `final` the lines that cannot
+    change any more. A period of a commitment without a true-up line cost its minimum already. Should a correction take
+    so much back that it no longer does, the contract's promise stands on what was billed when the period was closed.
+    `anchor_of` is what a period was counted from, which may lie before what periods are counted from now. `cut` are
+    periods of prices within which the terms changed: what they come to is found with what changed (`cut_commitment`).
     """
     known = [*before, *made]
     known += left_to_reissues(voided, known)

@@ -12,8 +12,8 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
 from . import billed_store
-from .model import BilledLine, InvoiceId, InvoiceLine
-from .rules.commitment import commitment_length, stands_until_reissued
+from .model import BilledLine, InvoiceLine
+from .rules.commitment import commitment_length
 
 LOOKS_BACK: Final = timedelta(days=400)
 """How long ago a period may have ended that late usage changes: a yearly one, and some weeks."""
@@ -32,17 +32,6 @@ def reach_of(prices: Iterable[Price]) -> timedelta:
     return max((REMEMBERED, *(commitment_length(one) + LOOKS_BACK for one in prices)))
 
 
-async def read_forgiven_lines(
-    tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime, reach: timedelta = REMEMBERED
-) -> dict[SubscriptionId, list[tuple[InvoiceId, InvoiceLine]]]:
-    """What void invoices of these subscriptions billed that commitments count all the same, as far back."""
-    found = await billed_store.list_voided_lines(tx, ids, since=seen_at - reach)
-    return {
-        one_id: [each for each in some if stands_until_reissued(each[1])]
-        for one_id, some in found.items()
-    }
-
-
 async def read_billed_lines(
     tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime, reach: timedelta = REMEMBERED
 ) -> dict[SubscriptionId, list[BilledLine]]:
@@ -51,3 +40,11 @@ async def read_billed_lines(
     for one in await billed_store.list_billed_lines(tx, ids, since=seen_at - reach):
         found[one.subscription_id].append(one)
     return found
+
+
+async def read_voided_lines(
+    tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime, reach: timedelta = REMEMBERED
+) -> dict[SubscriptionId, list[InvoiceLine]]:
+    """What void invoices of these subscriptions billed, but for those that were reissued; as far back."""
+    found = await billed_store.list_voided_lines(tx, ids, since=seen_at - reach)
+    return {one_id: [line for _, line in some] for one_id, some in found.items()}

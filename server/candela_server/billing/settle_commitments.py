@@ -19,14 +19,15 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription import read_schedule
 from candela_server.subscription.model import ScheduledPeriod, Subscription, SubscriptionId
 
-from . import credit_note_store
-from .billed_before import REMEMBERED, read_billed_lines, read_forgiven_lines
+from . import billed_store, credit_note_store
+from .billed_before import REMEMBERED, read_billed_lines
 from .billing_context import Context
 from .credit_note import CreditedOfLine
 from .model import InvoiceId, InvoiceLine, LineId, LineKind
-from .rules.commitment import COUNTED, charged_at, period_charged_at
-from .rules.cut_commitment import CutCommitment, Settlement, is_true_up_of, settlement
+from .rules.commitment import COUNTED, charged_at, left_to_reissues, period_charged_at
+from .rules.cut_commitment import CutCommitment, is_true_up_of
 from .rules.late_usage import within_total
+from .rules.settle_cut_commitment import Settlement, settlement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ async def with_cut_commitments(
     for one_id, some in (await read_billed_lines(tx, ids, now)).items():
         for billed in some:
             known.setdefault(one_id, {}).setdefault(billed.invoice_id, []).append(billed.line)
-    forgiven = await read_forgiven_lines(tx, ids, now)
+    voided = await billed_store.list_voided_lines(tx, ids, since=since)
     credited = await credit_note_store.sum_credited_of_lines(
         tx,
         [
@@ -80,10 +81,8 @@ async def with_cut_commitments(
                 held,
                 await _open(tx, context, held, cut[one.subscription_id], one, now),
                 lines,
-                [
-                    *(line for on_one in others.values() for line in on_one),
-                    *(line for id_, line in forgiven.get(held.id, ()) if id_ != one.id),
-                ],
+                [line for on_one in others.values() for line in on_one],
+                [line for id_, line in voided.get(held.id, ()) if id_ != one.id],
                 credited,
             )
             # The invoices after it know what this one bills.
@@ -108,12 +107,16 @@ def _settled(
     over: Sequence[CutCommitment],
     lines: Sequence[InvoiceLine],
     others: Sequence[InvoiceLine],
+    voided: Sequence[InvoiceLine],
     credited: Mapping[LineId, CreditedOfLine],
 ) -> list[InvoiceLine]:
     history = context.terms_of(held.id)
     made = []
     for one in over:
         known = [*others, *lines]
+        # What is void counts as if it stood, until a reissue asks for it again: the true-up itself, too.
+        known += left_to_reissues(voided, known)
+        known += [line for line in voided if is_true_up_of(line, one)]
         given_back = sum(
             (
                 credited[line.id].otherwise

@@ -8,6 +8,7 @@ import pytest
 from candela.catalog.v1 import price_pb2
 
 from candela_server.billing.model import LineKind
+from candela_server.billing.reissue_invoice import reissue_invoice
 from candela_server.billing.void_invoice import void_invoice
 from candela_server.subscription.change import QuantityChange
 from candela_server.subscription.model import Proration
@@ -270,3 +271,31 @@ async def test_settled_commitment_on_a_void_invoice__is_not_asked_for_again(desk
     await run(desk, day(5, 1))
 
     assert not any(line.kind is LineKind.TRUE_UP for line in (await desk.invoices())[-1].lines)
+
+
+@pytest.mark.spec("DSL-10", "INV-6", "SUB-6")
+async def test_fee_that_is_void_as_its_price_is_left__counts_for_the_days_of_the_commitment(
+    desk: Desk,
+) -> None:
+    customer, held = await begin(desk, "most")
+    [april] = await desk.invoices()
+    desk.market.clock.advance(day(4, 10))
+    await desk.market.use(customer, "20", day(4, 10))
+    async with desk.market.db.writing(desk.market.merchant_id) as tx:
+        await void_invoice(tx, desk.market.clock, april.id, reason="tests")
+    desk.market.clock.advance(day(4, 16))
+    await desk.change(held, to_plan("plan"))
+    await run(desk, day(5, 1))
+    may = (await desk.invoices())[-1]
+    async with desk.market.db.writing(desk.market.merchant_id) as tx:
+        await reissue_invoice(tx, desk.market.events, desk.market.clock, april.id, reason="tests")
+    await run(desk, day(5, 1) + 2 * GRACE)
+
+    # 15 of 30 days: 150.00, less 20.00 of calls and the fee of 60.00
+    assert ("true_up", "70.00") in kinds(may)
+    # Reissued it bills 15 of 30 days of the fee, so that 30.00 more are missing.
+    assert kinds((await desk.invoices())[-1]) == [
+        ("adjustment", "30.00"),
+        ("proration", "-30.00"),
+        ("recurring", "60.00"),
+    ]

@@ -241,7 +241,7 @@ type Metric struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Its name in requests, unique within the merchant; never changes. See CAT-10 for its form.
 	Slug string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
-	// The name that people read; 1 to 200 characters.
+	// The name that people read; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// What is made of the matching events.
 	Aggregation Aggregation `protobuf:"varint,4,opt,name=aggregation,proto3,enum=candela.catalog.v1.Aggregation" json:"aggregation,omitempty"`
@@ -620,7 +620,7 @@ type NewMetric struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The slug; see CAT-10 for its form.
 	Slug string `protobuf:"bytes,1,opt,name=slug,proto3" json:"slug,omitempty"`
-	// The name that people read; 1 to 200 characters.
+	// The name that people read; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// What is made of the matching events.
 	Aggregation Aggregation `protobuf:"varint,3,opt,name=aggregation,proto3,enum=candela.catalog.v1.Aggregation" json:"aggregation,omitempty"`

@@ -35,7 +35,7 @@ export type Metric = Message<"candela.catalog.v1.Metric"> & {
   slug: string;
 
   /**
-   * The name that people read; 1 to 200 characters.
+   * The name that people read; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 3;
    */
@@ -252,7 +252,7 @@ export type NewMetric = Message<"candela.catalog.v1.NewMetric"> & {
   slug: string;
 
   /**
-   * The name that people read; 1 to 200 characters.
+   * The name that people read; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 2;
    */

@@ -35,7 +35,7 @@ export const file_candela_subscription_v1_subscription_service: GenFile = /*@__P
  */
 export type CreateSubscriptionRequest = Message<"candela.subscription.v1.CreateSubscriptionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -372,6 +372,10 @@ export const ListSubscriptionVersionsResponseSchema: GenMessage<ListSubscription
 /**
  * SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
  * candela.billing.v1.PreviewService.
+ *
+ * A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+ * keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+ * billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
  *
  * @generated from service candela.subscription.v1.SubscriptionService
  */

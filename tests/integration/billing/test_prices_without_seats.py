@@ -1,4 +1,4 @@
-"""Seats that are held at one price of a plan after the other, and the credits that each brings once (SUB-4, ENT-4)."""
+"""Seats that are given up for a price of the plan that has none, and taken again: their credits come once (SUB-4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from candela_server.catalog.price_wire import price_from_proto
 from candela_server.catalog.refs import BySlug
 from candela_server.subscription.change import PriceOverride
 
-from tests.helpers.changing import NOW, Desk, quantity
+from tests.helpers.changing import Desk
 from tests.helpers.included_calls import bringing, day, left, sell_included, use
 from tests.helpers.market import Market, calls, fee, flat
 from tests.integration.billing.test_changed_subscriptions import seats
@@ -39,14 +39,10 @@ def seats_from(fewest: int) -> price_pb2.PriceComponent:
     [
         pytest.param(["none", "four"], 50, id="fewer, after a price without seats"),
         pytest.param(["none", "seven"], 70, id="more, after a price without seats"),
-        pytest.param([2, "four"], 50, id="fewer than before some were given up"),
-        pytest.param([2, "seven"], 70, id="more than before some were given up"),
-        pytest.param([2, "four", 6], 60, id="added at the other price"),
-        pytest.param(["four", 8, "none", "four"], 80, id="most of all at the other price"),
     ],
 )
-async def test_seats_held_at_another_price_of_the_plan__bring_no_more_than_the_most_at_once(
-    market: Market, steps: list[str | int], included: int
+async def test_seats_taken_again_after_a_price_without_seats__bring_no_more_than_the_most_at_once(
+    market: Market, steps: list[str], included: int
 ) -> None:
     desk = await sell_included(market, priced=True)
     request = bringing("10", per_seat=True)
@@ -62,33 +58,7 @@ async def test_seats_held_at_another_price_of_the_plan__bring_no_more_than_the_m
     await use(desk, holder, "40", day(4, 5))
     for number, step in enumerate(steps):
         market.clock.advance(day(4, 10 + number))
-        if isinstance(step, int):
-            await desk.change(held, quantity(await desk.component(held), step), NOW)
-        else:
-            await desk.change(held, PriceOverride(price_id=prices[step]))
+        await desk.change(held, PriceOverride(price_id=prices[step]))
 
     assert await left(desk, holder) == included - 40
-    assert await reconcile_credits(market.db, market.merchant_id) == []
-
-
-@pytest.mark.spec("CRD-5", "ENT-4")
-async def test_seats_given_up_and_taken_again_in_a_month__bring_nothing_fresh_where_a_fee_is_weekly(
-    market: Market,
-) -> None:
-    desk = await sell_included(market, priced=True)
-    weekly = fee("3")
-    weekly.recurrence_rule = "FREQ=WEEKLY"
-    request = bringing("10", per_seat=True)
-    await desk.sell("seated", seats("10"), weekly, calls(flat("1")), request=request)
-    holder = await market.sign_up()
-    held = await desk.take("seated", seats=5, customer=holder)
-    await market.bill(day(4, 1))
-    await use(desk, holder, "40", day(4, 3))
-    seat = await desk.component(held)
-    market.clock.advance(day(4, 5))
-    await desk.change(held, quantity(seat, 2), NOW)
-    await market.bill(day(4, 20))
-    await desk.change(held, quantity(seat, 6), NOW)
-
-    assert await left(desk, holder) == 60 - 40
     assert await reconcile_credits(market.db, market.merchant_id) == []

@@ -111,6 +111,22 @@ async def list_running(
     return [scheduled_from_row(row) for row in rows]
 
 
+async def list_waiting(tx: Tx, ids: Sequence[SubscriptionId]) -> list[ScheduledPeriod]:
+    """The periods, or parts of them, that are billed a last time by terms that ended, oldest first."""
+    rows = await tx.fetch(
+        """
+        SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
+               due_at, price_id, plan_version_id, held
+        FROM component_schedule
+        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[]) AND price_id IS NOT NULL
+        ORDER BY subscription_id, period_start, component_id
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return [scheduled_from_row(row) for row in rows]
+
+
 async def list_merchants_with_parked(tx: Tx) -> list[str]:
     """The merchants of whom something is parked; in a system transaction."""
     # tenant-scope: the operator of the machine looks over all merchants

@@ -133,10 +133,10 @@ async def list_drawn_parts(
 
 async def list_waiting_usage(
     tx: Tx, held: Collection[Subscription]
-) -> dict[SubscriptionId, list[WaitingUsage]]:
-    """What each of these subscriptions used under terms that ended and is not billed yet, oldest first; only what has
-    changed once has any."""
-    found: dict[SubscriptionId, list[WaitingUsage]] = {one.id: [] for one in held}
+) -> dict[CustomerId, list[WaitingUsage]]:
+    """What each customer used under terms of these subscriptions that ended, and that is not billed yet; only what has
+    changed once has any, also when it has ended since."""
+    found: dict[CustomerId, list[WaitingUsage]] = {one.customer_id: [] for one in held}
     changed = {one.id: one for one in held if one.version.number > 1}
     rows = await schedule_store.list_waiting(tx, list(changed)) if changed else []
     if not rows:
@@ -151,7 +151,7 @@ async def list_waiting_usage(
         component = offer.price.component(row.component_id)
         if component.kind is ComponentKind.USAGE:
             then = held_at(histories[row.subscription_id], row.period.start_at)
-            found[row.subscription_id].append(
+            found[then.customer_id].append(
                 WaitingUsage(held=then, offer=offer, component=component, part=row.period)
             )
     return found

@@ -112,7 +112,7 @@ async def list_running(
 
 
 async def list_waiting(tx: Tx, ids: Sequence[SubscriptionId]) -> list[ScheduledPeriod]:
-    """The periods, or parts of them, that are billed a last time by terms that ended, oldest first."""
+    """The periods, or parts of them, that are billed a last time by terms that ended, oldest first of each."""
     rows = await tx.fetch(
         """
         SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,

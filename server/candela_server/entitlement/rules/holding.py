@@ -22,7 +22,7 @@ class Holding:
 
     `access_until` is when time alone changes the access. `drawn` are the parts of its periods that were drawn before
     these were over, and `pauses` are those that are over: nobody bills what was used in them. `waiting` is what
-    was used under terms that it left, and is to be billed.
+    the customer used under terms that were left, this subscription's or another's, and is to be billed.
     """
 
     subscription: Subscription

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from candela_server.catalog.model import MetricId, Offer, PlanVersionId
 from candela_server.catalog.price import BillingTiming, Component, ComponentKind
-from candela_server.credit.model import CreditGrant, GrantId
+from candela_server.credit.model import CreditGrant
 from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
@@ -23,6 +23,7 @@ from candela_server.subscription.rules.history import plan_version_of_period
 
 from .billed_before import reach_of, read_billed_lines
 from .billing_context import Context
+from .left_by_waiting import credits_left
 from .measure_usage import Ask, Measured, measure
 from .model import BilledLine, InvoiceId, InvoiceLine, LineId, LineKind
 from .paying_grants import paying
@@ -54,7 +55,8 @@ async def rate_invoices(
 ) -> list[list[InvoiceLine]]:
     """The lines of all these invoices, in their order, each with its price's discounts and commitment.
 
-    A grant pays once: what one line draws is gone for the lines after it. Rated in the order of subscriptions and
+    A grant pays once: what one line draws is gone for the lines after it, and what waits for another invoice is left
+    what it will draw. Rated in the order of subscriptions and
     periods, whatever the order they are asked in, so that the same grants pay for the same lines every time.
 
     `adjusted` are adjustments that will be on these very invoices: they count as what was billed before.
@@ -64,9 +66,7 @@ async def rate_invoices(
     earlier = await _earlier(tx, context, wanted, seen_at)
     fresh: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
     rated: defaultdict[SubscriptionId, set[InvoiceId]] = defaultdict(set)
-    left: dict[GrantId, Decimal] = {
-        grant.id: grant.balance for grants in context.grants.values() for grant in grants
-    }
+    left = await credits_left(tx, events, context, wanted)
     made: dict[int, list[InvoiceLine]] = {}
     for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
         one = wanted[index]
@@ -81,6 +81,7 @@ async def rate_invoices(
                 offer.price.component(each.component_id).position,
             ),
         )
+        left.set_aside(held.customer_id, _starts_at(one))
         lines = rate(
             InvoiceToRate(
                 offer=offer,
@@ -92,7 +93,7 @@ async def rate_invoices(
                         offer,
                         each,
                         used.get(each, Measured()),
-                        [_holding(grant, left[grant.id]) for grant in paying(context, each, offer)],
+                        [left.of(grant) for grant in paying(context, each, offer)],
                         seen_at,
                     )
                     for each in periods
@@ -111,8 +112,7 @@ async def rate_invoices(
                 same_tariff=context.same_tariff(held.id, offer.price),
             )
         )
-        for grant_id, amount in draws_of(lines):
-            left[grant_id] -= amount
+        left.take(draws_of(lines))
         fresh[one.subscription_id] += lines
         made[index] = [_of_version(line, _version_of(context, held, offer, line)) for line in lines]
     return [made[index] for index in range(len(wanted))]
@@ -152,10 +152,6 @@ def _whole(held: Subscription, component: Component, one: PeriodToBill) -> Inter
     if one.number and not may_be_cut:
         return None
     return component.recurrence_in(held.time_zone).whole_period(held.anchor_at, one.number)
-
-
-def _holding(grant: CreditGrant, balance: Decimal) -> CreditGrant:
-    return grant if grant.balance == balance else replace(grant, balance=balance)
 
 
 async def _usage(
@@ -268,5 +264,9 @@ def _of_version(line: InvoiceLine, version_id: PlanVersionId) -> InvoiceLine:
 
 
 def _order(wanted: WantedInvoice) -> tuple[str, datetime]:
+    return wanted.subscription_id, _starts_at(wanted)
+
+
+def _starts_at(wanted: WantedInvoice) -> datetime:
     starts = [each.period.start_at for each in wanted.periods]
-    return wanted.subscription_id, min(starts, default=datetime.max.replace(tzinfo=UTC))
+    return min(starts, default=datetime.max.replace(tzinfo=UTC))

@@ -53,7 +53,7 @@ async def usage_left(
     assert feature.metric_id is not None, "it is metered"
     held = await subscription.list_of_customer(tx, holder.id)
     running = await _running(tx, held, feature.metric_id, now)
-    waiting = (await subscription.list_waiting_usage(tx, held))[holder.id] if running else []
+    waiting = (await subscription.list_waiting_usage(tx, [holder.id]))[holder.id] if running else []
     started = [running.period.start_at] if running else []
     since = {holder.id: min([*started, *(one.part.start_at for one in waiting)], default=now)}
     grants = [

@@ -61,7 +61,9 @@ async def read_holdings(
     overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
     drawn = await subscription.list_drawn_parts(tx, [one for one, _, _, _ in found])
     pauses = await subscription.list_pauses(tx, [one for one, _, _, _ in found])
-    waiting = await subscription.list_waiting_usage(tx, subscriptions)
+    waiting = await subscription.list_waiting_usage(
+        tx, sorted({one.customer_id for one, _, _, _ in found})
+    )
     holdings: dict[CustomerId, list[Holding]] = {one: [] for one in at}
     for one, key, access, until in found:
         offer = offers[key]

@@ -132,16 +132,16 @@ async def list_drawn_parts(
 
 
 async def list_waiting_usage(
-    tx: Tx, held: Collection[Subscription]
+    tx: Tx, customer_ids: Collection[CustomerId]
 ) -> dict[CustomerId, list[WaitingUsage]]:
-    """What each customer used under terms of these subscriptions that ended, and that is not billed yet; only what has
-    changed once has any, also when it has ended since."""
-    found: dict[CustomerId, list[WaitingUsage]] = {one.customer_id: [] for one in held}
-    changed = {one.id: one for one in held if one.version.number > 1}
-    rows = await schedule_store.list_waiting(tx, list(changed)) if changed else []
+    """What each of these customers used under terms that ended, and that is not billed yet, oldest first: of all their
+    subscriptions, also of those that have ended since."""
+    found: dict[CustomerId, list[WaitingUsage]] = {one: [] for one in customer_ids}
+    rows = await schedule_store.list_waiting(tx, list(customer_ids))
     if not rows:
         return found
-    histories = await list_histories(tx, [changed[one] for one in {r.subscription_id for r in rows}])
+    ids = sorted({row.subscription_id for row in rows})
+    histories = await version_store.list_histories(tx, ids)
     terms = [row.last_terms for row in rows]
     keys = {(one.plan_version_id, one.price_id) for one in terms if one is not None}
     offers = await catalog.get_offers(tx, sorted(keys))

@@ -111,18 +111,20 @@ async def list_running(
     return [scheduled_from_row(row) for row in rows]
 
 
-async def list_waiting(tx: Tx, ids: Sequence[SubscriptionId]) -> list[ScheduledPeriod]:
-    """The periods, or parts of them, that are billed a last time by terms that ended, oldest first of each."""
+async def list_waiting(tx: Tx, customer_ids: Sequence[CustomerId]) -> list[ScheduledPeriod]:
+    """The periods, or parts of them, of these customers that are billed a last time by terms that ended, oldest
+    first."""
     rows = await tx.fetch(
         """
-        SELECT subscription_id, component_id, test_clock_id, period_number, period_start, period_end,
-               due_at, price_id, plan_version_id, held
-        FROM component_schedule
-        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[]) AND price_id IS NOT NULL
-        ORDER BY subscription_id, period_start, component_id
+        SELECT c.subscription_id, c.component_id, c.test_clock_id, c.period_number, c.period_start,
+               c.period_end, c.due_at, c.price_id, c.plan_version_id, c.held
+        FROM subscription s
+        JOIN component_schedule c ON c.merchant_id = s.merchant_id AND c.subscription_id = s.id
+        WHERE s.merchant_id = $1 AND s.customer_id = ANY($2::text[]) AND c.price_id IS NOT NULL
+        ORDER BY c.period_start, c.subscription_id, c.component_id
         """,
         tx.merchant_id,
-        list(ids),
+        list(customer_ids),
     )
     return [scheduled_from_row(row) for row in rows]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from candela_server.catalog.model import CreditApplicationType
+from candela_server.catalog.model import CreditApplicationType, MetricId
 from candela_server.credit.model import CreditGrant, GrantId
 from candela_server.credit.rules.waterfall import UsedSpan, draw_in_spans
 from candela_server.customer.model import CustomerId
@@ -108,7 +108,7 @@ def _ask(one: WaitingUsage, grants: Mapping[CustomerId, Sequence[CreditGrant]]) 
     holder = one.held.customer_id
     return Ask(
         customer_id=holder,
-        metric=one.offer.metrics[one.component.metric_id],
+        metric=one.offer.metrics[MetricId(one.component.metric_id)],
         period=one.part,
         counts_events=False,
         grants=[

@@ -1973,6 +1973,8 @@ CREATE UNIQUE INDEX component_schedule_one_next ON public.component_schedule USI
 
 CREATE INDEX component_schedule_parked ON public.component_schedule USING btree (merchant_id, subscription_id) WHERE (parked_at IS NOT NULL);
 
+CREATE INDEX component_schedule_waiting ON public.component_schedule USING btree (merchant_id, subscription_id) WHERE (price_id IS NOT NULL);
+
 CREATE INDEX corrected_usage_by_customer ON public.corrected_usage USING btree (merchant_id, customer_id, metric_id, corrected_at);
 
 CREATE INDEX corrected_usage_by_time ON public.corrected_usage USING btree (merchant_id, corrected_at);

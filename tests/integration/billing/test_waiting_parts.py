@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from candela_server.billing.auto_top_up import UpdateAutoTopUp, update_auto_top_up
+from candela_server.billing.model import LineKind
 from candela_server.catalog.refs import BySlug
 from candela_server.customer.model import CustomerById
 from candela_server.kernel.money import Money
@@ -22,6 +23,7 @@ from tests.integration.billing.billed_early import Held, gift, open_held
 from tests.integration.billing.checked_year import look
 
 D = Decimal
+BILLS_CALLS = {LineKind.USAGE, LineKind.USAGE_CREDIT}
 WAITING = pytest.mark.parametrize("proration", [Proration.NEXT_INVOICE, Proration.NONE])
 
 
@@ -132,6 +134,44 @@ async def test_later_part_that_is_billed_first__leaves_as_much_as_in_the_order_o
     assert found == [D(750 + 420)] * 2
     assert cost == 0
     assert await held.year.balance(given) == 420
+
+
+@pytest.mark.spec("ENT-4", "CRD-8", "SUB-6", "DSL-7")
+async def test_gift_after_the_plan_was_left__pays_for_later_use_though_that_is_billed_first(
+    held: Held,
+) -> None:
+    first = await gift(held)
+    await held.use("600", day(4, 5))
+    await _move(held, "other", 10, Proration.NEXT_INVOICE)
+    second = await gift(held)
+    await held.use("300", day(4, 12))
+    found = [await held.left()]
+    await _move(held, "big", 15, Proration.INVOICE_NOW)
+    found.append(await held.left())
+    await held.pass_grace()
+    cost, _ = await held.end()
+
+    # The first gift is what waits needs beyond 100; 150 came with the other plan, so that the second one pays 150.
+    assert found == [D(350), D(750 + 350)]
+    assert cost == 0
+    assert [await held.year.balance(one) for one in (first, second)] == [0, 350]
+
+
+@pytest.mark.spec("CRD-8", "SUB-6", "DSL-7")
+async def test_price_left_within_a_plan__takes_included_calls_before_a_part_that_is_billed_first(
+    held: Held,
+) -> None:
+    await held.use("70", day(4, 5))
+    await held.cut(day(4, 10), Proration.NEXT_INVOICE)
+    await held.use("60", day(4, 15))
+    await held.cut(day(4, 20))
+    await held.pass_grace()
+    early = (await held.billed()).lines
+    cost, _ = await held.end()
+
+    # Of 100 the first part takes 70, and leaves 30 of 60.
+    assert sum(line.amount for line in early if line.kind in BILLS_CALLS) == 30
+    assert cost == 30
 
 
 @pytest.mark.spec("CRD-9", "CRD-8", "ENT-4")

@@ -166,7 +166,9 @@ def parts_over(
     outside = sum(1 for part in parts if part.end_at <= window.start_at)
     payers = [Payer(first, outside, len(parts))] if first > 0 else []
     own = {grant.id for grant in some}
-    funds = {grant.id: grant for one in before for grant in one.payers} | {one.id: one for one in some}
+    funds = {grant.id: grant for one in before for grant in one.payers} | {
+        one.id: one for one in some
+    }
     for grant in in_order(funds.values()):
         places = [place for place, one in enumerate(before) if one.is_paid_by(grant)]
         if grant.id in own:
@@ -197,9 +199,7 @@ def _cut_up(own: Sequence[CreditGrant], waiting: Sequence[WaitingPart]) -> list[
     return [
         WaitingPart(Interval(*pair), one.payers)
         for one in sorted(waiting, key=lambda one: one.part.start_at)
-        for pair in pairwise(
-            [one.part.start_at, *cuts_of(one.payers, one.part), one.part.end_at]
-        )
+        for pair in pairwise([one.part.start_at, *cuts_of(one.payers, one.part), one.part.end_at])
     ]
 
 

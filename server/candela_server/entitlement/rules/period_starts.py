@@ -9,7 +9,7 @@ from .holding import Holding
 
 
 def earliest_start(holdings: Iterable[Holding], now: datetime) -> datetime:
-    """The beginning of the longest of the periods that run, or of what waits to be billed; `now` where there is none."""
+    """The beginning of the longest of the periods that run, or of what waits to be billed; `now` where none is."""
     return min(
         (
             *(

@@ -1,8 +1,8 @@
 """Usage of indexed SQL metrics from what is kept of them, for checks (ENT-4, EVT-6): without running their queries.
 
-A quarter-hour that changed since it was measured has to be measured, which is read_sql_now's matter, and is kept for the
-next time; so is what a window cuts off one (kept_edges.py). All else is one statement for everybody who waits. A reading
-begins after those who wait for it have asked, so that no answer lacks an event that was acknowledged before.
+A quarter-hour that changed since it was measured has to be measured, which is read_sql_now's matter, and is kept for
+the next time; so is what a window cuts off one (kept_edges.py). All else is one statement for everybody who waits. A
+reading begins after those who wait for it have asked, so that no answer lacks an event that was acknowledged before.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from candela_server.config import Settings
 from candela_server.importing.arguments import add_import_command, import_options
 from candela_server.kernel.errors import CandelaError
 from candela_server.kernel.read_fields import currency_code, time_zone
+from candela_server.kernel.read_names import line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,8 +49,8 @@ def _worker(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, options: argparse.Namespace) -> int:
-    for line in operate.migrate(settings, phase=options.phase):
-        print(line)
+    for done in operate.migrate(settings, phase=options.phase):
+        print(done)
     return 0
 
 
@@ -170,7 +171,7 @@ def parser() -> argparse.ArgumentParser:
     create = merchant_commands.add_parser(
         "create", help="add a merchant and print its first keys, once", parents=[flags]
     )
-    create.add_argument("name")
+    create.add_argument("name", type=_checked(line(1, 200)))
     create.add_argument("--mode", choices=["live", "test"], default="test")
     create.add_argument("--time-zone", type=_checked(time_zone), default="UTC", help="an IANA name")
     create.add_argument(

@@ -17,8 +17,8 @@ from candela_server.kernel.read_fields import (
     decimal,
     positive_decimal,
     slug,
-    text,
 )
+from candela_server.kernel.read_names import line
 
 from .create_credit_definition import NewCreditDefinition
 from .members import member_named
@@ -57,7 +57,7 @@ def new_credit_definition_from_proto(
         scope = fields.read("scope", member_named, _CREDIT_SCOPES, new.scope)
         default_amount = fields.read("default_amount", positive_decimal, new.default_amount)
         return NewCreditDefinition(
-            name=fields.read("name", text(1, 200), new.name),
+            name=fields.read("name", line(1, 200), new.name),
             scope=scope,
             application_type=kind,
             feature_slug=_feature_from_proto(fields, kind, new),

@@ -13,7 +13,8 @@ from candela_server.contract.values import timestamp_to_proto
 from candela_server.kernel import read_fields
 from candela_server.kernel.errors import FieldViolations, InvalidInput
 from candela_server.kernel.money import format_decimal
-from candela_server.kernel.read_fields import decimal, instant, text, whole_number
+from candela_server.kernel.read_fields import decimal, instant, whole_number
+from candela_server.kernel.read_names import line
 from candela_server.kernel.recurrence_text import time_zone_in
 
 from .charge_wire import ReadAmount, ShowAmount, charge_from_proto, charge_to_proto, owed
@@ -152,7 +153,7 @@ def _discount_from_proto(discount: price_terms_pb2.Discount, amount: ReadAmount)
             off=_off_from_proto(fields, discount, amount),
             duration=duration,
             period_count=period_count,
-            name=fields.read("name", text(0, 200), discount.name),
+            name=fields.read("name", line(0, 200), discount.name),
         )
 
 

@@ -17,11 +17,11 @@ from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.read_fields import (
     currency_code,
     optional,
-    text,
     time_zone,
     typed_id,
     whole_number,
 )
+from candela_server.kernel.read_names import line
 
 from .charge_wire import (
     ReadAmount,
@@ -70,7 +70,7 @@ def price_from_proto(new: plan_pb2.NewPrice) -> NewPrice:
         currency = fields.read("currency", currency_code, new.currency)
         amount = amount_reader(new.currency)
         return NewPrice(
-            name=fields.read("name", text(0, 200), new.name),
+            name=fields.read("name", line(0, 200), new.name),
             currency=currency,
             components=fields.read_each(
                 "components",
@@ -181,7 +181,7 @@ def _component_from_proto(component: price_pb2.PriceComponent, amount: ReadAmoun
             fields.read("charge", check_charge_fits, kind, charge)
         recurrence = fields.read("", _recurrence_from_proto, component)
         return NewComponent(
-            name=fields.read("name", text(1, 200), component.name),
+            name=fields.read("name", line(1, 200), component.name),
             kind=kind,
             timing=timing,
             metric_slug=component.metric or None,

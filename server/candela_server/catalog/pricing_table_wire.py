@@ -11,7 +11,8 @@ from candela_server.contract.values import (
 )
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.money import format_decimal
-from candela_server.kernel.read_fields import slug, text, typed_id
+from candela_server.kernel.read_fields import slug, typed_id
+from candela_server.kernel.read_names import line
 
 from .create_pricing_table import CreatePricingTable
 from .model import PlanId
@@ -39,7 +40,7 @@ def create_pricing_table_from_proto(
         _check_count(fields, "rows", len(request.rows))
         return CreatePricingTable(
             slug=fields.read("slug", slug, request.slug),
-            name=fields.read("name", text(1, 200), request.name),
+            name=fields.read("name", line(1, 200), request.name),
             rows=fields.read_each("rows", _row_from_proto, request.rows),
         )
 
@@ -53,7 +54,7 @@ def update_pricing_table_from_proto(
             _check_count(fields, "rows.values", len(request.rows.values))
         return UpdatePricingTable(
             table_id=fields.read("pricing_table_id", _table_id, request.pricing_table_id),
-            name=fields.read("name", text(1, 200), request.name)
+            name=fields.read("name", line(1, 200), request.name)
             if request.HasField("name")
             else None,
             rows=fields.read_each("rows.values", _row_from_proto, request.rows.values)

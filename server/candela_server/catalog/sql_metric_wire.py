@@ -5,7 +5,8 @@ from __future__ import annotations
 from candela.catalog.v1 import metric_pb2
 
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.read_fields import slug, text
+from candela_server.kernel.read_fields import slug
+from candela_server.kernel.read_names import line
 
 from .create_metric import NewMetric
 from .metric_filter_wire import filters_from_proto
@@ -30,11 +31,11 @@ def new_sql_metric_from_proto(fields: FieldViolations, new: metric_pb2.NewMetric
         fields.add("event_names", f"must have at most {MAX_EVENT_NAMES} names")
     return NewMetric(
         slug=fields.read("slug", slug, new.slug),
-        name=fields.read("name", text(1, 200), new.name),
+        name=fields.read("name", line(1, 200), new.name),
         aggregation=Aggregation.SQL,
-        event_names=fields.read_each("event_names", text(1, 128), new.event_names),
+        event_names=fields.read_each("event_names", line(1, 128), new.event_names),
         property=None,
-        unit_name=fields.read("unit_name", text(0, 50), new.unit_name),
+        unit_name=fields.read("unit_name", line(0, 50), new.unit_name),
         filters=fields.read("filters", filters_from_proto, new.filters),
         sql=SqlMetric(
             query=fields.read("sql.query", _query, new.sql.query),

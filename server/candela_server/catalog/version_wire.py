@@ -14,6 +14,7 @@ from candela.catalog.v1 import (
 
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.read_fields import metadata, text, typed_id
+from candela_server.kernel.read_names import line
 
 from .add_credit_definition import AddCreditDefinition
 from .archive_feature import ArchiveFeature
@@ -77,7 +78,7 @@ def update_plan_from_proto(request: plan_service_pb2.UpdatePlanRequest) -> Updat
     with FieldViolations() as fields:
         return UpdatePlan(
             plan=fields.read("plan", ref_from_proto, "plan", request.plan),
-            name=fields.read("name", text(1, 200), request.name)
+            name=fields.read("name", line(1, 200), request.name)
             if request.HasField("name")
             else None,
             description=fields.read("description", text(0, 2000), request.description)
@@ -101,7 +102,7 @@ def update_feature_from_proto(request: feature_service_pb2.UpdateFeatureRequest)
     with FieldViolations() as fields:
         return UpdateFeature(
             feature=fields.read("feature", ref_from_proto, "feat", request.feature),
-            name=fields.read("name", text(1, 200), request.name)
+            name=fields.read("name", line(1, 200), request.name)
             if request.HasField("name")
             else None,
             description=fields.read("description", text(0, 2000), request.description)
@@ -133,10 +134,10 @@ def update_metric_from_proto(request: metric_service_pb2.UpdateMetricRequest) ->
     with FieldViolations() as fields:
         return UpdateMetric(
             metric=fields.read("metric", ref_from_proto, "met", request.metric),
-            name=fields.read("name", text(1, 200), request.name)
+            name=fields.read("name", line(1, 200), request.name)
             if request.HasField("name")
             else None,
-            unit_name=fields.read("unit_name", text(0, 50), request.unit_name)
+            unit_name=fields.read("unit_name", line(0, 50), request.unit_name)
             if request.HasField("unit_name")
             else None,
         )

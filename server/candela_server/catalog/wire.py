@@ -22,6 +22,7 @@ from candela_server.kernel.read_fields import (
     slug,
     text,
 )
+from candela_server.kernel.read_names import line
 
 from .create_feature import NewFeature
 from .create_metric import NewMetric
@@ -134,11 +135,11 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
             fields.add("gauge", "must be false with group_by: a present state is not kept by group")
         return NewMetric(
             slug=fields.read("slug", slug, new.slug),
-            name=fields.read("name", text(1, 200), new.name),
+            name=fields.read("name", line(1, 200), new.name),
             aggregation=aggregation,
-            event_names=fields.read_each("event_names", text(1, 128), new.event_names),
+            event_names=fields.read_each("event_names", line(1, 128), new.event_names),
             property=fields.read("property", optional(text(1, 64)), new.property),
-            unit_name=fields.read("unit_name", text(0, 50), new.unit_name),
+            unit_name=fields.read("unit_name", line(0, 50), new.unit_name),
             unique_of=unique_of,
             filters=fields.read("filters", filters_from_proto, new.filters),
             group_by=fields.read("group_by", group_by_from_proto, new.group_by),
@@ -179,7 +180,7 @@ def new_feature_from_proto(new: feature_pb2.NewFeature) -> NewFeature:
             fields.add("metric", "must name the metric by its slug")
         return NewFeature(
             slug=fields.read("slug", slug, new.slug),
-            name=fields.read("name", text(1, 200), new.name),
+            name=fields.read("name", line(1, 200), new.name),
             description=fields.read("description", text(0, 2000), new.description),
             type=kind,
             default_value=default,
@@ -203,7 +204,7 @@ def create_plan_from_proto(request: plan_service_pb2.CreatePlanRequest) -> Creat
             fields.add("prices", "must have at least one price, unless is_enterprise_plan is set")
         return CreatePlan(
             slug=fields.read("slug", slug, request.slug),
-            name=fields.read("name", text(1, 200), request.name),
+            name=fields.read("name", line(1, 200), request.name),
             description=fields.read("description", text(0, 2000), request.description),
             metrics=fields.read_each("metrics", new_metric_from_proto, request.metrics),
             features=fields.read_each("features", granted_feature_from_proto, request.features),

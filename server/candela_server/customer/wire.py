@@ -11,11 +11,11 @@ from candela_server.kernel.read_fields import (
     email,
     metadata,
     optional,
-    text,
     time_zone,
     typed_id,
     whole_number,
 )
+from candela_server.kernel.read_names import MAX_OWN_ID_BYTES, line, own_id
 from candela_server.merchant.model import TestClockId
 
 from .archive_customer import ArchiveCustomer
@@ -48,7 +48,7 @@ def customer_ref_from_proto(ref: customer_pb2.CustomerRef) -> CustomerRef:
         case "id":
             return CustomerById(CustomerId(typed_id("cus")(ref.id)))
         case "external_id":
-            return CustomerByExternalId(_external_id(ref.external_id))
+            return CustomerByExternalId(_mentioned_id(ref.external_id))
         case _:
             raise ValueError("must name a customer by id or external_id")
 
@@ -59,7 +59,7 @@ def user_ref_from_proto(ref: user_pb2.UserRef) -> UserRef:
         case "id":
             return UserById(UserId(typed_id("usr")(ref.id)))
         case "external_id":
-            return UserByExternalId(_external_id(ref.external_id))
+            return UserByExternalId(_mentioned_id(ref.external_id))
         case _:
             raise ValueError("must name a user by id or external_id")
 
@@ -70,13 +70,13 @@ def create_customer_from_proto(
     """The command; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
         return CreateCustomer(
-            name=fields.read("name", text(1, 200), request.name),
-            external_id=fields.read("external_id", optional(_external_id), request.external_id),
+            name=fields.read("name", line(1, 200), request.name),
+            external_id=fields.read("external_id", optional(own_id), request.external_id),
             email=fields.read("email", optional(email), request.email),
             business_name=fields.read(
-                "business_name", optional(text(1, 200)), request.business_name
+                "business_name", optional(line(1, 200)), request.business_name
             ),
-            tax_id=fields.read("tax_id", optional(text(1, 50)), request.tax_id),
+            tax_id=fields.read("tax_id", optional(line(1, 50)), request.tax_id),
             address=address_from_proto(fields.nested("address"), request.address)
             if request.HasField("address")
             else None,
@@ -98,19 +98,19 @@ def update_customer_from_proto(
     with FieldViolations() as fields:
         return UpdateCustomer(
             customer=fields.read("customer", customer_ref_from_proto, request.customer),
-            name=fields.read("name", text(1, 200), request.name)
+            name=fields.read("name", line(1, 200), request.name)
             if request.HasField("name")
             else None,
-            external_id=fields.read("external_id", text(0, 255), request.external_id)
+            external_id=fields.read("external_id", optional(own_id), request.external_id) or ""
             if request.HasField("external_id")
             else None,
             email=fields.read("email", optional(email), request.email) or ""
             if request.HasField("email")
             else None,
-            business_name=fields.read("business_name", text(0, 200), request.business_name)
+            business_name=fields.read("business_name", line(0, 200), request.business_name)
             if request.HasField("business_name")
             else None,
-            tax_id=fields.read("tax_id", text(0, 50), request.tax_id)
+            tax_id=fields.read("tax_id", line(0, 50), request.tax_id)
             if request.HasField("tax_id")
             else None,
             address=address_from_proto(fields.nested("address"), request.address)
@@ -143,8 +143,8 @@ def create_user_from_proto(request: user_service_pb2.CreateUserRequest) -> Creat
     with FieldViolations() as fields:
         return CreateUser(
             customer=fields.read("customer", customer_ref_from_proto, request.customer),
-            external_id=fields.read("external_id", optional(_external_id), request.external_id),
-            name=fields.read("name", text(0, 200), request.name),
+            external_id=fields.read("external_id", optional(own_id), request.external_id),
+            name=fields.read("name", line(0, 200), request.name),
             email=fields.read("email", optional(email), request.email),
         )
 
@@ -154,10 +154,10 @@ def update_user_from_proto(request: user_service_pb2.UpdateUserRequest) -> Updat
     with FieldViolations() as fields:
         return UpdateUser(
             user=fields.read("user", user_ref_from_proto, request.user),
-            external_id=fields.read("external_id", text(0, 255), request.external_id)
+            external_id=fields.read("external_id", optional(own_id), request.external_id) or ""
             if request.HasField("external_id")
             else None,
-            name=fields.read("name", text(0, 200), request.name)
+            name=fields.read("name", line(0, 200), request.name)
             if request.HasField("name")
             else None,
             email=fields.read("email", optional(email), request.email) or ""
@@ -225,17 +225,19 @@ def address_from_proto(fields: FieldViolations, address: customer_pb2.Address) -
         fields.add("lines", f"must have at most {_MAX_ADDRESS_LINES} lines")
     return Address(
         country=fields.read("country", country_code, address.country),
-        region=fields.read("region", text(0, 100), address.region),
-        city=fields.read("city", text(0, 100), address.city),
-        postal_code=fields.read("postal_code", text(0, 20), address.postal_code),
-        lines=fields.read_each("lines", text(1, 200), address.lines),
+        region=fields.read("region", line(0, 100), address.region),
+        city=fields.read("city", line(0, 100), address.city),
+        postal_code=fields.read("postal_code", line(0, 20), address.postal_code),
+        lines=fields.read_each("lines", line(1, 200), address.lines),
     )
 
 
-def _external_id(value: str) -> str:
-    if not 1 <= len(value.encode()) <= 255:
-        raise ValueError(f"must have 1 to 255 bytes, not {len(value.encode())}")
-    return text(1, 255)(value)
+def _mentioned_id(value: str) -> str:
+    """An external id that points at somebody: one that could not have been given is nobody's, and not an error."""
+    size = len(value.encode())
+    if not 1 <= size <= MAX_OWN_ID_BYTES or "\x00" in value:
+        raise ValueError(f"must have 1 to {MAX_OWN_ID_BYTES} bytes without NUL, not {size}")
+    return value
 
 
 def _payment_terms_days(terms: customer_pb2.PaymentTerms) -> int | None:

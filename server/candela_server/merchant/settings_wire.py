@@ -11,7 +11,8 @@ from candela.merchant.v1 import merchant_pb2, merchant_service_pb2
 from google.protobuf.duration_pb2 import Duration
 
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.read_fields import currency_code, text, time_zone, typed_id, whole_number
+from candela_server.kernel.read_fields import currency_code, time_zone, typed_id, whole_number
+from candela_server.kernel.read_names import line
 
 from .model import (
     CREDIT_NOTE_NUMBER_PREFIX,
@@ -58,7 +59,7 @@ def update_merchant_from_proto(
     """The command; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
         return UpdateMerchant(
-            name=fields.read("name", text(1, 200), request.name)
+            name=fields.read("name", line(1, 200), request.name)
             if request.HasField("name")
             else None,
             time_zone=fields.read("time_zone", time_zone, request.time_zone)

@@ -20,7 +20,8 @@ from google.protobuf.struct_pb2 import Struct
 from candela_server.contract.values import optional_timestamp_to_proto, timestamp_to_proto
 from candela_server.kernel.caller import Mode, Scope
 from candela_server.kernel.errors import FieldViolations
-from candela_server.kernel.read_fields import instant, text, typed_id
+from candela_server.kernel.read_fields import instant, typed_id
+from candela_server.kernel.read_names import line
 
 from .advance_test_clock import AdvanceTestClock
 from .create_api_key import CreateApiKey
@@ -61,7 +62,7 @@ def create_api_key_from_proto(request: api_key_service_pb2.CreateApiKeyRequest) 
         if kind is ApiKeyKind.PUBLISHABLE and scopes:
             fields.add("scopes", "must be empty for a publishable key")
         return CreateApiKey(
-            name=fields.read("name", text(1, 100), request.name),
+            name=fields.read("name", line(1, 100), request.name),
             kind=kind,
             scopes=frozenset(scopes),
             expires_at=fields.read("expires_at", instant, request.expires_at)
@@ -102,7 +103,7 @@ def create_test_clock_from_proto(
             fields.add("now_at", "must be set")
         return CreateTestClock(
             now_at=fields.read("now_at", _clock_instant, request),
-            name=fields.read("name", text(0, 100), request.name),
+            name=fields.read("name", line(0, 100), request.name),
         )
 
 

@@ -17,7 +17,6 @@ from typing import Final
 
 from candela_server.catalog.rules.sql_metric.query import SqlQuery, indexed_aggregate, read_sql
 from candela_server.catalog.rules.sql_metric.tree import Aggregate, SqlRefusedError
-from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.sql_sandbox import (
@@ -33,6 +32,7 @@ from .metric_fill import Filled
 from .model import SqlScope, UsageAsk
 from .rules.bucket import BUCKET, bucket_start, split
 from .rules.sql_metric_binding import SqlResultError, bucket_query, usage_of, window_query
+from .sql_errors import SqlEventsDroppedError, SqlMetricResultError
 from .sql_store import Combining, MeasuredBucket
 from .store import TRANSIENT
 from .usage_store import Part
@@ -53,32 +53,6 @@ _MAX_NAMED: Final = 96
 """Quarter-hours that one query names; more of them are read as all between the first and the last."""
 
 _FAR: Final = BUCKET * 16
-
-
-class SqlMetricResultError(InvalidInput):
-    """A metric's query gave no number that could be billed; nothing is ever billed as 0 instead (EVT-6)."""
-
-    reason = Reason.SQL_METRIC_REFUSED
-
-    def __init__(self, slug: str) -> None:
-        super().__init__(
-            f"metric {slug!r}: its SQL gives no finite number over these events; correct the query, for example "
-            "with a condition on what it reads",
-            metric=slug,
-            construct="result",
-        )
-
-
-class SqlEventsDroppedError(InvalidInput):
-    """A query would have to read events that were dropped for their age."""
-
-    def __init__(self, kept_since: datetime) -> None:
-        super().__init__(
-            f"events before {kept_since:%Y-%m-%dT%H:%M:%SZ} are not kept any more, and a metric in SQL reads events; "
-            "begin the window there or later",
-            field="window",
-            kept_since=kept_since,
-        )
 
 
 @dataclass(slots=True)

@@ -56,8 +56,8 @@ async def rate_invoices(
     """The lines of all these invoices, in their order, each with its price's discounts and commitment.
 
     A grant pays once: what one line draws is gone for the lines after it, and what waits for another invoice is left
-    what it will draw. Rated in the order of subscriptions and
-    periods, whatever the order they are asked in, so that the same grants pay for the same lines every time.
+    what it will draw. Rated in the order of subscriptions and periods, whatever the order they are asked in, so that
+    the same grants pay for the same lines every time.
 
     `adjusted` are adjustments that will be on these very invoices: they count as what was billed before.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 from candela import Client
 from candela.metering.v1 import ingestion_service_pb2 as pb
@@ -19,7 +20,13 @@ CHUNK = 100
 def latency(stage: Stage, rate: float, *, seconds: float) -> Row:
     """From the sending of a chunk to its acknowledgement, at so many events a second."""
     say(f"{rate:,.0f} events a second for {seconds:.0f} s, in chunks of {CHUNK}")
-    events = made_events(stage.user_ids, f"paced-{time.time_ns()}", int(rate * seconds))
+    # As they happen: the last one just now, the first one as long before as sending takes.
+    events = made_events(
+        stage.user_ids,
+        f"paced-{time.time_ns()}",
+        int(rate * seconds),
+        spread=timedelta(seconds=seconds),
+    )
     chunks = [events[first : first + CHUNK] for first in range(0, len(events), CHUNK)]
     requests = [
         pb.StreamEventsRequest(chunk_number=number, events=chunk)

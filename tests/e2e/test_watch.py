@@ -19,6 +19,8 @@ from candela.entitlement.v1 import entitlement_service_pb2 as pb
 from candela.entitlement.v1 import entitlement_service_pb2_grpc
 from candela.merchant.v1 import api_key_pb2, api_key_service_pb2
 
+from candela_server.entitlement.follow_usage import ASKS_AT_ONCE
+
 from demo.team_plan import sign_up, subscribe
 from tests.helpers.fresh_plan import fresh_plan
 from tests.helpers.names import fresh
@@ -31,16 +33,28 @@ CHANGES = 100
 SMALL_WINDOW = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536)]
 
 
-def sold(candela: Client, users: int = 1) -> tuple[str, list[str], str, str]:
-    """A new customer with a new plan: its id, its users' ids, and the slugs of a boolean and a usage feature."""
+def plan_of(candela: Client) -> tuple[str, str, str]:
+    """A new plan: its slug, and the slugs of a boolean and a usage feature."""
     plan = fresh_plan()
     analytics, premium, _ = (granted.new_feature.slug for granted in plan.features)
     plan.metrics[0].event_names[:] = [premium]
     candela.plans.CreatePlan(plan)
+    return plan.slug, analytics, premium
+
+
+def buyer(candela: Client, plan_slug: str, users: int = 1) -> tuple[str, list[str]]:
+    """A new customer with the plan: its id, and its users' ids."""
     names = [fresh("user") for _ in range(users)]
     customer = sign_up(candela, fresh("x"), dict.fromkeys(names, "Ada"))
-    subscribe(candela, customer.id, plan.slug, 1)
-    return customer.id, names, analytics, premium
+    subscribe(candela, customer.id, plan_slug, 1)
+    return customer.id, names
+
+
+def sold(candela: Client, users: int = 1) -> tuple[str, list[str], str, str]:
+    """A new customer with a new plan: its id, its users' ids, and the slugs of a boolean and a usage feature."""
+    plan_slug, analytics, premium = plan_of(candela)
+    customer_id, names = buyer(candela, plan_slug, users)
+    return customer_id, names, analytics, premium
 
 
 def switch(candela: Client, slug: str, *, on: bool) -> None:
@@ -105,6 +119,23 @@ def test_usage_that_moves__is_told_as_a_delta(candela: Client) -> None:
     assert [one.feature for one in got.delta.changed] == [premium]
     assert got.delta.changed[0].usage.used == "7"
     assert got.delta.changed[0].credit_info.remaining == "93"
+
+
+@pytest.mark.spec("ENT-8")
+def test_usage_of_many_customers__is_told_of_each(candela: Client) -> None:
+    """More than are read at once."""
+    plan_slug, _, premium = plan_of(candela)
+    customers = dict(buyer(candela, plan_slug) for _ in range(ASKS_AT_ONCE + 5))
+    stream = watch(candela, *customers)
+    for _ in customers:
+        assert next(stream).WhichOneof("change") == "snapshot"
+
+    for [user] in customers.values():
+        candela.send_event(premium, value=3, user_id=user)
+    told = {next_change(stream).delta.customer_id for _ in customers}
+
+    assert told == set(customers)
+    stream.cancel()
 
 
 @pytest.mark.spec("ENT-8")

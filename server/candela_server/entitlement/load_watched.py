@@ -22,9 +22,9 @@ from candela_server.storage.postgres import Postgres
 from . import store, watch_store
 from .check_entitlement import Checker
 from .model import Answer, RevisionUnavailableError, Snapshot
-from .read_moved_usage import used_print
 from .rules.allowance import ONE
 from .rules.difference import Sent, prints_of
+from .rules.used_print import used_print
 from .watched import People, Shown, WatchedCustomer, WatchInterruptedError
 
 LOADERS = 4

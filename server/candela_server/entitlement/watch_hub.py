@@ -4,17 +4,14 @@ A change is heard from PostgreSQL within milliseconds. Once a second the hub als
 database itself: that finds what was not heard, and says up to where a resume token may claim to be complete. While it
 cannot look, streams end: a heartbeat would say that all is well.
 
-Usage leaves no such trace. So the hub reads the counters of watched customers in turn, `ASKS_PER_LOOK` of them a second
-and no more; up to that many metered features are as fresh as a second.
+Usage leaves no such trace: follow_usage.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -24,11 +21,12 @@ from candela_server.storage.postgres import Postgres
 
 from . import watch_store
 from .check_entitlement import Checker
+from .follow_usage import UsageFollower
 from .load_watched import Show, WatchedCustomers
-from .read_moved_usage import read_used_prints
 from .rules.resume_token import Watched, digest_of
 from .watch import WatchStream
 from .watched import Told, TooManyWatchersError, WatchedCustomer, WatchInterruptedError
+from .watched_merchant import KnownCustomer, WatchedMerchant
 
 log = structlog.get_logger("candela.watch")
 
@@ -37,32 +35,10 @@ HEARTBEAT_S = 10.0
 LOOK_S = 1.0
 BLIND_AFTER_S = 10.0
 """Streams end when the database could not be asked for so long."""
-ASKS_PER_LOOK = 1_000
 MIN_ENDS = 1_000
 MAX_STREAMS = 1_000
 """Streams of one process: half of the calls that it takes at a time."""
 RETRY_AFTER = timedelta(seconds=1)
-
-
-@dataclass(slots=True)
-class _Known:
-    """What the hub knows of a watched customer: when time changes it, and its usage when it was last read."""
-
-    valid_until: datetime | None
-    used_print: int | None
-
-
-@dataclass(slots=True)
-class _Merchant:
-    """What is watched of one merchant.
-
-    Changes from `since` on are still to be looked for; the usage of those in `turn` is read next.
-    """
-
-    streams: set[WatchStream] = field(default_factory=set)
-    known: dict[str, _Known] = field(default_factory=dict)
-    since: int | None = None
-    turn: deque[str] = field(default_factory=deque)
 
 
 class WatchHub:
@@ -87,7 +63,8 @@ class WatchHub:
         self._heartbeat_s = heartbeat_s
         self._look_s = look_s
         self._customers = WatchedCustomers(db, checker, show, self._learn)
-        self._merchants: dict[str, _Merchant] = {}
+        self._merchants: dict[str, WatchedMerchant] = {}
+        self._usage = UsageFollower(checker, self._merchants, self._mark_moved, look_s)
         self._ends: list[tuple[datetime, str, str]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -99,7 +76,7 @@ class WatchHub:
         self._looked_at_s = self._now_s()
         self._tasks = [
             asyncio.create_task(self._keep_looking()),
-            asyncio.create_task(self._keep_reading_usage()),
+            asyncio.create_task(self._usage.follow_forever()),
         ]
 
     async def stop(self) -> None:
@@ -146,7 +123,7 @@ class WatchHub:
             heartbeat_s=self._heartbeat_s,
         )
         # Marked from here on, so that nothing is lost between reading where to begin and listening.
-        merchant = self._merchants.setdefault(merchant_id, _Merchant())
+        merchant = self._merchants.setdefault(merchant_id, WatchedMerchant())
         merchant.streams.add(stream)
         try:
             revision = await stream.begin(resume_token)
@@ -171,7 +148,7 @@ class WatchHub:
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _leave(self, merchant_id: str, merchant: _Merchant, stream: WatchStream) -> None:
+    def _leave(self, merchant_id: str, merchant: WatchedMerchant, stream: WatchStream) -> None:
         """Forgets a stream, and what was known of customers whom nobody watches now: it is not kept current."""
         merchant.streams.discard(stream)
         if not merchant.streams:
@@ -194,7 +171,7 @@ class WatchHub:
         if merchant is None:
             return
         known = merchant.known.get(state.customer_id)
-        merchant.known[state.customer_id] = _Known(state.valid_until, state.used_print)
+        merchant.known[state.customer_id] = KnownCustomer(state.valid_until, state.used_print)
         until = state.valid_until
         if until is not None and (known is None or known.valid_until != until):
             heapq.heappush(self._ends, (until, merchant_id, state.customer_id))
@@ -271,32 +248,7 @@ class WatchHub:
             if merchant is not None and known is not None and known.valid_until == until:
                 self._mark_moved(merchant_id, merchant, customer_id)
 
-    def _mark_moved(self, merchant_id: str, merchant: _Merchant, customer_id: str) -> None:
+    def _mark_moved(self, merchant_id: str, merchant: WatchedMerchant, customer_id: str) -> None:
         self._customers.forget_usage(merchant_id, customer_id)
         for stream in merchant.streams:
             stream.mark_moved(customer_id)
-
-    async def _keep_reading_usage(self) -> None:
-        while True:
-            await asyncio.sleep(self._look_s)
-            merchants = list(self._merchants.items())
-            for merchant_id, merchant in merchants:
-                try:
-                    await self._read_usage(
-                        merchant_id, merchant, max(1, ASKS_PER_LOOK // len(merchants))
-                    )
-                except Exception as error:  # the next second tries again
-                    log.warning("watch_usage_unread", merchant_id=merchant_id, exc_info=error)
-
-    async def _read_usage(self, merchant_id: str, merchant: _Merchant, asks: int) -> None:
-        """Marks the customers whose usage moved, among those whose turn it is."""
-        if not merchant.turn:
-            merchant.turn.extend(
-                one for one, known in merchant.known.items() if known.used_print is not None
-            )
-        prints = await read_used_prints(self._checker, merchant_id, merchant.turn, asks=asks)
-        for one, used_print in prints.items():
-            known = merchant.known.get(one)
-            if known is not None and known.used_print != used_print:
-                known.used_print = used_print
-                self._mark_moved(merchant_id, merchant, one)

@@ -107,7 +107,7 @@ func (x *GetTaxSettingsResponse) GetTaxSettings() *TaxSettings {
 // UpdateTaxSettingsRequest carries the settings, whole.
 type UpdateTaxSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The new settings.
 	TaxSettings *TaxSettings `protobuf:"bytes,2,opt,name=tax_settings,json=taxSettings,proto3" json:"tax_settings,omitempty"`

@@ -197,7 +197,7 @@ type CreditDefinition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The definition's id ("cdef_…"), made by the server.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What people read, for example "Included messages"; 1 to 200 characters.
+	// What people read, for example "Included messages"; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Where it belongs; narrower scopes pay first.
 	Scope CreditScope `protobuf:"varint,3,opt,name=scope,proto3,enum=candela.catalog.v1.CreditScope" json:"scope,omitempty"`
@@ -423,7 +423,7 @@ func (x *CreditDefinition) GetArchivedAt() *timestamppb.Timestamp {
 // CreditDefinition.
 type NewCreditDefinition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What people read; 1 to 200 characters.
+	// What people read; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Where it belongs.
 	Scope CreditScope `protobuf:"varint,2,opt,name=scope,proto3,enum=candela.catalog.v1.CreditScope" json:"scope,omitempty"`

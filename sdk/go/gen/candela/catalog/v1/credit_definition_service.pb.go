@@ -24,7 +24,7 @@ const (
 // CreateCreditDefinitionRequest describes the new definition.
 type CreateCreditDefinitionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The plan that grants it. One of scope MERCHANT comes with a plan as well, and pays for everything.
 	Plan *PlanRef `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
@@ -363,7 +363,7 @@ func (x *ListCreditDefinitionsResponse) GetNextPageToken() string {
 // ArchiveCreditDefinitionRequest names the definition.
 type ArchiveCreditDefinitionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which definition ("cdef_…").
 	CreditDefinitionId string `protobuf:"bytes,2,opt,name=credit_definition_id,json=creditDefinitionId,proto3" json:"credit_definition_id,omitempty"`

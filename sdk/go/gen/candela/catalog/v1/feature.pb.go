@@ -198,7 +198,7 @@ type Feature struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The name that code uses, unique within the merchant; never changes. See CAT-10 for its form.
 	Slug string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
-	// The name that people read; 1 to 200 characters.
+	// The name that people read; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// What kind of value it has; never changes.
 	Type FeatureType `protobuf:"varint,4,opt,name=type,proto3,enum=candela.catalog.v1.FeatureType" json:"type,omitempty"`
@@ -514,7 +514,7 @@ type NewFeature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The slug; see CAT-10 for its form.
 	Slug string `protobuf:"bytes,1,opt,name=slug,proto3" json:"slug,omitempty"`
-	// The name that people read; 1 to 200 characters.
+	// The name that people read; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// What kind of value it has.
 	Type FeatureType `protobuf:"varint,3,opt,name=type,proto3,enum=candela.catalog.v1.FeatureType" json:"type,omitempty"`

@@ -24,7 +24,7 @@ const (
 // CreateFeatureRequest describes the new feature.
 type CreateFeatureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The feature; its metric must exist.
 	Feature       *NewFeature `protobuf:"bytes,2,opt,name=feature,proto3" json:"feature,omitempty"`
@@ -336,11 +336,11 @@ func (x *ListFeaturesResponse) GetNextPageToken() string {
 // UpdateFeatureRequest lists what may change; an absent field stays as it is.
 type UpdateFeatureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which feature.
 	Feature *FeatureRef `protobuf:"bytes,2,opt,name=feature,proto3" json:"feature,omitempty"`
-	// The new name; 1 to 200 characters.
+	// The new name; 1 to 200 characters on one line.
 	Name *string `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// The new description; at most 2000 characters.
 	Description *string `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
@@ -473,7 +473,7 @@ func (x *UpdateFeatureResponse) GetFeature() *Feature {
 // DisableFeatureRequest names the feature.
 type DisableFeatureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which feature.
 	Feature       *FeatureRef `protobuf:"bytes,2,opt,name=feature,proto3" json:"feature,omitempty"`
@@ -574,7 +574,7 @@ func (x *DisableFeatureResponse) GetFeature() *Feature {
 // EnableFeatureRequest names the feature.
 type EnableFeatureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which feature.
 	Feature       *FeatureRef `protobuf:"bytes,2,opt,name=feature,proto3" json:"feature,omitempty"`
@@ -675,7 +675,7 @@ func (x *EnableFeatureResponse) GetFeature() *Feature {
 // ArchiveFeatureRequest names the feature.
 type ArchiveFeatureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which feature.
 	Feature       *FeatureRef `protobuf:"bytes,2,opt,name=feature,proto3" json:"feature,omitempty"`

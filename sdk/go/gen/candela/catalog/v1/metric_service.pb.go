@@ -24,7 +24,7 @@ const (
 // CreateMetricRequest describes the new metric.
 type CreateMetricRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The metric.
 	Metric        *NewMetric `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`
@@ -336,11 +336,11 @@ func (x *ListMetricsResponse) GetNextPageToken() string {
 // UpdateMetricRequest lists what may change; an absent field stays as it is.
 type UpdateMetricRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which metric.
 	Metric *MetricRef `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`
-	// The new name; 1 to 200 characters.
+	// The new name; 1 to 200 characters on one line.
 	Name *string `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// What one unit is called on invoices from now on; at most 50 characters.
 	UnitName      *string `protobuf:"bytes,4,opt,name=unit_name,json=unitName,proto3,oneof" json:"unit_name,omitempty"`
@@ -455,7 +455,7 @@ func (x *UpdateMetricResponse) GetMetric() *Metric {
 // ArchiveMetricRequest names the metric.
 type ArchiveMetricRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which metric.
 	Metric        *MetricRef `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`

@@ -149,7 +149,7 @@ type Plan struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Its name in requests, unique within the merchant; never changes. See CAT-10 for its form.
 	Slug string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
-	// The name that people read; 1 to 200 characters.
+	// The name that people read; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// Explains the plan to people; at most 2000 characters.
 	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
@@ -738,7 +738,7 @@ func (*PlanFeatureInput_NewFeature) isPlanFeatureInput_Feature() {}
 // NewPrice describes a price that does not exist yet; the fields mean what they mean in Price.
 type NewPrice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name that people read; at most 200 characters.
+	// The name that people read; at most 200 characters on one line.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The currency of every amount in it.
 	Currency string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`

@@ -24,11 +24,11 @@ const (
 // CreatePlanRequest describes the whole plan.
 type CreatePlanRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The slug; see CAT-10 for its form.
 	Slug string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
-	// The name that people read; 1 to 200 characters.
+	// The name that people read; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// Explains the plan to people; at most 2000 characters.
 	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
@@ -543,11 +543,11 @@ func (x *ListPlansResponse) GetNextPageToken() string {
 // UpdatePlanRequest lists what may change; an absent field stays as it is.
 type UpdatePlanRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which plan.
 	Plan *PlanRef `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
-	// The new name; 1 to 200 characters.
+	// The new name; 1 to 200 characters on one line.
 	Name *string `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// The new description; at most 2000 characters.
 	Description *string `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
@@ -680,7 +680,7 @@ func (x *UpdatePlanResponse) GetPlan() *Plan {
 // ArchivePlanRequest names the plan.
 type ArchivePlanRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which plan.
 	Plan          *PlanRef `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`

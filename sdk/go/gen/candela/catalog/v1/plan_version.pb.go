@@ -24,7 +24,7 @@ const (
 // CreatePlanVersionRequest describes the draft.
 type CreatePlanVersionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Whose version.
 	Plan *PlanRef `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
@@ -154,7 +154,7 @@ func (x *CreatePlanVersionResponse) GetVersion() *PlanVersion {
 // UpdatePlanVersionRequest replaces what a draft grants.
 type UpdatePlanVersionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which draft ("plv_…").
 	PlanVersionId string `protobuf:"bytes,2,opt,name=plan_version_id,json=planVersionId,proto3" json:"plan_version_id,omitempty"`
@@ -282,7 +282,7 @@ func (x *UpdatePlanVersionResponse) GetVersion() *PlanVersion {
 // PublishPlanVersionRequest names the draft.
 type PublishPlanVersionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which draft ("plv_…").
 	PlanVersionId string `protobuf:"bytes,2,opt,name=plan_version_id,json=planVersionId,proto3" json:"plan_version_id,omitempty"`
@@ -383,7 +383,7 @@ func (x *PublishPlanVersionResponse) GetVersion() *PlanVersion {
 // ArchivePlanVersionRequest names the version.
 type ArchivePlanVersionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which published version ("plv_…").
 	PlanVersionId string `protobuf:"bytes,2,opt,name=plan_version_id,json=planVersionId,proto3" json:"plan_version_id,omitempty"`

@@ -143,7 +143,7 @@ type Price struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The plan it belongs to.
 	PlanId string `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
-	// The name that people read, for example "Monthly, US dollars"; at most 200 characters.
+	// The name that people read, for example "Monthly, US dollars"; at most 200 characters on one line.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// The ISO 4217 currency of every amount in it.
 	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
@@ -297,7 +297,7 @@ type PriceComponent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The component's id ("comp_…"), made by the server; never given on input.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What the charge is for, as invoices show it, for example "Seat"; 1 to 200 characters.
+	// What the charge is for, as invoices show it, for example "Seat"; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// What is multiplied: nothing, a quantity that is held, or usage.
 	Kind ComponentKind `protobuf:"varint,3,opt,name=kind,proto3,enum=candela.catalog.v1.ComponentKind" json:"kind,omitempty"`

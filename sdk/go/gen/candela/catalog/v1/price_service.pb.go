@@ -26,7 +26,7 @@ const (
 // CreatePriceRequest describes the new price.
 type CreatePriceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The plan it belongs to.
 	Plan *PlanRef `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
@@ -365,7 +365,7 @@ func (x *ListPricesResponse) GetNextPageToken() string {
 // ArchivePriceRequest names the price.
 type ArchivePriceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which price ("price_…").
 	PriceId       string `protobuf:"bytes,2,opt,name=price_id,json=priceId,proto3" json:"price_id,omitempty"`

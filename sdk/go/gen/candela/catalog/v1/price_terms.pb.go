@@ -591,7 +591,7 @@ type Discount struct {
 	Duration DiscountDuration `protobuf:"varint,3,opt,name=duration,proto3,enum=candela.catalog.v1.DiscountDuration" json:"duration,omitempty"`
 	// For REPEATING: how many periods; at least 1.
 	PeriodCount int32 `protobuf:"varint,4,opt,name=period_count,json=periodCount,proto3" json:"period_count,omitempty"`
-	// What invoices call it; at most 200 characters.
+	// What invoices call it; at most 200 characters on one line.
 	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

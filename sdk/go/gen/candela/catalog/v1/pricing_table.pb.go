@@ -29,7 +29,7 @@ type PricingTable struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Its name in addresses, unique within the merchant. See CAT-10 for its form.
 	Slug string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
-	// The name that the merchant reads; 1 to 200 characters.
+	// The name that the merchant reads; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// The rows, in the order they are shown; 1 to 50.
 	Rows []*PricingTableRow `protobuf:"bytes,4,rep,name=rows,proto3" json:"rows,omitempty"`

@@ -24,11 +24,11 @@ const (
 // CreatePricingTableRequest describes the new table.
 type CreatePricingTableRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The slug; see CAT-10 for its form.
 	Slug string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
-	// The name that the merchant reads; 1 to 200 characters.
+	// The name that the merchant reads; 1 to 200 characters on one line.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// The rows, in order; 1 to 50.
 	Rows          []*PricingTableRow `protobuf:"bytes,4,rep,name=rows,proto3" json:"rows,omitempty"`
@@ -345,7 +345,7 @@ func (x *ListPricingTablesResponse) GetNextPageToken() string {
 // UpdatePricingTableRequest lists what may change; an absent field stays as it is.
 type UpdatePricingTableRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The table's id ("table_…").
 	PricingTableId string `protobuf:"bytes,2,opt,name=pricing_table_id,json=pricingTableId,proto3" json:"pricing_table_id,omitempty"`
@@ -510,7 +510,7 @@ func (x *UpdatePricingTableResponse) GetPricingTable() *PricingTable {
 // ArchivePricingTableRequest names the table.
 type ArchivePricingTableRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The table's id ("table_…").
 	PricingTableId string `protobuf:"bytes,2,opt,name=pricing_table_id,json=pricingTableId,proto3" json:"pricing_table_id,omitempty"`

@@ -28,7 +28,7 @@ const (
 // GrantCreditsRequest describes the grant.
 type GrantCreditsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which customer.
 	Customer *v1.CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
@@ -210,7 +210,7 @@ func (x *GrantCreditsResponse) GetGrant() *CreditGrant {
 // RevokeGrantRequest names the grant.
 type RevokeGrantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which grant ("grant_…").
 	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
@@ -320,7 +320,7 @@ func (x *RevokeGrantResponse) GetGrant() *CreditGrant {
 // AdjustGrantRequest says by how much.
 type AdjustGrantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which grant ("grant_…").
 	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
@@ -971,7 +971,7 @@ func (x *ListCreditTransactionsResponse) GetNextPageToken() string {
 // TopUpCreditsRequest describes the pack.
 type TopUpCreditsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which customer.
 	Customer *v1.CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
@@ -1218,7 +1218,7 @@ func (x *AutoTopUp) GetStoppedReason() string {
 // UpdateAutoTopUpRequest sets it.
 type UpdateAutoTopUpRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which customer.
 	Customer *v1.CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`

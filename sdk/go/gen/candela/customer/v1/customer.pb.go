@@ -27,9 +27,12 @@ type Customer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The customer's id ("cus_…"), made by the server.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The name that invoices show.
+	// The name that invoices show; one line.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// The merchant's own id of this customer, unique within the merchant; absent when none was given. 1 to 255 bytes.
+	// The merchant's own id of this customer, unique within the merchant; absent when none was given.
+	//
+	// 1 to 255 bytes of visible text: no control characters, line breaks or characters that are not seen, and no blanks at
+	// its ends, so that no two ids look alike and differ. Otherwise kept and compared as it was sent, capitals included.
 	ExternalId *string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof" json:"external_id,omitempty"`
 	// Where invoices are sent; absent when unknown.
 	Email *string `protobuf:"bytes,4,opt,name=email,proto3,oneof" json:"email,omitempty"`

@@ -29,7 +29,8 @@ type User struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The customer the user acts for; never changes.
 	CustomerId string `protobuf:"bytes,2,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
-	// The merchant's own id of this user, unique within the merchant; absent when none was given. 1 to 255 bytes.
+	// The merchant's own id of this user, unique within the merchant; absent when none was given.
+	// Made as Customer.external_id is.
 	//
 	// SDK calls such as is_feature_entitled(user_id) take this id.
 	ExternalId *string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof" json:"external_id,omitempty"`

@@ -24,13 +24,13 @@ const (
 // CreateUserRequest describes the new user.
 type CreateUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The customer the user acts for.
 	Customer *CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
-	// The merchant's own id; 1 to 255 bytes, unique within the merchant.
+	// The merchant's own id, unique within the merchant; bounds as in Customer.external_id.
 	ExternalId *string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof" json:"external_id,omitempty"`
-	// The user's name; at most 200 characters.
+	// The user's name; at most 200 characters on one line.
 	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	// The user's e-mail address.
 	Email         *string `protobuf:"bytes,5,opt,name=email,proto3,oneof" json:"email,omitempty"`
@@ -372,13 +372,13 @@ func (x *ListUsersResponse) GetNextPageToken() string {
 // UpdateUserRequest lists what may change; an absent field stays as it is.
 type UpdateUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which user.
 	User *UserRef `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
 	// The new external id; empty removes it.
 	ExternalId *string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof" json:"external_id,omitempty"`
-	// The new name; at most 200 characters.
+	// The new name; at most 200 characters on one line.
 	Name *string `protobuf:"bytes,4,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// The new e-mail address; empty removes it.
 	Email         *string `protobuf:"bytes,5,opt,name=email,proto3,oneof" json:"email,omitempty"`
@@ -500,7 +500,7 @@ func (x *UpdateUserResponse) GetUser() *User {
 // ArchiveUserRequest names the user.
 type ArchiveUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which user.
 	User          *UserRef `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`

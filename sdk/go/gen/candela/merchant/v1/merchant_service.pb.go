@@ -107,9 +107,9 @@ func (x *GetMerchantResponse) GetMerchant() *Merchant {
 // UpdateMerchantRequest lists what may change; an absent field stays as it is.
 type UpdateMerchantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	// The new name; 1 to 200 characters.
+	// The new name; 1 to 200 characters on one line.
 	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// The new zone for customers without one of their own.
 	TimeZone *string `protobuf:"bytes,3,opt,name=time_zone,json=timeZone,proto3,oneof" json:"time_zone,omitempty"`

@@ -25,11 +25,11 @@ const (
 // CreateTestClockRequest describes the new clock.
 type CreateTestClockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// What the clock shows at first; from 2000-01-01 to 2100-01-01.
 	NowAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=now_at,json=nowAt,proto3" json:"now_at,omitempty"`
-	// What the clock is for; at most 100 characters.
+	// What the clock is for; at most 100 characters on one line.
 	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -337,7 +337,7 @@ func (x *ListTestClocksResponse) GetNextPageToken() string {
 // AdvanceTestClockRequest says where to.
 type AdvanceTestClockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which clock.
 	TestClockId string `protobuf:"bytes,2,opt,name=test_clock_id,json=testClockId,proto3" json:"test_clock_id,omitempty"`
@@ -447,7 +447,7 @@ func (x *AdvanceTestClockResponse) GetTestClock() *TestClock {
 // ArchiveTestClockRequest names the clock.
 type ArchiveTestClockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which clock.
 	TestClockId   string `protobuf:"bytes,2,opt,name=test_clock_id,json=testClockId,proto3" json:"test_clock_id,omitempty"`

@@ -25,7 +25,7 @@ const (
 // CreateWebhookEndpointRequest describes the new endpoint.
 type CreateWebhookEndpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Where to deliver; bounds as in WebhookEndpoint.url.
 	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
@@ -346,7 +346,7 @@ func (x *ListWebhookEndpointsResponse) GetNextPageToken() string {
 // UpdateWebhookEndpointRequest lists what may change; an absent field stays as it is.
 type UpdateWebhookEndpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which endpoint.
 	WebhookEndpointId string `protobuf:"bytes,2,opt,name=webhook_endpoint_id,json=webhookEndpointId,proto3" json:"webhook_endpoint_id,omitempty"`
@@ -520,7 +520,7 @@ func (x *UpdateWebhookEndpointResponse) GetWebhookEndpoint() *WebhookEndpoint {
 // RotateWebhookSecretRequest names the endpoint.
 type RotateWebhookSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which endpoint.
 	WebhookEndpointId string `protobuf:"bytes,2,opt,name=webhook_endpoint_id,json=webhookEndpointId,proto3" json:"webhook_endpoint_id,omitempty"`
@@ -621,7 +621,7 @@ func (x *RotateWebhookSecretResponse) GetSigningSecret() string {
 // ArchiveWebhookEndpointRequest names the endpoint.
 type ArchiveWebhookEndpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which endpoint.
 	WebhookEndpointId string `protobuf:"bytes,2,opt,name=webhook_endpoint_id,json=webhookEndpointId,proto3" json:"webhook_endpoint_id,omitempty"`
@@ -722,7 +722,7 @@ func (x *ArchiveWebhookEndpointResponse) GetWebhookEndpoint() *WebhookEndpoint {
 // ReplayNotificationsRequest says what to deliver again.
 type ReplayNotificationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// To which endpoint.
 	WebhookEndpointId string `protobuf:"bytes,2,opt,name=webhook_endpoint_id,json=webhookEndpointId,proto3" json:"webhook_endpoint_id,omitempty"`

@@ -784,7 +784,7 @@ func (x *UsageChange) GetValueAfter() string {
 // VoidEventsRequest says what is voided and why.
 type VoidEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which events; exactly one must be set.
 	//
@@ -935,7 +935,7 @@ func (x *VoidEventsResponse) GetVoidedCount() int64 {
 // ReplaceEventRequest names the old event and carries the new one.
 type ReplaceEventRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The key of the event that is voided.
 	ReplacedIdempotencyKey string `protobuf:"bytes,2,opt,name=replaced_idempotency_key,json=replacedIdempotencyKey,proto3" json:"replaced_idempotency_key,omitempty"`
@@ -1064,7 +1064,7 @@ func (x *ReplaceEventResponse) GetEvent() *StoredEvent {
 // CreateBackfillRequest describes the backfill.
 type CreateBackfillRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The span its events may lie in; at most 31 days. May lie further back than late events are accepted.
 	Window *v1.Interval `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
@@ -1193,7 +1193,7 @@ func (x *CreateBackfillResponse) GetBackfill() *Backfill {
 // CloseBackfillRequest names the backfill.
 type CloseBackfillRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which backfill ("bkf_…").
 	BackfillId    string `protobuf:"bytes,2,opt,name=backfill_id,json=backfillId,proto3" json:"backfill_id,omitempty"`
@@ -1294,7 +1294,7 @@ func (x *CloseBackfillResponse) GetBackfill() *Backfill {
 // RevertBackfillRequest names the backfill.
 type RevertBackfillRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which backfill ("bkf_…").
 	BackfillId string `protobuf:"bytes,2,opt,name=backfill_id,json=backfillId,proto3" json:"backfill_id,omitempty"`
@@ -1624,7 +1624,7 @@ func (x *ListRejectedEventsResponse) GetNextPageToken() string {
 // ReplayRejectedEventsRequest says which to send again.
 type ReplayRejectedEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which dead letters ("rej_…"), at most 1000; when empty, all that wait, oldest first, up to 10,000 in one call.
 	RejectedEventIds []string `protobuf:"bytes,2,rep,name=rejected_event_ids,json=rejectedEventIds,proto3" json:"rejected_event_ids,omitempty"`

@@ -753,7 +753,7 @@ func (x *PreviewMetricResponse) GetEventCount() int64 {
 // FillMetricRequest names the metric.
 type FillMetricRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which metric.
 	Metric        *v1.MetricRef `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`

@@ -107,7 +107,7 @@ func (x *GetDunningPolicyResponse) GetDunningPolicy() *DunningPolicy {
 // UpdateDunningPolicyRequest carries the policy, whole.
 type UpdateDunningPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The new policy.
 	DunningPolicy *DunningPolicy `protobuf:"bytes,2,opt,name=dunning_policy,json=dunningPolicy,proto3" json:"dunning_policy,omitempty"`

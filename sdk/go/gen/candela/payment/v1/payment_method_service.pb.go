@@ -25,7 +25,7 @@ const (
 // CreatePaymentMethodRequest names the method at the provider.
 type CreatePaymentMethodRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which customer.
 	Customer *v1.CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
@@ -144,7 +144,7 @@ func (x *CreatePaymentMethodResponse) GetPaymentMethod() *PaymentMethod {
 // StartPaymentMethodSetupRequest says for whom.
 type StartPaymentMethodSetupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which customer.
 	Customer *v1.CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
@@ -391,7 +391,7 @@ func (x *ListPaymentMethodsResponse) GetNextPageToken() string {
 // UpdatePaymentMethodRequest says where it goes.
 type UpdatePaymentMethodRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which method ("pm_…").
 	PaymentMethodId string `protobuf:"bytes,2,opt,name=payment_method_id,json=paymentMethodId,proto3" json:"payment_method_id,omitempty"`
@@ -501,7 +501,7 @@ func (x *UpdatePaymentMethodResponse) GetPaymentMethod() *PaymentMethod {
 // DetachPaymentMethodRequest names the method.
 type DetachPaymentMethodRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which method ("pm_…").
 	PaymentMethodId string `protobuf:"bytes,2,opt,name=payment_method_id,json=paymentMethodId,proto3" json:"payment_method_id,omitempty"`

@@ -364,7 +364,7 @@ func (x *ListPaymentAttemptsResponse) GetNextPageToken() string {
 // PayInvoiceRequest names the invoice and the method.
 type PayInvoiceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which invoice ("inv_…").
 	InvoiceId string `protobuf:"bytes,2,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
@@ -483,7 +483,7 @@ func (x *PayInvoiceResponse) GetPaymentAttempt() *PaymentAttempt {
 // RefundPaymentRequest says how much is paid back.
 type RefundPaymentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which payment ("pay_…").
 	PaymentId string `protobuf:"bytes,2,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`

@@ -24,7 +24,7 @@ const (
 // ConnectStripeRequest carries the account's key.
 type ConnectStripeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// A secret or restricted key of the Stripe account, of the merchant's own mode.
 	SecretKey     string `protobuf:"bytes,2,opt,name=secret_key,json=secretKey,proto3" json:"secret_key,omitempty"`
@@ -125,7 +125,7 @@ func (x *ConnectStripeResponse) GetProviderConnection() *ProviderConnection {
 // ConnectDodoRequest carries the account's keys.
 type ConnectDodoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The API key.
 	ApiKey string `protobuf:"bytes,2,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
@@ -318,7 +318,7 @@ func (x *ListProviderConnectionsResponse) GetProviderConnections() []*ProviderCo
 // DisconnectProviderRequest names the provider.
 type DisconnectProviderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which provider.
 	Provider      Provider `protobuf:"varint,2,opt,name=provider,proto3,enum=candela.payment.v1.Provider" json:"provider,omitempty"`

@@ -199,7 +199,7 @@ func (x *PreviewMigrationResponse) GetNextPageToken() string {
 // CreateMigrationRequest describes the migration.
 type CreateMigrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The version they are on ("plv_…").
 	FromPlanVersionId string `protobuf:"bytes,2,opt,name=from_plan_version_id,json=fromPlanVersionId,proto3" json:"from_plan_version_id,omitempty"`
@@ -676,7 +676,7 @@ func (x *ListMigrationResultsResponse) GetNextPageToken() string {
 // CancelMigrationRequest names the migration.
 type CancelMigrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which migration ("mig_…").
 	MigrationId   string `protobuf:"bytes,2,opt,name=migration_id,json=migrationId,proto3" json:"migration_id,omitempty"`

@@ -461,7 +461,7 @@ func (x *ScheduledStart) GetPriceId() string {
 // ScheduleChangeRequest says what to do and when.
 type ScheduleChangeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which subscription ("sub_…").
 	SubscriptionId string `protobuf:"bytes,2,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
@@ -852,7 +852,7 @@ func (x *ListScheduledChangesResponse) GetNextPageToken() string {
 // CancelScheduledChangeRequest names the change.
 type CancelScheduledChangeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Which change ("sch_…").
 	ScheduledChangeId string `protobuf:"bytes,2,opt,name=scheduled_change_id,json=scheduledChangeId,proto3" json:"scheduled_change_id,omitempty"`

@@ -27,7 +27,7 @@ const (
 // CreateSubscriptionRequest describes the new subscription.
 type CreateSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+	// Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Who holds it.
 	Customer *v1.CustomerRef `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`

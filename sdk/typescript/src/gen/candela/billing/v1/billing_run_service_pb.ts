@@ -21,7 +21,7 @@ export const file_candela_billing_v1_billing_run_service: GenFile = /*@__PURE__*
  */
 export type StartBillingRunRequest = Message<"candela.billing.v1.StartBillingRunRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -91,7 +91,7 @@ export const PreviewCreditNoteResponseSchema: GenMessage<PreviewCreditNoteRespon
  */
 export type CreateCreditNoteRequest = Message<"candela.billing.v1.CreateCreditNoteRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -193,7 +193,7 @@ export const RenderInvoicePdfResponseSchema: GenMessage<RenderInvoicePdfResponse
  */
 export type FinalizeInvoiceRequest = Message<"candela.billing.v1.FinalizeInvoiceRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -249,7 +249,7 @@ export const FinalizeInvoiceResponseSchema: GenMessage<FinalizeInvoiceResponse> 
  */
 export type VoidInvoiceRequest = Message<"candela.billing.v1.VoidInvoiceRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -305,7 +305,7 @@ export const VoidInvoiceResponseSchema: GenMessage<VoidInvoiceResponse> = /*@__P
  */
 export type WriteOffInvoiceRequest = Message<"candela.billing.v1.WriteOffInvoiceRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -361,7 +361,7 @@ export const WriteOffInvoiceResponseSchema: GenMessage<WriteOffInvoiceResponse> 
  */
 export type ReissueInvoiceRequest = Message<"candela.billing.v1.ReissueInvoiceRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -424,7 +424,7 @@ export const ReissueInvoiceResponseSchema: GenMessage<ReissueInvoiceResponse> = 
  */
 export type MarkInvoicePaidRequest = Message<"candela.billing.v1.MarkInvoicePaidRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -57,7 +57,7 @@ export const GetTaxSettingsResponseSchema: GenMessage<GetTaxSettingsResponse> = 
  */
 export type UpdateTaxSettingsRequest = Message<"candela.billing.v1.UpdateTaxSettingsRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

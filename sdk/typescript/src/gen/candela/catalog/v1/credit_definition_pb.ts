@@ -30,7 +30,7 @@ export type CreditDefinition = Message<"candela.catalog.v1.CreditDefinition"> & 
   id: string;
 
   /**
-   * What people read, for example "Included messages"; 1 to 200 characters.
+   * What people read, for example "Included messages"; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 2;
    */
@@ -186,7 +186,7 @@ export const CreditDefinitionSchema: GenMessage<CreditDefinition> = /*@__PURE__*
  */
 export type NewCreditDefinition = Message<"candela.catalog.v1.NewCreditDefinition"> & {
   /**
-   * What people read; 1 to 200 characters.
+   * What people read; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 1;
    */

@@ -23,7 +23,7 @@ export const file_candela_catalog_v1_credit_definition_service: GenFile = /*@__P
  */
 export type CreateCreditDefinitionRequest = Message<"candela.catalog.v1.CreateCreditDefinitionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -198,7 +198,7 @@ export const ListCreditDefinitionsResponseSchema: GenMessage<ListCreditDefinitio
  */
 export type ArchiveCreditDefinitionRequest = Message<"candela.catalog.v1.ArchiveCreditDefinitionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -39,7 +39,7 @@ export type Feature = Message<"candela.catalog.v1.Feature"> & {
   slug: string;
 
   /**
-   * The name that people read; 1 to 200 characters.
+   * The name that people read; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 3;
    */
@@ -198,7 +198,7 @@ export type NewFeature = Message<"candela.catalog.v1.NewFeature"> & {
   slug: string;
 
   /**
-   * The name that people read; 1 to 200 characters.
+   * The name that people read; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 2;
    */

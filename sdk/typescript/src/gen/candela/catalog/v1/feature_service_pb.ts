@@ -23,7 +23,7 @@ export const file_candela_catalog_v1_feature_service: GenFile = /*@__PURE__*/
  */
 export type CreateFeatureRequest = Message<"candela.catalog.v1.CreateFeatureRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -177,7 +177,7 @@ export const ListFeaturesResponseSchema: GenMessage<ListFeaturesResponse> = /*@_
  */
 export type UpdateFeatureRequest = Message<"candela.catalog.v1.UpdateFeatureRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -191,7 +191,7 @@ export type UpdateFeatureRequest = Message<"candela.catalog.v1.UpdateFeatureRequ
   feature?: FeatureRef | undefined;
 
   /**
-   * The new name; 1 to 200 characters.
+   * The new name; 1 to 200 characters on one line.
    *
    * @generated from field: optional string name = 3;
    */
@@ -254,7 +254,7 @@ export const UpdateFeatureResponseSchema: GenMessage<UpdateFeatureResponse> = /*
  */
 export type DisableFeatureRequest = Message<"candela.catalog.v1.DisableFeatureRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -303,7 +303,7 @@ export const DisableFeatureResponseSchema: GenMessage<DisableFeatureResponse> = 
  */
 export type EnableFeatureRequest = Message<"candela.catalog.v1.EnableFeatureRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -352,7 +352,7 @@ export const EnableFeatureResponseSchema: GenMessage<EnableFeatureResponse> = /*
  */
 export type ArchiveFeatureRequest = Message<"candela.catalog.v1.ArchiveFeatureRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -21,7 +21,7 @@ export const file_candela_catalog_v1_metric_service: GenFile = /*@__PURE__*/
  */
 export type CreateMetricRequest = Message<"candela.catalog.v1.CreateMetricRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -175,7 +175,7 @@ export const ListMetricsResponseSchema: GenMessage<ListMetricsResponse> = /*@__P
  */
 export type UpdateMetricRequest = Message<"candela.catalog.v1.UpdateMetricRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -189,7 +189,7 @@ export type UpdateMetricRequest = Message<"candela.catalog.v1.UpdateMetricReques
   metric?: MetricRef | undefined;
 
   /**
-   * The new name; 1 to 200 characters.
+   * The new name; 1 to 200 characters on one line.
    *
    * @generated from field: optional string name = 3;
    */
@@ -238,7 +238,7 @@ export const UpdateMetricResponseSchema: GenMessage<UpdateMetricResponse> = /*@_
  */
 export type ArchiveMetricRequest = Message<"candela.catalog.v1.ArchiveMetricRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -45,7 +45,7 @@ export type Plan = Message<"candela.catalog.v1.Plan"> & {
   slug: string;
 
   /**
-   * The name that people read; 1 to 200 characters.
+   * The name that people read; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 3;
    */
@@ -387,7 +387,7 @@ export const PlanFeatureInputSchema: GenMessage<PlanFeatureInput> = /*@__PURE__*
  */
 export type NewPrice = Message<"candela.catalog.v1.NewPrice"> & {
   /**
-   * The name that people read; at most 200 characters.
+   * The name that people read; at most 200 characters on one line.
    *
    * @generated from field: string name = 1;
    */

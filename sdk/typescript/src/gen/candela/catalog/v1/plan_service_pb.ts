@@ -31,7 +31,7 @@ export const file_candela_catalog_v1_plan_service: GenFile = /*@__PURE__*/
  */
 export type CreatePlanRequest = Message<"candela.catalog.v1.CreatePlanRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -45,7 +45,7 @@ export type CreatePlanRequest = Message<"candela.catalog.v1.CreatePlanRequest"> 
   slug: string;
 
   /**
-   * The name that people read; 1 to 200 characters.
+   * The name that people read; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 3;
    */
@@ -346,7 +346,7 @@ export const ListPlansResponseSchema: GenMessage<ListPlansResponse> = /*@__PURE_
  */
 export type UpdatePlanRequest = Message<"candela.catalog.v1.UpdatePlanRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -360,7 +360,7 @@ export type UpdatePlanRequest = Message<"candela.catalog.v1.UpdatePlanRequest"> 
   plan?: PlanRef | undefined;
 
   /**
-   * The new name; 1 to 200 characters.
+   * The new name; 1 to 200 characters on one line.
    *
    * @generated from field: optional string name = 3;
    */
@@ -423,7 +423,7 @@ export const UpdatePlanResponseSchema: GenMessage<UpdatePlanResponse> = /*@__PUR
  */
 export type ArchivePlanRequest = Message<"candela.catalog.v1.ArchivePlanRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

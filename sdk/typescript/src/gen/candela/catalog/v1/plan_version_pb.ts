@@ -23,7 +23,7 @@ export const file_candela_catalog_v1_plan_version: GenFile = /*@__PURE__*/
  */
 export type CreatePlanVersionRequest = Message<"candela.catalog.v1.CreatePlanVersionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -95,7 +95,7 @@ export const CreatePlanVersionResponseSchema: GenMessage<CreatePlanVersionRespon
  */
 export type UpdatePlanVersionRequest = Message<"candela.catalog.v1.UpdatePlanVersionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -165,7 +165,7 @@ export const UpdatePlanVersionResponseSchema: GenMessage<UpdatePlanVersionRespon
  */
 export type PublishPlanVersionRequest = Message<"candela.catalog.v1.PublishPlanVersionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -214,7 +214,7 @@ export const PublishPlanVersionResponseSchema: GenMessage<PublishPlanVersionResp
  */
 export type ArchivePlanVersionRequest = Message<"candela.catalog.v1.ArchivePlanVersionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

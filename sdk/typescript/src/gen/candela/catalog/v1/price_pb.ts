@@ -42,7 +42,7 @@ export type Price = Message<"candela.catalog.v1.Price"> & {
   planId: string;
 
   /**
-   * The name that people read, for example "Monthly, US dollars"; at most 200 characters.
+   * The name that people read, for example "Monthly, US dollars"; at most 200 characters on one line.
    *
    * @generated from field: string name = 3;
    */
@@ -142,7 +142,7 @@ export type PriceComponent = Message<"candela.catalog.v1.PriceComponent"> & {
   id: string;
 
   /**
-   * What the charge is for, as invoices show it, for example "Seat"; 1 to 200 characters.
+   * What the charge is for, as invoices show it, for example "Seat"; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 2;
    */

@@ -27,7 +27,7 @@ export const file_candela_catalog_v1_price_service: GenFile = /*@__PURE__*/
  */
 export type CreatePriceRequest = Message<"candela.catalog.v1.CreatePriceRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -202,7 +202,7 @@ export const ListPricesResponseSchema: GenMessage<ListPricesResponse> = /*@__PUR
  */
 export type ArchivePriceRequest = Message<"candela.catalog.v1.ArchivePriceRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

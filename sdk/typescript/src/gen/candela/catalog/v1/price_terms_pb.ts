@@ -316,7 +316,7 @@ export type Discount = Message<"candela.catalog.v1.Discount"> & {
   periodCount: number;
 
   /**
-   * What invoices call it; at most 200 characters.
+   * What invoices call it; at most 200 characters on one line.
    *
    * @generated from field: string name = 5;
    */

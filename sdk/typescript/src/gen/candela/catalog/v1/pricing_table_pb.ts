@@ -39,7 +39,7 @@ export type PricingTable = Message<"candela.catalog.v1.PricingTable"> & {
   slug: string;
 
   /**
-   * The name that the merchant reads; 1 to 200 characters.
+   * The name that the merchant reads; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 3;
    */

@@ -21,7 +21,7 @@ export const file_candela_catalog_v1_pricing_table_service: GenFile = /*@__PURE_
  */
 export type CreatePricingTableRequest = Message<"candela.catalog.v1.CreatePricingTableRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -35,7 +35,7 @@ export type CreatePricingTableRequest = Message<"candela.catalog.v1.CreatePricin
   slug: string;
 
   /**
-   * The name that the merchant reads; 1 to 200 characters.
+   * The name that the merchant reads; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 3;
    */
@@ -182,7 +182,7 @@ export const ListPricingTablesResponseSchema: GenMessage<ListPricingTablesRespon
  */
 export type UpdatePricingTableRequest = Message<"candela.catalog.v1.UpdatePricingTableRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -266,7 +266,7 @@ export const UpdatePricingTableResponseSchema: GenMessage<UpdatePricingTableResp
  */
 export type ArchivePricingTableRequest = Message<"candela.catalog.v1.ArchivePricingTableRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

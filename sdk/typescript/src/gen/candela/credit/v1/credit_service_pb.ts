@@ -31,7 +31,7 @@ export const file_candela_credit_v1_credit_service: GenFile = /*@__PURE__*/
  */
 export type GrantCreditsRequest = Message<"candela.credit.v1.GrantCreditsRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -143,7 +143,7 @@ export const GrantCreditsResponseSchema: GenMessage<GrantCreditsResponse> = /*@_
  */
 export type RevokeGrantRequest = Message<"candela.credit.v1.RevokeGrantRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -199,7 +199,7 @@ export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__P
  */
 export type AdjustGrantRequest = Message<"candela.credit.v1.AdjustGrantRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -543,7 +543,7 @@ export const ListCreditTransactionsResponseSchema: GenMessage<ListCreditTransact
  */
 export type TopUpCreditsRequest = Message<"candela.credit.v1.TopUpCreditsRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -691,7 +691,7 @@ export const AutoTopUpSchema: GenMessage<AutoTopUp> = /*@__PURE__*/
  */
 export type UpdateAutoTopUpRequest = Message<"candela.credit.v1.UpdateAutoTopUpRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

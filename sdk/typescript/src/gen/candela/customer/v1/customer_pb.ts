@@ -28,14 +28,17 @@ export type Customer = Message<"candela.customer.v1.Customer"> & {
   id: string;
 
   /**
-   * The name that invoices show.
+   * The name that invoices show; one line.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * The merchant's own id of this customer, unique within the merchant; absent when none was given. 1 to 255 bytes.
+   * The merchant's own id of this customer, unique within the merchant; absent when none was given.
+   *
+   * 1 to 255 bytes of visible text: no control characters, line breaks or characters that are not seen, and no blanks at
+   * its ends, so that no two ids look alike and differ. Otherwise kept and compared as it was sent, capitals included.
    *
    * @generated from field: optional string external_id = 3;
    */

@@ -21,21 +21,21 @@ export const file_candela_customer_v1_customer_service: GenFile = /*@__PURE__*/
  */
 export type CreateCustomerRequest = Message<"candela.customer.v1.CreateCustomerRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
   idempotencyKey: string;
 
   /**
-   * The name that invoices show; 1 to 200 characters.
+   * The name that invoices show; 1 to 200 characters on one line.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * The merchant's own id; 1 to 255 bytes, unique within the merchant.
+   * The merchant's own id, unique within the merchant; bounds as in Customer.external_id.
    *
    * @generated from field: optional string external_id = 3;
    */
@@ -246,7 +246,7 @@ export const ListCustomersResponseSchema: GenMessage<ListCustomersResponse> = /*
  */
 export type UpdateCustomerRequest = Message<"candela.customer.v1.UpdateCustomerRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -260,7 +260,7 @@ export type UpdateCustomerRequest = Message<"candela.customer.v1.UpdateCustomerR
   customer?: CustomerRef | undefined;
 
   /**
-   * The new name; 1 to 200 characters.
+   * The new name; 1 to 200 characters on one line.
    *
    * @generated from field: optional string name = 3;
    */
@@ -359,7 +359,7 @@ export const UpdateCustomerResponseSchema: GenMessage<UpdateCustomerResponse> = 
  */
 export type ArchiveCustomerRequest = Message<"candela.customer.v1.ArchiveCustomerRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -35,7 +35,8 @@ export type User = Message<"candela.customer.v1.User"> & {
   customerId: string;
 
   /**
-   * The merchant's own id of this user, unique within the merchant; absent when none was given. 1 to 255 bytes.
+   * The merchant's own id of this user, unique within the merchant; absent when none was given.
+   * Made as Customer.external_id is.
    *
    * SDK calls such as is_feature_entitled(user_id) take this id.
    *

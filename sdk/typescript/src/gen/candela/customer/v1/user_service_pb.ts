@@ -23,7 +23,7 @@ export const file_candela_customer_v1_user_service: GenFile = /*@__PURE__*/
  */
 export type CreateUserRequest = Message<"candela.customer.v1.CreateUserRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -37,14 +37,14 @@ export type CreateUserRequest = Message<"candela.customer.v1.CreateUserRequest">
   customer?: CustomerRef | undefined;
 
   /**
-   * The merchant's own id; 1 to 255 bytes, unique within the merchant.
+   * The merchant's own id, unique within the merchant; bounds as in Customer.external_id.
    *
    * @generated from field: optional string external_id = 3;
    */
   externalId?: string | undefined;
 
   /**
-   * The user's name; at most 200 characters.
+   * The user's name; at most 200 characters on one line.
    *
    * @generated from field: string name = 4;
    */
@@ -205,7 +205,7 @@ export const ListUsersResponseSchema: GenMessage<ListUsersResponse> = /*@__PURE_
  */
 export type UpdateUserRequest = Message<"candela.customer.v1.UpdateUserRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -226,7 +226,7 @@ export type UpdateUserRequest = Message<"candela.customer.v1.UpdateUserRequest">
   externalId?: string | undefined;
 
   /**
-   * The new name; at most 200 characters.
+   * The new name; at most 200 characters on one line.
    *
    * @generated from field: optional string name = 4;
    */
@@ -275,7 +275,7 @@ export const UpdateUserResponseSchema: GenMessage<UpdateUserResponse> = /*@__PUR
  */
 export type ArchiveUserRequest = Message<"candela.customer.v1.ArchiveUserRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -25,7 +25,7 @@ export const file_candela_entitlement_v1_reservation_service: GenFile = /*@__PUR
  */
 export type ReserveRequest = Message<"candela.entitlement.v1.ReserveRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -134,7 +134,7 @@ export const ReserveResponseSchema: GenMessage<ReserveResponse> = /*@__PURE__*/
  */
 export type CommitRequest = Message<"candela.entitlement.v1.CommitRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -212,7 +212,7 @@ export const CommitResponseSchema: GenMessage<CommitResponse> = /*@__PURE__*/
  */
 export type ReleaseRequest = Message<"candela.entitlement.v1.ReleaseRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -261,7 +261,7 @@ export const ReleaseResponseSchema: GenMessage<ReleaseResponse> = /*@__PURE__*/
  */
 export type ConsumeRequest = Message<"candela.entitlement.v1.ConsumeRequest"> & {
   /**
-   * Makes a repeated call harmless and is the usage event's key; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless and is the usage event's key; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

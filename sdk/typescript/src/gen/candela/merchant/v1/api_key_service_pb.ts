@@ -23,14 +23,14 @@ export const file_candela_merchant_v1_api_key_service: GenFile = /*@__PURE__*/
  */
 export type CreateApiKeyRequest = Message<"candela.merchant.v1.CreateApiKeyRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
   idempotencyKey: string;
 
   /**
-   * What the key is for; 1 to 100 characters.
+   * What the key is for; 1 to 100 characters on one line.
    *
    * @generated from field: string name = 2;
    */
@@ -156,7 +156,7 @@ export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__P
  */
 export type RotateApiKeyRequest = Message<"candela.merchant.v1.RotateApiKeyRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -226,7 +226,7 @@ export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@_
  */
 export type RevokeApiKeyRequest = Message<"candela.merchant.v1.RevokeApiKeyRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -57,14 +57,14 @@ export const GetMerchantResponseSchema: GenMessage<GetMerchantResponse> = /*@__P
  */
 export type UpdateMerchantRequest = Message<"candela.merchant.v1.UpdateMerchantRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
   idempotencyKey: string;
 
   /**
-   * The new name; 1 to 200 characters.
+   * The new name; 1 to 200 characters on one line.
    *
    * @generated from field: optional string name = 2;
    */

@@ -23,7 +23,7 @@ export const file_candela_merchant_v1_test_clock_service: GenFile = /*@__PURE__*
  */
 export type CreateTestClockRequest = Message<"candela.merchant.v1.CreateTestClockRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -37,7 +37,7 @@ export type CreateTestClockRequest = Message<"candela.merchant.v1.CreateTestCloc
   nowAt?: Timestamp | undefined;
 
   /**
-   * What the clock is for; at most 100 characters.
+   * What the clock is for; at most 100 characters on one line.
    *
    * @generated from field: string name = 3;
    */
@@ -177,7 +177,7 @@ export const ListTestClocksResponseSchema: GenMessage<ListTestClocksResponse> = 
  */
 export type AdvanceTestClockRequest = Message<"candela.merchant.v1.AdvanceTestClockRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -233,7 +233,7 @@ export const AdvanceTestClockResponseSchema: GenMessage<AdvanceTestClockResponse
  */
 export type ArchiveTestClockRequest = Message<"candela.merchant.v1.ArchiveTestClockRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -23,7 +23,7 @@ export const file_candela_merchant_v1_webhook_endpoint_service: GenFile = /*@__P
  */
 export type CreateWebhookEndpointRequest = Message<"candela.merchant.v1.CreateWebhookEndpointRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -184,7 +184,7 @@ export const ListWebhookEndpointsResponseSchema: GenMessage<ListWebhookEndpoints
  */
 export type UpdateWebhookEndpointRequest = Message<"candela.merchant.v1.UpdateWebhookEndpointRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -275,7 +275,7 @@ export const UpdateWebhookEndpointResponseSchema: GenMessage<UpdateWebhookEndpoi
  */
 export type RotateWebhookSecretRequest = Message<"candela.merchant.v1.RotateWebhookSecretRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -324,7 +324,7 @@ export const RotateWebhookSecretResponseSchema: GenMessage<RotateWebhookSecretRe
  */
 export type ArchiveWebhookEndpointRequest = Message<"candela.merchant.v1.ArchiveWebhookEndpointRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -373,7 +373,7 @@ export const ArchiveWebhookEndpointResponseSchema: GenMessage<ArchiveWebhookEndp
  */
 export type ReplayNotificationsRequest = Message<"candela.merchant.v1.ReplayNotificationsRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -427,7 +427,7 @@ export const UsageChangeSchema: GenMessage<UsageChange> = /*@__PURE__*/
  */
 export type VoidEventsRequest = Message<"candela.metering.v1.VoidEventsRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -499,7 +499,7 @@ export const VoidEventsResponseSchema: GenMessage<VoidEventsResponse> = /*@__PUR
  */
 export type ReplaceEventRequest = Message<"candela.metering.v1.ReplaceEventRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -570,7 +570,7 @@ export const ReplaceEventResponseSchema: GenMessage<ReplaceEventResponse> = /*@_
  */
 export type CreateBackfillRequest = Message<"candela.metering.v1.CreateBackfillRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -641,7 +641,7 @@ export const CreateBackfillResponseSchema: GenMessage<CreateBackfillResponse> = 
  */
 export type CloseBackfillRequest = Message<"candela.metering.v1.CloseBackfillRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -690,7 +690,7 @@ export const CloseBackfillResponseSchema: GenMessage<CloseBackfillResponse> = /*
  */
 export type RevertBackfillRequest = Message<"candela.metering.v1.RevertBackfillRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -858,7 +858,7 @@ export const ListRejectedEventsResponseSchema: GenMessage<ListRejectedEventsResp
  */
 export type ReplayRejectedEventsRequest = Message<"candela.metering.v1.ReplayRejectedEventsRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -437,7 +437,7 @@ export const PreviewMetricResponseSchema: GenMessage<PreviewMetricResponse> = /*
  */
 export type FillMetricRequest = Message<"candela.metering.v1.FillMetricRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -23,7 +23,7 @@ export const file_candela_payment_v1_checkout_service: GenFile = /*@__PURE__*/
  */
 export type CreateCheckoutRequest = Message<"candela.payment.v1.CreateCheckoutRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

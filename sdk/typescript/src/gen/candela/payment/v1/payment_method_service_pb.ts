@@ -25,7 +25,7 @@ export const file_candela_payment_v1_payment_method_service: GenFile = /*@__PURE
  */
 export type CreatePaymentMethodRequest = Message<"candela.payment.v1.CreatePaymentMethodRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -88,7 +88,7 @@ export const CreatePaymentMethodResponseSchema: GenMessage<CreatePaymentMethodRe
  */
 export type StartPaymentMethodSetupRequest = Message<"candela.payment.v1.StartPaymentMethodSetupRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -221,7 +221,7 @@ export const ListPaymentMethodsResponseSchema: GenMessage<ListPaymentMethodsResp
  */
 export type UpdatePaymentMethodRequest = Message<"candela.payment.v1.UpdatePaymentMethodRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -277,7 +277,7 @@ export const UpdatePaymentMethodResponseSchema: GenMessage<UpdatePaymentMethodRe
  */
 export type DetachPaymentMethodRequest = Message<"candela.payment.v1.DetachPaymentMethodRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -198,7 +198,7 @@ export const ListPaymentAttemptsResponseSchema: GenMessage<ListPaymentAttemptsRe
  */
 export type PayInvoiceRequest = Message<"candela.payment.v1.PayInvoiceRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -261,7 +261,7 @@ export const PayInvoiceResponseSchema: GenMessage<PayInvoiceResponse> = /*@__PUR
  */
 export type RefundPaymentRequest = Message<"candela.payment.v1.RefundPaymentRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -21,7 +21,7 @@ export const file_candela_payment_v1_provider_service: GenFile = /*@__PURE__*/
  */
 export type ConnectStripeRequest = Message<"candela.payment.v1.ConnectStripeRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -70,7 +70,7 @@ export const ConnectStripeResponseSchema: GenMessage<ConnectStripeResponse> = /*
  */
 export type ConnectDodoRequest = Message<"candela.payment.v1.ConnectDodoRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -162,7 +162,7 @@ export const ListProviderConnectionsResponseSchema: GenMessage<ListProviderConne
  */
 export type DisconnectProviderRequest = Message<"candela.payment.v1.DisconnectProviderRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

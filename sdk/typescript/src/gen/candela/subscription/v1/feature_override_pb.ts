@@ -88,7 +88,7 @@ export const FeatureOverrideSchema: GenMessage<FeatureOverride> = /*@__PURE__*/
  */
 export type SetFeatureOverrideRequest = Message<"candela.subscription.v1.SetFeatureOverrideRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -165,7 +165,7 @@ export const SetFeatureOverrideResponseSchema: GenMessage<SetFeatureOverrideResp
  */
 export type RemoveFeatureOverrideRequest = Message<"candela.subscription.v1.RemoveFeatureOverrideRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -131,7 +131,7 @@ export const PreviewMigrationResponseSchema: GenMessage<PreviewMigrationResponse
  */
 export type CreateMigrationRequest = Message<"candela.subscription.v1.CreateMigrationRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -384,7 +384,7 @@ export const ListMigrationResultsResponseSchema: GenMessage<ListMigrationResults
  */
 export type CancelMigrationRequest = Message<"candela.subscription.v1.CancelMigrationRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -195,7 +195,7 @@ export const ScheduledStartSchema: GenMessage<ScheduledStart> = /*@__PURE__*/
  */
 export type ScheduleChangeRequest = Message<"candela.subscription.v1.ScheduleChangeRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -398,7 +398,7 @@ export const ListScheduledChangesResponseSchema: GenMessage<ListScheduledChanges
  */
 export type CancelScheduledChangeRequest = Message<"candela.subscription.v1.CancelScheduledChangeRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

@@ -23,7 +23,7 @@ export const file_candela_subscription_v1_seat_service: GenFile = /*@__PURE__*/
  */
 export type AssignSeatRequest = Message<"candela.subscription.v1.AssignSeatRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -86,7 +86,7 @@ export const AssignSeatResponseSchema: GenMessage<AssignSeatResponse> = /*@__PUR
  */
 export type ReleaseSeatRequest = Message<"candela.subscription.v1.ReleaseSeatRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

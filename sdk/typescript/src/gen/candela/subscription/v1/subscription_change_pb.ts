@@ -27,7 +27,7 @@ export const file_candela_subscription_v1_subscription_change: GenFile = /*@__PU
  */
 export type ChangePlanRequest = Message<"candela.subscription.v1.ChangePlanRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -146,7 +146,7 @@ export const ChangePlanResponseSchema: GenMessage<ChangePlanResponse> = /*@__PUR
  */
 export type OverridePriceRequest = Message<"candela.subscription.v1.OverridePriceRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -230,7 +230,7 @@ export const OverridePriceResponseSchema: GenMessage<OverridePriceResponse> = /*
  */
 export type ChangeQuantityRequest = Message<"candela.subscription.v1.ChangeQuantityRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -328,7 +328,7 @@ export const ChangeQuantityResponseSchema: GenMessage<ChangeQuantityResponse> = 
  */
 export type SwapComponentRequest = Message<"candela.subscription.v1.SwapComponentRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -433,7 +433,7 @@ export const SwapComponentResponseSchema: GenMessage<SwapComponentResponse> = /*
  */
 export type PauseSubscriptionRequest = Message<"candela.subscription.v1.PauseSubscriptionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -531,7 +531,7 @@ export const PauseSubscriptionResponseSchema: GenMessage<PauseSubscriptionRespon
  */
 export type ResumeSubscriptionRequest = Message<"candela.subscription.v1.ResumeSubscriptionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -608,7 +608,7 @@ export const ResumeSubscriptionResponseSchema: GenMessage<ResumeSubscriptionResp
  */
 export type CancelSubscriptionRequest = Message<"candela.subscription.v1.CancelSubscriptionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -699,7 +699,7 @@ export const CancelSubscriptionResponseSchema: GenMessage<CancelSubscriptionResp
  */
 export type UndoCancellationRequest = Message<"candela.subscription.v1.UndoCancellationRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -769,7 +769,7 @@ export const UndoCancellationResponseSchema: GenMessage<UndoCancellationResponse
  */
 export type ReactivateSubscriptionRequest = Message<"candela.subscription.v1.ReactivateSubscriptionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

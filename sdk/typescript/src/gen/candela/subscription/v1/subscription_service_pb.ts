@@ -35,7 +35,7 @@ export const file_candela_subscription_v1_subscription_service: GenFile = /*@__P
  */
 export type CreateSubscriptionRequest = Message<"candela.subscription.v1.CreateSubscriptionRequest"> & {
   /**
-   * Makes a repeated call harmless; 1 to 255 bytes. The SDKs fill it.
+   * Makes a repeated call harmless; 1 to 255 bytes of visible text. The SDKs fill it.
    *
    * @generated from field: string idempotency_key = 1;
    */

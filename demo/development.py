@@ -8,19 +8,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from candela_server.storage import embedded
 
+from .usage_file import USERS
+
 FOLDER = Path(".candela")
 READY_WITHIN_S = 30.0
+LOOK_S = 1.0
 PORTS = (8430, 8431)
 
 
@@ -31,6 +35,8 @@ def main() -> int:
     parser.add_argument("--events", type=Path, help="a CSV of your own for the demo")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A shell that starts this in the background lets it ignore Ctrl-C's signal, which somebody may send by hand.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as running:
         say("starting PostgreSQL and Valkey (embedded, in .candela/)")
         servers = running.enter_context(embedded.start(FOLDER))
@@ -39,25 +45,38 @@ def main() -> int:
         candela(environment, "migrate")
         merchant = load_merchant(environment)
         say("starting the server and the worker")
-        running.enter_context(process(environment, "worker"))
-        running.enter_context(process(environment, "serve"))
+        started = [
+            running.enter_context(process(environment, command)) for command in ("worker", "serve")
+        ]
         wait_until_ready(environment)
         say("running the demo")
-        failed = run_demo(environment, merchant["secret_key"], options.events)
-        if options.demo or failed:
-            explain_next(environment, merchant, serving=False)
+        name = secrets.token_hex(3)
+        failed = run_demo(environment, merchant["secret_key"], name, options.events)
+        if failed:
             return failed
-        explain_next(environment, merchant, serving=True)
+        if options.demo:
+            print("\nEverything is stopped again; ./scripts/dev without --demo keeps it serving.")
+            return 0
+        explain_next(environment, merchant, name)
         try:
-            signal.pause()
+            return serve_while_alive(started)
         except KeyboardInterrupt:
             print()
     return 0
 
 
+def serve_while_alive(started: Sequence[subprocess.Popen[bytes]]) -> int:
+    """Returns when one of the processes has ended by itself, which is a failure."""
+    while all(one.poll() is None for one in started):
+        time.sleep(LOOK_S)
+    say("the server or the worker ended by itself; what it said last stands above")
+    return 1
+
+
 def say(text: str) -> None:
-    """Tells what is being done."""
-    print(f"\033[1m▸ {text}\033[0m", file=sys.stderr, flush=True)
+    """Tells what is being done; in bold where somebody looks."""
+    bold, plain = ("\033[1m", "\033[0m") if sys.stderr.isatty() else ("", "")
+    print(f"{bold}▸ {text}{plain}", file=sys.stderr, flush=True)
 
 
 def settings(servers: embedded.Embedded) -> dict[str, str]:
@@ -113,14 +132,14 @@ def load_merchant(environment: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def process(environment: dict[str, str], command: str) -> Iterator[None]:
+def process(environment: dict[str, str], command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process of Candela, ended when the block is left."""
     # Of its own session, so that Ctrl-C reaches it through us and in order.
     started = subprocess.Popen(
         [sys.executable, "-m", "candela_server", command], env=environment, start_new_session=True
     )
     try:
-        yield
+        yield started
     finally:
         started.terminate()
         try:
@@ -143,15 +162,17 @@ def wait_until_ready(environment: dict[str, str]) -> None:
     raise TimeoutError(f"the server did not listen within {READY_WITHIN_S:.0f} s")
 
 
-def run_demo(environment: dict[str, str], key: str, events: Path | None) -> int:
+def run_demo(environment: dict[str, str], key: str, name: str, events: Path | None) -> int:
     """Runs the demo and returns its exit code."""
     command = [sys.executable, "-m", "demo", "--address", environment["CANDELA_GRPC_ADDRESS"]]
+    command += ["--name", name]
     command += ["--events", str(events)] if events else []
     return subprocess.run(command, env={**environment, "CANDELA_API_KEY": key}).returncode
 
 
-def explain_next(environment: dict[str, str], merchant: dict[str, str], *, serving: bool) -> None:
-    """Prints keys, ports, and what to try."""
+def explain_next(environment: dict[str, str], merchant: dict[str, str], name: str) -> None:
+    """Prints keys, ports, and what to try with what the demo of this name has made."""
+    feature, user = f"advanced-analytics-{name}", f"{USERS[0]}-{name}"
     address, key = environment["CANDELA_GRPC_ADDRESS"], merchant["secret_key"]
     call = f"grpcurl -plaintext -H 'authorization: Bearer {key}'"
     lines = [
@@ -168,14 +189,12 @@ def explain_next(environment: dict[str, str], merchant: dict[str, str], *, servi
         f"  {call} -d '{{\"page_size\": 2}}' {address} candela.billing.v1.InvoiceService/ListInvoices",
         f"  {call} -d '{{\"page_size\": 5}}' {address} candela.merchant.v1.AuditService/ListAuditEntries",
         "",
-        "SDKs (the same check in each):",
-        f'  Python      Client("{address}", api_key=KEY).is_feature_entitled("advanced-analytics", user_id="…")',
-        '  TypeScript  await candela.isFeatureEntitled({ feature: "advanced-analytics", userId: "…" })',
-        '  Go          client.IsFeatureEntitled(ctx, "advanced-analytics", candela.User("…"))',
+        "SDKs (the same check in each; for Python, .venv/bin/python has it installed):",
+        f'  Python      Client("{address}", api_key=KEY).is_feature_entitled("{feature}", user_id="{user}")',
+        f'  TypeScript  await candela.isFeatureEntitled({{ feature: "{feature}", userId: "{user}" }})',
+        f'  Go          client.IsFeatureEntitled(ctx, "{feature}", candela.User("{user}"))',
         "",
-        "Serving until Ctrl-C."
-        if serving
-        else "Run ./scripts/dev without --demo to keep it serving.",
+        "Serving until Ctrl-C.",
     ]
     print("\n".join(lines), flush=True)
 

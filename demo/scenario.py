@@ -129,13 +129,12 @@ class Scenario:
             f"[bold]4  Events[/]     {accepted:,} accepted, {duplicates:,} deduplicated "
             f"of {len(rows):,} sent"
         )
-        analytics = self._candela.check_feature(
-            self._own("advanced-analytics"), user_id=self._own(USERS[0])
-        ).entitlement
+        switch = self._own("advanced-analytics")
+        analytics = self._candela.check_feature(switch, user_id=self._own(USERS[0])).entitlement
         self._say(f"[bold]5  Checks[/]     {feature}, asked for {USERS[0]}:")
         self._console.print(table)
         self._say(
-            f"              advanced-analytics: entitled={analytics.entitled}, source={_source(analytics)}"
+            f"              {switch}: entitled={analytics.entitled}, source={_source(analytics)}"
         )
         usage = self._candela.get_usage(customer_id=customer.id)
         for found in usage.features:
@@ -143,7 +142,7 @@ class Scenario:
             same = "=" if Decimal(found.usage.used) == expected.used[event] else "≠"
             self._say(
                 f"              GetFeatureUsage {found.feature}: {found.usage.used} used "
-                f"{same} {expected.used[event]} in the file"
+                f"{same} {expected.used[event].normalize():f} in the file"
             )
 
     def _check(
@@ -167,7 +166,10 @@ class Scenario:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        watched = self._console.is_terminal
+        with Progress(
+            *columns, console=self._console, transient=True, disable=not watched
+        ) as progress:
             task = progress.add_task("", total=len(rows))
 
             def show(done: StreamProgress) -> None:

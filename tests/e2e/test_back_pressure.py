@@ -14,9 +14,10 @@ from candela import failure_of
 from candela.metering.v1 import event_pb2, ingestion_service_pb2_grpc
 from candela.metering.v1 import ingestion_service_pb2 as pb
 
-from tests.helpers.cluster import Cluster, until
+from tests.helpers.cluster import Cluster
 from tests.helpers.fault_shop import Offer
 from tests.helpers.names import fresh
+from tests.helpers.waiting import until
 
 pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
@@ -93,7 +94,7 @@ def test_a_database_that_stalls_under_many_large_batches__memory_is_bounded_and_
                 # No key can be claimed; everything else goes on, so nothing says that the database is away.
                 connection.execute("LOCK TABLE event_key IN ACCESS EXCLUSIVE MODE")
                 sent = [pool.submit(send, number) for number in range(CLIENTS)]
-                until(lambda: "ERROR_REASON_OVERLOADED" in reasons, within_s=45, what="refused")
+                until(lambda: "ERROR_REASON_OVERLOADED" in reasons, "somebody is refused")
                 time.sleep(STALLED_S)
                 connection.rollback()
             for one in sent:

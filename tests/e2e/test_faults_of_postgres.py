@@ -15,9 +15,10 @@ from candela import failure_of
 from candela.entitlement.v1 import entitlement_service_pb2 as pb
 from candela.type.v1 import error_reason_pb2
 
-from tests.helpers.cluster import Cluster, Node, until
+from tests.helpers.cluster import Cluster, Node
 from tests.helpers.fault_shop import Holder, Offer
 from tests.helpers.names import fresh
+from tests.helpers.waiting import until
 
 pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
@@ -35,13 +36,11 @@ def holder(cluster: Cluster) -> Holder:
         for question in (made.switch(), made.metered()):
             until(
                 lambda node=node, question=question: is_fresh(node, question),
-                within_s=5,
-                what="fresh",
+                "it is fresh",
             )
         until(
             lambda node=node: node.check(made.metered()).freshness.usage_origin == 1,
-            within_s=5,
-            what="live",
+            "it is live",
         )
     return made
 
@@ -93,8 +92,7 @@ def becomes_fresh(node: Node, holder: Holder) -> None:
     for question in (holder.switch(), holder.metered(), stranger(holder)):
         until(
             lambda question=question: is_fresh(node, question),
-            within_s=FRESH_WITHIN_S,
-            what="fresh",
+            "it is fresh",
         )
     assert time.monotonic() - began < FRESH_WITHIN_S
 

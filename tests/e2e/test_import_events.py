@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,11 +20,18 @@ from candela.metering.v1 import usage_service_pb2
 
 from candela_server import cli
 
+from tests.helpers.proxy import Proxy
 from tests.helpers.servers import LiveServer, create_merchant_by_command
+from tests.helpers.waiting import until
 
 pytestmark = pytest.mark.spec("EVT-1", "EVT-2")
 
 _TIMEOUT_S = 300.0
+_MANY = 20_000
+"""Rows of some megabytes, when they are sent."""
+
+_SOME_BYTES = 300_000
+"""Some chunks of 500 rows, and far from all."""
 
 
 class Shop:
@@ -60,12 +66,12 @@ class Shop:
         request.window.end_at.FromDatetime(now + timedelta(hours=1))
         return Decimal(self.client.usage.GetUsage(request).usages[0].value)
 
-    def start(self, path: Path, *more: str) -> subprocess.Popen[str]:
-        """The command, as an operator would type it."""
+    def start(self, path: Path, *more: str, server: str = "") -> subprocess.Popen[str]:
+        """The command, as an operator would type it; to the live server where none is named."""
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "candela_server", "events", "import", str(path)),
-                *("--server", self.live.address, "--json", *more),
+                *("--server", server or self.live.address, "--json", *more),
             ],
             env={"PATH": os.environ["PATH"], "CANDELA_API_KEY": self.key},
             stdin=subprocess.DEVNULL,
@@ -74,9 +80,9 @@ class Shop:
             text=True,
         )
 
-    def run(self, path: Path, *more: str) -> tuple[int, dict[str, object], str]:
+    def run(self, path: Path, *more: str, server: str = "") -> tuple[int, dict[str, object], str]:
         """The command's exit code, what it printed, and what it said."""
-        process = self.start(path, *more)
+        process = self.start(path, *more, server=server)
         out, said = process.communicate(timeout=_TIMEOUT_S)
         return process.returncode, json.loads(out) if out else {}, said
 
@@ -89,6 +95,17 @@ def shop(live_server: LiveServer) -> Iterator[Shop]:
     made = Shop(live_server)
     yield made
     made.client.close()
+
+
+@pytest.fixture
+def held(shop: Shop) -> Iterator[Proxy]:
+    """A way to the server on which some chunks of rows get through, and the others when it is healed.
+
+    So an import is under way for as long as a test wants it to be.
+    """
+    with Proxy(int(shop.live.address.rpartition(":")[2])) as proxy:
+        proxy.hold_after(_SOME_BYTES)
+        yield proxy
 
 
 def counts(said: dict[str, object]) -> tuple[object, object, object, object]:
@@ -165,57 +182,49 @@ def test_many_bad_rows_and_no_good_one__end_all_the_same(shop: Shop, tmp_path: P
 
 
 def test_interrupted_import__leaves_a_note_and_goes_on_from_there(
-    shop: Shop, tmp_path: Path
+    shop: Shop, held: Proxy, tmp_path: Path
 ) -> None:
     path = tmp_path / "usage.csv"
-    count = 60_000
-    with path.open("w") as file:
-        file.write(_HEADER)
-        file.writelines(dated_rows(count))
+    path.write_text(_HEADER + "".join(dated_rows(_MANY)))
     note = tmp_path / "usage.csv.import.json"
 
-    process = shop.start(path)
-    deadline = time.monotonic() + _TIMEOUT_S
-    while not note.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    process = shop.start(path, server=held.address)
+    until(note.exists, what="some rows are decided")
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=_TIMEOUT_S)
     interrupted = json.loads(out)
     noted = json.loads(note.read_text())["progress"]
-    code, rest, said_then = shop.run(path)
+    held.heal()
+    code, rest, said_then = shop.run(path, server=held.address)
 
     assert process.returncode == 1, said
     assert "interrupted; stopped behind line" in said
     assert not interrupted["finished"]
-    assert 0 < noted["accepted"] < count
+    assert 0 < noted["accepted"] < _MANY
     assert f"continuing after line {noted['line']}" in said_then
     assert code == 0
     # Counted over both runs; what was committed and not yet noted is deduplicated, not counted again.
-    assert int(str(rest["accepted"])) + int(str(rest["deduplicated"])) == count
+    assert int(str(rest["accepted"])) + int(str(rest["deduplicated"])) == _MANY
     assert int(str(rest["accepted"])) >= noted["accepted"]
-    assert shop.usage() == count
+    assert shop.usage() == _MANY
     assert not note.exists()
 
 
-def test_server_killed_in_between__is_waited_for(shop: Shop, tmp_path: Path) -> None:
+def test_server_killed_in_between__is_waited_for(shop: Shop, held: Proxy, tmp_path: Path) -> None:
     path = tmp_path / "usage.csv"
-    count = 60_000
-    with path.open("w") as file:
-        file.write(_HEADER)
-        file.writelines(dated_rows(count))
+    path.write_text(_HEADER + "".join(dated_rows(_MANY)))
 
-    process = shop.start(path)
-    deadline = time.monotonic() + _TIMEOUT_S
-    while shop.usage() == 0 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    process = shop.start(path, server=held.address)
+    until(lambda: shop.usage() > 0, what="some rows are counted")
     shop.live.kill()
+    held.heal()
     shop.live.start()
     out, said = process.communicate(timeout=_TIMEOUT_S)
 
     got = json.loads(out)
     assert process.returncode == 0, said
-    assert got["accepted"] + got["deduplicated"] == count
-    assert shop.usage() == count
+    assert got["accepted"] + got["deduplicated"] == _MANY
+    assert shop.usage() == _MANY
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ class Arena:
         while self.kills.count("server") < _SERVER_KILLS and not self.over.is_set():
             server = moments.choice(self.servers)
             if moments.random() < 0.8:
-                server.wait_until_serving(_START_TIMEOUT_S)
+                server.wait_until_serving()
             time.sleep(moments.uniform(0, 0.6))
             if server.kill() is not None:
                 self.kills.append("server")
@@ -198,7 +198,7 @@ def arena(tmp_path: Path) -> Iterator[tuple[Arena, ExitStack, str]]:
         made = Arena(url, servers.redis_url, stores, tmp_path)
         try:
             for server in made.servers:
-                server.wait_until_serving(_START_TIMEOUT_S)
+                server.wait_until_serving()
             yield made, running, url
         finally:
             made.over.set()

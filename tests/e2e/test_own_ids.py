@@ -104,3 +104,35 @@ def test_key_whose_name_and_idempotency_key_mislead__is_refused_by_each(candela:
     assert set(_wrong(by_name)) == {"name"}
     assert set(_wrong(by_key)) == {"idempotency_key"}
     assert "' once'" in _wrong(by_key)["idempotency_key"]
+
+
+@pytest.mark.spec("ENT-7")
+def test_id_that_somebody_has__is_refused_naming_it(candela: Client) -> None:
+    own, who = fresh("own"), _customer(candela)
+    candela.customers.CreateCustomer(
+        customer_service_pb2.CreateCustomerRequest(name="Acme", external_id=own)
+    )
+    candela.users.CreateUser(user_service_pb2.CreateUserRequest(customer=who, external_id=own))
+    other = candela.users.CreateUser(user_service_pb2.CreateUserRequest(customer=who)).user
+
+    got = [
+        refused(
+            candela.customers.CreateCustomer,
+            customer_service_pb2.CreateCustomerRequest(name="Acme", external_id=own),
+        ),
+        refused(
+            candela.customers.UpdateCustomer,
+            customer_service_pb2.UpdateCustomerRequest(customer=who, external_id=own),
+        ),
+        refused(
+            candela.users.CreateUser,
+            user_service_pb2.CreateUserRequest(customer=who, external_id=own),
+        ),
+        refused(
+            candela.users.UpdateUser,
+            user_service_pb2.UpdateUserRequest(user=user_pb2.UserRef(id=other.id), external_id=own),
+        ),
+    ]
+
+    assert {one.code for one in got} == {grpc.StatusCode.ALREADY_EXISTS}
+    assert all(repr(own) in one.message for one in got)

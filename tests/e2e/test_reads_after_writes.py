@@ -21,10 +21,11 @@ from candela_server.subscription.model import SubscriptionId
 from candela_server.subscription.override_feature import SetFeatureOverride, set_feature_override
 
 from demo.team_plan import subscribe
-from tests.helpers.cluster import Cluster, until
+from tests.helpers.cluster import Cluster
 from tests.helpers.fault_shop import INCLUDED, Holder, Offer
 from tests.helpers.names import fresh
 from tests.helpers.own_stores import frozen
+from tests.helpers.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.quiet, pytest.mark.own_stores]
 
@@ -158,7 +159,7 @@ def test_server_frozen_for_less_than_its_lease__is_waited_for(
             with frozen(cluster.second.pid):
                 writing = pool.submit(holder.override, cluster.first.client, on)
                 _wait_for_overrides(cluster, holder, number + 1)
-            writing.result(5)
+            writing.result(PATIENCE_S)
             assert cluster.second.check(holder.switch()).entitlement.entitled is on, number
 
 
@@ -173,7 +174,7 @@ def _wait_for_overrides(cluster: Cluster, holder: Holder, count: int) -> None:
             ).fetchone()
             return row == (count,)
 
-        until(committed, within_s=5, what="the override is committed")
+        until(committed, "the override is committed")
 
 
 @pytest.mark.spec("ENT-5", "ENT-8")

@@ -6,12 +6,11 @@ one server and work for the other.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import grpc
 import psycopg
@@ -31,9 +30,6 @@ from tests.helpers.servers import (
 )
 
 DATABASE: Final = "cluster"
-POLL_S = 0.01
-
-_T = TypeVar("_T")
 
 
 class Node:
@@ -148,15 +144,3 @@ def running_cluster(stores: OwnStores, folder: Path) -> Iterator[Cluster]:
             secret_key=merchant["secret_key"],
             publishable_key=merchant["publishable_key"],
         )
-
-
-def until(holds: Callable[[], _T | None], *, within_s: float, what: str) -> _T:
-    """The first true answer of `holds`, asked again and again; fails when none comes in time."""
-    deadline = time.monotonic() + within_s
-    while True:
-        answer = holds()
-        if answer:
-            return answer
-        if time.monotonic() >= deadline:
-            raise AssertionError(f"not within {within_s} s: {what}")
-        time.sleep(POLL_S)

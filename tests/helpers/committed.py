@@ -8,13 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from candela_server.billing.model import InvoiceLine, LineId, LineKind
-from candela_server.billing.rules.cut_commitment import (
-    CutCommitment,
-    Settlement,
-    Terms,
-    cut_commitments,
-    settlement,
-)
+from candela_server.billing.rules.cut_commitment import CutCommitment, Terms
+from candela_server.billing.rules.find_cut_commitments import cut_commitments
+from candela_server.billing.rules.settle_cut_commitment import Settlement, settlement
 from candela_server.catalog.model import Offer
 from candela_server.catalog.price import ComponentId, ComponentKind, MinimumCommitment, PriceId
 from candela_server.kernel.interval import Interval

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import grpc
 import psutil
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.helpers.serving import until_serving
 
 _REPOSITORY = Path(__file__).parent.parent.parent
 _PAUSE_S = 0.05
@@ -53,26 +53,18 @@ class ForkedServer:
                 return child.pid
         return None
 
-    def wait_until_serving(self, timeout_s: float) -> None:
-        """Returns when it answers; raises TimeoutError."""
-        deadline = time.monotonic() + timeout_s
-        with grpc.insecure_channel(self.address) as channel:
-            health = health_pb2_grpc.HealthStub(channel)
-            while time.monotonic() < deadline:
-                with suppress(grpc.RpcError):
-                    answer = health.Check(
-                        health_pb2.HealthCheckRequest(), timeout=2, wait_for_ready=True
-                    )
-                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                        return
+    def wait_until_serving(self) -> None:
+        """Returns when it answers. Raises ServerDidNotStartError."""
+        until_serving(self.address, self._tail, lambda: self._parent.poll() is None)
+
+    def _tail(self) -> str:
+        """Which processes there are, and the end of their log."""
         children = [
             child.as_dict(["pid", "status"])
             for child in psutil.Process(self._parent.pid).children()
         ]
-        raise TimeoutError(
-            f"no server at {self.address}; processes: {children}; the end of its log:\n"
-            + self.log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
-        )
+        log = self.log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
+        return f"processes: {children}\n{log}"
 
     def end(self) -> None:
         """Ends it for good."""

@@ -1,16 +1,19 @@
-"""A network that can go wrong: a TCP proxy that passes, delays, swallows or cuts what goes through it."""
+"""A network that can go wrong: a TCP proxy that passes, delays, holds, swallows or cuts what goes through it."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.helpers.waiting import PATIENCE_S
+
 _READ_BYTES = 65_536
-_THREAD_TIMEOUT_S = 10.0
+_LOOK_S = 0.005
 
 
 class Proxy:
@@ -20,6 +23,7 @@ class Proxy:
         """`port` is the server's. Listens on `self.port` from now on, and passes."""
         self._target = port
         self._delay_s = 0.0
+        self._held_after: float = math.inf
         self._open = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -27,6 +31,11 @@ class Proxy:
         self._thread.start()
         self._server: asyncio.Server = self._run(self._listen())
         self.port: int = self._server.sockets[0].getsockname()[1]
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self.port}"
 
     def url(self, url: str) -> str:
         """The address of the server behind, by way of the proxy."""
@@ -38,6 +47,10 @@ class Proxy:
         """Everything that the server says arrives so much later."""
         self._delay_s = seconds
 
+    def hold_after(self, count: int) -> None:
+        """Lets about so many bytes more through to the server, and no others; what the server says comes through."""
+        self._held_after = count
+
     def swallow(self) -> None:
         """Nothing goes through in either direction, and nobody is told: a black hole."""
         self._loop.call_soon_threadsafe(self._open.clear)
@@ -47,15 +60,16 @@ class Proxy:
         self._run(self._cut())
 
     def heal(self) -> None:
-        """Passes again, without delay."""
+        """Passes again, everything and without delay."""
         self._delay_s = 0.0
+        self._held_after = math.inf
         self._loop.call_soon_threadsafe(self._open.set)
 
     def close(self) -> None:
         """Ends the connections and the thread."""
         self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_THREAD_TIMEOUT_S)
+        self._thread.join(PATIENCE_S)
 
     def __enter__(self) -> Self:
         """The proxy itself."""
@@ -66,7 +80,7 @@ class Proxy:
         self.close()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_THREAD_TIMEOUT_S)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _listen(self) -> asyncio.Server:
         self._open.set()
@@ -113,8 +127,19 @@ class Proxy:
         with suppress(OSError):
             while data := await reader.read(_READ_BYTES):
                 await self._open.wait()
-                if slow and self._delay_s:
-                    await asyncio.sleep(self._delay_s)
-                    await self._open.wait()
+                if slow:
+                    await self._delayed()
+                else:
+                    await self._counted(len(data))
                 writer.write(data)
                 await writer.drain()
+
+    async def _delayed(self) -> None:
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s)
+            await self._open.wait()
+
+    async def _counted(self, count: int) -> None:
+        while self._held_after <= 0:
+            await asyncio.sleep(_LOOK_S)
+        self._held_after -= count

@@ -7,28 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
 from tests.helpers.forked_command import ForkedCommands
 from tests.helpers.ports import free_port
+from tests.helpers.serving import ServerDidNotStartError, until_serving
 
-_START_TIMEOUT_S = 180.0
+_COMMAND_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 90.0
-_POLL_S = 0.05
 _LOG_TAIL_CHARACTERS = 6000
 _commands = ForkedCommands()
-
-
-class ServerDidNotStartError(RuntimeError):
-    """A process of Candela ended or gave no answer; the message holds the end of its log."""
 
 
 @dataclass(slots=True)
@@ -175,7 +167,7 @@ def create_merchant_by_command(
 ) -> dict[str, str]:
     """Runs `candela merchant create` and returns merchant_id, secret_key and publishable_key."""
     done = _commands.run(
-        ["merchant", "create", name, "--mode", mode, "--json"], environment, _START_TIMEOUT_S
+        ["merchant", "create", name, "--mode", mode, "--json"], environment, _COMMAND_TIMEOUT_S
     )
     if done.code != 0:
         raise ServerDidNotStartError(f"candela merchant create failed:\n{done.errors}")
@@ -184,17 +176,5 @@ def create_merchant_by_command(
 
 
 def wait_until_serving(address: str, server: CandelaProcess) -> None:
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    with grpc.insecure_channel(address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        while time.monotonic() < deadline:
-            if not server.running:
-                raise ServerDidNotStartError(f"the server ended:\n{server.tail()}")
-            with suppress(grpc.RpcError):
-                answer = health.Check(
-                    health_pb2.HealthCheckRequest(), timeout=2, wait_for_ready=True
-                )
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            time.sleep(_POLL_S)
-    raise ServerDidNotStartError(f"the server does not serve on {address}:\n{server.tail()}")
+    """Returns when the process serves there. Raises ServerDidNotStartError."""
+    until_serving(address, server.tail, lambda: server.running)

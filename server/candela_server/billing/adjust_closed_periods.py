@@ -25,6 +25,7 @@ def adjustments_of(
     held: Subscription,
     periods: Sequence[ClosedPeriod],
     billed: Sequence[BilledLine],
+    voided: Sequence[InvoiceLine],
     due: Sequence[InvoiceLine],
     drawn: dict[str, Decimal],
 ) -> list[InvoiceLine]:
@@ -72,6 +73,7 @@ def adjustments_of(
             # A draft's true-up is made anew when it is finalized, and counts these adjustments then.
             final={one.line.id for one in billed if not one.is_draft},
             made=made,
+            voided=voided,
             line_id=lambda: LineId(new_id("line")),
             cut={
                 (one.offer.price.sold_as, one.committed.period)

@@ -22,6 +22,7 @@ from candela_server.merchant import read as merchant
 from candela_server.merchant.model import Merchant, TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
+from candela_server.subscription import read_schedule
 from candela_server.subscription.claim_due import move_on, park
 from candela_server.subscription.model import ScheduledPeriod, SubscriptionId
 from candela_server.subscription.rules.schedule import scheduled_period
@@ -151,11 +152,17 @@ def _waits(context: Context, draft: Invoice) -> bool:
 async def park_runaways(
     tx: Tx, seller: Merchant, context: Context, now: datetime
 ) -> set[SubscriptionId]:
-    """Parks the subscriptions of customers who got an absurd number of invoices today: a safety bound."""
+    """Parks the subscriptions of customers who got an absurd number of invoices today: a safety bound.
+
+    Returns them with those that are parked already: nothing is invoiced of either until a person has looked.
+    """
+    already = await read_schedule.parked_since(tx, sorted(context.subscriptions))
     counts = await store.count_invoices_since(tx, sorted(context.customers), _start_of_day(now))
     bound = seller.settings.max_invoices_per_customer_per_day
     parked = {
-        one.id for one in context.subscriptions.values() if counts.get(one.customer_id, 0) >= bound
+        one.id
+        for one in context.subscriptions.values()
+        if counts.get(one.customer_id, 0) >= bound and one.id not in already
     }
     if parked:
         log.error("billing_parked", merchant_id=tx.merchant_id, subscriptions=sorted(parked))
@@ -163,7 +170,7 @@ async def park_runaways(
         await tx.audit_many(
             "subscription.parked", [(one_id, None, {"bound": bound}) for one_id in sorted(parked)]
         )
-    return parked
+    return parked | already.keys()
 
 
 def _start_of_day(now: datetime) -> datetime:

@@ -26,7 +26,7 @@ from candela_server.subscription.rules.reschedule import ENDED
 
 from . import billed_store
 from .adjust_closed_periods import adjustments_of
-from .billed_before import reach_of, read_billed_lines
+from .billed_before import reach_of, read_billed_lines, read_voided_lines
 from .billed_store import ClosedPeriod
 from .billing_context import Context, with_ended_grants
 from .model import InvoiceLine, LineKind
@@ -104,12 +104,12 @@ async def look_at_late_usage(
         until=seen_at,
     )
     known = await read_closed_periods(tx, events, context, closed, seen_at)
-    billed = await read_billed_lines(
-        tx,
-        sorted({one.subscription_id for one in closed}),
-        seen_at,
-        reach_of(offer.price for offer in known.offers.values()),
-    )
+    ids = sorted({one.subscription_id for one in closed})
+    reach = reach_of(offer.price for offer in known.offers.values())
+    billed = await read_billed_lines(tx, ids, seen_at, reach)
+    voided: Mapping[SubscriptionId, Sequence[InvoiceLine]] = {}
+    if any(offer.price.minimum_commitment for offer in known.offers.values()):
+        voided = await read_voided_lines(tx, ids, seen_at, reach)
     drawn = await billed_store.sum_draws(tx, {one.customer_id for one in closed})
     for due in lines.values():
         # What they draw is not free for a closed period.
@@ -120,7 +120,9 @@ async def look_at_late_usage(
     found: dict[SubscriptionId, Sequence[InvoiceLine]] = dict(lines)
     for one_id, periods in by_subscription.items():
         due, held = lines[one_id], context.subscriptions[one_id]
-        made = adjustments_of(known, held, periods, billed[one_id], due, drawn)
+        made = adjustments_of(
+            known, held, periods, billed[one_id], voided.get(one_id, ()), due, drawn
+        )
         found[one_id] = [*due, *made]
     return LateUsage(found, context, seen_at)
 

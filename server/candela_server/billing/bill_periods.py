@@ -15,17 +15,16 @@ from candela_server.catalog.model import MetricId, Offer, PlanVersionId
 from candela_server.catalog.price import BillingTiming, Component, ComponentKind
 from candela_server.credit.model import CreditGrant
 from candela_server.kernel.ids import new_id
-from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.history import plan_version_of_period
 
-from .billed_before import reach_of, read_billed_lines
 from .billing_context import Context
 from .left_by_waiting import credits_left
 from .measure_usage import Ask, Measured, measure
-from .model import BilledLine, InvoiceId, InvoiceLine, LineId, LineKind
+from .model import InvoiceId, InvoiceLine, LineId, LineKind
+from .other_lines import read_earlier, read_voided, whole_of
 from .paying_grants import paying
 from .rules.commitment import periods_ending
 from .rules.cut_commitment import committed_to_at
@@ -33,9 +32,7 @@ from .rules.invoice_lines import BilledPeriod, has_event_fee
 from .rules.rate_invoice import (
     InvoiceToRate,
     TrueUp,
-    depends_on_earlier,
     draws_of,
-    may_follow_a_part,
     rate,
 )
 from .rules.time_rules import charge_in_period
@@ -63,7 +60,8 @@ async def rate_invoices(
     """
     adjusted = adjusted or {}
     used = await _usage(events, tx.merchant_id, context, wanted)
-    earlier = await _earlier(tx, context, wanted, seen_at)
+    earlier = await read_earlier(tx, context, wanted, seen_at)
+    voided = await read_voided(tx, context, wanted, seen_at)
     fresh: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
     rated: defaultdict[SubscriptionId, set[InvoiceId]] = defaultdict(set)
     left = await credits_left(tx, events, context, wanted)
@@ -108,6 +106,7 @@ async def rate_invoices(
                     *adjusted.get(one.subscription_id, ()),
                     *fresh[one.subscription_id],
                 ],
+                voided=voided.get(one.subscription_id, ()),
                 true_ups=_true_ups(context, held, offer, one, periods),
                 same_tariff=context.same_tariff(held.id, offer.price),
             )
@@ -142,16 +141,8 @@ def billed_period(
         grants=grants,
         line_id=LineId(new_id("line")),
         credit_line_id=LineId(new_id("line")),
-        whole=_whole(held, component, one),
+        whole=whole_of(held, component, one),
     )
-
-
-def _whole(held: Subscription, component: Component, one: PeriodToBill) -> Interval | None:
-    """The whole period, where it may be another: a first one may be shorter, and a change cuts one of usage."""
-    may_be_cut = held.version.number > 1 or held.version.valid_to is not None
-    if one.number and not may_be_cut:
-        return None
-    return component.recurrence_in(held.time_zone).whole_period(held.anchor_at, one.number)
 
 
 async def _usage(
@@ -182,30 +173,6 @@ def counts_events(component: Component, one: PeriodToBill) -> bool:
     """Whether the period's charge has a fee for each event."""
     charge = charge_in_period(component, one.number, one.period)
     return charge is not None and has_event_fee(charge)
-
-
-async def _earlier(
-    tx: Tx, context: Context, wanted: Sequence[WantedInvoice], seen_at: datetime
-) -> dict[SubscriptionId, list[BilledLine]]:
-    """The other lines of those subscriptions whose invoices depend on them; most do not."""
-    ids = sorted({one.subscription_id for one in wanted if follows_others(context, one)})
-    if not ids:
-        return {}
-    reach = reach_of(one.offer_in(context).price for one in wanted)
-    return await read_billed_lines(tx, ids, seen_at, reach)
-
-
-def follows_others(context: Context, one: WantedInvoice) -> bool:
-    """Whether what it comes to depends on what else was billed of the subscription; of most it does not."""
-    return depends_on_earlier(one.offer_in(context).price) or any(
-        _may_follow_a_part(context, one, each) for each in one.periods
-    )
-
-
-def _may_follow_a_part(context: Context, one: WantedInvoice, each: PeriodToBill) -> bool:
-    held = context.held_at(one.subscription_id, each.period.start_at)
-    component = one.offer_in(context).price.component(each.component_id)
-    return may_follow_a_part(component, each.period, _whole(held, component, each))
 
 
 def _true_ups(

@@ -12,7 +12,7 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
 from . import billed_store
-from .model import BilledLine
+from .model import BilledLine, InvoiceLine
 from .rules.commitment import commitment_length
 
 LOOKS_BACK: Final = timedelta(days=400)
@@ -40,3 +40,11 @@ async def read_billed_lines(
     for one in await billed_store.list_billed_lines(tx, ids, since=seen_at - reach):
         found[one.subscription_id].append(one)
     return found
+
+
+async def read_voided_lines(
+    tx: Tx, ids: Sequence[SubscriptionId], seen_at: datetime, reach: timedelta = REMEMBERED
+) -> dict[SubscriptionId, list[InvoiceLine]]:
+    """What void invoices of these subscriptions billed, but for those that were reissued; as far back."""
+    found = await billed_store.list_voided_lines(tx, ids, since=seen_at - reach)
+    return {one_id: [line for _, line in some] for one_id, some in found.items()}

@@ -21,7 +21,8 @@ from candela_server.subscription.rules.history import PlanVersionSteps, held_at
 from candela_server.subscription.rules.reschedule import BILLED
 
 from . import tax_store
-from .rules.cut_commitment import CutCommitment, Terms, cut_commitments
+from .rules.cut_commitment import CutCommitment, Terms
+from .rules.find_cut_commitments import cut_commitments
 from .tax_settings import TaxSettings
 
 
@@ -59,6 +60,16 @@ class Context:
             if self.offer_of(one).price.sold_as == price.sold_as
         }
         return frozenset({price.id, price.sold_as, *held})
+
+    def tariff_of(
+        self, subscription_id: SubscriptionId, price_id: PriceId | None
+    ) -> frozenset[PriceId | None]:
+        """The price of this id, and those that count as one with it."""
+        held = (offer.price for offer in self.ever_held.values() if offer.price.id == price_id)
+        same: set[PriceId] = set().union(
+            *(self.same_tariff(subscription_id, price) for price in held)
+        )
+        return frozenset({price_id, *same})
 
     def terms_of(self, subscription_id: SubscriptionId) -> list[Terms]:
         """What was held of what is billed, since when, oldest first."""

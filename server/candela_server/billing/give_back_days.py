@@ -22,9 +22,10 @@ from .billing_context import Context, read_context
 from .credit_note import CreditNote
 from .give_back import give_back, lock_invoices, read_credited
 from .model import Invoice, InvoiceId
-from .rules.cut_commitment import CutCommitment, is_true_up_of, least_of
+from .rules.cut_commitment import CutCommitment, is_true_up_of
 from .rules.cut_period import lines_of_cut
 from .rules.give_back import Owed
+from .rules.settle_cut_commitment import least_of
 from .settle_commitments import counts
 
 _ZERO = Decimal(0)

@@ -8,10 +8,11 @@ that nothing comes back twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from candela_server.catalog.price import PriceId
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
@@ -21,12 +22,13 @@ from . import threshold_store
 from .bill_changed_periods import look_at_cuts
 from .bill_late_usage import look_at_late_usage
 from .billed_before import read_billed_lines
-from .billing_context import read_context
+from .billing_context import Context, read_context
 from .credit_note import CreditNote
 from .give_back import give_back, lock_invoices, read_credited
 from .give_back_days import Bound, bounds_of
 from .model import BilledLine, Invoice, InvoiceId, InvoiceLine, LineKind
 from .rules.give_back import Owed
+from .rules.late_draws import is_of
 from .settle_commitments import counts
 
 _ZERO = Decimal(0)
@@ -62,12 +64,13 @@ async def give_back_usage(
     for one_id, adjustments in sorted(wanted.items()):
         cuts = seen.get(one_id)
         bounds = bounds_of(context, one_id, cuts, now) if cuts else []
-        notes += await _give_back(tx, one_id, billed[one_id], bounds, adjustments, now)
+        notes += await _give_back(tx, context, one_id, billed[one_id], bounds, adjustments, now)
     return notes
 
 
 async def _give_back(
     tx: Tx,
+    context: Context,
     one_id: SubscriptionId,
     known: Sequence[BilledLine],
     bounds: Sequence[Bound],
@@ -84,7 +87,7 @@ async def _give_back(
     return await give_back(
         tx,
         billed,
-        _owed(billed, adjustments, bounds),
+        _owed(billed, adjustments, bounds, lambda one: context.tariff_of(one_id, one)),
         invoices,
         await read_credited(tx, invoices),
         now=now,
@@ -100,7 +103,10 @@ def _billed_ahead(one_id: SubscriptionId, invoices: Sequence[Invoice]) -> list[B
 
 
 def _owed(
-    billed: Sequence[BilledLine], adjustments: Sequence[InvoiceLine], bounds: Sequence[Bound]
+    billed: Sequence[BilledLine],
+    adjustments: Sequence[InvoiceLine],
+    bounds: Sequence[Bound],
+    tariff_of: Callable[[PriceId | None], Collection[PriceId | None]],
 ) -> list[Owed]:
     """What of each period is to be given back: what others cost more, true-ups too, is taken off."""
     left = -_comes_to(adjustments)
@@ -115,6 +121,9 @@ def _owed(
         left -= amount
         for one in bounding:
             one.left -= amount
+        own = [one.line for one in billed if is_of(one.line, line.component_id, line.period)]
+        of_beside = amount - min(amount, max(_comes_to(own), _ZERO))
+        tariff = tariff_of(line.price_id) if of_beside else ()
         found.append(
             Owed(
                 of=line.source_line_id,
@@ -122,9 +131,24 @@ def _owed(
                 amount=amount,
                 memo=line.description,
                 usage=line.quantity,
+                beside=frozenset(
+                    one.line.id for one in billed if _is_beside(one.line, line, tariff)
+                ),
+                of_beside=of_beside,
             )
         )
     return found
+
+
+def _is_beside(
+    line: InvoiceLine, adjustment: InvoiceLine, tariff: Collection[PriceId | None]
+) -> bool:
+    """Whether an amount off that the usage had shared may be its now."""
+    return (
+        line.component_id not in (None, adjustment.component_id)
+        and line.price_id in tariff
+        and line.period.overlaps(adjustment.period)
+    )
 
 
 def _charged(line: InvoiceLine, adjustment: InvoiceLine) -> bool:

@@ -89,7 +89,6 @@ async def take_off(
     """Corrects allowances by what was used in their period before they came, under something else; what counts only
     until an earlier end is granted again from then on. `own` are all grants of the subscription."""
     granted = await credit.sum_granted(tx, [grant.id for grant in grants])
-    begins = {grant.effective_at for grant in own}
     ordered = in_order(grants)
     for grant, share in zip(ordered, share_out(ordered, before), strict=True):
         # One that counts again at the instant at which it began was corrected then.
@@ -99,10 +98,8 @@ async def take_off(
             await correct_by(tx, grant, -taken, reason=reason, at=at)
         for since, amount in share.again.items():
             reason = f"{format_decimal(amount)} used under {under}, whose period would be over"
-            again = await grant_again(
-                tx, grant, amount, since=since, begins=begins, reason=reason, at=at
-            )
-            begins.add(again.effective_at)
+            again = await grant_again(tx, grant, amount, since=since, own=own, reason=reason, at=at)
+            own = [*own, again]
 
 
 async def paid_by_plans(

@@ -18,9 +18,10 @@ from candela_server.storage.postgres import Tx
 from candela_server.subscription.model import SubscriptionId
 
 from .bill_late_usage import LateUsage
-from .bill_periods import follows_others, rate_invoices
+from .bill_periods import rate_invoices
 from .billing_context import Context
 from .model import InvoiceLine, LineKind
+from .other_lines import follows_others
 from .rules.kept_ids import with_kept_ids
 from .wanted_invoice import WantedInvoice
 

@@ -25,8 +25,9 @@ from .billing_context import Context
 from .credit_note import CreditedOfLine
 from .model import InvoiceId, InvoiceLine, LineId, LineKind
 from .rules.commitment import COUNTED, charged_at, period_charged_at
-from .rules.cut_commitment import CutCommitment, Settlement, is_true_up_of, settlement
+from .rules.cut_commitment import CutCommitment, is_true_up_of
 from .rules.late_usage import within_total
+from .rules.settle_cut_commitment import Settlement, settlement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

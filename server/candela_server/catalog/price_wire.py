@@ -186,9 +186,7 @@ def _component_from_proto(component: price_pb2.PriceComponent, amount: ReadAmoun
             timing=timing,
             metric_slug=component.metric or None,
             charge=charge,
-            seats=fields.read("seats", _seats_from_proto, component.seats)
-            if component.HasField("seats")
-            else None,
+            seats=fields.read_given(component, "seats", _seats_from_proto),
             discounts=fields.read("discounts", discounts_from_proto, component.discounts, amount),
             time_rules=fields.read(
                 "time_rules", time_rules_from_proto, component.time_rules, kind, amount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from candela_server.storage.postgres import Tx, unique_violation
+from candela_server.storage.postgres import Tx, unique_or
 
 from .errors import SlugTakenError
 from .model import PlanId
@@ -18,7 +18,7 @@ _TABLE = "id, slug, name, created_at, archived_at"
 
 async def insert_pricing_table(tx: Tx, table: PricingTable) -> None:
     """Stores a new table with its rows. Raises SlugTakenError."""
-    try:
+    with unique_or("pricing_table_slug_key", SlugTakenError("pricing table", table.slug)):
         await tx.execute(
             """
             INSERT INTO pricing_table (merchant_id, id, slug, name, created_at)
@@ -30,10 +30,6 @@ async def insert_pricing_table(tx: Tx, table: PricingTable) -> None:
             table.name,
             table.created_at,
         )
-    except Exception as error:
-        if unique_violation(error) == "pricing_table_slug_key":
-            raise SlugTakenError("pricing table", table.slug) from error
-        raise
     await _insert_rows(tx, table)
 
 

@@ -54,9 +54,7 @@ def update_pricing_table_from_proto(
             _check_count(fields, "rows.values", len(request.rows.values))
         return UpdatePricingTable(
             table_id=fields.read("pricing_table_id", _table_id, request.pricing_table_id),
-            name=fields.read("name", line(1, 200), request.name)
-            if request.HasField("name")
-            else None,
+            name=fields.read_given(request, "name", line(1, 200)),
             rows=fields.read_each("rows.values", _row_from_proto, request.rows.values)
             if request.HasField("rows")
             else None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from candela_server.storage.postgres import Tx, unique_violation
+from candela_server.storage.postgres import Tx, unique_or
 
 from .errors import SlugTakenError
 from .model import (
@@ -49,7 +49,7 @@ _VERSION = "id, plan_id, number, status, message, author, created_at, published_
 
 async def insert_metric(tx: Tx, metric: Metric) -> None:
     """Stores a new metric. Raises SlugTakenError."""
-    try:
+    with unique_or("metric_slug_key", SlugTakenError("metric", metric.slug)):
         await tx.execute(
             """
             INSERT INTO metric (merchant_id, id, slug, name, aggregation, event_names, property,
@@ -73,10 +73,6 @@ async def insert_metric(tx: Tx, metric: Metric) -> None:
             metric.created_at,
             metric.gauge,
         )
-    except Exception as error:
-        if unique_violation(error) == "metric_slug_key":
-            raise SlugTakenError("metric", metric.slug) from error
-        raise
 
 
 async def list_metrics(tx: Tx) -> list[Metric]:
@@ -106,7 +102,7 @@ async def find_metric(
 
 async def insert_feature(tx: Tx, feature: Feature) -> None:
     """Stores a new feature. Raises SlugTakenError."""
-    try:
+    with unique_or("feature_slug_key", SlugTakenError("feature", feature.slug)):
         await tx.execute(
             """
             INSERT INTO feature (merchant_id, id, slug, name, description, type, default_value,
@@ -123,10 +119,6 @@ async def insert_feature(tx: Tx, feature: Feature) -> None:
             feature.metric_id,
             feature.created_at,
         )
-    except Exception as error:
-        if unique_violation(error) == "feature_slug_key":
-            raise SlugTakenError("feature", feature.slug) from error
-        raise
 
 
 async def list_features(tx: Tx) -> list[Feature]:
@@ -166,7 +158,7 @@ async def set_feature_disabled(tx: Tx, feature_id: FeatureId, disabled_at: datet
 
 async def insert_plan(tx: Tx, plan: Plan) -> None:
     """Stores a new plan. Raises SlugTakenError."""
-    try:
+    with unique_or("plan_slug_key", SlugTakenError("plan", plan.slug)):
         await tx.execute(
             """
             INSERT INTO plan (merchant_id, id, slug, name, description, is_enterprise_plan,
@@ -188,10 +180,6 @@ async def insert_plan(tx: Tx, plan: Plan) -> None:
             plan.trial.ending.free_plan_id if plan.trial else None,
             plan.created_at,
         )
-    except Exception as error:
-        if unique_violation(error) == "plan_slug_key":
-            raise SlugTakenError("plan", plan.slug) from error
-        raise
 
 
 async def find_plan(tx: Tx, *, plan_id: str = "", slug: str = "") -> Plan | None:

@@ -78,12 +78,8 @@ def update_plan_from_proto(request: plan_service_pb2.UpdatePlanRequest) -> Updat
     with FieldViolations() as fields:
         return UpdatePlan(
             plan=fields.read("plan", ref_from_proto, "plan", request.plan),
-            name=fields.read("name", line(1, 200), request.name)
-            if request.HasField("name")
-            else None,
-            description=fields.read("description", text(0, 2000), request.description)
-            if request.HasField("description")
-            else None,
+            name=fields.read_given(request, "name", line(1, 200)),
+            description=fields.read_given(request, "description", text(0, 2000)),
             publicly_visible=request.publicly_visible
             if request.HasField("publicly_visible")
             else None,
@@ -102,17 +98,9 @@ def update_feature_from_proto(request: feature_service_pb2.UpdateFeatureRequest)
     with FieldViolations() as fields:
         return UpdateFeature(
             feature=fields.read("feature", ref_from_proto, "feat", request.feature),
-            name=fields.read("name", line(1, 200), request.name)
-            if request.HasField("name")
-            else None,
-            description=fields.read("description", text(0, 2000), request.description)
-            if request.HasField("description")
-            else None,
-            default_value=fields.read(
-                "default_value", feature_value_from_proto, request.default_value
-            )
-            if request.HasField("default_value")
-            else None,
+            name=fields.read_given(request, "name", line(1, 200)),
+            description=fields.read_given(request, "description", text(0, 2000)),
+            default_value=fields.read_given(request, "default_value", feature_value_from_proto),
             metric=fields.read("metric", ref_from_proto, "met", request.metric)
             if request.HasField("metric")
             else None,
@@ -134,12 +122,8 @@ def update_metric_from_proto(request: metric_service_pb2.UpdateMetricRequest) ->
     with FieldViolations() as fields:
         return UpdateMetric(
             metric=fields.read("metric", ref_from_proto, "met", request.metric),
-            name=fields.read("name", line(1, 200), request.name)
-            if request.HasField("name")
-            else None,
-            unit_name=fields.read("unit_name", line(0, 50), request.unit_name)
-            if request.HasField("unit_name")
-            else None,
+            name=fields.read_given(request, "name", line(1, 200)),
+            unit_name=fields.read_given(request, "unit_name", line(0, 50)),
         )
 
 

@@ -332,9 +332,7 @@ def granted_feature_from_proto(granted: plan_pb2.PlanFeatureInput) -> GrantedFea
                 feature = BySlug("")
         return GrantedFeature(
             feature=feature,
-            value=fields.read("value", feature_value_from_proto, granted.value)
-            if granted.HasField("value")
-            else None,
+            value=fields.read_given(granted, "value", feature_value_from_proto),
             limit_behavior=fields.read(
                 "limit_behavior", member_named, _BEHAVIORS, granted.limit_behavior
             )

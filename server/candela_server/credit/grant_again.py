@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from candela_server.storage.postgres import Tx
 from .adjust_grant import correct_by
 from .model import CreditGrant, GrantId
 from .new_grant import store_grants
-from .rules.begins_apart import begins_apart
+from .rules.ordinal import next_ordinal
 
 
 async def grant_again(
@@ -22,20 +22,21 @@ async def grant_again(
     amount: Decimal,
     *,
     since: datetime,
-    begins: Collection[datetime],
+    own: Sequence[CreditGrant],
     reason: str,
     at: datetime,
 ) -> CreditGrant:
     """A further grant of the allowance's definition, which ends with it.
 
-    `begins` are the instants at which the subscription's grants begin: those of a definition are told apart by them.
+    `own` are all grants of the subscription.
     """
     again = replace(
         allowance,
         id=GrantId(new_id("grant")),
         amount=amount,
         balance=amount,
-        effective_at=begins_apart(since, begins),
+        effective_at=since,
+        ordinal=next_ordinal(own, allowance.definition_id, since),
         reason=reason,
         created_at=at,
         taken=(),

@@ -48,4 +48,5 @@ def _grant(wanted: PeriodGrant, at: datetime) -> CreditGrant:
         billing_visible=definition.billing_visible,
         reason="",
         created_at=at,
+        ordinal=wanted.ordinal,
     )

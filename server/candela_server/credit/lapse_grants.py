@@ -111,6 +111,8 @@ async def _carry_over(
             funding=Funding.ROLLOVER,
             reason="",
             created_at=at,
+            # One for all that ended: whichever of them is the first now, nothing is carried over twice.
+            ordinal=0,
         )
         if await store_grants(tx, [grant], at=at):
             given |= parts

@@ -23,16 +23,12 @@ from candela_server.kernel.errors import Conflict, NotFound, Reason, Refused
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, format_decimal
 
-FURTHER_GRANTS: Final = timedelta(milliseconds=1)
-"""Further grants for a period that has begun begin so much before it at most, a microsecond each, as grants of one
-definition are told apart by when they begin; they pay for nothing before that period."""
-
 COST_PLACES: Final = 12
 """A part of what a grant was sold for is as fine as a unit price may be."""
 
-SINCE_AT_MOST: Final = 2 * FURTHER_GRANTS
-"""Terms that take others' place at the instant at which those began are said to begin so much later: what they brought
-themselves began a little before."""
+SINCE_AT_MOST: Final = timedelta(microseconds=1)
+"""Terms that take others' place at the instant at which those began are said to begin so much later: what both brought
+began at that very instant."""
 
 GrantId = NewType("GrantId", str)
 CreditTransactionId = NewType("CreditTransactionId", str)
@@ -74,6 +70,7 @@ class CreditGrant:
     It can pay for usage whose own time lies in [effective_at, expires_at), whatever the clock shows when the invoice
     is made. `cost_basis` is what was asked for all of it as it was sold; None of credit that was not. `taken` is there
     where it was read for checks: what is off the balance for periods that may still run (rules/billed_within.py).
+    `ordinal` tells apart the grants of a definition that begin at one instant: 0 for the first.
     """
 
     id: GrantId
@@ -97,6 +94,7 @@ class CreditGrant:
     created_at: datetime
     cost_basis: Money | None = None
     taken: tuple[Taken, ...] = ()
+    ordinal: int = 0
 
     def draw(self, amount: Decimal) -> Draw:
         """What it pays, with its share of what was asked for the grant."""
@@ -121,7 +119,7 @@ class CreditGrant:
 
     def overlaps(self, period: Interval) -> bool:
         """Whether it can pay for usage of a part of the period at least."""
-        return self.effective_at + FURTHER_GRANTS <= period.end_at and (
+        return self.effective_at < period.end_at and (
             self.expires_at is None or period.start_at < self.expires_at
         )
 
@@ -155,6 +153,7 @@ class PeriodGrant:
     amount: Decimal
     effective_at: datetime
     expires_at: datetime | None
+    ordinal: int = 0
 
 
 @dataclass(frozen=True, slots=True)

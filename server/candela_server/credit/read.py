@@ -12,7 +12,7 @@ from candela_server.customer.model import CustomerId
 from candela_server.storage.postgres import Tx
 
 from . import end_store, ledger_store, store
-from .model import FURTHER_GRANTS, CreditGrant, GrantId, GrantNotFoundError
+from .model import CreditGrant, GrantId, GrantNotFoundError
 from .rules.billed_within import less_promised
 from .rules.parts_over import had
 
@@ -100,8 +100,8 @@ async def _less_promised(
     """The grants less what drafts draw of those that outlast periods, or did: they began before the running one."""
 
     def outlasts(one: CustomerId, grant: CreditGrant) -> bool:
-        before = grant.effective_at + FURTHER_GRANTS
-        return grant.outlasts_periods or (one in since and before < since[one])
+        began_before = one in since and grant.effective_at < since[one]
+        return grant.outlasts_periods or began_before
 
     asked = [one for one, grants in found.items() if any(outlasts(one, grant) for grant in grants)]
     promised = await ledger_store.list_promised(tx, asked) if asked else {}

@@ -21,7 +21,7 @@ from .model import CreditGrant, Funding
 _GRANT = """g.id, g.customer_id, g.subscription_id, g.definition_id, g.application_type, g.scope,
             g.feature_id, g.metric_id, g.component_id, g.currency, g.amount, g.effective_at,
             g.expires_at, g.priority, g.funding, g.billing_visible, g.reason, g.created_at,
-            g.cost_amount, g.cost_currency,
+            g.cost_amount, g.cost_currency, g.ordinal,
             (SELECT COALESCE(sum(t.amount), 0) FROM credit_transaction t
              WHERE t.merchant_id = g.merchant_id AND t.grant_id = g.id) AS balance"""
 
@@ -33,12 +33,13 @@ async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
         INSERT INTO credit_grant (
             merchant_id, id, customer_id, subscription_id, definition_id, application_type, scope,
             feature_id, metric_id, component_id, currency, amount, effective_at, expires_at,
-            priority, funding, billing_visible, reason, created_at, cost_amount, cost_currency)
+            priority, funding, billing_visible, reason, created_at, cost_amount, cost_currency,
+            ordinal)
         SELECT $1, u.*
         FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                     $8::text[], $9::text[], $10::text[], $11::text[], $12::numeric[],
                     $13::timestamptz[], $14::timestamptz[], $15::int[], $16::text[], $17::bool[],
-                    $18::text[], $19::timestamptz[], $20::numeric[], $21::text[]) AS u
+                    $18::text[], $19::timestamptz[], $20::numeric[], $21::text[], $22::int[]) AS u
         ON CONFLICT ON CONSTRAINT credit_grant_once_per_period DO NOTHING
         RETURNING id
         """,
@@ -63,6 +64,7 @@ async def insert_grants(tx: Tx, grants: Sequence[CreditGrant]) -> set[str]:
         [one.created_at for one in grants],
         [one.cost_basis and one.cost_basis.amount for one in grants],
         [one.cost_basis and one.cost_basis.currency for one in grants],
+        [one.ordinal for one in grants],
     )
     return {row["id"] for row in rows}
 
@@ -202,7 +204,7 @@ async def find_successor(tx: Tx, ended: CreditGrant) -> CreditGrant | None:
         WHERE g.merchant_id = $1 AND g.definition_id = $2 AND g.subscription_id = $3
           AND g.funding = 'included' AND g.effective_at <= $4
           AND (g.expires_at IS NULL OR $4 < g.expires_at)
-        ORDER BY g.effective_at DESC LIMIT 1
+        ORDER BY g.effective_at DESC, g.ordinal LIMIT 1
         """,
         tx.merchant_id,
         ended.definition_id,
@@ -296,4 +298,5 @@ def _grant_from_row(row: Mapping[str, Any]) -> CreditGrant:
         cost_basis=Money(currency=row["cost_currency"], amount=row["cost_amount"])
         if row["cost_currency"]
         else None,
+        ordinal=row["ordinal"],
     )

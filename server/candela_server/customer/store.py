@@ -8,7 +8,7 @@ from typing import Any
 
 from candela_server.merchant.model import TestClockId
 from candela_server.storage.planned_for_values import fetch_planned
-from candela_server.storage.postgres import Tx, unique_violation
+from candela_server.storage.postgres import Tx, unique_or
 
 from .address_json import address_from_json, address_to_json
 from .model import (
@@ -27,7 +27,9 @@ _USER_COLUMNS = "id, customer_id, external_id, name, email, created_at, archived
 
 async def insert_customer(tx: Tx, customer: Customer) -> None:
     """Stores a new customer. Raises CustomerExternalIdTakenError."""
-    try:
+    with unique_or(
+        "customer_external_id_key", CustomerExternalIdTakenError(customer.external_id or "")
+    ):
         await tx.execute(
             """
             INSERT INTO customer (merchant_id, id, name, external_id, email, business_name, tax_id,
@@ -49,15 +51,13 @@ async def insert_customer(tx: Tx, customer: Customer) -> None:
             customer.created_at,
             customer.payment_terms_days,
         )
-    except Exception as error:
-        if unique_violation(error) == "customer_external_id_key":
-            raise CustomerExternalIdTakenError(customer.external_id or "") from error
-        raise
 
 
 async def update_customer(tx: Tx, customer: Customer) -> None:
     """Writes what may change of a customer. Raises CustomerExternalIdTakenError."""
-    try:
+    with unique_or(
+        "customer_external_id_key", CustomerExternalIdTakenError(customer.external_id or "")
+    ):
         await tx.execute(
             """
             UPDATE customer
@@ -79,10 +79,6 @@ async def update_customer(tx: Tx, customer: Customer) -> None:
             customer.archived_at,
             customer.payment_terms_days,
         )
-    except Exception as error:
-        if unique_violation(error) == "customer_external_id_key":
-            raise CustomerExternalIdTakenError(customer.external_id or "") from error
-        raise
 
 
 async def find_customer(tx: Tx, customer_id: CustomerId, *, lock: bool = False) -> Customer | None:
@@ -187,7 +183,9 @@ async def list_customers(
 
 async def insert_user(tx: Tx, user: User) -> None:
     """Stores a new user. Raises UserExternalIdTakenError."""
-    try:
+    with unique_or(
+        "customer_user_external_id_key", UserExternalIdTakenError(user.external_id or "")
+    ):
         await tx.execute(
             """
             INSERT INTO customer_user (merchant_id, id, customer_id, external_id, name, email,
@@ -202,15 +200,13 @@ async def insert_user(tx: Tx, user: User) -> None:
             user.email,
             user.created_at,
         )
-    except Exception as error:
-        if unique_violation(error) == "customer_user_external_id_key":
-            raise UserExternalIdTakenError(user.external_id or "") from error
-        raise
 
 
 async def update_user(tx: Tx, user: User) -> None:
     """Writes what may change of a user. Raises UserExternalIdTakenError."""
-    try:
+    with unique_or(
+        "customer_user_external_id_key", UserExternalIdTakenError(user.external_id or "")
+    ):
         await tx.execute(
             """
             UPDATE customer_user
@@ -224,10 +220,6 @@ async def update_user(tx: Tx, user: User) -> None:
             user.email,
             user.archived_at,
         )
-    except Exception as error:
-        if unique_violation(error) == "customer_user_external_id_key":
-            raise UserExternalIdTakenError(user.external_id or "") from error
-        raise
 
 
 async def find_user(tx: Tx, user_id: UserId, *, lock: bool = False) -> User | None:

@@ -11,6 +11,7 @@ from candela_server.kernel.read_fields import (
     email,
     metadata,
     optional,
+    or_empty,
     time_zone,
     typed_id,
     whole_number,
@@ -98,27 +99,15 @@ def update_customer_from_proto(
     with FieldViolations() as fields:
         return UpdateCustomer(
             customer=fields.read("customer", customer_ref_from_proto, request.customer),
-            name=fields.read("name", line(1, 200), request.name)
-            if request.HasField("name")
-            else None,
-            external_id=fields.read("external_id", optional(own_id), request.external_id) or ""
-            if request.HasField("external_id")
-            else None,
-            email=fields.read("email", optional(email), request.email) or ""
-            if request.HasField("email")
-            else None,
-            business_name=fields.read("business_name", line(0, 200), request.business_name)
-            if request.HasField("business_name")
-            else None,
-            tax_id=fields.read("tax_id", line(0, 50), request.tax_id)
-            if request.HasField("tax_id")
-            else None,
+            name=fields.read_given(request, "name", line(1, 200)),
+            external_id=fields.read_given(request, "external_id", or_empty(own_id)),
+            email=fields.read_given(request, "email", or_empty(email)),
+            business_name=fields.read_given(request, "business_name", line(0, 200)),
+            tax_id=fields.read_given(request, "tax_id", line(0, 50)),
             address=address_from_proto(fields.nested("address"), request.address)
             if request.HasField("address")
             else None,
-            time_zone=fields.read("time_zone", time_zone, request.time_zone)
-            if request.HasField("time_zone")
-            else None,
+            time_zone=fields.read_given(request, "time_zone", time_zone),
             metadata=fields.read("metadata", metadata, request.metadata),
             payment_terms=PaymentTerms(
                 fields.read("payment_terms", _payment_terms_days, request.payment_terms)
@@ -154,15 +143,9 @@ def update_user_from_proto(request: user_service_pb2.UpdateUserRequest) -> Updat
     with FieldViolations() as fields:
         return UpdateUser(
             user=fields.read("user", user_ref_from_proto, request.user),
-            external_id=fields.read("external_id", optional(own_id), request.external_id) or ""
-            if request.HasField("external_id")
-            else None,
-            name=fields.read("name", line(0, 200), request.name)
-            if request.HasField("name")
-            else None,
-            email=fields.read("email", optional(email), request.email) or ""
-            if request.HasField("email")
-            else None,
+            external_id=fields.read_given(request, "external_id", or_empty(own_id)),
+            name=fields.read_given(request, "name", line(0, 200)),
+            email=fields.read_given(request, "email", or_empty(email)),
         )
 
 

@@ -229,16 +229,9 @@ class Door:
             if holder.scopes == {Scope.PUBLIC}:
                 raise PublishableKeyError(method)
             raise ScopeMissingError(method)
-        return Caller(
-            merchant_id=holder.merchant_id,
-            key_id=holder.key_id,
-            actor=holder.name,
-            scopes=holder.scopes,
-            mode=holder.mode,
-            # Only what changes something leaves traces that need an id to be found by.
-            request_id=request_id or ("" if method.scope is Scope.READ else new_id("req")),
-            method=method.name,
-        )
+        # Only what changes something leaves traces that need an id to be found by.
+        found_by = request_id or ("" if method.scope is Scope.READ else new_id("req"))
+        return holder.caller(method.name, found_by)
 
 
 def _tell_trace(context: Context, caller: Caller) -> None:

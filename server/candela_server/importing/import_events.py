@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import signal
 import threading
 import time
@@ -58,7 +59,7 @@ def import_events(
         if sentence:
             say(sentence)
         show(progress, size)
-        saved_at = time.monotonic()
+        saved_at = -math.inf  # what is decided first is noted at once
 
         def decided(now: Progress, rejected: list[Rejected]) -> None:
             nonlocal saved_at
@@ -66,7 +67,7 @@ def import_events(
             if time.monotonic() - saved_at >= _SAVE_EVERY_S:
                 note.save(now)
                 show(now, size)
-                saved_at = time.monotonic()
+                saved_at = -math.inf  # what is decided first is noted at once
 
         digest = functools.cache(lambda: digest_of(options.path))
         sender = Sender(client, options, progress, digest, decided, patience_s=patience_s)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType, TracebackType
-from typing import Final, ParamSpec, Self, TypeVar, cast
+from typing import Any, Final, ParamSpec, Protocol, Self, TypeVar, cast
 
 from .money import format_decimal
 from .reason import Reason as Reason
@@ -153,6 +153,14 @@ def _metadata_text(value: object) -> str:
             return str(value)
 
 
+class HasFields(Protocol):
+    """What a protobuf message looks like from here; the kernel knows no stubs."""
+
+    def HasField(self, field_name: Any, /) -> bool:
+        """Whether the field is there."""
+        ...
+
+
 class FieldViolations:
     """Collects every wrong field of a request and raises InvalidInput once, as its block ends.
 
@@ -187,6 +195,12 @@ class FieldViolations:
         except ValueError as error:
             self.add(field, str(error))
         return cast("_T", _UNREAD)
+
+    def read_given(self, message: HasFields, field: str, parse: Callable[[Any], _T]) -> _T | None:
+        """What `parse` makes of a field that may be absent; None when it is."""
+        if not message.HasField(field):
+            return None
+        return self.read(field, parse, getattr(message, field))
 
     def read_each(
         self, field: str, parse: Callable[[_Item], _T], items: Iterable[_Item]

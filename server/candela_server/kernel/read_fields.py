@@ -78,6 +78,15 @@ def optional(read: Callable[[str], _T]) -> Callable[[str], _T | None]:
     return read_optional
 
 
+def or_empty(read: Callable[[str], str]) -> Callable[[str], str]:
+    """A reader that leaves an empty text, which removes, as it is and any other to `read`."""
+
+    def read_or_empty(value: str) -> str:
+        return read(value) if value else ""
+
+    return read_or_empty
+
+
 def text(least: int, most: int) -> Callable[[str], str]:
     """A reader of text on any number of lines: `least` to `most` characters, no control characters besides."""
 

@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from datetime import datetime
 
-from candela_server.kernel.caller import Mode, Scope
+from candela_server.kernel.caller import Caller, Mode, Scope
 from candela_server.kernel.clock import Clock
 from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
@@ -48,6 +48,18 @@ class KeyHolder:
             else frozenset(Scope)
             if Scope.ADMIN in key.scopes
             else key.scopes | {Scope.PUBLIC}
+        )
+
+    def caller(self, method: str, request_id: str) -> Caller:
+        """The holder as who calls this method."""
+        return Caller(
+            merchant_id=self.merchant_id,
+            key_id=self.key_id,
+            actor=self.name,
+            scopes=self.scopes,
+            mode=self.mode,
+            request_id=request_id,
+            method=method,
         )
 
 

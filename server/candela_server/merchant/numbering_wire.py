@@ -23,15 +23,11 @@ def numbering_from_proto(scheme: merchant_pb2.NumberingScheme) -> NumberingChang
     """What an update changes of a scheme. Raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
         return NumberingChange(
-            digits=fields.read("digits", whole_number(1, _MAX_DIGITS), scheme.digits)
-            if scheme.HasField("digits")
-            else None,
+            digits=fields.read_given(scheme, "digits", whole_number(1, _MAX_DIGITS)),
             reset=fields.read("reset", _reset, scheme.reset),
-            next_number=fields.read(
-                "next_number", whole_number(1, 10**_MAX_DIGITS - 1), scheme.next_number
-            )
-            if scheme.HasField("next_number")
-            else None,
+            next_number=fields.read_given(
+                scheme, "next_number", whole_number(1, 10**_MAX_DIGITS - 1)
+            ),
         )
 
 

@@ -59,20 +59,10 @@ def update_merchant_from_proto(
     """The command; raises InvalidInput with every wrong field."""
     with FieldViolations() as fields:
         return UpdateMerchant(
-            name=fields.read("name", line(1, 200), request.name)
-            if request.HasField("name")
-            else None,
-            time_zone=fields.read("time_zone", time_zone, request.time_zone)
-            if request.HasField("time_zone")
-            else None,
-            default_currency=fields.read(
-                "default_currency", currency_code, request.default_currency
-            )
-            if request.HasField("default_currency")
-            else None,
-            test_clock_id=fields.read("test_clock_id", _test_clock_id, request.test_clock_id)
-            if request.HasField("test_clock_id")
-            else None,
+            name=fields.read_given(request, "name", line(1, 200)),
+            time_zone=fields.read_given(request, "time_zone", time_zone),
+            default_currency=fields.read_given(request, "default_currency", currency_code),
+            test_clock_id=fields.read_given(request, "test_clock_id", _test_clock_id),
             settings=fields.read("settings", _settings_from_proto, request.settings),
             expected_version=request.expected_version
             if request.HasField("expected_version")
@@ -107,43 +97,25 @@ def settings_to_proto(
 def _settings_from_proto(settings: merchant_pb2.MerchantSettings) -> SettingsChange:
     with FieldViolations() as fields:
         return SettingsChange(
-            event_dedupe_window=fields.read(
-                "event_dedupe_window",
-                _span(timedelta(days=36), timedelta(days=400)),
-                settings.event_dedupe_window,
-            )
-            if settings.HasField("event_dedupe_window")
-            else None,
-            event_lateness=fields.read(
-                "event_lateness",
-                _span(timedelta(hours=1), timedelta(days=180)),
-                settings.event_lateness,
-            )
-            if settings.HasField("event_lateness")
-            else None,
+            event_dedupe_window=fields.read_given(
+                settings, "event_dedupe_window", _span(timedelta(days=36), timedelta(days=400))
+            ),
+            event_lateness=fields.read_given(
+                settings, "event_lateness", _span(timedelta(hours=1), timedelta(days=180))
+            ),
             unknown_customer_policy=fields.read(
                 "unknown_customer_policy", _event_policy, settings.unknown_customer_policy
             ),
-            invoice_grace=fields.read(
-                "invoice_grace", _span(timedelta(0), timedelta(days=30)), settings.invoice_grace
-            )
-            if settings.HasField("invoice_grace")
-            else None,
+            invoice_grace=fields.read_given(
+                settings, "invoice_grace", _span(timedelta(0), timedelta(days=30))
+            ),
             past_due_policy=fields.read(
                 "past_due_policy", _policy_from_proto, settings.past_due_policy
             ),
-            invoice_number_prefix=fields.read(
-                "invoice_number_prefix", _prefix, settings.invoice_number_prefix
-            )
-            if settings.HasField("invoice_number_prefix")
-            else None,
-            max_invoices_per_customer_per_day=fields.read(
-                "max_invoices_per_customer_per_day",
-                whole_number(1, 1000),
-                settings.max_invoices_per_customer_per_day,
-            )
-            if settings.HasField("max_invoices_per_customer_per_day")
-            else None,
+            invoice_number_prefix=fields.read_given(settings, "invoice_number_prefix", _prefix),
+            max_invoices_per_customer_per_day=fields.read_given(
+                settings, "max_invoices_per_customer_per_day", whole_number(1, 1000)
+            ),
             unmatched_name_policy=fields.read(
                 "unmatched_name_policy", _name_policy, settings.unmatched_name_policy
             ),
@@ -153,11 +125,9 @@ def _settings_from_proto(settings: merchant_pb2.MerchantSettings) -> SettingsCha
             credit_note_numbering=fields.read(
                 "credit_note_numbering", numbering_from_proto, settings.credit_note_numbering
             ),
-            payment_terms_days=fields.read(
-                "payment_terms_days", whole_number(0, 365), settings.payment_terms_days
-            )
-            if settings.HasField("payment_terms_days")
-            else None,
+            payment_terms_days=fields.read_given(
+                settings, "payment_terms_days", whole_number(0, 365)
+            ),
             proration=fields.read("proration", _proration, settings.proration),
         )
 
@@ -165,9 +135,7 @@ def _settings_from_proto(settings: merchant_pb2.MerchantSettings) -> SettingsCha
 def _policy_from_proto(policy: merchant_pb2.PastDuePolicy) -> PastDueChange:
     with FieldViolations() as fields:
         return PastDueChange(
-            grace=fields.read("grace", _span(timedelta(0), timedelta(days=90)), policy.grace)
-            if policy.HasField("grace")
-            else None,
+            grace=fields.read_given(policy, "grace", _span(timedelta(0), timedelta(days=90))),
             then=fields.read("then", _past_due_action, policy.then),
             downgrade_plan_id=fields.read(
                 "downgrade_plan_id", typed_id("plan"), policy.downgrade_plan_id

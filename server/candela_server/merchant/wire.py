@@ -65,9 +65,7 @@ def create_api_key_from_proto(request: api_key_service_pb2.CreateApiKeyRequest) 
             name=fields.read("name", line(1, 100), request.name),
             kind=kind,
             scopes=frozenset(scopes),
-            expires_at=fields.read("expires_at", instant, request.expires_at)
-            if request.HasField("expires_at")
-            else None,
+            expires_at=fields.read_given(request, "expires_at", instant),
         )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import Unavailable
+from candela_server.kernel.errors import CandelaError, Unavailable
 
 from .outage import Outage
 from .transaction import Row as Row
@@ -158,6 +158,17 @@ def unique_violation(error: BaseException) -> str | None:
         name: str | None = error.constraint_name
         return name
     return None
+
+
+@contextmanager
+def unique_or(constraint: str, refusal: CandelaError) -> Iterator[None]:
+    """Raises `refusal` where the unique constraint of this name refuses a row; any other error stays what it is."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != constraint:
+            raise
+        raise refusal from error
 
 
 def check_violation(error: BaseException) -> str | None:

@@ -765,11 +765,13 @@ CREATE TABLE public.credit_grant (
     created_at timestamp with time zone NOT NULL,
     cost_amount numeric,
     cost_currency text,
+    ordinal integer DEFAULT 0 NOT NULL,
     CONSTRAINT credit_grant_amount_check CHECK ((amount > (0)::numeric)),
     CONSTRAINT credit_grant_application_type_check CHECK ((application_type = ANY (ARRAY['usage'::text, 'monetary'::text]))),
     CONSTRAINT credit_grant_check CHECK (((expires_at IS NULL) OR (effective_at < expires_at))),
     CONSTRAINT credit_grant_check1 CHECK (((application_type = 'usage'::text) = (metric_id IS NOT NULL))),
     CONSTRAINT credit_grant_funding_check CHECK ((funding = ANY (ARRAY['included'::text, 'free'::text, 'promotion'::text, 'paid'::text, 'rollover'::text]))),
+    CONSTRAINT credit_grant_ordinal_check CHECK ((ordinal >= 0)),
     CONSTRAINT credit_grant_scope_check CHECK ((scope = ANY (ARRAY['component'::text, 'price'::text, 'plan'::text, 'merchant'::text])))
 );
 
@@ -1708,7 +1710,7 @@ ALTER TABLE public.credit_grant
     ADD CONSTRAINT credit_grant_cost CHECK (((cost_amount IS NULL) = (cost_currency IS NULL))) NOT VALID;
 
 ALTER TABLE ONLY public.credit_grant
-    ADD CONSTRAINT credit_grant_once_per_period UNIQUE (merchant_id, definition_id, subscription_id, effective_at, funding);
+    ADD CONSTRAINT credit_grant_once_per_period UNIQUE (merchant_id, definition_id, subscription_id, effective_at, funding, ordinal);
 
 ALTER TABLE ONLY public.credit_grant
     ADD CONSTRAINT credit_grant_pkey PRIMARY KEY (merchant_id, id);

@@ -29,7 +29,7 @@ from .change import (
 from .create_subscription import BILLING_DUE
 from .follow_seats import check_seats, follow_seats
 from .follow_up import follow_up
-from .grant_after_change import Sold, are_other_terms, grant_after_change, terms_since
+from .grant_after_change import are_other_terms, grant_after_change, terms_since
 from .model import (
     Proration,
     ScheduledPeriod,
@@ -39,6 +39,7 @@ from .model import (
 from .next_version import next_version
 from .payable import check_payable
 from .rules.reschedule import Held, reschedule
+from .rules.sold import Sold
 
 NAMES: dict[type, str] = {
     PlanChange: "plan_changed",
@@ -155,8 +156,12 @@ async def _reschedule(
         at_once=after.version.proration is Proration.INVOICE_NOW,
         test_clock_id=test_clock_id,
     )
+    parked = await schedule_store.parked_since(tx, [before.id])
     await schedule_store.delete_schedule(tx, made.gone)
     await schedule_store.insert_schedule(tx, made.fresh)
+    if parked:
+        # No change releases what a person has to look at.
+        await schedule_store.park(tx, [before.id], parked[before.id])
     return made.gone
 
 

@@ -214,6 +214,23 @@ class ScheduledChangeNotFoundError(NotFound):
         )
 
 
+class BillingParkedError(Refused):
+    """An invoice was asked for at once of a subscription that a safety bound keeps from being invoiced."""
+
+    reason = Reason.BILLING_PARKED
+
+    def __init__(self, one: Subscription, parked_at: datetime) -> None:
+        super().__init__(
+            f"subscription {one.id} is parked since {parked_at:%Y-%m-%dT%H:%M:%SZ}, as its customer got more invoices "
+            "in a day than max_invoices_per_customer_per_day; nothing of it is invoiced until an operator has looked "
+            "(candela parked list) and releases it (candela parked release); change it with proration NEXT_INVOICE, "
+            "which is billed then, or repeat this after the release",
+            customer_id=one.customer_id,
+            subscription_id=one.id,
+            parked_at=parked_at,
+        )
+
+
 class PreviewStaleError(Refused):
     """What was previewed is not what would happen now."""
 

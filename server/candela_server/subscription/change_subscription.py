@@ -24,6 +24,7 @@ from candela_server.storage.postgres import Tx
 from . import read, schedule_store, scheduled_store
 from .carry_out_change import carry_out
 from .change import (
+    BillingParkedError,
     Change,
     Changed,
     ChangeSubscription,
@@ -44,6 +45,7 @@ from .model import (
 )
 from .next_version import usual_proration_of, usual_timing_of
 from .rules.lifecycle import check_running
+from .rules.reschedule import ENDED
 from .rules.schedule import began_between, current_period
 
 
@@ -51,7 +53,7 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
     """The subscription after the change, or with the change planned where its time lies ahead.
 
     What would change nothing makes no version. Raises SubscriptionNotFoundError, SubscriptionVersionMismatchError,
-    TransitionRefusedError, PreviewStaleError, and what the change's own file says.
+    TransitionRefusedError, PreviewStaleError, BillingParkedError, and what the change's own file says.
     """
     held, test_clock_id, now = await take(tx, clock, command.subscription_id)
     if command.expected_version not in (None, held.version.number):
@@ -94,7 +96,7 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
             ),
         )
         return replace(planned, terms=terms)
-    return await carry_out(
+    changed = await carry_out(
         tx,
         held,
         change,
@@ -105,6 +107,21 @@ async def change_subscription(tx: Tx, clock: Clock, command: ChangeSubscription)
         actor=actor,
         test_clock_id=test_clock_id,
     )
+    await _check_not_parked(tx, changed)
+    return changed
+
+
+async def _check_not_parked(tx: Tx, changed: Changed) -> None:
+    """Raises BillingParkedError where an invoice is asked for at once that nobody would make.
+
+    An end is never refused: what it owes is invoiced after the release.
+    """
+    held = changed.subscription
+    if not changed.settles_now or held.version.status in ENDED:
+        return
+    parked = await schedule_store.parked_since(tx, [held.id])
+    if parked:
+        raise BillingParkedError(held, parked[held.id])
 
 
 async def carry_out_scheduled(tx: Tx, planned: ScheduledChange, *, now: datetime) -> Changed:

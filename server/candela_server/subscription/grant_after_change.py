@@ -12,18 +12,17 @@ Credits that do not renew with billing begin once; a rule of their own goes on b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
+from candela_server.catalog import read as catalog
 from candela_server.catalog.model import CreditBasis, CreditDefinition, Offer
 from candela_server.credit import read as credit
 from candela_server.credit.end_credits import end_credits
 from candela_server.credit.grant_again import take_back
 from candela_server.credit.grant_credits import grant_for_periods
-from candela_server.credit.model import FURTHER_GRANTS, SINCE_AT_MOST, CreditGrant, PeriodGrant
+from candela_server.credit.model import SINCE_AT_MOST, CreditGrant, PeriodGrant
 from candela_server.credit.reopen_credits import reopen_credits
-from candela_server.credit.rules.begins_apart import begins_apart
+from candela_server.credit.rules.ordinal import next_ordinal
 from candela_server.credit.rules.renewal import period_amount
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
@@ -36,20 +35,7 @@ from .rules.credits_held import counts_for, is_over
 from .rules.first_grants import end_of_own
 from .rules.reschedule import BILLED, ENDED
 from .rules.schedule import credit_component
-from .rules.seats import seats_held
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sold:
-    """A subscription in one version, and what it bought."""
-
-    held: Subscription
-    offer: Offer
-
-    @property
-    def seats(self) -> Decimal:
-        """How many seats are held."""
-        return seats_held(self.offer.price, self.held.version.quantities)
+from .rules.sold import Sold, most_seats
 
 
 def are_other_terms(before: Offer, after: Offer) -> bool:
@@ -65,6 +51,16 @@ async def terms_since(tx: Tx, held: Subscription, at: datetime) -> datetime:
     found = await credit.list_grants_of_subscription(tx, held.id)
     begun = any(one.effective_at >= at for one in found)
     return at + SINCE_AT_MOST if begun else at
+
+
+async def _history_of(tx: Tx, held: Subscription) -> list[Sold]:
+    """What was held under each version, oldest first."""
+    histories = await version_store.list_histories(tx, [held.id])
+    keys = [(one.version.plan_version_id, one.version.price_id) for one in histories[held.id]]
+    offers = await catalog.get_offers(tx, keys)
+    return [
+        Sold(held=one, offer=offers[key]) for one, key in zip(histories[held.id], keys, strict=True)
+    ]
 
 
 async def grant_after_change(
@@ -101,8 +97,7 @@ async def grant_after_change(
         ],
         at=now,
     )
-    histories = await version_store.list_histories(tx, [held.id])
-    most_seats = _most_seats(histories[held.id], before, after)
+    history = await _history_of(tx, held)
     wanted = []
     for definition in after.offer.credit_definitions:
         own = [one for one in grants if one.definition_id == definition.id]
@@ -113,10 +108,13 @@ async def grant_after_change(
                 wanted.append(_first_of_own(after, definition, at))
             continue
         if running:
-            if definition.basis is not CreditBasis.SEAT or after.seats <= most_seats:
+            if definition.basis is not CreditBasis.SEAT:
                 continue
-            seats = after.seats - most_seats
-        period = _period(after, definition, at, own, running)
+            begun_at = _whole(after, definition, at).start_at
+            seats -= most_seats(definition, history, after, begun_at)
+            if seats <= 0:
+                continue
+        period = _period(after, definition, at, running)
         wanted.append(
             PeriodGrant(
                 customer_id=held.customer_id,
@@ -127,6 +125,7 @@ async def grant_after_change(
                 ),
                 effective_at=period.start_at,
                 expires_at=period.end_at,
+                ordinal=next_ordinal(own, definition.id, period.start_at),
             )
         )
     await grant_for_periods(tx, wanted, at=now)
@@ -154,7 +153,7 @@ def _is_first(
     if running:
         return False
     begun_at = _whole(after, definition, at).start_at
-    return all(one.effective_at + FURTHER_GRANTS >= begun_at for one in own)
+    return all(one.effective_at >= begun_at for one in own)
 
 
 def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> PeriodGrant:
@@ -169,48 +168,16 @@ def _first_of_own(after: Sold, definition: CreditDefinition, at: datetime) -> Pe
     )
 
 
-def _most_seats(history: Sequence[Subscription], before: Sold, after: Sold) -> Decimal:
-    """The most seats that were held since the period began whose credits are running: those brought theirs.
-
-    Seats that were only held in a pause, in which nothing is granted, brought none.
-    """
-    held = after.held
-    rules = [one.recurrence_in(held.time_zone) for one in after.offer.price.components]
-    begun_at = max(
-        rule.period_containing(held.anchor_at, held.version.valid_from).start_at for rule in rules
-    )
-    return max(
-        (
-            seats_held(after.offer.price, one.version.quantities)
-            for one in history
-            if one.version.number < held.version.number
-            and one.version.status in BILLED
-            # The same price, or one that a component of was swapped since.
-            and any(
-                component.id in one.version.quantities for component in after.offer.price.components
-            )
-            and (
-                one.version.valid_from >= begun_at
-                or one.version.valid_to is None
-                or one.version.valid_to > begun_at
-            )
-        ),
-        default=before.seats,
-    )
-
-
 def _period(
     after: Sold,
     definition: CreditDefinition,
     at: datetime,
-    own: Sequence[CreditGrant],
     running: Sequence[CreditGrant],
 ) -> Interval:
     """The period that the grant pays for: what is left of the one that `at` falls into, or as the running ones do."""
     whole = _whole(after, definition, at)
-    begins = {one.effective_at for one in own}
     start_at = min((one.effective_at for one in running), default=at)
-    return Interval(begins_apart(start_at, begins), whole.end_at)
+    return Interval(start_at, whole.end_at)
 
 
 def _whole(after: Sold, definition: CreditDefinition, at: datetime) -> Interval:

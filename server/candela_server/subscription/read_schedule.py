@@ -40,6 +40,11 @@ async def list_parked(tx: Tx, customer_id: CustomerId | None = None) -> list[Par
     return await schedule_store.list_parked(tx, customer_id)
 
 
+async def parked_since(tx: Tx, ids: Sequence[SubscriptionId]) -> dict[SubscriptionId, datetime]:
+    """Since when those of these subscriptions are parked that are; nothing of them is invoiced."""
+    return await schedule_store.parked_since(tx, ids)
+
+
 async def list_parked_everywhere(db: Postgres) -> list[ParkedSubscription]:
     """The parked subscriptions of all merchants: for the operator of the machine."""
     async with db.system() as tx:

@@ -179,6 +179,20 @@ async def list_parked(tx: Tx, customer_id: CustomerId | None = None) -> list[Par
     ]
 
 
+async def parked_since(tx: Tx, ids: Sequence[SubscriptionId]) -> dict[SubscriptionId, datetime]:
+    """Since when those of these subscriptions are parked that are."""
+    rows = await tx.fetch(
+        """
+        SELECT subscription_id, min(parked_at) AS parked_at FROM component_schedule
+        WHERE merchant_id = $1 AND subscription_id = ANY($2::text[]) AND parked_at IS NOT NULL
+        GROUP BY subscription_id
+        """,
+        tx.merchant_id,
+        list(ids),
+    )
+    return {SubscriptionId(row["subscription_id"]): row["parked_at"] for row in rows}
+
+
 async def count_customers_parked_at(tx: Tx, at: datetime) -> int:
     """How many customers were parked at exactly this instant, that is by the run of it."""
     count: int = await tx.fetchval(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -21,6 +21,7 @@ from candela_server.subscription.change import Cancellation
 from candela_server.subscription.claim_due import hold
 from candela_server.subscription.model import Subscription
 
+from tests.helpers.blocking import until_waiting
 from tests.helpers.changing import NOW, Desk
 from tests.helpers.market import Market, calls, fee, flat
 from tests.integration.billing.test_late_usage_after_end import look
@@ -179,7 +180,7 @@ async def test_invoice_whose_subscription_is_held__is_voided_after_waiting_witho
     async with desk.market.db.writing(desk.market.merchant_id) as tx:
         await hold(tx, held.id)
         acting = asyncio.ensure_future(act(desk, 1))
-        await asyncio.sleep(timedelta(milliseconds=300).total_seconds())
+        await until_waiting(desk.market.db.url, await tx.fetchval("SELECT pg_backend_pid()"))
         locked = await get_invoice(tx, last.id, lock=True)
         assert not acting.done()
     await acting

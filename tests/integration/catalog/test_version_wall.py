@@ -8,6 +8,7 @@ import pytest
 
 from candela_server.storage.postgres import Postgres
 
+from tests.helpers.blocking import until_waiting
 from tests.integration.catalog.services import Catalog
 
 ADD_FEATURE = """
@@ -158,8 +159,8 @@ async def test_feature_added_while_its_draft_is_being_published__waits_and_is_re
         )
         sneaking = asyncio.create_task(run(catalog.db, catalog.merchant_id, ADD_FEATURE, draft.id))
         # Until this transaction ends it can neither look nor write.
-        done, _ = await asyncio.wait([sneaking], timeout=0.3)
-        assert not done
+        await until_waiting(catalog.db.url, await tx.fetchval("SELECT pg_backend_pid()"))
+        assert not sneaking.done()
 
     with pytest.raises(Exception, match="never changes"):
         await sneaking

@@ -23,7 +23,7 @@ from candela_server.storage.postgres import Postgres
 
 from tests.conftest import TestMerchant
 from tests.helpers.ports import free_port
-from tests.helpers.waiting import PATIENCE_S
+from tests.helpers.waiting import PATIENCE_S, becomes
 
 MAX_UNREAD_S = 0.5
 # What a client that does not read lets a server send: 64 KiB, and no more because the connection is quick.
@@ -69,9 +69,7 @@ def talkative() -> Talkative:
 
 
 async def until_serving(talkative: Talkative, count: int) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while talkative.serving != count:
-            await asyncio.sleep(0.01)
+    await becomes(lambda: talkative.serving == count, f"{count} streams are served")
 
 
 async def end_of(stream: Any) -> grpc.RpcError:

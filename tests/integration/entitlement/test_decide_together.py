@@ -21,6 +21,7 @@ from candela_server.entitlement.reservation import (
 from candela_server.kernel.errors import InvalidInput, Unavailable
 from candela_server.storage.mutation import IdempotencyMismatchError
 
+from tests.helpers.blocking import until_waiting, waiting_for
 from tests.helpers.waiting import eventually
 from tests.integration.entitlement.reserving import LIMIT, Desk, usage_of
 
@@ -35,7 +36,7 @@ async def test_callers_who_wait_for_one_allowance__are_decided_in_one_transactio
 
     async with _held_up(desk, customer) as first:
         calls = [asyncio.create_task(desk.reserve(customer, "1")) for _ in range(LIMIT + 4)]
-        await _until_waiting(desk, first, 1)
+        await _until_waiting(desk, first)
     got = await asyncio.gather(*calls, return_exceptions=True)
 
     assert [isinstance(one, LimitReachedError) for one in got] == [False] * LIMIT + [True] * 4
@@ -84,7 +85,7 @@ async def test_some_of_those_who_wait_are_refused__each_for_its_own_reason_and_n
             desk.commit(missing),
         ]
         tasks = [asyncio.create_task(_named(call)) for call in calls]
-        await _until_waiting(desk, first, 1)
+        await _until_waiting(desk, first)
     got: list[Any] = list(await asyncio.gather(*tasks))
 
     assert usage_of(got[0])[1] == "10"
@@ -111,7 +112,7 @@ async def test_database_fails_amid_a_batch__all_of_it_is_unavailable_and_nothing
 
     async with _held_up(desk, customer) as first:
         calls = [asyncio.create_task(_named(desk.consume(customer, "1", key=key))) for key in keys]
-        await _until_waiting(desk, first, 1)
+        await _until_waiting(desk, first)
         while not all(one.done() for one in calls):
             await _kill(desk, first)
             await asyncio.sleep(0.02)
@@ -133,7 +134,7 @@ async def test_callers_give_up__who_waits_leaves_no_trace_and_who_is_decided_cou
 
     async with _held_up(desk, customer) as first:
         begun = asyncio.create_task(desk.consume(customer, "2", key="begun"))
-        await _until_waiting(desk, first, 1)
+        await _until_waiting(desk, first)
         waiting = asyncio.create_task(desk.consume(customer, "3", key="waiting"))
         staying = asyncio.create_task(desk.consume(customer, "4", key="staying"))
         await asyncio.sleep(0.05)
@@ -174,22 +175,8 @@ async def _held_up(desk: Desk, customer: Customer) -> AsyncIterator[int]:
         yield await tx.fetchval("SELECT pg_backend_pid()")
 
 
-_WAITING = """
-    SELECT pid FROM pg_stat_activity
-    WHERE $1 = ANY(pg_blocking_pids(pid)) AND datname = current_database()
-"""
-
-
-async def _until_waiting(desk: Desk, holder: int, count: int) -> None:
-    connection = await asyncpg.connect(desk.shop.db.url)
-    try:
-
-        async def waiting() -> bool:
-            return len(await connection.fetch(_WAITING, holder)) >= count
-
-        await eventually(waiting)
-    finally:
-        await connection.close()
+async def _until_waiting(desk: Desk, holder: int) -> None:
+    await until_waiting(desk.shop.db.url, holder)
     # The others of this moment are in the queue by then.
     await asyncio.sleep(0.05)
 
@@ -197,8 +184,8 @@ async def _until_waiting(desk: Desk, holder: int, count: int) -> None:
 async def _kill(desk: Desk, holder: int) -> None:
     connection = await asyncpg.connect(desk.shop.db.url)
     try:
-        for row in await connection.fetch(_WAITING, holder):
-            await connection.execute("SELECT pg_terminate_backend($1)", row["pid"])
+        for backend in await waiting_for(desk.shop.db.url, holder):
+            await connection.execute("SELECT pg_terminate_backend($1)", backend)
     finally:
         await connection.close()
 

@@ -33,6 +33,7 @@ from candela_server.storage.postgres import Postgres, Tx
 from tests.conftest import TestMerchant
 from tests.helpers.many_customers import copy_customer
 from tests.helpers.selling import Shop
+from tests.helpers.waiting import becomes
 
 LEASE_S = 20.0
 CUSTOMERS = 2_000
@@ -174,8 +175,7 @@ async def _serving(
     snapshots = SnapshotCache(changes.is_current, changes.catch_up)
     catalog = RememberedCatalog(changes.is_current)
     await changes.start()
-    while not changes.is_current():
-        await asyncio.sleep(0.01)
+    await becomes(changes.is_current, "changes are heard")
     checker = Checker(counted, counters, snapshots, clock, catalog)
     quick = QuickChecks(checker, None, clock, changes.is_current)
     ahead = BuildAhead(counted, snapshots, clock, catalog)

@@ -14,16 +14,14 @@ from candela_server.customer.model import Customer
 from candela_server.entitlement import quick_check
 from candela_server.storage.redis import Redis
 
-from tests.helpers.waiting import PATIENCE_S
+from tests.helpers.waiting import PATIENCE_S, becomes
 from tests.integration.entitlement.reserving import Desk
 
 
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def _until_changes_are_heard(desk: Desk) -> None:
     """Nothing is remembered before that."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not desk.quick._is_current():
-            await asyncio.sleep(0.01)
+    await becomes(desk.quick._is_current, "changes are heard")
 
 
 def request_of(customers: Sequence[Customer], *features: str) -> bytes:

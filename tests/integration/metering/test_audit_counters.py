@@ -14,7 +14,7 @@ from candela_server.metering.compare_counters import Drift
 from candela_server.metering.counter_walk import CounterWalk
 from candela_server.metering.model import UsageAsk
 
-from tests.helpers.waiting import PATIENCE_S
+from tests.helpers.waiting import PATIENCE_S, eventually
 from tests.integration.metering.builders import Metering, event, usage_of
 
 
@@ -31,10 +31,11 @@ async def test_counter_that_was_tampered_with__is_found_and_the_next_reading_is_
     umbra = await metering.add_customer()
     others = UsageAsk(metric=calls, who=usage_of(umbra), window=metering.window())
     assert await metering.counters.read(metering.merchant_id, [others]) == [0]
-    async with asyncio.timeout(PATIENCE_S):
-        # The counter is filled beside the answer.
-        while await metering.cache.read(asks) != [1]:
-            await asyncio.sleep(0.01)
+
+    async def is_filled() -> bool:
+        return await metering.cache.read(asks) == [1]
+
+    await eventually(is_filled, "the counter is filled, beside the answer")
 
     sound = await metering.counters.audit(asks, believed_after_s=0)
     key = customer_key(metering.merchant_id, acme.id)

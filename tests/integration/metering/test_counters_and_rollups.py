@@ -21,7 +21,7 @@ from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 from candela_server.storage.redis import Redis
 
 from tests.helpers.proxy import Proxy
-from tests.helpers.waiting import PATIENCE_S
+from tests.helpers.waiting import becomes, eventually
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
 
 
@@ -122,9 +122,11 @@ async def test_older_reading_that_fills_last__takes_nothing_back(
     early = await Filling.begin(metering, ask)
     metering.counters.bump = slow_bump  # type: ignore[method-assign]
     recording = asyncio.create_task(metering.record(event("k2", acme)))
-    async with asyncio.timeout(PATIENCE_S):
-        while await metering.usage(calls, acme) < 2:
-            await asyncio.sleep(0.001)
+
+    async def both_are_stored() -> bool:
+        return await metering.usage(calls, acme) == 2
+
+    await eventually(both_are_stored, "the second event is stored")
     # Another reader tells somebody 2, and that is what the next one must be told as well.
     assert await metering.counter(calls, acme) == 2
     await early.end()
@@ -219,9 +221,7 @@ async def pair(metering: Metering, redis_url: str) -> AsyncIterator[Pair]:
 
 
 async def until_trusted(metering: Metering) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not metering.counters.trusted():
-            await asyncio.sleep(0.005)
+    await becomes(metering.counters.trusted, "the counters are trusted")
 
 
 @pytest.mark.hanging

@@ -17,6 +17,7 @@ from candela_server.metering.rules.bucket import to_microseconds
 from candela_server.metering.rules.dedupe import claim_months
 from candela_server.metering.rules.event_key import hash_of_key
 
+from tests.helpers.blocking import until_waiting
 from tests.integration.metering.builders import Metering, event, start_metering
 
 ACCEPTED, DEDUPLICATED, REJECTED = Outcome.ACCEPTED, Outcome.DEDUPLICATED, Outcome.REJECTED
@@ -187,7 +188,7 @@ async def test_a_key_that_another_writer_is_taking__waits_for_what_becomes_of_it
         waiting = asyncio.create_task(
             metering.record(event("disputed", acme, "4"), event("free", acme, "5"))
         )
-        await asyncio.sleep(0.3)
+        await until_waiting(metering.db.url, other.info.backend_pid)
         assert not waiting.done()
     got = await waiting
 

@@ -15,7 +15,7 @@ from candela_server.kernel.errors import NotFound
 from candela_server.kernel.interval import Interval
 from candela_server.metering.model import UsageAsk
 
-from tests.helpers.waiting import PATIENCE_S
+from tests.helpers.waiting import PATIENCE_S, becomes
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
 from tests.integration.metering.correcting import (
     by_filter,
@@ -171,7 +171,7 @@ async def test_a_correction_under_full_load__does_not_wait_for_a_pause(metering:
             sent += len(events)
 
     loads = [asyncio.create_task(load(number)) for number in range(6)]
-    await asyncio.sleep(1)
+    await becomes(lambda: sent >= 6 * 500, "the load runs")
     loop = asyncio.get_running_loop()
     waited = []
     for number in range(5):

@@ -14,7 +14,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.metering.cache import Bump, CounterCache
 from candela_server.metering.model import UsageAsk
 
-from tests.helpers.waiting import PATIENCE_S
+from tests.helpers.waiting import eventually
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
 
 
@@ -236,6 +236,8 @@ async def test_counters_read_and_filled_while_events_flow__never_lose_and_never_
 
 async def _until_filled(metering: Metering, ask: UsageAsk) -> None:
     """The filling happens after the answer; waits for it."""
-    async with asyncio.timeout(PATIENCE_S):
-        while await _hits(metering, [ask]) == [None]:
-            await asyncio.sleep(0.001)
+
+    async def is_filled() -> bool:
+        return await _hits(metering, [ask]) != [None]
+
+    await eventually(is_filled, "the counter is filled")

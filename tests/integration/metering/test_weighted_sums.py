@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.metering.model import BucketSize, UsageAsk
 from candela_server.metering.query_usage import query_buckets
 
-from tests.helpers.waiting import PATIENCE_S
+from tests.helpers.waiting import eventually
 from tests.integration.metering.builders import Metering, event, usage_of
 
 _DAY = timedelta(days=1)
@@ -52,9 +51,11 @@ async def test_a_late_event_from_before_the_window__is_in_the_next_answer(
     await metering.record(event("a", acme, "10", at=_START + 5 * _DAY))
     assert await metering.counter(storage, acme, _WINDOW) == 5
     ask = UsageAsk(metric=storage, who=usage_of(acme), window=_WINDOW)
-    async with asyncio.timeout(PATIENCE_S):
-        while await metering.cache.read([(metering.merchant_id, ask)]) == [None]:
-            await asyncio.sleep(0.001)
+
+    async def is_filled() -> bool:
+        return await metering.cache.read([(metering.merchant_id, ask)]) != [None]
+
+    await eventually(is_filled, "the counter is filled")
 
     await metering.record(event("late", acme, "3", at=_START - 10 * _DAY))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
 from tests.helpers.databases import TestDatabases
 from tests.helpers.proxy import Proxy
+from tests.helpers.waiting import becomes
 
 pytestmark = pytest.mark.quiet
 
@@ -57,12 +58,6 @@ class Ear:
         return time.monotonic() - began
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.002)
-
-
 @pytest.fixture(scope="module")
 def database(databases: TestDatabases) -> Iterator[str]:
     """A database in which nobody else listens."""
@@ -97,7 +92,7 @@ async def ears(near_db: Postgres, far_db: tuple[Postgres, Proxy]) -> AsyncIterat
     near, far = Ear(near_db), Ear(far_db[0])
     await near.start()
     await far.start()
-    await until(lambda: near.listening.is_current() and far.listening.is_current())
+    await becomes(lambda: near.listening.is_current() and far.listening.is_current())
     yield near, far
     await near.listening.close()
     await far.listening.close()
@@ -163,9 +158,9 @@ async def test_connection_killed__it_says_so_at_once_and_hears_again_by_itself(
     for round_number in range(3):
         gaps = near.gaps, far.gaps
         assert kill_listeners(database) == 2
-        await until(lambda gaps=gaps: near.gaps > gaps[0] and far.gaps > gaps[1])  # type: ignore[misc]
+        await becomes(lambda gaps=gaps: near.gaps > gaps[0] and far.gaps > gaps[1])  # type: ignore[misc]
         # Whatever was missed: nobody calls itself current before it may be sure again.
-        await until(lambda: near.listening.is_current() and far.listening.is_current())
+        await becomes(lambda: near.listening.is_current() and far.listening.is_current())
         await near.change(f"cus_{round_number}")
         assert far.changes[-1] == (MERCHANT, f"cus_{round_number}")
 
@@ -218,7 +213,7 @@ async def test_peer_that_ended_as_it_should__is_waited_for_by_nobody(
     near, _ = ears
     third = Ear(near_db)
     await third.start()
-    await until(third.listening.is_current)
+    await becomes(third.listening.is_current)
     await near.change("cus_a")
     await third.listening.close()
     assert not third.listening.is_current()
@@ -232,7 +227,7 @@ async def test_new_peer__proves_nothing_before_everybody_has_seen_it(near_db: Po
     ear = Ear(near_db)
     began = time.monotonic()
     await ear.start()
-    await until(ear.listening.is_current)
+    await becomes(ear.listening.is_current)
 
     assert time.monotonic() - began >= SETTLING_S
     await ear.listening.close()
@@ -253,7 +248,7 @@ async def test_peer_that_hears_nothing__is_waited_for_one_lease_and_trusts_nothi
     gaps = far.gaps
     proxy.cut()
     proxy.heal()
-    await until(lambda: far.listening.is_current() and far.gaps > gaps)
+    await becomes(lambda: far.listening.is_current() and far.gaps > gaps)
 
 
 @pytest.mark.spec("ENT-5")
@@ -303,9 +298,9 @@ async def test_network_that_takes_connections_and_says_nothing__a_listener_tries
     assert not listener.is_current()
     proxy.cut()
     proxy.heal()
-    await until(listener.is_current)
+    await becomes(listener.is_current)
     listener.say("candela_tests", "hello")
-    await until(lambda: heard == ["hello"])
+    await becomes(lambda: heard == ["hello"])
     await listener.close()
 
 
@@ -328,6 +323,6 @@ async def test_statement_given_up_on_a_database_that_hangs__holds_nobody_and_no_
     db.outage.begin()
     assert db.outage.active
     proxy.heal()
-    await until(lambda: not db.outage.active)
+    await becomes(lambda: not db.outage.active)
     for _ in range(20):
         await read()

@@ -17,6 +17,8 @@ import redis
 
 from candela_server.storage import embedded
 
+from tests.helpers.waiting import PATIENCE_S
+
 pytestmark = pytest.mark.own_stores
 
 # Prints the two process ids, then waits to be told to let go (or to be killed).
@@ -55,10 +57,10 @@ def pids_of(holder: subprocess.Popen[str]) -> list[int]:
 
 def end(holder: subprocess.Popen[str], kind: signal.Signals | None = None) -> None:
     if kind is None:
-        holder.communicate("\n", timeout=60)
+        holder.communicate("\n", timeout=PATIENCE_S)
     else:
         holder.send_signal(kind)
-        holder.communicate(timeout=60)
+        holder.communicate(timeout=PATIENCE_S)
 
 
 def runs(pid: int) -> bool:
@@ -182,7 +184,7 @@ def test_process_id_reused_by_another_program__does_not_stop_a_start(folder: Pat
     with embedded.start(folder) as servers:
         assert answer(servers.database_url, "SELECT 1") == 1
     assert stranger.poll() is None
-    stranger.communicate(b"\n", timeout=30)
+    stranger.communicate(b"\n", timeout=PATIENCE_S)
 
 
 @pytest.mark.spec("OPS-1")

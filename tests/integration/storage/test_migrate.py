@@ -17,6 +17,8 @@ from candela_server.storage.migrate import (
     read_migrations,
 )
 
+from tests.helpers.waiting import PATIENCE_S
+
 _SLOW = "SELECT pg_sleep(0.3); CREATE TABLE slow (id int); INSERT INTO slow VALUES (1);"
 
 
@@ -138,7 +140,7 @@ def test_two_processes_at_once__apply_each_file_once(empty_database: str, files:
         )
         for _ in range(2)
     ]
-    outputs = [process.communicate(timeout=120) for process in both]
+    outputs = [process.communicate(timeout=PATIENCE_S) for process in both]
 
     assert [process.returncode for process in both] == [0, 0], outputs
     counts = sorted(int(output) for output, _ in outputs)

@@ -13,6 +13,7 @@ import pytest
 from candela_server.storage import embedded
 
 from tests.helpers.own_folder import own_folder
+from tests.helpers.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.own_stores
 
@@ -56,7 +57,7 @@ def test_session_killed__the_next_one_stops_its_servers_wherever_they_are(parent
         assert killed.stdout is not None
         theirs = parent / killed.stdout.readline().strip()
         killed.send_signal(signal.SIGKILL)
-        killed.communicate(timeout=60)
+        killed.communicate(timeout=PATIENCE_S)
         assert embedded.find_running(theirs) is not None
 
     with own_folder(parent) as folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from candela_server.storage.redis import Redis, RedisUnavailable
 from candela_server.storage.redis_lane import TIMEOUT_S, LaneClosedError, RedisLane, encode
 
 from tests.helpers.proxy import Proxy
+from tests.helpers.waiting import becomes, eventually
 
 PREAMBLE = encode("GET", "lane:epoch")
 
@@ -28,13 +30,13 @@ class Way:
     lost: int = 0
 
     async def until_open(self) -> None:
-        async with asyncio.timeout(5):
-            while True:
-                try:
-                    await self.lane.send(encode("PING"))
-                    return
-                except LaneClosedError:
-                    await asyncio.sleep(0.005)
+        async def is_open() -> bool:
+            with suppress(LaneClosedError):
+                await self.lane.send(encode("PING"))
+                return True
+            return False
+
+        await eventually(is_open, "the lane is open")
 
 
 @pytest.fixture
@@ -173,8 +175,6 @@ async def test_breaker__opens_after_a_failure_and_closes_when_redis_answers(
         assert time.monotonic() - began < 0.5
         proxy.cut()
         proxy.heal()
-        async with asyncio.timeout(5):
-            while not client.available:
-                await asyncio.sleep(0.01)
+        await becomes(lambda: client.available, "the breaker closes")
         assert await client.client.get("lane:x") == b"1"
         await client.close()

@@ -22,6 +22,7 @@ from candela_server.subscription.model import (
     TransitionRefusedError,
 )
 
+from tests.helpers.blocking import until_waiting
 from tests.helpers.changing import NOW, PERIOD_END, Desk, swap, to_plan
 from tests.helpers.commands import taking
 from tests.helpers.market import Market, fee
@@ -113,8 +114,8 @@ async def test_two_moves_at_once_to_one_plan__let_one_of_them_through(desk: Desk
         await change_subscription(tx, desk.market.clock, to_pro)
         late = asyncio.create_task(desk.change(second, to_plan("pro")))
         # It waits for the first one, as long as that is not decided.
-        done, _ = await asyncio.wait({late}, timeout=0.5)
-        assert not done
+        await until_waiting(desk.market.db.url, await tx.fetchval("SELECT pg_backend_pid()"))
+        assert not late.done()
     with pytest.raises(DuplicateSubscriptionError) as caught:
         await late
 

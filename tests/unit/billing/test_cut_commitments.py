@@ -14,13 +14,9 @@ from hypothesis import strategies as st
 
 from candela_server.billing.model import InvoiceLine
 from candela_server.billing.rules.commitment import counted_charges
-from candela_server.billing.rules.cut_commitment import (
-    Terms,
-    cut_commitments,
-    is_true_up_of,
-    least_of,
-    settlement,
-)
+from candela_server.billing.rules.cut_commitment import Terms, is_true_up_of
+from candela_server.billing.rules.find_cut_commitments import cut_commitments
+from candela_server.billing.rules.settle_cut_commitment import least_of, settlement
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money
 from candela_server.kernel.time_zone import civil_days, instant_of

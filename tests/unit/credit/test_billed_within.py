@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from candela_server.credit.model import FURTHER_GRANTS, Taken
+from candela_server.credit.model import Taken
 from candela_server.credit.rules.billed_within import before_invoices, less_promised
 from candela_server.kernel.interval import Interval
 
@@ -37,11 +37,9 @@ def test_line_of_a_period_that_began_earlier__is_known_of_a_grant_that_began_sin
     long = (taken(Interval(MARCH.start_at, CUT), "20"),)
     older = grant("older", balance="30", effective_at=MARCH.start_at)
     newer = grant("newer", balance="30", effective_at=APRIL)
-    further = grant("further", balance="30", effective_at=APRIL - FURTHER_GRANTS)
 
     assert before_invoices(replace(older, taken=long), APRIL).balance == 30
     assert before_invoices(replace(newer, taken=long), APRIL).balance == 50
-    assert before_invoices(replace(further, taken=long), APRIL).balance == 50
 
 
 @pytest.mark.spec("CRD-8", "CRD-9", "ENT-4")

@@ -24,6 +24,18 @@ from candela_server.kernel.read_fields import positive_decimal, recurrence, slug
 from candela_server.kernel.recurrence import Recurrence
 
 
+@dataclass(frozen=True)
+class Rename:
+    """A message with a field that may be absent, as the stubs show it."""
+
+    slug: str = ""
+    given: bool = True
+
+    def HasField(self, field_name: str, /) -> bool:
+        """Whether the field is there."""
+        return field_name == "slug" and self.given
+
+
 class GrantEmptyError(Refused):
     """A fact as a room defines it."""
 
@@ -191,3 +203,15 @@ def test_endless_wrong_items__make_a_bounded_answer() -> None:
         fields.read_each("slugs", slug, ["?"] * 10_000)
 
     assert len(refused.value.violations) == MAX_VIOLATIONS
+
+
+@pytest.mark.spec("CAT-10")
+def test_field_that_may_be_absent__is_read_where_it_is_given() -> None:
+    with FieldViolations() as fields:
+        got = [fields.read_given(one, "slug", slug) for one in (Rename("a"), Rename(given=False))]
+
+    with pytest.raises(InvalidInput) as refused, FieldViolations() as fields:
+        fields.read_given(Rename("A"), "slug", slug)
+
+    assert got == ["a", None]
+    assert [one.field for one in refused.value.violations] == ["slug"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,8 @@ _ZERO = Decimal(0)
 
 COUNTED = frozenset({LineKind.RECURRING, LineKind.USAGE, LineKind.PRORATION, LineKind.ADJUSTMENT})
 """What counts towards a commitment: charges net of discounts, before the credits that pay for them."""
+
+_REISSUED = frozenset({LineKind.RECURRING, LineKind.USAGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,22 @@ def counted_charges(
     )
 
 
+def left_to_reissues(
+    voided: Iterable[InvoiceLine], billed: Collection[InvoiceLine]
+) -> list[InvoiceLine]:
+    """What of void invoices only their reissues ask for again, where none has billed it.
+
+    It counts towards a commitment as if it had been charged, so that no true-up asks for it in its place. Differences
+    are on the next invoice whether theirs is reissued or not.
+    """
+    again = {(line.component_id, line.period) for line in billed if line.kind in _REISSUED}
+    return [
+        line
+        for line in voided
+        if line.kind in _REISSUED and (line.component_id, line.period) not in again
+    ]
+
+
 def missing(least: Decimal, charges: Decimal) -> Decimal:
     """What is added so that the period costs at least the committed amount."""
     return max(least - charges, _ZERO)
@@ -107,10 +125,15 @@ def charged_at(line: InvoiceLine, timing: BillingTiming) -> datetime:
 
     What was taken up within a period that is charged in advance falls where it was taken up.
     """
-    joined = line.kind is LineKind.PRORATION and line.source_line_id is None
-    if joined and line.used_during is not None and timing is BillingTiming.IN_ADVANCE:
+    in_advance = timing is BillingTiming.IN_ADVANCE
+    if is_joined(line) and line.used_during is not None and in_advance:
         return line.used_during.start_at
     return period_charged_at(line.period, timing)
+
+
+def is_joined(line: InvoiceLine) -> bool:
+    """Whether it charges for what was taken up within its period."""
+    return line.kind is LineKind.PRORATION and line.source_line_id is None
 
 
 def period_charged_at(period: Interval, timing: BillingTiming) -> datetime:

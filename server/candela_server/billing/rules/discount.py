@@ -99,6 +99,29 @@ def reduced_together(
     ]
 
 
+def reduced_anew(
+    before: Reduced, discount: Discount, position: int, budget: Decimal, room: Decimal
+) -> Reduced:
+    """What a price's amount off leaves of one cost that is rated anew by itself, after the others of its period.
+
+    Of `budget`, which the others leave of the amount, it takes what there is, and beyond that as much as the others
+    can bear: `room`. So what they come to together is what they would have come to had they been rated together, and
+    nothing of the amount is lost with usage that was taken back; the cost is below zero then.
+    """
+    cost = before.rounded.amount
+    taken = min(max(budget, Decimal(0)), cost + room)
+    if not taken:
+        return before
+    return _after(
+        replace(before, left=Fraction(cost)),
+        Fraction(cost) - Fraction(taken),
+        discount,
+        position,
+        percent=None,
+        of_price=True,
+    )
+
+
 def _after(
     before: Reduced,
     left: Fraction,

@@ -39,7 +39,8 @@ _ZERO = Decimal(0)
 class Owed:
     """What is to be given back: of which line, which lines billed it, how much before tax, and why.
 
-    `usage` is how much less was used, where it is usage that is given back; None where it is days.
+    `usage` is how much less was used, where it is usage that is given back; None where it is days. `of_beside` is how
+    much of the amount the lines `beside` it were charged: an amount off that it had shared with them is theirs now.
     """
 
     of: LineId
@@ -47,6 +48,14 @@ class Owed:
     amount: Decimal
     memo: str
     usage: Decimal | None = None
+    beside: frozenset[LineId] = frozenset()
+    of_beside: Decimal = Decimal(0)
+
+    def place(self, one: BilledLine) -> int:
+        """Which lines bear it first: those that charged for it."""
+        if one.line.id in self.own:
+            return 0
+        return 1 if one.line.id in self.beside else 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +75,9 @@ def shares(
 ) -> list[Share]:
     """What is taken off which invoice; `billed` are all lines that may bear it, the latest last.
 
-    What charged for it bears it; and, as far as an earlier change gave back on the very invoice that charged for it,
-    what had been charged for what that change gave back, because that paid for this. What promotional credit paid for,
-    or nobody, does not come back.
+    What charged for it bears it, and what had been charged beside it; and, as far as an earlier change gave back on the
+    very invoice that charged for it, what had been charged for what that change gave back, because that paid for this.
+    What promotional credit paid for, or nobody, does not come back.
     """
     by_id = {one_id: one for one_id, one in invoices.items() if one.status in PURPOSES}
     left_of = {
@@ -87,13 +96,15 @@ def shares(
     ]
     found: list[Share] = []
     for back in owed:
-        own, wanted = back.own, back.amount
+        own, wanted, of_beside = back.own, back.amount, back.of_beside
         amounts: defaultdict[InvoiceId, dict[LineId, Money]] = defaultdict(dict)
         charged_on = {one.invoice_id for one in billed if one.line.id in own} & by_id.keys()
-        for one in sorted(bearing, key=lambda one: one.line.id not in own):
+        for one in sorted(bearing, key=back.place):
             given = min(wanted, left_of[one.line.id])
             if one.line.id not in own:
-                given = _take(given_there, charged_on, given)
+                part = min(given, of_beside) if one.line.id in back.beside else _ZERO
+                of_beside -= part
+                given = part + _take(given_there, charged_on, given - part)
             if given > 0:
                 wanted -= given
                 left_of[one.line.id] -= given

@@ -12,7 +12,13 @@ from candela_server.catalog.price import PriceId
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 
-from .commitment import CommittedPeriod, committed_amount, counted_charges, missing
+from .commitment import (
+    CommittedPeriod,
+    committed_amount,
+    counted_charges,
+    left_to_reissues,
+    missing,
+)
 from .words import dates_of
 
 _ZERO = Decimal(0)
@@ -27,16 +33,19 @@ def true_up_adjustments(
     final: Set[LineId],
     made: Sequence[InvoiceLine],
     line_id: Callable[[], LineId],
+    voided: Sequence[InvoiceLine] = (),
     cut: Collection[tuple[PriceId, Interval]] = (),
 ) -> list[InvoiceLine]:
     """The lines that bring billed true-ups to what they would be with these adjustments; mostly none.
 
-    `before` are the lines of all invoices, and `final` those that cannot change any more. A period of a commitment
-    without a true-up line cost its minimum already. Should a correction take so much back that it no longer does, the
-    contract's promise stands on what was billed when the period was closed. `anchor_of` is what a period was counted
-    from, which may lie before what periods are counted from now. `cut` are periods of prices within which
-    the terms changed: what they come to is found with what changed (`cut_commitment`).
+    `before` are the lines of all invoices but void ones, `voided` what those billed, and `final` the lines that cannot
+    change any more. A period of a commitment without a true-up line cost its minimum already. Should a correction take
+    so much back that it no longer does, the contract's promise stands on what was billed when the period was closed.
+    `anchor_of` is what a period was counted from, which may lie before what periods are counted from now. `cut` are
+    periods of prices within which the terms changed: what they come to is found with what changed (`cut_commitment`).
     """
+    known = [*before, *made]
+    known += left_to_reissues(voided, known)
     by_price = {offer.price.id: offer for offer in offers}
     found = []
     for line in before:
@@ -59,7 +68,7 @@ def true_up_adjustments(
                 counted_charges(
                     [offer.price],
                     line.period,
-                    [one for one in (*before, *made) if one.period.start_at >= anchor_at],
+                    [one for one in known if one.period.start_at >= anchor_at],
                 ),
             )
             billed = sum((one.amount for one in before if _is_of(one, line)), _ZERO)

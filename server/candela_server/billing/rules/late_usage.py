@@ -45,7 +45,7 @@ def adjustment_of(late: LatePeriod) -> InvoiceLine | None:
     get back.
     """
     [billed_period] = late.invoice.periods
-    now = rate(late.invoice)
+    now = rate(replace(late.invoice, is_anew=True))
     if not now:
         return None
     with exact():

@@ -28,8 +28,15 @@ from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import Money, exact
 from candela_server.kernel.recurrence import Recurrence
 
-from .commitment import CommittedPeriod, committed_amount, counted_charges, missing
-from .discount import applies, reduced_by, reduced_together
+from .beside import Beside
+from .commitment import (
+    CommittedPeriod,
+    committed_amount,
+    counted_charges,
+    left_to_reissues,
+    missing,
+)
+from .discount import applies, reduced_anew, reduced_by, reduced_together
 from .invoice_lines import BilledPeriod, Charged, charge_of
 from .usage_cost import NO_PARTS, earlier_parts
 from .words import dates_of
@@ -51,8 +58,9 @@ class InvoiceToRate:
     """What falls due for one subscription at one instant, and what it depends on.
 
     `earlier` are the lines of the subscription's other invoices, void ones aside; needed only where
-    `depends_on_earlier` says so. `same_tariff` are the prices that the offer's is one with, where components were
-    swapped (SUB-6).
+    `depends_on_earlier` says so. `voided` is what void invoices billed; needed where there are `true_ups`.
+    `same_tariff` are the prices that the offer's is one with, where components were swapped (SUB-6). With `is_anew` it
+    is one closed period, which is rated after all that was billed beside it.
     """
 
     offer: Offer
@@ -60,8 +68,10 @@ class InvoiceToRate:
     time_zone: str
     periods: Sequence[BilledPeriod]
     earlier: Sequence[InvoiceLine] = ()
+    voided: Sequence[InvoiceLine] = ()
     true_ups: Sequence[TrueUp] = ()
     same_tariff: frozenset[PriceId] = frozenset()
+    is_anew: bool = False
 
     @property
     def tariff(self) -> frozenset[PriceId]:
@@ -144,11 +154,16 @@ def _price_discounts(invoice: InvoiceToRate, charges: list[Charged]) -> list[Cha
                 for index in lasting:
                     by_number[numbers[index]].append(index)
                 for number, together in by_number.items():
-                    left = amount - _taken(invoice, rule, position, number)
+                    beside = _beside(invoice, rule, number)
+                    left = amount - beside.taken(position)
                     costs = [charges[index].cost for index in together]
-                    for index, cost in zip(
-                        together, reduced_together(costs, discount, position, left), strict=True
-                    ):
+                    if invoice.is_anew:
+                        [cost] = costs
+                        room = beside.room(price.discounts[position + 1 :])
+                        reduced = [reduced_anew(cost, discount, position, left, room)]
+                    else:
+                        reduced = reduced_together(costs, discount, position, left)
+                    for index, cost in zip(together, reduced, strict=True):
                         charges[index] = replace(charges[index], cost=cost)
     return charges
 
@@ -166,20 +181,20 @@ def price_rule(price: Price, invoice: InvoiceToRate) -> Recurrence:
     return min(price.components, key=length).recurrence_in(invoice.time_zone)
 
 
-def _taken(invoice: InvoiceToRate, rule: Recurrence, position: int, number: int) -> Decimal:
-    """What a price's amount off has taken from the price's period of this number already."""
-    return sum(
-        (
-            discount.amount
+def _beside(invoice: InvoiceToRate, rule: Recurrence, number: int) -> Beside:
+    """What other lines bill of the price's period of this number."""
+    return Beside(
+        currency=invoice.offer.price.currency,
+        number=number,
+        lines=[
+            line
             for line in invoice.earlier
             # What was billed before periods were counted anew is none of theirs.
-            if line.price_id in invoice.tariff and line.period.start_at >= invoice.anchor_at
-            for discount in line.discounts
-            if discount.of_price
-            and discount.position == position
+            if line.price_id in invoice.tariff
+            and line.component_id is not None
+            and line.period.start_at >= invoice.anchor_at
             and rule.period_number_at(invoice.anchor_at, line.period.start_at) == number
-        ),
-        _ZERO,
+        ],
     )
 
 
@@ -190,8 +205,10 @@ def _true_up(
     with exact():
         least = committed_amount(price, committed, invoice.time_zone)
         # What was charged before periods were counted anew, as by a return, counted then.
-        since = [one for one in invoice.earlier if one.period.start_at >= invoice.anchor_at]
-        charges = counted_charges([price], committed.period, [*since, *lines])
+        known = [*invoice.earlier, *lines]
+        known += left_to_reissues(invoice.voided, known)
+        since = [one for one in known if one.period.start_at >= invoice.anchor_at]
+        charges = counted_charges([price], committed.period, since)
         amount = missing(least, charges)
     if not amount:
         return []

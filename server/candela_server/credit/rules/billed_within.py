@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from candela_server.credit.model import FURTHER_GRANTS, CreditGrant, Taken
+from candela_server.credit.model import CreditGrant, Taken
 from candela_server.kernel.money import exact
 
 from .parts_over import had
@@ -36,7 +36,7 @@ def before_invoices(grant: CreditGrant, since: datetime) -> CreditGrant:
 
     Of a period that began before the instant it is not known how much; a grant that began later paid for nothing else.
     """
-    began_later = since <= grant.effective_at + FURTHER_GRANTS
+    began_later = since <= grant.effective_at
     with exact():
         taken = sum(
             (

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from candela_server.credit.model import FURTHER_GRANTS, CreditGrant
+from candela_server.credit.model import CreditGrant
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 
@@ -206,7 +206,7 @@ def _cut_up(own: Sequence[CreditGrant], waiting: Sequence[WaitingPart]) -> list[
 def _reaches_back(grant: CreditGrant, start: datetime) -> bool:
     """Whether what it has from an instant on depends on what was used before."""
     lasts = grant.expires_at is None or start < grant.expires_at
-    return grant.effective_at + FURTHER_GRANTS < start and lasts
+    return grant.effective_at < start and lasts
 
 
 def had(grant: CreditGrant, more: Decimal) -> CreditGrant:

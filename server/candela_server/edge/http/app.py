@@ -65,15 +65,7 @@ async def _caller_of(request: Request, authenticator: Authenticator) -> Caller:
     holder = await authenticator.authenticate(header[len("Bearer ") :])
     if Scope.READ not in holder.scopes:
         raise UnknownApiKeyError
-    return Caller(
-        merchant_id=holder.merchant_id,
-        key_id=holder.key_id,
-        actor=holder.name,
-        scopes=holder.scopes,
-        mode=holder.mode,
-        request_id=new_id("req"),
-        method=f"{request.method} {request.url.path}",
-    )
+    return holder.caller(f"{request.method} {request.url.path}", new_id("req"))
 
 
 def error_response(error: CandelaError) -> Response:

@@ -99,12 +99,4 @@ async def _caller_of(request: Request, authenticator: Authenticator) -> Caller:
     if len(keys) != 1:
         raise UnknownApiKeyError
     holder = await authenticator.authenticate(keys[0])
-    return Caller(
-        merchant_id=holder.merchant_id,
-        key_id=holder.key_id,
-        actor=holder.name,
-        scopes=holder.scopes,
-        mode=holder.mode,
-        request_id=new_id("req"),
-        method=f"{request.method} {PATH}",
-    )
+    return holder.caller(f"{request.method} {PATH}", new_id("req"))

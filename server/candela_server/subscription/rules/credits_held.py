@@ -14,7 +14,7 @@ from candela_server.catalog.model import (
     Offer,
 )
 from candela_server.catalog.price import Component, Price
-from candela_server.credit.model import FURTHER_GRANTS, SINCE_AT_MOST, CreditGrant
+from candela_server.credit.model import SINCE_AT_MOST, CreditGrant
 from candela_server.kernel.interval import Interval
 from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.model import Subscription
@@ -34,16 +34,15 @@ def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
         return grant.scope is CreditScope.MERCHANT
     if grant.definition_id is None or grant.subscription_id is None:
         return True
-    began_at = grant.effective_at + FURTHER_GRANTS
-    if began_at < held.anchor_at:
+    if grant.effective_at < held.anchor_at:
         return False
     since = held.version.terms_since
     return (
         since is None
-        or began_at >= since
+        or grant.effective_at >= since
         or any(
             one.id == grant.definition_id
-            and (not begins_anew(one) or began_at + SINCE_AT_MOST >= since)
+            and (not begins_anew(one) or grant.effective_at + SINCE_AT_MOST >= since)
             for one in offer.credit_definitions
         )
     )

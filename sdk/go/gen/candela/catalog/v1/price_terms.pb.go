@@ -574,6 +574,7 @@ func (x *PercentageCharge) GetFeePerEvent() *v1.Money {
 // component that recurs most often; a line belongs to the one in which its own period begins, and an amount off is
 // taken once from all lines of such a period together. It is taken whole from a first period that is short, and shared
 // by the days of a period that a change cuts; a period that is joined in its middle has none of its price's amounts off.
+// When usage that was billed is taken back, its share of an amount off is borne by the period's other lines.
 //
 // Periods are counted from the subscription's anchor, not from when the price was joined: of "the first three months"
 // nothing is left for who moves to the price in the fifth. So nobody begins a discount anew by leaving and coming back;
@@ -849,7 +850,8 @@ func (*TimeRule_Start) isTimeRule_Change() {}
 //
 // What its lines cost counts after discounts and before credits: one in advance at its period's start, one in arrears
 // just before its end. What is missing is a line on the first invoice at or after the period's end. A first period that
-// is short costs its share of days.
+// is short costs its share of days. What a void invoice charged counts as if it stood, until it is reissued: a void
+// invoice asks for nothing, and no true-up asks for it in its place.
 type MinimumCommitment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The least, before credits and tax, in whole minor units.

@@ -47,6 +47,10 @@ const (
 //
 // SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
 // candela.billing.v1.PreviewService.
+//
+// A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+// keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+// billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
 type SubscriptionServiceClient interface {
 	// CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
 	// advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had
@@ -337,6 +341,10 @@ func (c *subscriptionServiceClient) ListFeatureOverrides(ctx context.Context, in
 //
 // SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
 // candela.billing.v1.PreviewService.
+//
+// A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+// keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+// billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
 type SubscriptionServiceServer interface {
 	// CreateSubscription begins a subscription: its first version, its first credits, and the invoice for what is due in
 	// advance, which the pipeline makes right after. What another of the customer's to the same plan, that has ended, had

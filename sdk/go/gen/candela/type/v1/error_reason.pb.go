@@ -178,8 +178,10 @@ const (
 	ErrorReason_ERROR_REASON_CREDIT_NOTE_NOT_FOUND ErrorReason = 65
 	// The note would credit more than the line still carries. FAILED_PRECONDITION. Metadata: line_id, remaining.
 	ErrorReason_ERROR_REASON_CREDIT_NOTE_EXCEEDS_LINE ErrorReason = 66
-	// A safety bound parked the customer; nothing is invoiced until a person looks. FAILED_PRECONDITION. Metadata:
-	// customer_id.
+	// A change asks for an invoice at once of a subscription that a safety bound has parked: nothing of it is invoiced
+	// until an operator has looked (`candela parked list`) and releases it (`candela parked release`). Change it with
+	// NEXT_INVOICE, which is billed then, or repeat it after the release. FAILED_PRECONDITION. Metadata: customer_id,
+	// subscription_id, parked_at.
 	ErrorReason_ERROR_REASON_BILLING_PARKED ErrorReason = 67
 	// What was previewed has changed since. FAILED_PRECONDITION. Preview again.
 	ErrorReason_ERROR_REASON_PREVIEW_TOKEN_STALE ErrorReason = 68

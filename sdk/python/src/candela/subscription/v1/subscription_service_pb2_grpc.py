@@ -32,6 +32,10 @@ if _version_not_supported:
 class SubscriptionServiceStub:
     """SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
     candela.billing.v1.PreviewService.
+
+    A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+    keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+    billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
     """
 
     def __init__(self, channel):
@@ -145,6 +149,10 @@ class SubscriptionServiceStub:
 class SubscriptionServiceServicer:
     """SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
     candela.billing.v1.PreviewService.
+
+    A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+    keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+    billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
     """
 
     def CreateSubscription(self, request, context):
@@ -434,6 +442,10 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
 class SubscriptionService:
     """SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
     candela.billing.v1.PreviewService.
+
+    A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+    keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+    billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
     """
 
     @staticmethod

@@ -33,6 +33,10 @@ GRPC_VERSION: str
 class SubscriptionServiceStub:
     """SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
     candela.billing.v1.PreviewService.
+
+    A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+    keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+    billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
     """
 
     @_typing.overload
@@ -131,6 +135,10 @@ class SubscriptionServiceStub:
 class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
     candela.billing.v1.PreviewService.
+
+    A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+    keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+    billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -225,6 +233,10 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
 class SubscriptionServiceServicer:
     """SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
     candela.billing.v1.PreviewService.
+
+    A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+    keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+    billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
     """
 
     def CreateSubscription(

@@ -373,6 +373,10 @@ export const ListSubscriptionVersionsResponseSchema: GenMessage<ListSubscription
  * SubscriptionService keeps who holds what. Every method that causes an invoice has a preview in
  * candela.billing.v1.PreviewService.
  *
+ * A change that asks for an invoice at once (INVOICE_NOW), and its preview, fail with BILLING_PARKED while a safety bound
+ * keeps the subscription from being invoiced: see max_invoices_per_customer_per_day. Ends and other changes are made, and
+ * billed after the release. What PreviewNextInvoice shows of it is what the release lets be billed.
+ *
  * @generated from service candela.subscription.v1.SubscriptionService
  */
 export const SubscriptionService: GenService<{

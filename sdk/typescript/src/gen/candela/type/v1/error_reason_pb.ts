@@ -506,8 +506,10 @@ export enum ErrorReason {
   CREDIT_NOTE_EXCEEDS_LINE = 66,
 
   /**
-   * A safety bound parked the customer; nothing is invoiced until a person looks. FAILED_PRECONDITION. Metadata:
-   * customer_id.
+   * A change asks for an invoice at once of a subscription that a safety bound has parked: nothing of it is invoiced
+   * until an operator has looked (`candela parked list`) and releases it (`candela parked release`). Change it with
+   * NEXT_INVOICE, which is billed then, or repeat it after the release. FAILED_PRECONDITION. Metadata: customer_id,
+   * subscription_id, parked_at.
    *
    * @generated from enum value: ERROR_REASON_BILLING_PARKED = 67;
    */

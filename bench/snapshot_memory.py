@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from candela_server.customer.model import CustomerByExternalId, CustomerId
-from candela_server.entitlement.build_snapshot import build_snapshot
+from candela_server.entitlement.build_snapshot import snapshot_of
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.model import FeatureState, Snapshot
+from candela_server.entitlement.remembered_catalog import ReadCatalog
 from candela_server.entitlement.share import table_of
+from candela_server.entitlement.snapshot_facts import read_facts
 from candela_server.kernel.clock import SystemClock
 from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
@@ -43,9 +45,8 @@ async def _weight(stage: Stage) -> float:
     await db.open()
     try:
         async with db.reading(stage.merchant_id) as tx:
-            model = await build_snapshot(
-                tx, SystemClock(), CustomerByExternalId(f"customer-of-{stage.user_ids[0]}")
-            )
+            who = CustomerByExternalId(f"customer-of-{stage.user_ids[0]}")
+            model = snapshot_of(await read_facts(tx, SystemClock(), [who], ReadCatalog()), who)
     finally:
         await db.close()
     plain = next(state for state in model.features.values() if state.metered is None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.check_entitlement import asks_of
 from candela_server.entitlement.model import Answer, UsageNow
 from candela_server.entitlement.rules.allowance import decide
@@ -13,6 +12,8 @@ from candela_server.kernel.clock import Clock
 from candela_server.metering.query_usage import aggregate_many
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
+
+from tests.helpers.snapshots import build_snapshot
 
 
 async def answer_for(

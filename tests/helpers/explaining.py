@@ -16,6 +16,10 @@ class Explaining:
         self.merchant_id = tx.merchant_id
         self._plan: Any = None
 
+    async def execute(self, statement: str, *arguments: Any) -> int:
+        """Carries out what prepares the question."""
+        return await self._tx.execute(statement, *arguments)
+
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
         """Answers nothing, and keeps the plan."""
         found = await self._tx.fetchval(

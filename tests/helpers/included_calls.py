@@ -17,7 +17,6 @@ from candela.catalog.v1 import (
 from candela_server.billing.expire_lapsed import expire_lapsed
 from candela_server.billing.model import InvoiceStatus, LineKind
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import FeatureState
 from candela_server.subscription.change import Cancellation, Reactivation
 from candela_server.subscription.model import Proration, Subscription
@@ -25,6 +24,7 @@ from candela_server.subscription.model import Proration, Subscription
 from tests.helpers.changing import NOW, Desk, to_plan
 from tests.helpers.checking import answer_for, usage_of
 from tests.helpers.market import Market, calls, fee, flat
+from tests.helpers.snapshots import build_snapshot
 
 SMALL, BIG, OTHER = Decimal(100), Decimal(1000), Decimal(250)
 

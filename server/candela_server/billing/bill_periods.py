@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from candela_server.catalog.model import MetricId, Offer, PlanVersionId
 from candela_server.catalog.price import BillingTiming, Component, ComponentKind
-from candela_server.credit.model import CreditGrant, GrantId
+from candela_server.credit.model import CreditGrant
 from candela_server.kernel.ids import new_id
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
@@ -21,6 +21,7 @@ from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.history import plan_version_of_period
 
 from .billing_context import Context
+from .left_by_waiting import credits_left
 from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId, LineKind
 from .other_lines import read_earlier, read_voided, whole_of
@@ -51,8 +52,9 @@ async def rate_invoices(
 ) -> list[list[InvoiceLine]]:
     """The lines of all these invoices, in their order, each with its price's discounts and commitment.
 
-    A grant pays once: what one line draws is gone for the lines after it. Rated in the order of subscriptions and
-    periods, whatever the order they are asked in, so that the same grants pay for the same lines every time.
+    A grant pays once: what one line draws is gone for the lines after it, and what waits for another invoice is left
+    what it will draw. Rated in the order of subscriptions and periods, whatever the order they are asked in, so that
+    the same grants pay for the same lines every time.
 
     `adjusted` are adjustments that will be on these very invoices: they count as what was billed before.
     """
@@ -62,9 +64,7 @@ async def rate_invoices(
     voided = await read_voided(tx, context, wanted, seen_at)
     fresh: defaultdict[SubscriptionId, list[InvoiceLine]] = defaultdict(list)
     rated: defaultdict[SubscriptionId, set[InvoiceId]] = defaultdict(set)
-    left: dict[GrantId, Decimal] = {
-        grant.id: grant.balance for grants in context.grants.values() for grant in grants
-    }
+    left = await credits_left(tx, events, context, wanted)
     made: dict[int, list[InvoiceLine]] = {}
     for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
         one = wanted[index]
@@ -79,6 +79,7 @@ async def rate_invoices(
                 offer.price.component(each.component_id).position,
             ),
         )
+        left.set_aside(held.customer_id, _starts_at(one))
         lines = rate(
             InvoiceToRate(
                 offer=offer,
@@ -90,7 +91,7 @@ async def rate_invoices(
                         offer,
                         each,
                         used.get(each, Measured()),
-                        [_holding(grant, left[grant.id]) for grant in paying(context, each, offer)],
+                        [left.of(grant) for grant in paying(context, each, offer)],
                         seen_at,
                     )
                     for each in periods
@@ -110,8 +111,7 @@ async def rate_invoices(
                 same_tariff=context.same_tariff(held.id, offer.price),
             )
         )
-        for grant_id, amount in draws_of(lines):
-            left[grant_id] -= amount
+        left.take(draws_of(lines))
         fresh[one.subscription_id] += lines
         made[index] = [_of_version(line, _version_of(context, held, offer, line)) for line in lines]
     return [made[index] for index in range(len(wanted))]
@@ -143,10 +143,6 @@ def billed_period(
         credit_line_id=LineId(new_id("line")),
         whole=whole_of(held, component, one),
     )
-
-
-def _holding(grant: CreditGrant, balance: Decimal) -> CreditGrant:
-    return grant if grant.balance == balance else replace(grant, balance=balance)
 
 
 async def _usage(
@@ -235,5 +231,9 @@ def _of_version(line: InvoiceLine, version_id: PlanVersionId) -> InvoiceLine:
 
 
 def _order(wanted: WantedInvoice) -> tuple[str, datetime]:
+    return wanted.subscription_id, _starts_at(wanted)
+
+
+def _starts_at(wanted: WantedInvoice) -> datetime:
     starts = [each.period.start_at for each in wanted.periods]
-    return wanted.subscription_id, min(starts, default=datetime.max.replace(tzinfo=UTC))
+    return min(starts, default=datetime.max.replace(tzinfo=UTC))

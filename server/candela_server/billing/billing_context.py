@@ -17,7 +17,7 @@ from candela_server.customer.model import Customer, CustomerId
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Proration, Subscription, SubscriptionId
-from candela_server.subscription.rules.history import PlanVersionSteps
+from candela_server.subscription.rules.history import PlanVersionSteps, held_at
 from candela_server.subscription.rules.reschedule import BILLED
 
 from . import tax_store
@@ -43,10 +43,7 @@ class Context:
 
     def held_at(self, subscription_id: SubscriptionId, instant: datetime) -> Subscription:
         """The subscription in the version of an instant; the first one for what lies before it."""
-        history = self.histories[subscription_id]
-        return next(
-            (one for one in reversed(history) if one.version.valid_from <= instant), history[0]
-        )
+        return held_at(self.histories[subscription_id], instant)
 
     def offer_of(self, one: Subscription) -> Offer:
         """What was bought in one version of a subscription."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Tx
 
 from .credit_note import (
@@ -88,7 +89,8 @@ async def page_credit_notes(
 ) -> list[CreditNote]:
     """One page of notes by (created_at, id)."""
     after_at, after_id = after or (None, "")
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         f"""
         SELECT {_NOTE} FROM {_JOIN}
         WHERE n.merchant_id = $1 AND ($2::text IS NULL OR n.invoice_id = $2)

@@ -18,7 +18,7 @@ from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
 from candela_server.subscription import read as subscription
 from candela_server.subscription.model import Subscription
-from candela_server.subscription.rules.credits_compared import compared
+from candela_server.subscription.rules.credits_compared import compared, waiting_parts
 from candela_server.subscription.rules.lifecycle import RUNNING
 
 from .measure_usage import Ask, measure
@@ -53,7 +53,9 @@ async def usage_left(
     assert feature.metric_id is not None, "it is metered"
     held = await subscription.list_of_customer(tx, holder.id)
     running = await _running(tx, held, feature.metric_id, now)
-    since = {holder.id: running.period.start_at if running else now}
+    waiting = (await subscription.list_waiting_usage(tx, [holder.id]))[holder.id] if running else []
+    started = [running.period.start_at] if running else []
+    since = {holder.id: min([*started, *(one.part.start_at for one in waiting)], default=now)}
     grants = [
         grant
         for grant in (await credit.list_paying_grants(tx, since, {holder.id: now}))[holder.id]
@@ -62,11 +64,12 @@ async def usage_left(
     ]
     if running is None:
         return sum((grant.balance for grant in grants if grant.counts_at(now)), _ZERO)
+    metric = await catalog.get_metric(tx, ById(feature.metric_id))
+    waits = waiting_parts(waiting, metric, grants)
     number = await _included(tx, running, feature.metric_id, grants, now)
     if number:
         # It stands for all that the plan includes.
         grants = [one for one in grants if not _is_of_plan(one, running.held)]
-    metric = await catalog.get_metric(tx, ById(feature.metric_id))
     drawn = await subscription.list_drawn_parts(tx, held)
     terms = [one.version.terms_since for one in held if one.version.terms_since is not None]
     found = compared(
@@ -78,6 +81,7 @@ async def usage_left(
         terms_since=max(terms, default=None),
         included=number or None,
         pauses=(await subscription.list_pauses(tx, [running.held]))[running.held.id],
+        waiting=waits,
     )
     measured = await measure(
         events,

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from candela_server.catalog.model import CreditApplicationType, Offer
+from candela_server.catalog.model import Offer
 from candela_server.credit.model import CreditGrant
 from candela_server.subscription.model import Subscription
-from candela_server.subscription.rules.credits_held import counts_for
+from candela_server.subscription.rules.credits_held import pays_for_component
 
 from .billing_context import Context
 from .wanted_invoice import PeriodToBill
 
 
 def pays_for(grant: CreditGrant, one: PeriodToBill, offer: Offer, held: Subscription) -> bool:
-    """Whether a grant can pay for a component's usage, of a part of the period at least, that began under a version.
-
-    Usage credits of a plan belong to the subscription they came with, while its terms last, unless they pay for
-    everything (CRD-2).
-    """
+    """Whether a grant can pay for a component's usage, of a part of the period at least, that began under a version."""
     component = offer.price.component(one.component_id)
-    metric_id = component.metric_id
-    return (
-        metric_id is not None
-        and grant.application_type is CreditApplicationType.USAGE
-        and grant.metric_id == metric_id
-        and grant.component_id in (None, component.id, component.sold_as)
-        and counts_for(grant, held, offer)
-        and grant.overlaps(one.period)
-    )
+    return pays_for_component(grant, component, one.period, held, offer)
 
 
 def paying(context: Context, one: PeriodToBill, offer: Offer) -> list[CreditGrant]:

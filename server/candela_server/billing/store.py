@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from candela_server.merchant.model import TestClockId
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Tx
 
 from . import line_store
@@ -137,22 +138,28 @@ async def page_invoices(
     limit: int,
     after: tuple[datetime, str] | None,
 ) -> list[Invoice]:
-    """One page of invoices by (created_at, id)."""
+    """One page of invoices by (created_at, id); each status by its own walk along the index."""
     after_at, after_id = after or (None, "")
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         f"""
-        SELECT {_INVOICE} FROM invoice
-        WHERE merchant_id = $1
-          AND ($2::text IS NULL OR customer_id = $2)
-          AND ($3::text IS NULL OR subscription_id = $3)
-          AND (cardinality($4::text[]) = 0 OR status = ANY($4::text[]))
-          AND ($5::timestamptz IS NULL OR (created_at, id) > ($5, $6))
+        SELECT {_INVOICE} FROM unnest(CASE WHEN cardinality($4::text[]) = 0 THEN ARRAY[NULL]
+                                      ELSE $4::text[] END) AS wanted (one_status)
+        CROSS JOIN LATERAL (
+            SELECT * FROM invoice
+            WHERE merchant_id = $1
+              AND ($2::text IS NULL OR customer_id = $2)
+              AND ($3::text IS NULL OR subscription_id = $3)
+              AND (cardinality($4::text[]) = 0 OR status = one_status)
+              AND ($5::timestamptz IS NULL OR (created_at, id) > ($5, $6))
+            ORDER BY created_at, id LIMIT $7
+        ) AS invoice
         ORDER BY created_at, id LIMIT $7
         """,
         tx.merchant_id,
         customer_id,
         subscription_id,
-        list(statuses),
+        sorted(set(statuses)),
         after_at,
         after_id,
         limit,

@@ -11,6 +11,7 @@ from candela_server.kernel.read_fields import decimal, text
 
 from .members import member_named
 from .model import FilterOperator, PropertyFilter
+from .rules.event_names import property_name
 
 MAX_FILTERS = 10
 MAX_FILTER_VALUES = 100
@@ -53,7 +54,7 @@ def group_by_from_proto(names: Sequence[str]) -> tuple[str, ...]:
         for index, name in enumerate(names):
             if name in names[:index]:
                 fields.add(f"[{index}]", f"{name!r} is named twice")
-        return fields.read_each("", text(1, 64), names)
+        return fields.read_each("", property_name, names)
 
 
 def _filter_from_proto(one: metric_pb2.PropertyFilter) -> PropertyFilter:
@@ -63,7 +64,7 @@ def _filter_from_proto(one: metric_pb2.PropertyFilter) -> PropertyFilter:
         if operator in _OPERATORS:
             _check_values(fields, operator, one.values)
         return PropertyFilter(
-            fields.read("property", text(1, 64), one.property), operator, tuple(values)
+            fields.read("property", property_name, one.property), operator, tuple(values)
         )
 
 

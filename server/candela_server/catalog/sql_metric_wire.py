@@ -11,6 +11,7 @@ from candela_server.kernel.read_names import line
 from .create_metric import NewMetric
 from .metric_filter_wire import filters_from_proto
 from .model import Aggregation, SqlMetric
+from .rules.event_names import event_name
 
 MAX_QUERY = 10_000
 MAX_EVENT_NAMES = 20
@@ -33,7 +34,7 @@ def new_sql_metric_from_proto(fields: FieldViolations, new: metric_pb2.NewMetric
         slug=fields.read("slug", slug, new.slug),
         name=fields.read("name", line(1, 200), new.name),
         aggregation=Aggregation.SQL,
-        event_names=fields.read_each("event_names", line(1, 128), new.event_names),
+        event_names=fields.read_each("event_names", event_name, new.event_names),
         property=None,
         unit_name=fields.read("unit_name", line(0, 50), new.unit_name),
         filters=fields.read("filters", filters_from_proto, new.filters),

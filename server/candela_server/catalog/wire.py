@@ -48,6 +48,7 @@ from .model import (
 from .price_wire import price_from_proto
 from .ref_wire import ref_from_proto as ref_from_proto
 from .refs import BySlug, Ref
+from .rules.event_names import event_name, property_name
 from .sql_metric_wire import new_sql_metric_from_proto, sql_to_proto
 from .trial_wire import trial_ending_to_proto, trial_from_proto
 
@@ -137,8 +138,8 @@ def new_metric_from_proto(new: metric_pb2.NewMetric) -> NewMetric:
             slug=fields.read("slug", slug, new.slug),
             name=fields.read("name", line(1, 200), new.name),
             aggregation=aggregation,
-            event_names=fields.read_each("event_names", line(1, 128), new.event_names),
-            property=fields.read("property", optional(text(1, 64)), new.property),
+            event_names=fields.read_each("event_names", event_name, new.event_names),
+            property=fields.read("property", optional(property_name), new.property),
             unit_name=fields.read("unit_name", line(0, 50), new.unit_name),
             unique_of=unique_of,
             filters=fields.read("filters", filters_from_proto, new.filters),

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from candela_server.kernel.interval import Interval
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Tx, check_violation
 
 from .model import CreditTransaction, GrantId, GrantSpentMeanwhileError, Taken, TransactionKind
@@ -179,7 +180,8 @@ async def page_transactions(
 ) -> list[CreditTransaction]:
     """One page of a customer's credit transactions by (at, id)."""
     after_at, after_id = after or (None, "")
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         """
         SELECT t.id, t.grant_id, t.kind, t.amount, t.invoice_line_id, t.reason, t.at
         FROM credit_transaction t

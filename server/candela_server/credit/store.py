@@ -13,6 +13,7 @@ from typing import Any
 from candela_server.catalog.model import CreditApplicationType, CreditScope
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.money import Money
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Tx
 
 from .model import CreditGrant, Funding
@@ -251,7 +252,8 @@ async def page_grants(
     With `unended_at`, only those that have something left and have not expired then; one that begins later counts.
     """
     after_at, after_id = after or (None, "")
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         f"""
         SELECT * FROM (SELECT g.merchant_id, {_GRANT} FROM credit_grant g
                        WHERE g.merchant_id = $1 AND g.customer_id = $2

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from candela_server.merchant.model import TestClockId
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Tx, unique_or
 
 from .address_json import address_from_json, address_to_json
@@ -159,7 +160,8 @@ async def list_customers(
 ) -> list[Customer]:
     """One page of customers by (created_at, id)."""
     after_at, after_id = after or (None, "")
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         f"""
         SELECT {_CUSTOMER_COLUMNS} FROM customer
         WHERE merchant_id = $1
@@ -256,7 +258,8 @@ async def list_users(
 ) -> list[User]:
     """One page of a customer's users by (created_at, id)."""
     after_at, after_id = after or (None, "")
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         f"""
         SELECT {_USER_COLUMNS} FROM customer_user
         WHERE merchant_id = $1 AND customer_id = $2

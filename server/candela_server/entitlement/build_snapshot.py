@@ -6,24 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from candela_server.catalog.model import Feature
-from candela_server.kernel.clock import Clock
-from candela_server.storage.postgres import Tx
 
 from .model import Denial, FeatureState, Snapshot, Source
-from .remembered_catalog import Catalog, ReadCatalog
 from .rules.resolve_feature import resolve_feature
 from .rules.switched import switched_off
 from .share import table_of
 from .show_reserved import show_reserved
-from .snapshot_facts import Facts, read_facts
-from .snapshot_facts import Who as Who
-
-
-async def build_snapshot(
-    tx: Tx, clock: Clock, who: Who, catalog: Catalog | None = None
-) -> Snapshot:
-    """All features of one, read alone; see cold_reader.py for many."""
-    return snapshot_of(await read_facts(tx, clock, [who], catalog or ReadCatalog()), who)
+from .snapshot_facts import Facts, Who
 
 
 def snapshot_of(facts: Facts, who: Who) -> Snapshot:

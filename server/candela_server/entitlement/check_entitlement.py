@@ -20,12 +20,12 @@ from candela_server.metering.model import UsageAsk, UsageOf
 from candela_server.metering.read_counters import Counters, ReadFrom
 from candela_server.storage.postgres import DatabaseUnavailableError, Postgres
 
-from .build_snapshot import Who
 from .cache import Ahead, SnapshotCache
 from .cold_reader import ColdReader
 from .model import Answer, FeatureState, Origin, RevisionUnavailableError, Snapshot
 from .remembered_catalog import RememberedCatalog
 from .rules.allowance import decide, reserved_at
+from .snapshot_facts import Who
 
 PATIENCE_S: Final = 3.0
 """How long a check waits for its snapshot, its turn included, before what was known before is served."""

@@ -11,12 +11,12 @@ from decimal import Decimal
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.ids import new_id
 
-from .build_snapshot import Who
 from .decision import Decided
 from .model import Answer, Snapshot
 from .reservation import EventKeyTakenError, Reservation, ReservationId, ReservationStatus
 from .rules.allowance import decide
 from .rules.reservation import check_properties, check_quantity, counts_events
+from .snapshot_facts import Who
 from .standing import Standing
 from .take_stock import state_of
 

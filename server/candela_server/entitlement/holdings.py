@@ -61,12 +61,24 @@ async def read_holdings(
     overrides = await _overrides(tx, [one.id for one, _, _, _ in found])
     drawn = await subscription.list_drawn_parts(tx, [one for one, _, _, _ in found])
     pauses = await subscription.list_pauses(tx, [one for one, _, _, _ in found])
+    waiting = await subscription.list_waiting_usage(
+        tx, sorted({one.customer_id for one, _, _, _ in found})
+    )
     holdings: dict[CustomerId, list[Holding]] = {one: [] for one in at}
     for one, key, access, until in found:
         offer = offers[key]
         until = _earlier(until, one, offer, at[one.customer_id])
         holdings[one.customer_id].append(
-            Holding(one, offer, access, until, overrides[one.id], drawn[one.id], pauses[one.id])
+            Holding(
+                one,
+                offer,
+                access,
+                until,
+                overrides[one.id],
+                drawn[one.id],
+                pauses[one.id],
+                waiting[one.customer_id],
+            )
         )
     return holdings
 

@@ -9,11 +9,11 @@ from candela_server.kernel.clock import Clock
 from candela_server.metering.quick_counters import QuickCounter, Raw
 
 from . import wire
-from .build_snapshot import Who
 from .check_entitlement import asks_of
 from .check_wire import response_item
 from .model import Answer, FeatureState, Origin, Snapshot
 from .rules.allowance import decide, reserved_at
+from .snapshot_facts import Who
 
 _NOTHING: Final = Decimal(0)
 

@@ -23,7 +23,6 @@ from candela_server.storage.shared_mutation import AnyRequest, SharedMutations, 
 
 from . import reservation_store, reservation_wire, wire
 from .allowance_queues import AllowanceQueues
-from .build_snapshot import Who
 from .check_entitlement import Checker
 from .commit_reservation import commit_reservation, terms_of
 from .consume import ConsumeRefusedError, consume
@@ -35,6 +34,7 @@ from .reservation import Reservation, ReservationId, ReservationStatus
 from .reserve import reserve
 from .rules.reservation import status_at
 from .settle_reservation import Settler
+from .snapshot_facts import Who
 from .standing import SnapshotOutdatedError, Standing
 from .take_stock import lock_allowance, present_of
 from .whose_allowance import allowance_of, holder_of, metered_of

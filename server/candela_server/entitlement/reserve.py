@@ -15,12 +15,12 @@ from candela_server.customer.model import (
 from candela_server.kernel.errors import FieldViolations
 from candela_server.kernel.ids import new_id
 
-from .build_snapshot import Who
 from .decision import Decided
 from .model import Snapshot
 from .reservation import LimitReachedError, Reservation, ReservationId, ReservationStatus
 from .rules.allowance import decide
 from .rules.reservation import check_quantity, counts_events
+from .snapshot_facts import Who
 from .standing import Standing
 from .take_stock import state_of
 

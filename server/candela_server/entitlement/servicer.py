@@ -19,10 +19,10 @@ from candela_server.customer.model import (
 from candela_server.kernel.caller import current_caller
 
 from . import watch_wire, wire
-from .build_snapshot import Who
 from .check_entitlement import Checker
 from .model import FeatureState, Snapshot
 from .quick_check import QuickChecks
+from .snapshot_facts import Who
 from .watch_hub import WatchHub
 
 

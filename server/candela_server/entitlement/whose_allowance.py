@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from candela_server.customer.model import CustomerById, UserById
 
-from .build_snapshot import Who
 from .decision import Allowance
 from .model import Metered, Snapshot
 from .reservation import Reservation
 from .rules.reservation import adds_up
+from .snapshot_facts import Who
 from .take_stock import counted_user
 
 

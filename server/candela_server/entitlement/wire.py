@@ -27,8 +27,8 @@ from candela_server.kernel.ids import parse_id
 from candela_server.kernel.money import format_decimal
 from candela_server.kernel.read_fields import decimal
 
-from .build_snapshot import Who
 from .model import Answer, Denial, Origin, Snapshot, Source
+from .snapshot_facts import Who
 
 ONE = Decimal(1)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from candela_server.kernel.caller import Mode, Scope
 from candela_server.kernel.interval import Interval
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Tx
 
 from .model import (
@@ -311,7 +312,8 @@ async def list_audit_rows(
 ) -> Sequence[Mapping[str, Any]]:
     """One page of the audit trail by (at, id), newest first."""
     before_at, before_id = before or (None, "")
-    return await tx.fetch(
+    return await fetch_planned(
+        tx,
         """
         SELECT id, at, actor, key_id, action, subject_id, reason, before, after, request_id, method
         FROM audit_entry

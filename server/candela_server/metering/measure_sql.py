@@ -17,7 +17,6 @@ from typing import Final
 
 from candela_server.catalog.rules.sql_metric.query import SqlQuery, indexed_aggregate, read_sql
 from candela_server.catalog.rules.sql_metric.tree import Aggregate, SqlRefusedError
-from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.sql_sandbox import (
@@ -28,10 +27,12 @@ from candela_server.storage.sql_sandbox import (
 )
 
 from . import fill_progress_store, sql_store
+from .kept_edges import KeptEdges, MeasuredEdge, edge_key
 from .metric_fill import Filled
 from .model import SqlScope, UsageAsk
-from .rules.bucket import BUCKET, split
+from .rules.bucket import BUCKET, bucket_start, split
 from .rules.sql_metric_binding import SqlResultError, bucket_query, usage_of, window_query
+from .sql_errors import SqlEventsDroppedError, SqlMetricResultError
 from .sql_store import Combining, MeasuredBucket
 from .store import TRANSIENT
 from .usage_store import Part
@@ -54,32 +55,6 @@ _MAX_NAMED: Final = 96
 _FAR: Final = BUCKET * 16
 
 
-class SqlMetricResultError(InvalidInput):
-    """A metric's query gave no number that could be billed; nothing is ever billed as 0 instead (EVT-6)."""
-
-    reason = Reason.SQL_METRIC_REFUSED
-
-    def __init__(self, slug: str) -> None:
-        super().__init__(
-            f"metric {slug!r}: its SQL gives no finite number over these events; correct the query, for example "
-            "with a condition on what it reads",
-            metric=slug,
-            construct="result",
-        )
-
-
-class SqlEventsDroppedError(InvalidInput):
-    """A query would have to read events that were dropped for their age."""
-
-    def __init__(self, kept_since: datetime) -> None:
-        super().__init__(
-            f"events before {kept_since:%Y-%m-%dT%H:%M:%SZ} are not kept any more, and a metric in SQL reads events; "
-            "begin the window there or later",
-            field="window",
-            kept_since=kept_since,
-        )
-
-
 @dataclass(slots=True)
 class SqlReading:
     """One snapshot: for rollups and events, and for queries where there are any; and what is worth keeping of it."""
@@ -90,13 +65,19 @@ class SqlReading:
     filled: Filled = field(default_factory=Filled)
     until_s: float = 0.0
     measured: list[MeasuredBucket] = field(default_factory=list)
+    edges: KeptEdges | None = None
 
 
 @asynccontextmanager
 async def reading(
-    store: EventStore, merchant_id: str, asks: Sequence[UsageAsk], *, within_s: float | None = None
+    store: EventStore,
+    merchant_id: str,
+    asks: Sequence[UsageAsk],
+    *,
+    within_s: float | None = None,
+    edges: KeptEdges | None = None,
 ) -> AsyncIterator[SqlReading]:
-    """A snapshot for these asks, read `within_s` where none is a query.
+    """A snapshot for these asks, read `within_s` where none is a query; `edges` remember the ends of windows.
 
     The sandbox is waited for first, so that nobody else's reader is held meanwhile.
     """
@@ -112,7 +93,7 @@ async def reading(
         await session.share(row[0])
         until_s = asyncio.get_running_loop().time() + BUDGET_S
         filled = await fill_progress_store.read_filled(connection, merchant_id, queries)
-        shared = SqlReading(merchant_id, connection, session, filled, until_s)
+        shared = SqlReading(merchant_id, connection, session, filled, until_s, edges=edges)
         yield shared
     if shared.measured:
         # Only a saving for the next answer: whoever asked is not made to wait for a busy database or to fail by it.
@@ -156,10 +137,7 @@ async def _from_buckets(
         rows += await measure_run(shared, session, ask, query, kept, run)
     note_measured(shared, part, stale, rows)
     for edge in split(ask.window).edges:
-        require_kept(shared, edge)
-        scope = scope_of(shared.merchant_id, ask, edge)
-        text = bucket_query(query.select, kept, ask.metric, scope, [])
-        rows += await session.run(scope, text, 1)
+        rows += await _measure_edge(shared, session, ask, query, kept, edge)
     if kept.distinct:
         members = {member for _, _, some in rows for member in some or ()}
         return Decimal(
@@ -171,6 +149,33 @@ async def _from_buckets(
     return await sql_store.read_buckets(
         shared.connection, shared.merchant_id, part, combining(kept), values
     )
+
+
+async def _measure_edge(
+    shared: SqlReading,
+    session: SandboxSession,
+    ask: UsageAsk,
+    query: SqlQuery,
+    kept: Aggregate,
+    edge: Interval,
+) -> list[Row]:
+    """What a cut quarter-hour measured: where edges are remembered, only once for each of its revisions."""
+    key, bucket_at = edge_key(shared.merchant_id, ask, edge), bucket_start(edge.start_at)
+    revision = None
+    if shared.edges is not None:
+        part = part_of(ask, Interval(bucket_at, bucket_at + BUCKET))
+        revision = await sql_store.find_revision(shared.connection, shared.merchant_id, part)
+        known = shared.edges.find(key)
+        if known is not None and known.revision == revision:
+            return [(bucket_at, known.value, list(known.members))]
+    require_kept(shared, edge)
+    scope = scope_of(shared.merchant_id, ask, edge)
+    text = bucket_query(query.select, kept, ask.metric, scope, [])
+    rows = await session.run(scope, text, 1)
+    if shared.edges is not None and revision is not None:
+        _, value, members = rows[0] if rows else (bucket_at, None, None)
+        shared.edges.keep(key, MeasuredEdge(revision, value, tuple(members or ())))
+    return rows
 
 
 def require_kept(shared: SqlReading, window: Interval) -> None:

@@ -29,7 +29,6 @@ from candela_server.storage.sql_sandbox import (
 from . import sql_everyone_store
 from .measure_sql import (
     MAX_ROWS,
-    SqlMetricResultError,
     SqlReading,
     combining,
     measure_run,
@@ -44,6 +43,7 @@ from .model import EVERYONE, UsageAsk, UsageOf
 from .rules.bucket import Split, split
 from .rules.metric_reading import event_sql
 from .rules.sql_metric_binding import SqlResultError, bucket_query, usage_of
+from .sql_errors import SqlMetricResultError
 
 MAX_CUSTOMERS: Final = 20_000
 """Customers whose events one answer reads anew: more do not fit into the time of one call."""

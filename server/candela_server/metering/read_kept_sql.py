@@ -1,8 +1,8 @@
 """Usage of indexed SQL metrics from what is kept of them, for checks (ENT-4, EVT-6): without running their queries.
 
-A quarter-hour that changed since it was measured, or that the window cuts, has to be measured, which is read_sql_now's
-matter and is kept for the next time; all else is one statement for everybody who waits. A reading begins after those
-who wait for it have asked, so that no answer lacks an event that was acknowledged before.
+A quarter-hour that changed since it was measured has to be measured, which is read_sql_now's matter, and is kept for
+the next time; so is what a window cuts off one (kept_edges.py). All else is one statement for everybody who waits. A
+reading begins after those who wait for it have asked, so that no answer lacks an event that was acknowledged before.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 
 from . import fill_progress_store
+from .kept_edges import KeptEdges, edge_key
 from .kept_sql_store import KeptPart, read_kept
 from .measure_sql import combining
 from .model import UsageAsk
@@ -29,8 +30,10 @@ _Waiting = tuple[UsageAsk, KeptPart, asyncio.Future[Decimal | None]]
 class KeptReads:
     """One reading at a time for each merchant, of all that is asked meanwhile. One per process."""
 
-    def __init__(self, events: EventStore) -> None:
+    def __init__(self, events: EventStore, edges: KeptEdges) -> None:
+        """Takes where to read, and what the ends of windows measured."""
         self._events = events
+        self._edges = edges
         self._waiting: dict[str, list[_Waiting]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -39,7 +42,7 @@ class KeptReads:
         loop = asyncio.get_running_loop()
         found: list[asyncio.Future[Decimal | None] | None] = []
         for ask in asks:
-            part = _part_of(ask)
+            part = _part_of(ask, self._edges, merchant_id)
             if part is None:
                 found.append(None)
                 continue
@@ -99,7 +102,7 @@ async def _read(
     return values
 
 
-def _part_of(ask: UsageAsk) -> KeptPart | None:
+def _part_of(ask: UsageAsk, edges: KeptEdges, merchant_id: str) -> KeptPart | None:
     """What is kept of an ask; None of a query that keeps nothing, or within less than a quarter-hour."""
     whole = split(ask.window).whole
     if ask.metric.sql is None or not ask.metric.sql.indexed or whole is None:
@@ -111,6 +114,10 @@ def _part_of(ask: UsageAsk) -> KeptPart | None:
         return None
     last = bucket_start(ask.window.end_at)
     end_at = last if last == ask.window.end_at else last + BUCKET
+    cut = split(ask.window).edges
+    known = {
+        edge.start_at < whole.start_at: edges.find(edge_key(merchant_id, ask, edge)) for edge in cut
+    }
     return KeptPart(
         customer_id=ask.who.customer_id,
         metric_id=ask.metric.id,
@@ -118,4 +125,6 @@ def _part_of(ask: UsageAsk) -> KeptPart | None:
         whole=whole,
         around=Interval(bucket_start(ask.window.start_at), end_at),
         combining=None if aggregate.distinct else combining(aggregate),
+        first=known.get(True),
+        last=known.get(False),
     )

@@ -15,6 +15,7 @@ from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage
 from .cache import AskKey, key_of
+from .kept_edges import KeptEdges
 from .model import UsageAsk
 from .read_kept_sql import KeptReads
 
@@ -24,7 +25,8 @@ class SqlReads:
 
     def __init__(self, events: EventStore) -> None:
         self._events = events
-        self._kept = KeptReads(events)
+        self._edges = KeptEdges()
+        self._kept = KeptReads(events, self._edges)
         self._next: dict[AskKey, asyncio.Future[Decimal]] = {}
         self._running: dict[AskKey, asyncio.Task[None]] = {}
 
@@ -64,8 +66,8 @@ class SqlReads:
         try:
             while (awaited := self._next.pop(key, None)) is not None:
                 try:
-                    value = await query_usage.aggregate(
-                        self._events, key[0], ask.metric, ask.who, ask.window
+                    [value] = await query_usage.aggregate_many(
+                        self._events, key[0], [ask], edges=self._edges
                     )
                 except Exception as error:  # everybody who waits must hear of it
                     awaited.set_exception(error)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from candela_server.kernel.errors import Reason
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Tx
 
 from .model import Rejection
@@ -82,7 +83,8 @@ async def page_letters(
     received_since: datetime | None,
 ) -> list[RejectedEvent]:
     """One page of dead letters by (received_at, id)."""
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         f"""
         SELECT {_COLUMNS} FROM rejected_event
         WHERE merchant_id = $1 AND ($2 OR replayed_at IS NULL)

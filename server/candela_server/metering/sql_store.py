@@ -139,6 +139,16 @@ async def list_stale_buckets(
     return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
+async def find_revision(connection: Connection, merchant_id: str, part: Part) -> int | None:
+    """The revision of a part that is one quarter-hour; None where nothing has happened in it."""
+    cursor = await connection.execute(
+        f"SELECT revision FROM sql_bucket WHERE merchant_id = %(merchant_id)s AND {_PART}",
+        _parameters(merchant_id, part),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
 async def read_buckets(
     connection: Connection,
     merchant_id: str,

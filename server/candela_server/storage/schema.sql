@@ -1957,6 +1957,12 @@ ALTER TABLE ONLY public.yearly_counter
 
 CREATE INDEX account_draw_by_invoice ON public.account_draw USING btree (merchant_id, invoice_id);
 
+CREATE INDEX audit_entry_by_action ON public.audit_entry USING btree (merchant_id, action, at, id);
+
+CREATE INDEX audit_entry_by_key ON public.audit_entry USING btree (merchant_id, key_id, at, id) WHERE (key_id IS NOT NULL);
+
+CREATE INDEX audit_entry_by_request ON public.audit_entry USING btree (merchant_id, request_id, at, id) WHERE (request_id IS NOT NULL);
+
 CREATE INDEX audit_entry_by_subject ON public.audit_entry USING btree (merchant_id, subject_id, at);
 
 CREATE INDEX audit_entry_by_time ON public.audit_entry USING btree (merchant_id, at, id);
@@ -1974,6 +1980,8 @@ CREATE INDEX component_schedule_due_in_real_time ON public.component_schedule US
 CREATE UNIQUE INDEX component_schedule_one_next ON public.component_schedule USING btree (merchant_id, subscription_id, component_id) WHERE (price_id IS NULL);
 
 CREATE INDEX component_schedule_parked ON public.component_schedule USING btree (merchant_id, subscription_id) WHERE (parked_at IS NOT NULL);
+
+CREATE INDEX component_schedule_waiting ON public.component_schedule USING btree (merchant_id, subscription_id) WHERE (price_id IS NOT NULL);
 
 CREATE INDEX corrected_usage_by_customer ON public.corrected_usage USING btree (merchant_id, customer_id, metric_id, corrected_at);
 
@@ -2015,6 +2023,8 @@ CREATE INDEX customer_by_age ON public.customer USING btree (merchant_id, create
 
 CREATE INDEX customer_by_test_clock ON public.customer USING btree (merchant_id, test_clock_id) WHERE (test_clock_id IS NOT NULL);
 
+CREATE INDEX customer_in_use_by_age ON public.customer USING btree (merchant_id, created_at, id) WHERE (archived_at IS NULL);
+
 CREATE INDEX customer_user_by_customer ON public.customer_user USING btree (merchant_id, customer_id, created_at, id);
 
 CREATE INDEX entitlement_change_by_age ON public.entitlement_change USING brin (changed_at);
@@ -2040,6 +2050,8 @@ CREATE INDEX idempotency_record_by_age ON public.idempotency_record USING btree 
 CREATE INDEX invoice_by_age ON public.invoice USING btree (merchant_id, created_at, id);
 
 CREATE INDEX invoice_by_customer ON public.invoice USING btree (merchant_id, customer_id, created_at, id);
+
+CREATE INDEX invoice_by_status ON public.invoice USING btree (merchant_id, status, created_at, id);
 
 CREATE INDEX invoice_by_subscription ON public.invoice USING btree (merchant_id, subscription_id, created_at, id) WHERE (subscription_id IS NOT NULL);
 
@@ -2075,6 +2087,8 @@ CREATE INDEX migration_result_by_due ON public.migration_result USING btree (mer
 
 CREATE INDEX migration_result_due_in_real_time ON public.migration_result USING btree (due_at, merchant_id) WHERE ((outcome = 'scheduled'::text) AND (test_clock_id IS NULL));
 
+CREATE INDEX migration_result_failed ON public.migration_result USING btree (merchant_id, migration_id, subscription_id) WHERE (outcome = 'failed'::text);
+
 CREATE UNIQUE INDEX migration_result_one_scheduled ON public.migration_result USING btree (merchant_id, subscription_id) WHERE (outcome = 'scheduled'::text);
 
 CREATE INDEX migration_result_waiting ON public.migration_result USING btree (merchant_id, migration_id, outcome, subscription_id) WHERE (outcome = ANY (ARRAY['pending'::text, 'scheduled'::text]));
@@ -2097,6 +2111,8 @@ CREATE INDEX rejected_event_by_age ON public.rejected_event USING btree (receive
 
 CREATE INDEX rejected_event_by_receipt ON public.rejected_event USING btree (merchant_id, received_at, id);
 
+CREATE INDEX rejected_event_waiting_by_receipt ON public.rejected_event USING btree (merchant_id, received_at, id) WHERE (replayed_at IS NULL);
+
 CREATE INDEX scheduled_change_by_due ON public.scheduled_change USING btree (merchant_id, test_clock_id, due_at) WHERE (status = 'pending'::text);
 
 CREATE INDEX scheduled_change_due_in_real_time ON public.scheduled_change USING btree (due_at, merchant_id) WHERE ((status = 'pending'::text) AND (test_clock_id IS NULL));
@@ -2116,6 +2132,8 @@ CREATE INDEX subscription_version_ended ON public.subscription_version USING btr
 CREATE INDEX subscription_version_in_force_by_plan_version ON public.subscription_version USING btree (merchant_id, plan_version_id, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE INDEX subscription_version_in_force_by_price ON public.subscription_version USING btree (merchant_id, price_id, subscription_id) WHERE (valid_to IS NULL);
+
+CREATE INDEX subscription_version_in_force_by_status ON public.subscription_version USING btree (merchant_id, status, subscription_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX subscription_version_one_open ON public.subscription_version USING btree (merchant_id, subscription_id) WHERE (valid_to IS NULL);
 

@@ -9,6 +9,7 @@ from typing import Any
 from candela_server.catalog.model import PlanVersionId
 from candela_server.catalog.price import PriceId
 from candela_server.customer.model import CustomerId
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Row, Tx
 
 from .migration import (
@@ -177,7 +178,8 @@ async def page_results(
     limit: int,
 ) -> list[MigrationResult]:
     """One page of a migration's results by subscription."""
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         f"""
         SELECT {_RESULT} FROM migration_result
         WHERE merchant_id = $1 AND migration_id = $2 AND subscription_id > $3

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from candela_server.catalog import read as catalog
+from candela_server.catalog.price import ComponentKind
 from candela_server.customer.model import CustomerId
 from candela_server.kernel.interval import Interval
 from candela_server.merchant.model import TestClockId
@@ -16,6 +18,7 @@ from . import (
     move_store,
     override_store,
     renewal_store,
+    schedule_store,
     scheduled_store,
     store,
     version_store,
@@ -23,6 +26,8 @@ from . import (
 from .drawn_usage import DrawnPart
 from .feature_override import FeatureOverride
 from .model import Subscription, SubscriptionId, SubscriptionNotFoundError
+from .rules.history import held_at
+from .waiting_usage import WaitingUsage
 
 
 async def get_subscription(
@@ -123,4 +128,30 @@ async def list_drawn_parts(
     if changed := [one.id for one in held if one.version.number > 1]:
         for part in await drawn_store.list_parts(tx, changed):
             found[part.subscription_id].append(part)
+    return found
+
+
+async def list_waiting_usage(
+    tx: Tx, customer_ids: Collection[CustomerId]
+) -> dict[CustomerId, list[WaitingUsage]]:
+    """What each of these customers used under terms that ended, and that is not billed yet, oldest first: of all their
+    subscriptions, also of those that have ended since."""
+    found: dict[CustomerId, list[WaitingUsage]] = {one: [] for one in customer_ids}
+    rows = await schedule_store.list_waiting(tx, list(customer_ids))
+    if not rows:
+        return found
+    ids = sorted({row.subscription_id for row in rows})
+    histories = await version_store.list_histories(tx, ids)
+    terms = [row.last_terms for row in rows]
+    keys = {(one.plan_version_id, one.price_id) for one in terms if one is not None}
+    offers = await catalog.get_offers(tx, sorted(keys))
+    for row, one in zip(rows, terms, strict=True):
+        assert one is not None, "selected by it"
+        offer = offers[one.plan_version_id, one.price_id]
+        component = offer.price.component(row.component_id)
+        if component.kind is ComponentKind.USAGE:
+            then = held_at(histories[row.subscription_id], row.period.start_at)
+            found[then.customer_id].append(
+                WaitingUsage(held=then, offer=offer, component=component, part=row.period)
+            )
     return found

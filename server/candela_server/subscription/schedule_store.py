@@ -111,6 +111,24 @@ async def list_running(
     return [scheduled_from_row(row) for row in rows]
 
 
+async def list_waiting(tx: Tx, customer_ids: Sequence[CustomerId]) -> list[ScheduledPeriod]:
+    """The periods, or parts of them, of these customers that are billed a last time by terms that ended, oldest
+    first."""
+    rows = await tx.fetch(
+        """
+        SELECT c.subscription_id, c.component_id, c.test_clock_id, c.period_number, c.period_start,
+               c.period_end, c.due_at, c.price_id, c.plan_version_id, c.held
+        FROM subscription s
+        JOIN component_schedule c ON c.merchant_id = s.merchant_id AND c.subscription_id = s.id
+        WHERE s.merchant_id = $1 AND s.customer_id = ANY($2::text[]) AND c.price_id IS NOT NULL
+        ORDER BY c.period_start, c.subscription_id, c.component_id
+        """,
+        tx.merchant_id,
+        list(customer_ids),
+    )
+    return [scheduled_from_row(row) for row in rows]
+
+
 async def list_merchants_with_parked(tx: Tx) -> list[str]:
     """The merchants of whom something is parked; in a system transaction."""
     # tenant-scope: the operator of the machine looks over all merchants

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from candela_server.kernel.money import format_decimal
+from candela_server.storage.planned_for_values import fetch_planned
 from candela_server.storage.postgres import Tx
 
 from .model import (
@@ -126,7 +127,8 @@ async def page_subscriptions(
 ) -> list[Subscription]:
     """One page of subscriptions by (created_at, id)."""
     after_at, after_id = after or (None, "")
-    rows = await tx.fetch(
+    rows = await fetch_planned(
+        tx,
         f"""
         SELECT {_SUBSCRIPTION} FROM {_JOIN}
         WHERE s.merchant_id = $1 AND v.valid_to IS NULL

@@ -9,7 +9,6 @@ import pytest
 from candela.catalog.v1 import feature_pb2, plan_pb2, plan_service_pb2
 
 from candela_server.customer.model import CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import Denial, Snapshot
 from candela_server.entitlement.rules.allowance import decide
 from candela_server.subscription.change import Cancellation
@@ -18,6 +17,7 @@ from candela_server.subscription.model import Status, Subscription
 from tests.helpers.changing import Desk
 from tests.helpers.included_calls import bringing, calls_of, day
 from tests.helpers.market import Market, calls, fee, flat
+from tests.helpers.snapshots import build_snapshot
 
 D = Decimal
 

@@ -14,7 +14,6 @@ from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.rules.allowance import decide
 from candela_server.kernel.clock import FixedClock
 from candela_server.storage.events import EventStore
@@ -26,6 +25,7 @@ from tests.conftest import TestMerchant
 from tests.helpers.billing import Books
 from tests.helpers.crediting import PREMIUM, give
 from tests.helpers.selling import Shop
+from tests.helpers.snapshots import build_snapshot
 from tests.integration.billing.test_top_ups import buy_by_itself, look
 
 

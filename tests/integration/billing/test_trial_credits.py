@@ -16,7 +16,6 @@ from google.protobuf.duration_pb2 import Duration
 
 from candela_server.customer.model import CustomerById
 from candela_server.customer.read import get_customer
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.subscription.change import Cancellation
 from candela_server.subscription.model import Status, Subscription
 from candela_server.subscription.renew_by_rule import renew_due
@@ -25,6 +24,7 @@ from tests.helpers.changing import NOW, Desk
 from tests.helpers.crediting import give, grants_of
 from tests.helpers.included_calls import bringing, day, sweep
 from tests.helpers.market import Market, calls, fee, flat
+from tests.helpers.snapshots import build_snapshot
 
 D = Decimal
 MONETARY = credit_definition_pb2.CREDIT_APPLICATION_TYPE_MONETARY

@@ -25,7 +25,6 @@ from candela_server.catalog.errors import (
     PriceNotFoundError,
 )
 from candela_server.customer.model import CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import FeatureState
 from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.storage.listen import Listener
@@ -33,6 +32,7 @@ from candela_server.storage.transaction import ENTITLEMENTS_CHANNEL
 from candela_server.subscription.model import Subscription
 
 from tests.helpers.selling import Shop
+from tests.helpers.snapshots import build_snapshot
 from tests.helpers.waiting import PATIENCE_S
 from tests.integration.catalog.services import TEAM, Catalog, existing, monthly_credits
 

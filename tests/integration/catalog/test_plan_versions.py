@@ -17,11 +17,11 @@ from candela_server.catalog.errors import (
     PlanVersionPublishedError,
 )
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.kernel.errors import InvalidInput, Reason
 from candela_server.storage.mutation import IdempotencyMismatchError
 
 from tests.helpers.selling import Shop
+from tests.helpers.snapshots import build_snapshot
 from tests.integration.catalog.services import TEAM, Catalog, existing, monthly_credits
 
 DRAFT = plan_pb2.PLAN_VERSION_STATUS_DRAFT

@@ -17,7 +17,6 @@ from candela_server.customer.model import (
     CustomerById,
     UserByExternalId,
 )
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import Checker
 from candela_server.entitlement.model import Answer, Denial, Source
@@ -34,6 +33,7 @@ from candela_server.subscription.override_feature import (
 )
 
 from tests.helpers.selling import Shop
+from tests.helpers.snapshots import build_snapshot
 from tests.helpers.waiting import eventually
 
 ONE = Decimal(1)

@@ -13,7 +13,6 @@ from candela.entitlement.v1 import entitlement_service_pb2 as pb
 from candela_server.customer.model import CustomerById
 from candela_server.customer.read import get_customer
 from candela_server.entitlement.build_ahead import HORIZON
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.cold_reader import BATCH
 from candela_server.entitlement.model import Denial
 from candela_server.kernel.clock import FixedClock
@@ -22,6 +21,7 @@ from candela_server.storage.postgres import Postgres
 
 from tests.conftest import TestMerchant
 from tests.helpers.crediting import PREMIUM, give
+from tests.helpers.snapshots import build_snapshot
 from tests.helpers.waiting import becomes
 from tests.integration.entitlement.test_herds import ANALYTICS, Server, serving
 

@@ -13,7 +13,6 @@ from candela.catalog.v1 import feature_pb2
 from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import Answer, Denial, Snapshot
 from candela_server.entitlement.rules.allowance import decide
 from candela_server.kernel.clock import FixedClock
@@ -25,6 +24,7 @@ from tests.conftest import TestMerchant
 from tests.helpers.billing import Books
 from tests.helpers.crediting import PREMIUM, give
 from tests.helpers.selling import Shop
+from tests.helpers.snapshots import build_snapshot
 from tests.integration.billing.test_top_ups import order
 
 CHEAP = "cheap-messages"

@@ -9,12 +9,12 @@ import pytest
 from candela_server.catalog.refs import BySlug
 from candela_server.catalog.update_feature import UpdateFeature, update_feature
 from candela_server.customer.model import CustomerById, CustomerId
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.kernel.clock import FixedClock
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
 from tests.conftest import TestMerchant
+from tests.helpers.snapshots import build_snapshot
 from tests.integration.entitlement.test_herds import ANALYTICS, Server, serving
 
 

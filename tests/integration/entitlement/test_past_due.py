@@ -13,13 +13,13 @@ from candela_server.catalog.create_plan import create_plan
 from candela_server.catalog.model import Plan
 from candela_server.catalog.wire import create_plan_from_proto
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import Denial, FeatureState
 from candela_server.merchant import read as merchant_read
 from candela_server.merchant import store as merchant_store
 from candela_server.merchant.model import MerchantSettings, PastDueAction, PastDuePolicy
 
 from tests.helpers.selling import Shop
+from tests.helpers.snapshots import build_snapshot
 
 WEEK = timedelta(days=7)
 

@@ -21,8 +21,8 @@ from candela_server.kernel.errors import InvalidInput
 from candela_server.kernel.interval import Interval
 from candela_server.metering import fill_history
 from candela_server.metering.fill_metric import FillMetric, NothingToFillError, fill_metric
-from candela_server.metering.measure_sql import SqlEventsDroppedError
 from candela_server.metering.preview_metric import PreviewMetric, preview_metric
+from candela_server.metering.sql_errors import SqlEventsDroppedError
 
 from tests.helpers.acting import acting_as
 from tests.integration.metering.builders import Metering, event, usage_servicer

@@ -9,9 +9,11 @@ from decimal import Decimal
 import pytest
 
 from candela_server.kernel.interval import Interval
+from candela_server.metering.rules.bucket import bucket_start
 
 from tests.helpers.waiting import PATIENCE_S
 from tests.integration.metering.builders import Metering, event
+from tests.integration.metering.correcting import by_keys, void
 
 _QUERIES = (
     "SELECT count(*) FROM events",
@@ -86,3 +88,48 @@ async def test_windows_that_cut_quarter_hours__give_what_the_query_gives(
         want = await metering.usage(plain, acme, window)
         got = [await metering.counter(indexed, acme, window=window) for _ in range(2)]
         assert got == [want, want], minutes
+
+
+@pytest.mark.spec("EVT-6", "ENT-4")
+@pytest.mark.parametrize("query", _QUERIES)
+async def test_use_in_the_quarter_hour_that_a_window_cuts__is_measured_once_for_all_checks(
+    metering: Metering, query: str
+) -> None:
+    acme = await metering.add_customer()
+    metric = await metering.add_sql_metric(query, indexed=True)
+    began = bucket_start(metering.clock.now() - timedelta(hours=2)) + timedelta(minutes=7)
+    window = Interval(began, began + timedelta(days=30))
+    for number, minutes in enumerate((-3, 2, 5, 40)):
+        at = began + timedelta(minutes=minutes)
+        sent = event(str(number), acme, str(number + 1), at=at, properties={"model": f"m{number}"})
+        await metering.record(sent)
+    wanted = await metering.counter(metric, acme, window=window)
+
+    async with metering.events.sandbox.session(metering.merchant_id):
+        checks = [metering.counter(metric, acme, window=window) for _ in range(100)]
+        warm = await asyncio.wait_for(asyncio.gather(*checks), PATIENCE_S)
+
+    assert wanted == await metering.usage(metric, acme, window)
+    assert set(warm) == {wanted}
+
+
+@pytest.mark.spec("EVT-4", "EVT-6", "ENT-4")
+async def test_quarter_hour_that_a_window_cuts__is_measured_again_when_its_events_change(
+    metering: Metering,
+) -> None:
+    acme = await metering.add_customer()
+    metric = await metering.add_sql_metric("SELECT sum(value) FROM events", indexed=True)
+    began = bucket_start(metering.clock.now() - timedelta(hours=2)) + timedelta(minutes=7)
+    window = Interval(began, began + timedelta(days=30))
+    inside, before = began + timedelta(minutes=1), began - timedelta(minutes=1)
+    found = []
+    await metering.record(event("1", acme, "2", at=inside))
+    found.append(await metering.counter(metric, acme, window=window))
+    await metering.record(event("2", acme, "3", at=inside))
+    found.append(await metering.counter(metric, acme, window=window))
+    await metering.record(event("3", acme, "5", at=before))
+    found.append(await metering.counter(metric, acme, window=window))
+    await void(metering, **by_keys("1"))
+    found.append(await metering.counter(metric, acme, window=window))
+
+    assert found == [2, 5, 5, 3]

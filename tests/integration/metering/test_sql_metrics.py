@@ -14,7 +14,6 @@ from candela_server.catalog.model import Aggregation, FilterOperator, PropertyFi
 from candela_server.catalog.rules.sql_metric.query import read_sql
 from candela_server.kernel.errors import Reason
 from candela_server.kernel.interval import Interval
-from candela_server.metering.measure_sql import SqlMetricResultError
 from candela_server.metering.model import BucketSize, SqlScope, UsageAsk, UsageOf
 from candela_server.metering.query_usage import (
     aggregate_beside_keys,
@@ -22,6 +21,7 @@ from candela_server.metering.query_usage import (
     query_buckets,
 )
 from candela_server.metering.rules.sql_metric_binding import window_query
+from candela_server.metering.sql_errors import SqlMetricResultError
 from candela_server.storage import sql_sandbox
 
 from tests.integration.metering.builders import Metering, event

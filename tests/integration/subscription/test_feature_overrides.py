@@ -12,7 +12,6 @@ from candela_server.catalog.errors import FeatureNotFoundError
 from candela_server.catalog.model import FeatureValue
 from candela_server.catalog.refs import BySlug
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import FeatureState, Source
 from candela_server.kernel.errors import InvalidInput
 from candela_server.subscription import read
@@ -29,6 +28,7 @@ from candela_server.subscription.override_feature import (
 )
 
 from tests.helpers.selling import Shop
+from tests.helpers.snapshots import build_snapshot
 
 WEEK = timedelta(days=7)
 

@@ -10,7 +10,6 @@ from candela.catalog.v1 import plan_version_pb2
 from candela.subscription.v1 import migration_service_pb2 as pb
 
 from candela_server.customer.model import CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.subscription import store
 from candela_server.subscription.model import Subscription
 
@@ -24,6 +23,7 @@ from tests.helpers.migrating import (
     Migrations,
     monthly_calls,
 )
+from tests.helpers.snapshots import build_snapshot
 from tests.integration.subscription.moving import cancel, move_counts, reasons
 
 

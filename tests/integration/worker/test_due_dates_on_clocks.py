@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from candela_server.customer.model import Customer, CustomerById
-from candela_server.entitlement.build_snapshot import build_snapshot
 from candela_server.entitlement.model import Denial
 from candela_server.merchant.advance_test_clock import AdvanceTestClock
 from candela_server.merchant.advance_test_clock import advance_test_clock as send_off
@@ -21,6 +20,7 @@ from candela_server.worker.merchant_jobs import follow_all_due_dates
 from tests.helpers.acting import acting_as
 from tests.helpers.billing import Books
 from tests.helpers.selling import Shop
+from tests.helpers.snapshots import build_snapshot
 
 
 async def status(shop: Shop, holder: Customer) -> Status:

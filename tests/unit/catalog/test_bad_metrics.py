@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from candela.catalog.v1 import metric_pb2
 
@@ -37,6 +39,34 @@ def test_filter_that_means_nothing__is_refused_by_its_field(
 ) -> None:
     new = metric_pb2.NewMetric(
         slug="calls", name="Calls", aggregation=metric_pb2.AGGREGATION_SUM, filters=[one]
+    )
+
+    with pytest.raises(InvalidInput) as caught:
+        new_metric_from_proto(new)
+
+    assert fields_of(caught) == [field]
+
+
+@pytest.mark.spec("EVT-1", "EVT-5")
+@pytest.mark.parametrize(
+    ("read", "field"),
+    [
+        ({"event_names": ["call", "call "]}, "event_names[1]"),
+        ({"event_names": ["ca\nll"]}, "event_names[0]"),
+        ({"event_names": ["é" * 65]}, "event_names[0]"),
+        ({"property": " size"}, "property"),
+        ({"group_by": ["region", "mo\tdel"]}, "group_by[1]"),
+        (
+            {"filters": [a_filter(metric_pb2.FILTER_OPERATOR_EXISTS, name="size ")]},
+            "filters[0].property",
+        ),
+    ],
+)
+def test_name_that_no_event_can_have__is_refused_by_its_field(
+    read: dict[str, Any], field: str
+) -> None:
+    new = metric_pb2.NewMetric(
+        slug="calls", name="Calls", aggregation=metric_pb2.AGGREGATION_SUM, **read
     )
 
     with pytest.raises(InvalidInput) as caught:

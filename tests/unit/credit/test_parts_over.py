@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candela_server.credit.model import CreditGrant
-from candela_server.credit.rules.parts_over import PartsOver, Spent, parts_over
+from candela_server.credit.rules.parts_over import PartsOver, Payer, Spent, WaitingPart, parts_over
 from candela_server.credit.rules.waterfall import UsedSpan, cuts_of, draw_in_spans, in_order
 from candela_server.entitlement.rules.bound import Bound
 from candela_server.kernel.interval import Interval
@@ -46,6 +46,33 @@ def test_pack_that_began_within_the_window__pays_for_nothing_before_it() -> None
     # 60 on the first: 10 included, 50 nobody's. The pack is whole.
     assert got == Spent(covered=D(10), beyond=D(50), left=D(100))
     assert got.limit == 160
+
+
+@pytest.mark.spec("CRD-8", "SUB-6")
+def test_parts_that_wait__take_first_from_what_may_pay_for_them() -> None:
+    february = Interval(day(2026, 2, 1), day(2026, 3, 1))
+    gift, once = grant("gift", balance="50"), grant("once", balance="20")
+    waiting = [
+        WaitingPart(Interval(day(2026, 1, 10), day(2026, 1, 20)), [gift]),
+        WaitingPart(Interval(day(2026, 1, 1), day(2026, 1, 10)), [gift, once]),
+    ]
+
+    found = parts_over([gift, once], february, day(2026, 2, 5), waiting=waiting)
+
+    assert found is not None
+    assert [part.start_at.day for part in found.parts] == [1, 10]
+    assert found.payers == (Payer(D(50), 0, 2), Payer(D(20), 0, 2, between=(1,)))
+    # The gift pays for all 30 of the first part and 20 of the second; the other 5 of that are nobody's.
+    assert found.spent([D(30), D(25)]) == Spent(covered=D(0), beyond=D(0), left=D(20))
+
+
+@pytest.mark.spec("CRD-8")
+def test_parts_that_wait_and_share_no_credit__are_none() -> None:
+    gift, other = grant("gift", balance="50"), grant("other", balance="50")
+    january = WaitingPart(Interval(day(2026, 1, 1), day(2026, 1, 10)), [other])
+    february = Interval(day(2026, 2, 1), day(2026, 3, 1))
+
+    assert parts_over([gift], february, day(2026, 2, 5), waiting=[january]) is None
 
 
 @pytest.mark.spec("CRD-8")

@@ -9,6 +9,9 @@ usage is counted may be a part of the period: credits that renew each week have 
 before it has paid for what the period used before it; so there are parts outside the window, too.
 
 A pause of the subscription is a part as well, but no invoice bills it: what it used is counted nowhere (SUB-6).
+
+Where the subscription left another plan, the invoice that will bill what that one used takes from credits first: such
+waiting parts come before all others, and have payers of their own.
 """
 
 from __future__ import annotations
@@ -30,12 +33,33 @@ _INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingPart:
+    """What was used in `part` waits to be billed by terms that ended, by which `payers` can pay for it."""
+
+    part: Interval
+    payers: Sequence[CreditGrant]
+
+    def is_paid_by(self, grant: CreditGrant) -> bool:
+        """Whether the grant can pay for all of it."""
+        return grant.covers(self.part) and any(one.id == grant.id for one in self.payers)
+
+
+@dataclass(frozen=True, slots=True)
 class Payer:
-    """What pays for usage of the parts from `first` to `last`; the part that runs is behind all that are over."""
+    """What pays for usage of the parts from `first` to `last`, but for those `between` that it does not pay for.
+
+    The part that runs is behind all that are over.
+    """
 
     amount: Decimal
     first: int
     last: int
+    between: tuple[int, ...] = ()
+
+    def places(self, count: int) -> list[int]:
+        """The places of those parts that it pays for, of so many that are over."""
+        some = range(self.first, min(self.last + 1, count))
+        return [place for place in some if place not in self.between]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +106,7 @@ class PartsOver:
             left = _ZERO
             for payer in self.payers:
                 has = payer.amount
-                for place in range(payer.first, min(payer.last + 1, len(self.parts))):
+                for place in payer.places(len(self.parts)):
                     part = min(unpaid[place], has)
                     unpaid[place] -= part
                     has -= part
@@ -115,12 +139,13 @@ def parts_over(
     since: datetime | None = None,
     first: Decimal = _ZERO,
     pauses: Sequence[Interval] = (),
+    waiting: Sequence[WaitingPart] = (),
 ) -> PartsOver | None:
     """The parts of a window that are over at `now`; None where one part is all there is.
 
     `since` is from when usage is not drawn yet, if that is before the window. The `balance` of a grant is what it had
     then. `first` is what the window includes whatever its time, and what is used up before any credit. Nothing
-    is billed in `pauses`, all of which are over.
+    is billed in `pauses`, all of which are over. `waiting` are parts that were over before all others began.
     """
     if now < window.start_at:
         return None
@@ -133,17 +158,27 @@ def parts_over(
     cuts |= {at for pause in pauses for at in (pause.start_at, pause.end_at) if start < at < until}
     if start < window.start_at:
         cuts.add(window.start_at)
-    if not cuts:
+    before = _cut_up(some, [one for one in waiting if one.part.end_at <= start])
+    if not cuts and not before:
         return None
-    parts = tuple(Interval(*pair) for pair in pairwise([start, *sorted(cuts)]))
+    later = (Interval(*pair) for pair in pairwise([start, *sorted(cuts)]))
+    parts = (*(one.part for one in before), *later)
     outside = sum(1 for part in parts if part.end_at <= window.start_at)
     payers = [Payer(first, outside, len(parts))] if first > 0 else []
-    for grant in in_order(some):
-        places = [place for place, part in enumerate(parts) if grant.covers(part)]
-        if grant.counts_at(now):
-            places.append(len(parts))
-        if places:
-            payers.append(Payer(grant.balance, places[0], places[-1]))
+    own = {grant.id for grant in some}
+    funds = {grant.id: grant for one in before for grant in one.payers} | {
+        one.id: one for one in some
+    }
+    for grant in in_order(funds.values()):
+        places = [place for place, one in enumerate(before) if one.is_paid_by(grant)]
+        if grant.id in own:
+            later_places = range(len(before), len(parts))
+            places += [place for place in later_places if grant.covers(parts[place])]
+            if grant.counts_at(now):
+                places.append(len(parts))
+        if places and grant.balance > 0:
+            between = set(range(places[0], places[-1])).difference(places)
+            payers.append(Payer(grant.balance, places[0], places[-1], tuple(sorted(between))))
     return PartsOver(
         parts,
         tuple(payers),
@@ -154,6 +189,18 @@ def parts_over(
             if any(pause.overlaps(part) for pause in pauses)
         ),
     )
+
+
+def _cut_up(own: Sequence[CreditGrant], waiting: Sequence[WaitingPart]) -> list[WaitingPart]:
+    """Waiting parts, oldest first, cut where credits begin or end in them; none where they take nothing from `own`."""
+    ids = {grant.id for grant in own}
+    if not any(grant.id in ids for one in waiting for grant in one.payers):
+        return []
+    return [
+        WaitingPart(Interval(*pair), one.payers)
+        for one in sorted(waiting, key=lambda one: one.part.start_at)
+        for pair in pairwise([one.part.start_at, *cuts_of(one.payers, one.part), one.part.end_at])
+    ]
 
 
 def _reaches_back(grant: CreditGrant, start: datetime) -> bool:

@@ -11,6 +11,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.subscription.drawn_usage import DrawnPart
 from candela_server.subscription.feature_override import FeatureOverride
 from candela_server.subscription.model import Subscription
+from candela_server.subscription.waiting_usage import WaitingUsage
 
 from .precedence import Access
 
@@ -20,7 +21,8 @@ class Holding:
     """One subscription with what it bought, or what is left of that, and its overrides by feature.
 
     `access_until` is when time alone changes the access. `drawn` are the parts of its periods that were drawn before
-    these were over, and `pauses` are those that are over: nobody bills what was used in them.
+    these were over, and `pauses` are those that are over: nobody bills what was used in them. `waiting` is what
+    the customer used under terms that were left, this subscription's or another's, and is to be billed.
     """
 
     subscription: Subscription
@@ -30,3 +32,4 @@ class Holding:
     overrides: Mapping[FeatureId, FeatureOverride]
     drawn: Sequence[DrawnPart] = ()
     pauses: Sequence[Interval] = ()
+    waiting: Sequence[WaitingUsage] = ()

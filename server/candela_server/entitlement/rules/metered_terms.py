@@ -19,6 +19,9 @@ was used since; where all of the window must be compared, because a number is th
 apart, what was drawn counts as if it were there still. What invoices took of a period that runs, because usage has a
 price and a cut was billed at once, counts so whatever the limit is: late usage of it is theirs, too (billed_within.py).
 
+What a plan that was left used, and the next invoice is to bill, takes from credits before all that is used later: it is
+a part that is over, too.
+
 What is used while the subscription is paused is billed by nobody and counted nowhere, as far as parts of the period can
 be told apart (SUB-6).
 
@@ -42,7 +45,7 @@ from candela_server.catalog.model import (
 from candela_server.credit.model import CreditGrant
 from candela_server.entitlement.model import Credits, Metered, Source, Value
 from candela_server.kernel.money import exact
-from candela_server.subscription.rules.credits_compared import compared
+from candela_server.subscription.rules.credits_compared import compared, waiting_parts
 from candela_server.subscription.rules.credits_held import counts_for
 
 from .holding import Holding
@@ -91,6 +94,7 @@ def metered_terms(
         included=None if by_credit else stated or _ZERO,
         has_credits=has_credits,
         pauses=holding.pauses,
+        waiting=waiting_parts(holding.waiting, metric, grants) if bounded else (),
     )
     credits = None
     limit = stated

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final, NoReturn, TypeAlias
+
+from candela_server.catalog.rules.event_names import event_name, property_name
+from candela_server.kernel.read_names import own_id
 
 from .card_number import holds_card_number, may_hold_card_number
 
 MAX_KEY_BYTES = 255
-MAX_NAME_BYTES = 128
 MAX_PROPERTIES_BYTES = 8192
 MAX_PROPERTIES = 50
-MAX_PROPERTY_NAME_BYTES = 64
 MAX_PROPERTY_BYTES = 500
 MAX_DIGITS = 38
 """Digits of a value: what a sum of many still holds exactly in numeric, and what a decimal128 would."""
@@ -24,9 +27,6 @@ Property: TypeAlias = str | bool | Decimal
 Properties: TypeAlias = dict[str, Property]
 
 _VALUE = re.compile(r"-?[0-9]{1,38}(?:\.[0-9]{1,12})?")
-# NUL cannot be stored; the others, and what turns the direction of writing, have no business in a name that people
-# read and compare.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _CARD: Final = (
     "looks like a payment card number, which no event may hold; send a token of it instead"
 )
@@ -41,7 +41,7 @@ class EventFieldError(ValueError):
 
 
 def check_key(key: str, encoded: bytes) -> None:
-    """Refuses an idempotency key that is missing, too long or holds a NUL.
+    """Refuses an idempotency key that is missing, too long or no visible text.
 
     It is not searched for card numbers: nobody reads one off a key, and of random keys some look like one by chance.
     """
@@ -54,20 +54,27 @@ def check_key(key: str, encoded: bytes) -> None:
             "idempotency_key",
             f"the key has {len(encoded)} bytes; at most {MAX_KEY_BYTES} are allowed",
         )
-    if "\x00" in key:
-        raise EventFieldError("idempotency_key", "the key holds a NUL character")
+    with _naming("idempotency_key", "the key"):
+        own_id(key)
 
 
 def check_name(name: str) -> None:
-    """Refuses an event name that is missing, too long or not printable."""
-    if not name:
-        raise EventFieldError("name", "the event's name is missing")
-    if len(name.encode()) > MAX_NAME_BYTES:
-        raise EventFieldError("name", f"the name is longer than {MAX_NAME_BYTES} bytes")
-    if _CONTROL.search(name):
-        raise EventFieldError("name", "the name holds control characters")
+    """Refuses an event name that no metric could read."""
+    with _naming("name", "the name"):
+        event_name(name)
     if holds_card_number(name):
         raise EventFieldError("name", f"the name {_CARD}")
+
+
+@contextmanager
+def _naming(field: str, what: str) -> Iterator[None]:
+    """Says of which field it is what a name must be."""
+    try:
+        yield
+    except EventFieldError:
+        raise
+    except ValueError as error:
+        raise EventFieldError(field, f"{what} {error}") from error
 
 
 def check_reference(field: str, text: str) -> None:
@@ -129,11 +136,9 @@ def property_text(value: Property) -> str:
 
 
 def _check_property(name: str, value: object) -> None:
-    if not name or len(_encoded(name)) > MAX_PROPERTY_NAME_BYTES or "\x00" in name:
-        raise EventFieldError(
-            "properties_json",
-            f"a property's name has 1 to {MAX_PROPERTY_NAME_BYTES} bytes and no NUL",
-        )
+    _encoded(name)
+    with _naming("properties_json", "a property's name"):
+        property_name(name)
     if isinstance(value, str):
         if len(_encoded(value)) > MAX_PROPERTY_BYTES or "\x00" in value:
             raise EventFieldError(

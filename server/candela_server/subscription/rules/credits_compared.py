@@ -15,13 +15,21 @@ from decimal import Decimal
 from candela_server.catalog.model import Metric
 from candela_server.credit.model import CreditGrant
 from candela_server.credit.rules.billed_within import before_invoices
-from candela_server.credit.rules.parts_over import PartsOver, had, parts_over
+from candela_server.credit.rules.parts_over import PartsOver, WaitingPart, had, parts_over
 from candela_server.kernel.interval import Interval
 from candela_server.kernel.money import exact
 from candela_server.metering.rules.aggregation import parts_add_up
 from candela_server.subscription.drawn_usage import DrawnPart
+from candela_server.subscription.waiting_usage import WaitingUsage
 
-from .credits_held import counted_since, drawn_within, not_drawn_yet, of_period, window_of
+from .credits_held import (
+    counted_since,
+    drawn_within,
+    not_drawn_yet,
+    of_period,
+    pays_for_component,
+    window_of,
+)
 
 _ZERO = Decimal(0)
 
@@ -66,13 +74,14 @@ def compared(
     included: Decimal | None = None,
     has_credits: bool = True,
     pauses: Sequence[Interval] = (),
+    waiting: Sequence[WaitingPart] = (),
 ) -> Compared:
     """What usage of the running `period` is compared with at `now`.
 
     `payers` are all that pay for usage of the period, those that have ended within it as well; `drawn` its parts whose
     usage was drawn when a change cut it; `terms_since` is when terms came that count nothing from before. `included`
     is a number that counts besides the credits; None where these are all there is. Without credits, the whole
-    period is the window.
+    period is the window. `waiting` is what other terms left to the next invoice, which takes from credits first.
     """
     add_up = parts_add_up(metric)
     window = period
@@ -91,7 +100,9 @@ def compared(
     past = None
     if add_up:
         funds = [had(grant, drawn_within(window, drawn, [grant])) for grant in payers]
-        past = parts_over(funds, window, now, since=since, first=first, pauses=pauses)
+        past = parts_over(
+            funds, window, now, since=since, first=first, pauses=pauses, waiting=waiting
+        )
     return Compared(
         window=window,
         paying=paying,
@@ -100,6 +111,24 @@ def compared(
         past=past,
         included=first,
     )
+
+
+def waiting_parts(
+    waiting: Sequence[WaitingUsage], metric: Metric, grants: Sequence[CreditGrant]
+) -> list[WaitingPart]:
+    """Those of these parts that used the metric, each with the customer's grants that can pay for it."""
+    return [
+        WaitingPart(
+            one.part,
+            [
+                grant
+                for grant in grants
+                if pays_for_component(grant, one.component, one.part, one.held, one.offer)
+            ],
+        )
+        for one in waiting
+        if one.component.metric_id == metric.id
+    ]
 
 
 def _whole(found: Interval, period: Interval, terms_since: datetime | None) -> Interval:

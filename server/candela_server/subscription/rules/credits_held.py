@@ -13,7 +13,7 @@ from candela_server.catalog.model import (
     CreditScope,
     Offer,
 )
-from candela_server.catalog.price import Price
+from candela_server.catalog.price import Component, Price
 from candela_server.credit.model import SINCE_AT_MOST, CreditGrant
 from candela_server.kernel.interval import Interval
 from candela_server.subscription.drawn_usage import DrawnPart
@@ -45,6 +45,26 @@ def counts_for(grant: CreditGrant, held: Subscription, offer: Offer) -> bool:
             and (not begins_anew(one) or grant.effective_at + SINCE_AT_MOST >= since)
             for one in offer.credit_definitions
         )
+    )
+
+
+def pays_for_component(
+    grant: CreditGrant, component: Component, period: Interval, held: Subscription, offer: Offer
+) -> bool:
+    """Whether a grant can pay for a component's usage, of a part of the period at least, that began under this version,
+    which `offer` is of.
+
+    Usage credits of a plan belong to the subscription they came with, while its terms last, unless they pay for
+    everything (CRD-2).
+    """
+    metric_id = component.metric_id
+    return (
+        metric_id is not None
+        and grant.application_type is CreditApplicationType.USAGE
+        and grant.metric_id == metric_id
+        and grant.component_id in (None, component.id, component.sold_as)
+        and counts_for(grant, held, offer)
+        and grant.overlaps(period)
     )
 
 

@@ -1,4 +1,4 @@
-"""Which terms a period was held under, when they changed in between (SUB-3)."""
+"""Which terms an instant or a period was held under, when they changed in between (SUB-3)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from candela_server.subscription.model import Subscription
 
 PlanVersionSteps = Sequence[tuple[datetime, PlanVersionId]]
 """Since when a subscription has been on which plan version, oldest first."""
+
+
+def held_at(history: Sequence[Subscription], instant: datetime) -> Subscription:
+    """The version of an instant, of all versions, oldest first; the first one for what lies before it."""
+    return next((one for one in reversed(history) if one.version.valid_from <= instant), history[0])
 
 
 def in_state_since(history: Sequence[Subscription]) -> datetime:

@@ -245,7 +245,7 @@ type Metric struct {
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// What is made of the matching events.
 	Aggregation Aggregation `protobuf:"varint,4,opt,name=aggregation,proto3,enum=candela.catalog.v1.Aggregation" json:"aggregation,omitempty"`
-	// Events with one of these names are read, exactly as written; 1 to 20 names of 1 to 128 bytes.
+	// Events with one of these names are read, exactly as written; 1 to 20 names, each as Event.name may be.
 	EventNames []string `protobuf:"bytes,5,rep,name=event_names,json=eventNames,proto3" json:"event_names,omitempty"`
 	// The property that UNIQUE tells apart, or that others measure instead of the event's value; empty for the value.
 	// Where it is measured, only numbers are: an event without it, or with a text there, is not read.
@@ -410,7 +410,7 @@ func (x *Metric) GetGauge() bool {
 // ABSENT.
 type PropertyFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The property's name; 1 to 64 bytes.
+	// The property's name; 1 to 64 bytes of visible text without blanks at its ends.
 	Property string `protobuf:"bytes,1,opt,name=property,proto3" json:"property,omitempty"`
 	// How it is compared.
 	Operator FilterOperator `protobuf:"varint,2,opt,name=operator,proto3,enum=candela.catalog.v1.FilterOperator" json:"operator,omitempty"`

@@ -49,7 +49,7 @@ export type Metric = Message<"candela.catalog.v1.Metric"> & {
   aggregation: Aggregation;
 
   /**
-   * Events with one of these names are read, exactly as written; 1 to 20 names of 1 to 128 bytes.
+   * Events with one of these names are read, exactly as written; 1 to 20 names, each as Event.name may be.
    *
    * @generated from field: repeated string event_names = 5;
    */
@@ -143,7 +143,7 @@ export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
  */
 export type PropertyFilter = Message<"candela.catalog.v1.PropertyFilter"> & {
   /**
-   * The property's name; 1 to 64 bytes.
+   * The property's name; 1 to 64 bytes of visible text without blanks at its ends.
    *
    * @generated from field: string property = 1;
    */

@@ -147,7 +147,7 @@ class Preparer:
         key: str = event.idempotency_key
         key_bytes = key.encode()
         key_size = len(key_bytes)
-        if not 0 < key_size <= 255 or not key.isprintable() or " " in (key[0], key[-1]):
+        if not 0 < key_size <= 255 or "\x00" in key:
             check_key(key, key_bytes)
         name: str = event.name
         name_field = self._names.get(name)

@@ -79,8 +79,6 @@ def test_negative_zero__is_zero() -> None:
         b'{"a":"\\ud800"}',
         b'{"\\ud800":1}',
         b'{"":1}',
-        b'{" a":1}',
-        b'{"a\\n":1}',
         b'{"a":"\xff"}',
         b'{"' + b"n" * 65 + b'":1}',
         b'{"a":"' + b"v" * 501 + b'"}',
@@ -113,9 +111,7 @@ def test_flat_properties__are_read_with_exact_numbers() -> None:
 
 
 @pytest.mark.spec("EVT-1")
-@pytest.mark.parametrize(
-    "key", ["", "k" * 256, "é" * 128, "a\x00b", "a\tb", "k\n", " k", "k\ufeff"]
-)
+@pytest.mark.parametrize("key", ["", "k" * 256, "é" * 128, "a\x00b"])
 def test_a_bad_key__is_refused(key: str) -> None:
     with pytest.raises(EventFieldError) as caught:
         check_key(key, key.encode())
@@ -124,7 +120,7 @@ def test_a_bad_key__is_refused(key: str) -> None:
 
 
 @pytest.mark.spec("EVT-1")
-@pytest.mark.parametrize("key", ["k" * 255, "🔑", "'; DROP TABLE event; --", "a  b\\"])
+@pytest.mark.parametrize("key", ["k" * 255, "🔑", "'; DROP TABLE event; --", " a\tb\\ "])
 def test_an_odd_but_short_key__is_taken(key: str) -> None:
     check_key(key, key.encode())
 

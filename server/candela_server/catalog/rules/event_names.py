@@ -1,4 +1,4 @@
-"""How events and their properties may be named, where events tell them as where metrics read them (EVT-1, EVT-5).
+"""How events may be named, and how metrics name events and their properties (EVT-1, EVT-5).
 
 A metric of a name that no event can have would measure nothing, for ever; and of two names that look alike, one is not
 measured. So both are visible text without blanks at its ends.

@@ -90,8 +90,7 @@ func (EventOutcome) EnumDescriptor() ([]byte, []int) {
 // An event never changes after it was acknowledged; VoidEvents and ReplaceEvent are new facts beside it (EVT-4).
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The sender's name of this fact, unique within the merchant; 1 to 255 bytes of visible text without blanks at
-	// its ends, required. SDKs make one.
+	// The sender's name of this fact, unique within the merchant; 1 to 255 bytes, required. SDKs make one.
 	//
 	// The same key counts once within the dedupe window, also when it comes again with another timestamp; the same key
 	// with another payload is refused with EVENT_KEY_CONFLICT and the first one stands (EVT-2).
@@ -125,8 +124,7 @@ type Event struct {
 	// absent. At most 5 minutes ahead of that clock and at most the merchant's lateness bound behind it (EVT-9).
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
 	// A flat JSON object in UTF-8: values are strings, numbers or booleans. At most 8192 bytes, 50 properties, names of
-	// 1 to 64 bytes of visible text without blanks at their ends, strings of at most 500 bytes and numbers within the
-	// bounds of value. Empty for none.
+	// 1 to 64 bytes, strings of at most 500 bytes and numbers within the bounds of value. Empty for none.
 	//
 	// One pre-encoded field, because a map costs the server many times the rest of the event.
 	PropertiesJson []byte `protobuf:"bytes,9,opt,name=properties_json,json=propertiesJson,proto3" json:"properties_json,omitempty"`

@@ -25,8 +25,7 @@ export const file_candela_metering_v1_event: GenFile = /*@__PURE__*/
  */
 export type Event = Message<"candela.metering.v1.Event"> & {
   /**
-   * The sender's name of this fact, unique within the merchant; 1 to 255 bytes of visible text without blanks at
-   * its ends, required. SDKs make one.
+   * The sender's name of this fact, unique within the merchant; 1 to 255 bytes, required. SDKs make one.
    *
    * The same key counts once within the dedupe window, also when it comes again with another timestamp; the same key
    * with another payload is refused with EVENT_KEY_CONFLICT and the first one stands (EVT-2).
@@ -112,8 +111,7 @@ export type Event = Message<"candela.metering.v1.Event"> & {
 
   /**
    * A flat JSON object in UTF-8: values are strings, numbers or booleans. At most 8192 bytes, 50 properties, names of
-   * 1 to 64 bytes of visible text without blanks at their ends, strings of at most 500 bytes and numbers within the
-   * bounds of value. Empty for none.
+   * 1 to 64 bytes, strings of at most 500 bytes and numbers within the bounds of value. Empty for none.
    *
    * One pre-encoded field, because a map costs the server many times the rest of the event.
    *

@@ -12,9 +12,6 @@ It does not cover discounts of a whole price, ramps, swapped components, feature
 events, refunds, past due subscriptions, credits that renew by a rule of their own, nor more than one subscription to a
 plan. A plan that brings money, that carries credits over, or for which packs buy themselves is never changed here; and
 packs do not buy themselves over the turn of a month.
-
-One difference is known: where a price is overridden and comes back within one period, the earliest use draws on the
-plan's credits first here, whereas the server rates all parts at one price before those at the other.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from candela_server.subscription.model import Subscription, SubscriptionId
 from candela_server.subscription.rules.history import plan_version_of_period
 
 from .billing_context import Context
-from .left_by_waiting import credits_left
+from .left_by_waiting import credits_left, used_beside
 from .measure_usage import Ask, Measured, measure
 from .model import InvoiceId, InvoiceLine, LineId, LineKind
 from .other_lines import read_earlier, read_voided, whole_of
@@ -66,7 +66,8 @@ async def rate_invoices(
     rated: defaultdict[SubscriptionId, set[InvoiceId]] = defaultdict(set)
     left = await credits_left(tx, events, context, wanted)
     made: dict[int, list[InvoiceLine]] = {}
-    for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
+    order = sorted(range(len(wanted)), key=lambda index: _order(wanted[index]))
+    for place, index in enumerate(order, 1):
         one = wanted[index]
         offer, held = one.offer_in(context), _held_by(context, one)
         # What is rated again here is what it comes to now, not what its draft says; but its adjustments stay.
@@ -109,6 +110,9 @@ async def rate_invoices(
                 voided=voided.get(one.subscription_id, ()),
                 true_ups=_true_ups(context, held, offer, one, periods),
                 same_tariff=context.same_tariff(held.id, offer.price),
+                beside=used_beside(
+                    context, one, [wanted[other] for other in order[place:]], used, left
+                ),
             )
         )
         left.take(draws_of(lines))

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 
 from candela_server.catalog.model import CreditApplicationType, MetricId
 from candela_server.credit.model import CreditGrant, GrantId
-from candela_server.credit.rules.waterfall import UsedSpan, draw_in_spans
 from candela_server.customer.model import CustomerId
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Tx
@@ -25,16 +25,9 @@ from candela_server.subscription.waiting_usage import WaitingUsage
 
 from .billing_context import Context
 from .measure_usage import Ask, Measured, measure
-from .wanted_invoice import WantedInvoice
-
-
-@dataclass(frozen=True, slots=True)
-class _Waits:
-    """A part that waits, what can pay for it, and what it used."""
-
-    usage: WaitingUsage
-    grants: Sequence[CreditGrant]
-    measured: Measured
+from .paying_grants import paying
+from .rules.used_beside import UsedBeside
+from .wanted_invoice import PeriodToBill, WantedInvoice
 
 
 @dataclass(slots=True)
@@ -42,7 +35,7 @@ class CreditsLeft:
     """What each grant has left while invoices are rated one after the other."""
 
     balances: dict[GrantId, Decimal]
-    waiting: dict[CustomerId, list[_Waits]] = field(default_factory=dict)
+    waiting: dict[CustomerId, list[UsedBeside]] = field(default_factory=dict)
 
     def of(self, grant: CreditGrant) -> CreditGrant:
         """The grant with what it has left."""
@@ -57,12 +50,15 @@ class CreditsLeft:
     def set_aside(self, customer_id: CustomerId, before: datetime) -> None:
         """Leaves to what waits, and began before an instant, what it will take."""
         waiting = self.waiting.get(customer_id)
-        while waiting and waiting[0].usage.part.start_at < before:
-            one = waiting.pop(0)
-            grants = [self.of(grant) for grant in one.grants]
-            spans = one.measured.spans or (UsedSpan(one.usage.part, one.measured.value),)
-            draws, _ = draw_in_spans(grants, spans, one.measured.value)
-            self.take([(draw.grant_id, draw.amount) for draw in draws.draws])
+        while waiting and waiting[0].part.start_at < before:
+            waiting.pop(0).take_from(self.balances)
+
+    def waits_for(self, customer_id: CustomerId) -> Sequence[UsedBeside]:
+        """What waits still, the oldest first, with what its grants have left."""
+        return [
+            replace(one, grants=[self.of(grant) for grant in one.grants])
+            for one in self.waiting.get(customer_id, ())
+        ]
 
 
 async def credits_left(
@@ -89,14 +85,36 @@ async def credits_left(
     if not parts:
         return left
     asks = [_ask(one, context.grants) for one in parts]
-    found: defaultdict[CustomerId, list[_Waits]] = defaultdict(list)
+    found: defaultdict[CustomerId, list[UsedBeside]] = defaultdict(list)
     measured = await measure(events, tx.merchant_id, asks)
     for one, ask, used in zip(parts, asks, measured, strict=True):
-        found[ask.customer_id].append(_Waits(one, ask.grants, used))
+        found[ask.customer_id].append(UsedBeside(one.part, ask.grants, used.value, used.spans))
     for some in found.values():
-        some.sort(key=lambda each: each.usage.part.start_at)
+        some.sort(key=lambda each: each.part.start_at)
     left.waiting = dict(found)
     return left
+
+
+def used_beside(
+    context: Context,
+    one: WantedInvoice,
+    after: Sequence[WantedInvoice],
+    used: Mapping[PeriodToBill, Measured],
+    left: CreditsLeft,
+) -> list[UsedBeside]:
+    """Usage that takes from credits in its turn while this is rated: what waits, and what is rated `after` it.
+
+    That is what other prices of the same subscription used, where a price was left and came back within one period.
+    """
+    found = list(left.waits_for(context.subscriptions[one.subscription_id].customer_id))
+    for other in takewhile(lambda each: each.subscription_id == one.subscription_id, after):
+        offer = other.offer_in(context)
+        for each in other.periods:
+            if each in used:
+                grants = [left.of(grant) for grant in paying(context, each, offer)]
+                measured = used[each]
+                found.append(UsedBeside(each.period, grants, measured.value, measured.spans))
+    return sorted(found, key=lambda each: each.part.start_at)
 
 
 def _is_usage(grant: CreditGrant) -> bool:

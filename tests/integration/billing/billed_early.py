@@ -53,12 +53,14 @@ class Held:
         """What checks leave, of the server, of its data plane and of the rollups."""
         return await self.year.left(self.holder)
 
-    async def cut(self, at: datetime, proration: Proration = Proration.INVOICE_NOW) -> None:
-        """Moves to another price of the plan, where calls cost as much; the fee is a dollar more."""
+    async def cut(
+        self, at: datetime, proration: Proration = Proration.INVOICE_NOW, *, call: str = "1"
+    ) -> None:
+        """Moves to another price of the plan, where calls cost as much unless told; the fee is a dollar more."""
         market = self.desk.market
         market.clock.advance(at)
         self.fee += 1
-        new = plan_pb2.NewPrice(currency="USD", components=[fee(str(self.fee)), calls(flat("1"))])
+        new = plan_pb2.NewPrice(currency="USD", components=[fee(str(self.fee)), calls(flat(call))])
         async with market.db.writing(market.merchant_id) as tx:
             plan = self.desk.plans["plan"].plan.id
             metric = await catalog.get_metric(tx, BySlug("calls"))

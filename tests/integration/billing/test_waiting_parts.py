@@ -16,7 +16,7 @@ from candela_server.kernel.money import Money
 from candela_server.subscription.model import Proration
 
 from tests.helpers.acting import acting_as
-from tests.helpers.changing import to_plan
+from tests.helpers.changing import to_plan, to_price
 from tests.helpers.included_calls import bringing, day
 from tests.helpers.market import Market, calls, fee, flat
 from tests.integration.billing.billed_early import Held, gift, open_held
@@ -198,3 +198,23 @@ async def test_pack_that_buys_itself__is_bought_for_what_a_waiting_part_takes(he
 
     # The gift is spent on what waits, so that 150 are left of the other plan, and then 19.
     assert bought == [0, 1]
+
+
+@pytest.mark.spec("CRD-8", "SUB-4")
+@WAITING
+async def test_price_that_comes_back_within_a_month__leaves_credits_to_what_was_used_between(
+    held: Held, proration: Proration
+) -> None:
+    listed = held.subscription.version.price_id
+    await held.use("60", day(4, 5))
+    await held.cut(day(4, 10), proration, call="0.50")
+    await held.use("60", day(4, 12))
+    held.desk.market.clock.advance(day(4, 20))
+    await held.desk.change(held.subscription, to_price(listed), proration=proration)
+    await held.use("60", day(4, 25))
+    left = await held.left()
+    cost, _ = await held.end()
+
+    # 100 are included: the first 60, and 40 of those at half a dollar; then 20 of these and 60 at a dollar.
+    assert left == 0
+    assert cost == 20 * D("0.50") + 60

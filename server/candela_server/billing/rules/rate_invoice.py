@@ -7,7 +7,7 @@ then the price's (`discount`), each line is rounded once, and at last the price'
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,6 +39,7 @@ from .commitment import (
 from .discount import applies, reduced_anew, reduced_by, reduced_together
 from .invoice_lines import BilledPeriod, Charged, charge_of
 from .usage_cost import NO_PARTS, earlier_parts
+from .used_beside import UsedBeside
 from .words import dates_of
 
 _ONE = Decimal(1)
@@ -60,7 +61,8 @@ class InvoiceToRate:
     `earlier` are the lines of the subscription's other invoices, void ones aside; needed only where
     `depends_on_earlier` says so. `voided` is what void invoices billed; needed where there are `true_ups`.
     `same_tariff` are the prices that the offer's is one with, where components were swapped (SUB-6). With `is_anew` it
-    is one closed period, which is rated after all that was billed beside it.
+    is one closed period, which is rated after all that was billed beside it. `beside` is usage that others bill, and
+    that takes of the same credits in its turn, the oldest first.
     """
 
     offer: Offer
@@ -71,6 +73,7 @@ class InvoiceToRate:
     voided: Sequence[InvoiceLine] = ()
     true_ups: Sequence[TrueUp] = ()
     same_tariff: frozenset[PriceId] = frozenset()
+    beside: Sequence[UsedBeside] = ()
     is_anew: bool = False
 
     @property
@@ -106,9 +109,13 @@ def may_follow_a_part(component: Component, period: Interval, whole: Interval | 
 
 def _charges(invoice: InvoiceToRate) -> list[Charged]:
     """What the periods cost, in their order: the parts of one period in the order of time."""
-    left = {grant.id: grant.balance for billed in invoice.periods for grant in billed.grants}
+    payers = [one.grants for one in invoice.periods] + [one.grants for one in invoice.beside]
+    left = {grant.id: grant.balance for grants in payers for grant in grants}
+    beside = deque(invoice.beside)
     charges: list[Charged] = []
     for billed in invoice.periods:
+        while beside and beside[0].part.start_at < billed.period.start_at:
+            beside.popleft().take_from(left)
         grants = [replace(grant, balance=left[grant.id]) for grant in billed.grants]
         whole, earlier = billed.whole, NO_PARTS
         if whole is not None and may_follow_a_part(billed.component, billed.period, whole):

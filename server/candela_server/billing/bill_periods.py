@@ -111,7 +111,11 @@ async def rate_invoices(
                 true_ups=_true_ups(context, held, offer, one, periods),
                 same_tariff=context.same_tariff(held.id, offer.price),
                 beside=used_beside(
-                    context, one, [wanted[other] for other in order[place:]], used, left
+                    context,
+                    one,
+                    (wanted[order[after]] for after in range(place, len(order))),
+                    used,
+                    left,
                 ),
             )
         )

@@ -2,13 +2,14 @@
 
 Where a plan was left, the next invoice bills what was used of it. What is used later may be billed before: by a change
 that asks for an invoice at once, by a pause, or by the end. Usage takes credits in its own order all the same, and as
-checks have said: what waits is measured, and what it will be rated to take is set aside.
+checks have said: what waits is measured, and what it will be rated to take is set aside. Prices of one invoice that are
+rated one after the other leave each other their turns as well (`used_beside`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -98,7 +99,7 @@ async def credits_left(
 def used_beside(
     context: Context,
     one: WantedInvoice,
-    after: Sequence[WantedInvoice],
+    after: Iterable[WantedInvoice],
     used: Mapping[PeriodToBill, Measured],
     left: CreditsLeft,
 ) -> list[UsedBeside]:

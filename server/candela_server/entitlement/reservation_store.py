@@ -9,7 +9,7 @@ from typing import Any
 from candela_server.catalog.model import MetricId
 from candela_server.customer.model import CustomerId, UserId
 from candela_server.kernel.reason import Reason
-from candela_server.storage.postgres import Tx, unique_violation
+from candela_server.storage.postgres import Tx, unique_or
 
 from .reservation import (
     EventKeyTakenError,
@@ -107,7 +107,7 @@ async def insert_reservations(tx: Tx, made: Sequence[Reservation]) -> None:
     """Stores new reservations. Raises EventKeyTakenError when the event's key of one is another one's."""
     if not made:
         return
-    try:
+    with unique_or("entitlement_reservation_event_key", EventKeyTakenError(made[0].event_key)):
         await tx.execute(
             f"""
             INSERT INTO entitlement_reservation (merchant_id, {_COLUMNS})
@@ -120,10 +120,6 @@ async def insert_reservations(tx: Tx, made: Sequence[Reservation]) -> None:
             tx.merchant_id,
             *(list(column) for column in zip(*map(_values, made), strict=True)),
         )
-    except Exception as error:
-        if unique_violation(error) == "entitlement_reservation_event_key":
-            raise EventKeyTakenError(made[0].event_key) from error
-        raise
 
 
 async def update_reservation(tx: Tx, changed: Reservation) -> None:

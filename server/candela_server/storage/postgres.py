@@ -152,14 +152,6 @@ class Postgres:
         )
 
 
-def unique_violation(error: BaseException) -> str | None:
-    """The name of the unique constraint that refused a row; None for any other error."""
-    if isinstance(error, asyncpg.UniqueViolationError):
-        name: str | None = error.constraint_name
-        return name
-    return None
-
-
 @contextmanager
 def unique_or(constraint: str, refusal: CandelaError) -> Iterator[None]:
     """Raises `refusal` where the unique constraint of this name refuses a row; any other error stays what it is."""

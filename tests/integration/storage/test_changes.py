@@ -150,15 +150,20 @@ async def test_many_changes_at_once__all_are_heard_and_none_is_a_gap(
     assert far.listening.is_current()
 
 
+async def cut_off(database: str, near: Ear, far: Ear) -> None:
+    """Kills the connections of both, and returns when both have noticed."""
+    gaps = near.gaps, far.gaps
+    assert kill_listeners(database) == 2
+    await becomes(lambda: near.gaps > gaps[0] and far.gaps > gaps[1])
+
+
 @pytest.mark.spec("ENT-5")
 async def test_connection_killed__it_says_so_at_once_and_hears_again_by_itself(
     database: str, ears: tuple[Ear, Ear]
 ) -> None:
     near, far = ears
     for round_number in range(3):
-        gaps = near.gaps, far.gaps
-        assert kill_listeners(database) == 2
-        await becomes(lambda gaps=gaps: near.gaps > gaps[0] and far.gaps > gaps[1])  # type: ignore[misc]
+        await cut_off(database, near, far)
         # Whatever was missed: nobody calls itself current before it may be sure again.
         await becomes(lambda: near.listening.is_current() and far.listening.is_current())
         await near.change(f"cus_{round_number}")

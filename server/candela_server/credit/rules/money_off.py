@@ -20,8 +20,6 @@ from candela_server.kernel.money import exact
 
 from .waterfall import in_order
 
-_ZERO = Decimal(0)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:

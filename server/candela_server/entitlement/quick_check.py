@@ -231,14 +231,16 @@ class QuickChecks:
         """Compares some of the counters in use with the rollups, again and again, until cancelled (ENT-4)."""
         while True:
             await asyncio.sleep(AUDIT_EVERY_S)
+            # A few are drawn first: to look at all of them would hold up the checks of that moment.
+            drawn = random.sample([*self._prepared], min(AUDITED, len(self._prepared)))
             in_use = [
                 (key[0], ask)
-                for key, one in self._prepared.items()
-                if one.counter is not None and one.snapshot.alive
+                for key in drawn
+                if (one := self._prepared[key]).counter is not None and one.snapshot.alive
                 for ask in asks_of(one.snapshot, one.state)
             ]
             try:
-                await self._checker.audit(random.sample(in_use, min(AUDITED, len(in_use))))
+                await self._checker.audit(in_use)
             except Exception as error:  # Redis or the database is away; the next time will tell
                 log.info("counters_not_audited", error=str(error))
 

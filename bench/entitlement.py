@@ -124,16 +124,18 @@ def _batches(
 ) -> list[Row]:
     """CheckMany of 100 customers' usage features: what one answer costs the server, against a Check of its own.
 
-    Once each of the 100 is drawn for every call, so that no batch comes twice; once it is the same batch each time, as
-    a page asks that shows the same things again.
+    Once it is the same batch each time, as a page asks that shows the same things again. Once each of the 100 is drawn
+    for every call, so that no batch comes twice: what is known of thousands of customers does not stay in the
+    processor's caches, and each answer waits for memory some twenty times, which no lone Check notices.
     """
     found = []
-    for name, questions in (
-        ("CheckMany of 100 drawn afresh", [question] * BATCH),
+    for name, questions, goal in (
         (
             "the same CheckMany of 100 each time",
             [{"external_user_id": one, "feature": FEATURE} for one in user_ids[:BATCH]],
+            40,
         ),
+        ("CheckMany of 100 drawn afresh", [question] * BATCH, 20),
     ):
         say(f"{name}, against as many checks: processor time of the server")
         batch = _Target(check.ghz, check.address, check.pid, CHECK_MANY, {"checks": questions})
@@ -141,7 +143,7 @@ def _batches(
         single, batched = interleave(
             lambda: check.load(seconds)[1], partial(_of_one, batch, seconds), rounds
         )
-        found.append(row(f"Check (µs of the server) : one within {name}", single, batched, 40))
+        found.append(row(f"Check (µs of the server) : one within {name}", single, batched, goal))
     return found
 
 

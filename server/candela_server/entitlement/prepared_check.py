@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
+from candela.entitlement.v1 import entitlement_service_pb2 as pb
+
+from candela_server.contract.values import item_error_to_proto
 from candela_server.kernel.clock import Clock
+from candela_server.kernel.errors import CandelaError
 from candela_server.metering.quick_counters import QuickCounter, Raw
 
 from . import wire
 from .check_entitlement import asks_of
-from .check_wire import response_item
+from .check_wire import field_1, response_item
 from .model import Answer, FeatureState, Origin, Snapshot
 from .rules.allowance import decide, reserved_at
 from .snapshot_facts import Who
 
 _NOTHING: Final = Decimal(0)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class PreparedCheck:
-    """What a question means, and its last answer. `raw` is the counter that the answer rests on, if it needed one."""
+    """What a question means, and its last answer. `raw` is the counter that the answer rests on, if it needed one.
+
+    At `ends_at` of the system's time, time alone makes it something else.
+    """
 
     __slots__ = (
         "about",
         "counter",
+        "ends_at",
         "held",
         "item",
-        "kept",
         "quantity",
         "raw",
         "reserved",
@@ -43,6 +52,9 @@ class PreparedCheck:
         self.about = repr(who)
         self.snapshot = snapshot
         self.state = state
+        ends_at = snapshot.valid_until
+        # A snapshot on a test clock stays valid until the clock is moved, and then it is not alive any more.
+        self.ends_at = _NEVER if ends_at is None or snapshot.frozen_now is not None else ends_at
         self.quantity = quantity
         self.counter: QuickCounter | None = None
         if state.metered is not None:
@@ -53,8 +65,6 @@ class PreparedCheck:
         self.reserved = _NOTHING
         self.response = b""
         self.item = b""
-        # Whether the next one who asks this may have it.
-        self.kept = False
         if self.counter is None:
             self._keep(decide(state, used=None, quantity=quantity))
 
@@ -88,3 +98,25 @@ class PreparedCheck:
     def _keep(self, answer: Answer) -> None:
         self.response = wire.check_response_to_proto(answer, self.snapshot).SerializeToString()
         self.item = b""
+
+
+class RefusedCheck:
+    """A question of a CheckMany that means nothing: an element of the answer that says why."""
+
+    __slots__ = ("item",)
+
+    counter: None = None
+
+    def __init__(self, index: int, error: CandelaError) -> None:
+        """`index` is the question's place in the call."""
+        field = error.violations[0].field if error.violations else ""
+        problem = item_error_to_proto(index, error.reason, field, error.message)
+        self.item = field_1(pb.CheckManyResult(error=problem).SerializeToString())
+
+    def as_item(self) -> bytes:
+        """The element of the CheckManyResponse."""
+        return self.item
+
+
+Understood: TypeAlias = PreparedCheck | RefusedCheck
+"""What became of one question of several."""

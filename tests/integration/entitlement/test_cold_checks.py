@@ -17,7 +17,8 @@ from candela_server.entitlement.cache import SnapshotCache
 from candela_server.entitlement.check_entitlement import PATIENCE_S, Checker
 from candela_server.entitlement.check_wire import questions_in
 from candela_server.entitlement.cold_reader import BATCH, READERS
-from candela_server.entitlement.quick_check import MAX_PREPARED_BYTES, QuickChecks
+from candela_server.entitlement.known_checks import MAX_QUESTION_BYTES
+from candela_server.entitlement.quick_check import QuickChecks
 from candela_server.kernel.clock import SystemClock
 from candela_server.kernel.errors import InvalidInput
 from candela_server.metering.read_counters import Counters
@@ -166,7 +167,7 @@ async def test_question_with_much_that_the_contract_does_not_know__is_answered_a
     assert pb.CheckRequest.FromString(padded).feature == question.feature
 
     assert await quick.check(shop.merchant_id, padded) == await quick.check(shop.merchant_id, plain)
-    assert all(len(key[1]) <= MAX_PREPARED_BYTES for key in quick._prepared)
+    assert all(len(key[1]) <= MAX_QUESTION_BYTES for key in quick._known._known)
     # No customer has such an id, and remembering that nobody has would cost as much.
     long = pb.CheckRequest(external_customer_id="x" * 256, feature="advanced-analytics")
     with pytest.raises(InvalidInput, match="255"):

@@ -5,7 +5,8 @@ Data plane, within the budget of prepare_events.py: protos are read in place.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from candela_server.kernel.errors import Reason
 from candela_server.merchant.model import TestClockId
@@ -41,15 +42,30 @@ class UnknownError(Exception):
     """One event names what the book does not hold; the wanted list has been told."""
 
 
+Address: TypeAlias = tuple[str, str, str, str]
+"""How an event says whose it is: customer_id, external_customer_id, user_id and external_user_id, "" if not given."""
+
+
+class Addressee(NamedTuple):
+    """Whose an event is, the fields of its row that say so, and what the customer's clock accepts (OPS-2)."""
+
+    customer_id: str
+    user_id: str
+    fields: bytes
+    bounds: Bounds
+    now_us: int
+
+
 class Batch:
     """What is the same for all events of one batch."""
 
     __slots__ = (
         "_bounds",
         "_within",
+        "addressed",
         "book",
         "clocks",
-        "key_prefix",
+        "key_hasher",
         "looked_up",
         "now_us",
         "received_field",
@@ -64,7 +80,10 @@ class Batch:
         self.wanted = wanted
         self.looked_up = False
         self.clocks: dict[TestClockId, int] = {}
-        self.key_prefix = book.merchant_id.encode() + b"\x00"
+        # Copied for each key: the part that all keys begin with is hashed once.
+        self.key_hasher = blake2b(book.merchant_id.encode() + b"\x00", digest_size=16)
+        # A batch names few, and each of them often.
+        self.addressed: dict[Address, Addressee] = {}
         self.row_start = _FIELDS + copy_binary.text_field(book.merchant_id)
         self.received_field = copy_binary.timestamp_field(now_us)
         self._bounds: dict[TestClockId | None, tuple[Bounds, int]] = {
@@ -74,9 +93,21 @@ class Batch:
     def receive(self, came_us: int) -> None:
         """From now on, customers on the server's clock are as late as if it were `came_us`: for replays."""
         self._bounds[None] = (bounds(came_us, self.book.lateness), came_us)
+        self.addressed.clear()
 
-    def time_of(self, customer: KnownCustomer) -> tuple[Bounds, int]:
-        """What the customer's own clock accepts, and its present (OPS-2)."""
+    def address(self, address: Address) -> Addressee:
+        """Whose an event is that names these. Raises RefusedError, UnknownError and EventFieldError."""
+        customer_id, external_customer_id, user_id, external_user_id = address
+        user = self._user(user_id, external_user_id)
+        customer = self._customer(customer_id, external_customer_id, user)
+        fields = customer.field + (user.field if user is not None else copy_binary.NULL)
+        found = Addressee(
+            customer.id, user.id if user is not None else "", fields, *self._time_of(customer)
+        )
+        self.addressed[address] = found
+        return found
+
+    def _time_of(self, customer: KnownCustomer) -> tuple[Bounds, int]:
         clock_id = customer.test_clock_id
         found = self._bounds.get(clock_id)
         if found is not None:
@@ -96,81 +127,77 @@ class Batch:
             return ordinary
         return Bounds(self._within.earliest_us, min(self._within.latest_us, ordinary.latest_us))
 
+    def _user(self, user_id: str, external_id: str) -> KnownUser | None:
+        """The user that an event names, if it does."""
+        if user_id:
+            user = self.book.users.get(user_id)
+            if user is None:
+                if self.looked_up or not user_id.startswith("usr_") or "\x00" in user_id:
+                    raise NobodyError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
+                self.wanted.user_ids.add(user_id)
+                raise UnknownError
+        else:
+            if not external_id:
+                return None
+            user = self.book.external_users.get(external_id)
+            if user is None:
+                # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole self.
+                if self.looked_up or "\x00" in external_id:
+                    raise NobodyError(
+                        Reason.USER_NOT_FOUND,
+                        "external_user_id",
+                        f"no user has the external id {external_id!r}; create the user first",
+                    )
+                self.wanted.external_user_ids.add(external_id)
+                raise UnknownError
+        if user.archived:
+            raise RefusedError(Reason.USER_NOT_FOUND, "user_id", f"user {user.id} is archived")
+        return user
 
-def user_of(batch: Batch, event: Any) -> KnownUser | None:
-    """The user that the event names, if it does. Raises RefusedError and UnknownError."""
-    user_id: str = event.user_id
-    if user_id:
-        user = batch.book.users.get(user_id)
-        if user is None:
-            if batch.looked_up or not user_id.startswith("usr_") or "\x00" in user_id:
-                raise NobodyError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
-            batch.wanted.user_ids.add(user_id)
-            raise UnknownError
-    else:
-        external_id: str = event.external_user_id
-        if not external_id:
-            return None
-        user = batch.book.external_users.get(external_id)
-        if user is None:
-            # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole batch.
-            if batch.looked_up or "\x00" in external_id:
-                raise NobodyError(
-                    Reason.USER_NOT_FOUND,
-                    "external_user_id",
-                    f"no user has the external id {external_id!r}; create the user first",
-                )
-            batch.wanted.external_user_ids.add(external_id)
-            raise UnknownError
-    if user.archived:
-        raise RefusedError(Reason.USER_NOT_FOUND, "user_id", f"user {user.id} is archived")
-    return user
-
-
-def customer_of(batch: Batch, event: Any, user: KnownUser | None) -> KnownCustomer:
-    """Whose usage the event is. Raises RefusedError, UnknownError and EventFieldError."""
-    customer_id: str = event.customer_id
-    if customer_id:
-        customer = batch.book.customers.get(customer_id)
-        if customer is None:
-            if batch.looked_up or not customer_id.startswith("cus_") or "\x00" in customer_id:
-                raise NobodyError(
-                    Reason.CUSTOMER_NOT_FOUND,
-                    "customer_id",
-                    f"no customer {customer_id!r}; check the id, and whether it is an external id",
-                )
-            batch.wanted.customer_ids.add(customer_id)
-            raise UnknownError
-    else:
-        external_id: str = event.external_customer_id
-        if external_id:
-            customer = batch.book.external_customers.get(external_id)
+    def _customer(
+        self, customer_id: str, external_id: str, user: KnownUser | None
+    ) -> KnownCustomer:
+        """Whose usage an event is."""
+        if customer_id:
+            customer = self.book.customers.get(customer_id)
             if customer is None:
-                if batch.looked_up or "\x00" in external_id:
+                if self.looked_up or not customer_id.startswith("cus_") or "\x00" in customer_id:
                     raise NobodyError(
                         Reason.CUSTOMER_NOT_FOUND,
-                        "external_customer_id",
-                        f"no customer has the external id {external_id!r}; create the customer first",
+                        "customer_id",
+                        f"no customer {customer_id!r}; check the id, and whether it is an external id",
                     )
-                batch.wanted.external_customer_ids.add(external_id)
+                self.wanted.customer_ids.add(customer_id)
                 raise UnknownError
-        elif user is not None:
-            customer = user.customer
         else:
-            raise EventFieldError("customer", "neither a customer nor a user is named")
-    if user is not None and user.customer.id != customer.id:
-        raise RefusedError(
-            Reason.USER_NOT_FOUND,
-            "user_id",
-            f"user {user.id} does not act for {customer.id}",
-        )
-    if customer.archived:
-        raise RefusedError(
-            Reason.CUSTOMER_ARCHIVED,
-            "customer_id",
-            f"customer {customer.id} is archived",
-        )
-    return customer
+            if external_id:
+                customer = self.book.external_customers.get(external_id)
+                if customer is None:
+                    if self.looked_up or "\x00" in external_id:
+                        raise NobodyError(
+                            Reason.CUSTOMER_NOT_FOUND,
+                            "external_customer_id",
+                            f"no customer has the external id {external_id!r}; create the customer first",
+                        )
+                    self.wanted.external_customer_ids.add(external_id)
+                    raise UnknownError
+            elif user is not None:
+                customer = user.customer
+            else:
+                raise EventFieldError("customer", "neither a customer nor a user is named")
+        if user is not None and user.customer.id != customer.id:
+            raise RefusedError(
+                Reason.USER_NOT_FOUND,
+                "user_id",
+                f"user {user.id} does not act for {customer.id}",
+            )
+        if customer.archived:
+            raise RefusedError(
+                Reason.CUSTOMER_ARCHIVED,
+                "customer_id",
+                f"customer {customer.id} is archived",
+            )
+        return customer
 
 
 def outside(happened_us: int, allowed: Bounds) -> RefusedError:

@@ -22,9 +22,7 @@ from .address_events import (
     NobodyError,
     RefusedError,
     UnknownError,
-    customer_of,
     outside,
-    user_of,
 )
 from .directory import Directory, Wanted
 from .model import Rejection
@@ -49,7 +47,11 @@ _MAX_KEPT: Final = 20_000
 _MAX_KEPT_BYTES: Final = 256
 """Longer properties hardly repeat and are not kept."""
 
+_PAYLOAD_HASHER: Final = blake2b(digest_size=8)
+"""Copied for each event, which costs half of a new one."""
+
 _payload_hash = Struct(">q").unpack
+_new_tuple = tuple.__new__
 _NO_PROPERTIES: Final[Properties] = {}
 
 
@@ -153,9 +155,15 @@ class Preparer:
         name_field = self._names.get(name)
         if name_field is None:
             name_field = self._learn_name(name)
-        user = user_of(batch, event)
-        customer = customer_of(batch, event, user)
-        bounds_us, now_us = batch.time_of(customer)
+        address = (
+            event.customer_id,
+            event.external_customer_id,
+            event.user_id,
+            event.external_user_id,
+        )
+        customer_id, user_id, address_fields, bounds_us, now_us = batch.addressed.get(
+            address
+        ) or batch.address(address)
 
         text: str = event.value
         if text:
@@ -174,10 +182,14 @@ class Preparer:
             happened_us = sent.seconds * 1_000_000 + nanos // 1000
             if not bounds_us.earliest_us <= happened_us <= bounds_us.latest_us:
                 raise outside(happened_us, bounds_us)
-            stamp = b"%d" % happened_us
+            stamp = happened_field = copy_binary.timestamp_field(happened_us)
         else:
             # Not part of what a repetition must equal: it would be received at another instant.
-            happened_us, stamp = now_us, b"-"
+            happened_us, happened_field, stamp = (
+                now_us,
+                copy_binary.timestamp_field(now_us),
+                copy_binary.NULL,
+            )
 
         encoded: bytes = event.properties_json
         if encoded:
@@ -188,44 +200,41 @@ class Preparer:
         else:
             properties, properties_field = _NO_PROPERTIES, copy_binary.NULL
 
-        if user is None:
-            user_id, user_field = "", copy_binary.NULL
-        else:
-            user_id, user_field = user.id, user.field
-        key_hash = blake2b(batch.key_prefix + key_bytes, digest_size=16).digest()
-        (payload_hash,) = _payload_hash(
-            blake2b(
-                b"%b%b%b%b\x00%b\x00%b"
-                % (customer.field, user_field, name_field, canonical, stamp, encoded),
-                digest_size=8,
-            ).digest()
-        )
+        hasher = batch.key_hasher.copy()
+        hasher.update(key_bytes)
+        key_hash = hasher.digest()
+        hasher = _PAYLOAD_HASHER.copy()
+        hasher.update(b"".join((address_fields, name_field, stamp, canonical, b"\x00", encoded)))
+        (payload_hash,) = _payload_hash(hasher.digest())
         row = b"".join(
             (
                 batch.row_start,
-                customer.field,
-                user_field,
+                address_fields,
                 name_field,
                 value_field,
-                copy_binary.timestamp_field(happened_us),
+                happened_field,
                 b"\x00\x00\x00\x10",
                 key_hash,
-                len(key_bytes).to_bytes(4, "big"),
+                key_size.to_bytes(4, "big"),
                 key_bytes,
                 properties_field,
                 batch.received_field,
             )
         )
-        return PreparedEvent(
-            key_hash,
-            payload_hash,
-            row,
-            customer.id,
-            user_id,
-            name,
-            happened_us,
-            value,
-            properties,
+        # As PreparedEvent(…) does, with a call less.
+        return _new_tuple(
+            PreparedEvent,
+            (
+                key_hash,
+                payload_hash,
+                row,
+                customer_id,
+                user_id,
+                name,
+                happened_us,
+                value,
+                properties,
+            ),
         )
 
     def _learn_name(self, name: str) -> bytes:

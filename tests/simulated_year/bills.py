@@ -7,7 +7,7 @@ rounded once, half up (INV-8).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -88,11 +88,13 @@ class Bills(Costs):
         changes: Sequence[Line],
         now: datetime,
         instead_of: Expected | None = None,
+        decided: Collection[Charge] = (),
     ) -> tuple[list[Line], bool]:
         """What changed, as far as the invoice bears it, and what is missing to commitments with all that billed; and
         whether it leaves some of the usage that is given back.
 
-        What is missing bears what is given back, and giving back can make more missing.
+        What is missing bears what is given back, and giving back can make more missing. Of the `decided` nothing is
+        asked anew.
         """
         others = [
             line
@@ -105,7 +107,8 @@ class Bills(Costs):
         while to_come != before:
             before = to_come
             kept = [*billed, *bear(billed, changes, to_come=to_come)]
-            made_up = bear(kept, missing(self.history, kept, others, closed, now))
+            wanted = missing(self.history, kept, others, closed, now)
+            made_up = bear(kept, [one for one in wanted if one.charge not in decided])
             to_come = sum((max(one.amount, Decimal(0)) for one in made_up), Decimal(0))
         borne = kept[len(billed) :]
         leaves_usage = any(
@@ -127,20 +130,32 @@ class Bills(Costs):
         return len(set(held)) > 1
 
     def rate_again(self, made: Expected, now: datetime) -> None:
-        """What a draft bills as it is finalized: usage with what was reported in its grace, the rest as it was made."""
+        """What a draft bills as it is finalized: usage with what was reported in its grace, the rest as it was made.
+
+        What is missing to commitments is found anew, but where another invoice has asked for it and no change cut the
+        period: then it is a correction, and stays as the draft could bear it.
+        """
         for one in made.fresh:
             self.drawn.pop(one, None)
+        corrected = {
+            line.charge
+            for other in self.invoices
+            if other is not made and other.status != "void"
+            for line in other.lines
+            if line.charge.is_commitment and not is_changed(self.history, line.charge)
+        }
         billed = [line for line in made.lines if not (line.is_change or line.is_ahead)]
         following = [
             line
             for line in made.lines
-            if (line.is_change or line.is_ahead) and not line.charge.is_commitment
+            if (line.is_change or line.is_ahead)
+            and (line.charge in corrected or not line.charge.is_commitment)
         ]
         for line in sorted(billed, key=lambda line: line.charge.start):
             if line.charge.is_usage:
                 line.amount = self.cost(line.charge, known_at=now)
         following = still_taken_off(billed, following)
-        borne, leaves_usage = self._borne(billed, following, now, instead_of=made)
+        borne, leaves_usage = self._borne(billed, following, now, made, corrected)
         made.lines = [*billed, *borne]
         made.leaves_usage |= leaves_usage
         self.on_drafts.difference_update(made.fresh)

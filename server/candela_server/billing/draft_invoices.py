@@ -33,9 +33,10 @@ from .billing_context import Context
 from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rate_after_adjustments import rated_after_adjustments
+from .rules.counted_on import ATTEMPTS, asked_for, counted_next, given_back
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
-from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
+from .settle_commitments import Making, with_cut_commitments
 from .take_off_ahead import without_billed_ahead
 from .wanted_invoice import PeriodToBill, WantedInvoice
 
@@ -117,9 +118,10 @@ async def draft_wanted(
         ),
         seen_at=seen_at,
     )
-    true_ups: dict[SubscriptionId, Decimal] = {}
+    counted: dict[SubscriptionId, Decimal] = {}
+    most = {one_id: given_back(some) for one_id, some in late_usage.lines.items()}
     for attempt in range(ATTEMPTS):
-        late = late_usage.borne(true_ups)
+        late = late_usage.borne(counted)
         settled = await with_cut_commitments(
             tx,
             context,
@@ -129,15 +131,13 @@ async def draft_wanted(
             ],
             now=now,
         )
-        # What is missing to a commitment bears what is given back; giving back can only make more missing.
         found = {
-            one_id: more
+            one_id: asked_for(some[len(late.lines[one_id]) :])
             for one_id, some in zip(late.lines, settled, strict=True)
-            if (more := asked_for(some[len(late.lines[one_id]) :]))
         }
-        if found == true_ups:
+        before, counted = counted, counted_next(attempt, counted, found, most)
+        if all(counted[one_id] == before.get(one_id, 0) for one_id in counted):
             break
-        true_ups = found if attempt < ATTEMPTS - 2 else {}
     left = await without_billed_ahead(tx, context, dict(zip(late.lines, settled, strict=True)))
     charged = [Charges(context.subscriptions[one_id], some) for one_id, some in left.items()]
     drawn = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)

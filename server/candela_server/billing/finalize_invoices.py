@@ -34,13 +34,14 @@ from .model import Invoice, InvoiceFinalizedError, InvoiceId, InvoiceLine, Invoi
 from .number_documents import number_documents
 from .pass_by_failures import Attempt, Passing
 from .read import get_invoice
+from .rules.counted_on import ATTEMPTS, asked_for, counted_next, given_back
 from .rules.cut_commitment import is_true_up_of
 from .rules.kept_ids import with_kept_ids
 from .rules.late_usage import within_total
 from .rules.payment_terms import due_at
 from .rules.tax_amount import taxed
 from .rules.threshold import still_taken_off
-from .settle_commitments import ATTEMPTS, Making, asked_for, with_cut_commitments
+from .settle_commitments import Making, with_cut_commitments
 from .tax_settings import TaxSettings
 from .wanted_drafts import FOLLOWING, wanted_of
 
@@ -201,7 +202,8 @@ async def _rated_again(
         for draft, some in zip(drafts, wanted, strict=True)
     ]
     kept = [_adjustments(context, draft, now) for draft in drafts]
-    true_ups = [Decimal(0) for _ in drafts]
+    counted: dict[InvoiceId, Decimal] = {}
+    most = {draft.id: given_back(some) for draft, some in zip(drafts, kept, strict=True)}
     for attempt in range(ATTEMPTS):
         making = [
             Making(
@@ -209,20 +211,24 @@ async def _rated_again(
                 id=draft.id,
                 lines=[
                     *made,
-                    *within_total(made, still_taken_off(following, made), to_come=more),
+                    *within_total(
+                        made,
+                        still_taken_off(following, made),
+                        to_come=counted.get(draft.id, Decimal(0)),
+                    ),
                 ],
             )
-            for draft, made, following, more in zip(drafts, rated, kept, true_ups, strict=True)
+            for draft, made, following in zip(drafts, rated, kept, strict=True)
         ]
         settled = await with_cut_commitments(tx, context, making, now=now)
         # As when they were drafted: what is missing to a commitment bears what is given back.
-        found_now = [
-            asked_for(after[len(before.lines) :])
-            for before, after in zip(making, settled, strict=True)
-        ]
-        if found_now == true_ups:
+        found_now = {
+            draft.id: asked_for(after[len(before.lines) :])
+            for draft, before, after in zip(drafts, making, settled, strict=True)
+        }
+        so_far, counted = counted, counted_next(attempt, counted, found_now, most)
+        if all(counted[one_id] == so_far.get(one_id, 0) for one_id in counted):
             break
-        true_ups = found_now if attempt < ATTEMPTS - 2 else [Decimal(0) for _ in drafts]
     charged = [
         Charges(context.subscriptions[draft.of_subscription], with_kept_ids(draft.lines, made))
         for draft, made in zip(drafts, settled, strict=True)

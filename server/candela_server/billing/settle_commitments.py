@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
@@ -89,16 +88,6 @@ async def with_cut_commitments(
             others[one.id] = lines
         made.append(lines)
     return made
-
-
-ATTEMPTS: Final = 5
-"""How often an invoice is made again with what its true-ups bear: two or three times settle it. Should what is given
-back and what is missing chase one another, nothing is counted on, and the next invoice gives back the rest."""
-
-
-def asked_for(true_ups: Sequence[InvoiceLine]) -> Decimal:
-    """What of these lines is charged."""
-    return sum((max(line.amount, Decimal(0)) for line in true_ups), Decimal(0))
 
 
 def _settled(

@@ -111,7 +111,7 @@ async def grant_after_change(
             if definition.basis is not CreditBasis.SEAT:
                 continue
             begun_at = _whole(after, definition, at).start_at
-            seats -= most_seats(definition, history, after, begun_at)
+            seats -= most_seats(definition, history, after, begun_at, running)
             if seats <= 0:
                 continue
         period = _period(after, definition, at, running)

@@ -62,6 +62,44 @@ async def test_seats_taken_again_at_another_price_of_the_plan__bring_credits_onc
 
 
 @pytest.mark.spec("CRD-5", "SEAT-3")
+@pytest.mark.parametrize(
+    ("held_before", "at_once", "later", "included"),
+    [
+        pytest.param(2, 10, 10, 100, id="more"),
+        pytest.param(10, 2, 10, 100, id="fewer, then as many again"),
+        pytest.param(10, 2, 12, 120, id="fewer, then more than before"),
+        pytest.param(2, 10, 2, 100, id="more, then as few again"),
+    ],
+)
+@pytest.mark.parametrize("billed_first", [True, False], ids=["billed first", "changed first"])
+async def test_seats_changed_as_a_month_begins__bring_credits_once(
+    market: Market,
+    held_before: int,
+    at_once: int,
+    later: int,
+    included: int,
+    billed_first: bool,
+) -> None:
+    desk = await sell_included(market, priced=True)
+    await desk.sell("seated", seats("10"), calls(flat("1")), request=bringing("10", per_seat=True))
+    holder = await market.sign_up()
+    held = await desk.take("seated", seats=held_before, customer=holder)
+    await market.bill(day(4, 1))
+    market.clock.advance(day(5, 1))
+    if billed_first:
+        await market.bill(day(5, 1))
+    await desk.change(held, quantity(await desk.component(held), at_once), NOW, NONE)
+    await market.bill(day(5, 1))
+    market.clock.advance(day(5, 5))
+    await desk.change(held, quantity(await desk.component(held), later), NOW, NONE)
+
+    # What was changed before the month was billed is what the month begins with.
+    changed_first = 10 * max(at_once, later)
+    assert await left(desk, holder) == (included if billed_first else changed_first)
+    assert await reconcile_credits(market.db, market.merchant_id) == []
+
+
+@pytest.mark.spec("CRD-5", "SEAT-3")
 async def test_seats_taken_again_in_a_later_month_of_their_year__bring_credits_once(
     market: Market,
 ) -> None:

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from candela_server.catalog.model import CreditDefinition, Offer
+from candela_server.credit.model import CreditGrant
+from candela_server.credit.rules.renewal import period_amount
 from candela_server.subscription.model import Subscription
 
 from .reschedule import BILLED
@@ -36,12 +38,18 @@ class Sold:
 
 
 def most_seats(
-    definition: CreditDefinition, history: Sequence[Sold], after: Sold, begun_at: datetime
+    definition: CreditDefinition,
+    history: Sequence[Sold],
+    after: Sold,
+    begun_at: datetime,
+    running: Sequence[CreditGrant],
 ) -> Decimal:
     """The most seats that were held before this version since the period of a definition's credits began.
 
-    Those brought theirs, at whatever price of the plan; `history` are all versions.
+    Those brought theirs, at whatever price of the plan; `history` are all versions, and `running` the grants of the
+    definition that run.
     """
+    at_beginning = {one.amount for one in running if one.effective_at == begun_at}
     return max(
         (
             one.seats
@@ -52,6 +60,14 @@ def most_seats(
                 one.held.version.valid_from >= begun_at
                 or one.held.version.valid_to is None
                 or one.held.version.valid_to > begun_at
+                # It ended as the period began: was that billed before the change, or after it?
+                or (
+                    one.held.version.valid_to == begun_at
+                    and any(
+                        period_amount(definition, first=first, seats=one.seats) in at_beginning
+                        for first in (True, False)
+                    )
+                )
             )
         ),
         default=_ZERO,

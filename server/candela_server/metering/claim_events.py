@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from datetime import date
-from typing import NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import Final, NamedTuple, TypeAlias
 
 from candela_server.storage.events import Connection
 
 from . import key_store
 from .prepared_event import PreparedEvent
 
-First: TypeAlias = dict[bytes, tuple[str, PreparedEvent]]
-"""The first event of each key in a flush, with its merchant; sorted by key."""
+First: TypeAlias = dict[bytes, PreparedEvent]
+"""The first event of each key in a flush; sorted by key."""
+
+_KEY: Final = attrgetter("key_hash")
 
 
-def first_by_key(batches: Iterable[tuple[str, Iterable[PreparedEvent]]]) -> First:
-    """Of batches, each of a merchant, the first event of every key."""
+def first_by_key(batches: Sequence[Sequence[PreparedEvent]]) -> First:
+    """Of batches in the order in which they came, the first event of every key."""
     first: First = {}
-    for merchant_id, events in batches:
-        for event in events:
-            if event.key_hash not in first:
-                first[event.key_hash] = (merchant_id, event)
+    # Backwards, so that the first one stays; and without a line of Python for each.
+    for events in reversed(batches):
+        first.update(zip(map(_KEY, reversed(events)), reversed(events), strict=True))
     return {key: first[key] for key in sorted(first)}
 
 
-def by_window(first: First, oldest: dict[str, date]) -> list[tuple[date, First]]:
-    """The keys by the first month they are remembered from: one part, unless merchants of several windows meet.
+def by_window(
+    batches: Sequence[tuple[str, Sequence[PreparedEvent]]], oldest: dict[str, date]
+) -> list[tuple[date, First]]:
+    """The keys of batches, each of a merchant, by the first month that they are remembered from: one part, unless
+    merchants of several windows meet.
 
     The longest window first, in each flush: so no two wait for each other crosswise.
     """
-    months = sorted(set(oldest.values()))
-    if len(months) == 1:
-        return [(months[0], first)]
     return [
-        (month, {key: one for key, one in first.items() if oldest[one[0]] == month})
-        for month in months
+        (month, first_by_key([events for holder, events in batches if oldest[holder] == month]))
+        for month in sorted({oldest[holder] for holder, _ in batches})
     ]
 
 
@@ -53,15 +55,11 @@ async def claim_free_keys(
 
     Raises KeyTakenError when another transaction takes one of them meanwhile; then `claim_keys` must decide.
     """
-    free = [
-        (key, event.payload_hash, event.happened_us)
-        for key, (_, event) in first.items()
-        if key not in standing
-    ]
+    free = {key: event for key, event in first.items() if key not in standing}
     if free:
         for month in months:
-            await key_store.copy_keys(connection, free, month)
-    return {key for key, _, _ in free}
+            await key_store.copy_keys(connection, free.values(), month)
+    return set(free)
 
 
 async def claim_keys(
@@ -73,8 +71,8 @@ async def claim_keys(
         taken = await key_store.claim_keys(
             connection,
             key_hashes=won,
-            payload_hashes=[first[key][1].payload_hash for key in won],
-            happened_us=[first[key][1].happened_us for key in won],
+            payload_hashes=[first[key].payload_hash for key in won],
+            happened_us=[first[key].happened_us for key in won],
             month=month,
             # In the second month a look at the first would find our own claims of a moment ago.
             oldest_month=oldest if number == 0 else month,

@@ -6,7 +6,7 @@ each other crosswise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from candela_server.storage.events import Connection, EventStore
 from . import key_store, sql_store, store
 from .add_usage import add_usage, bumps_of
 from .cache import Bump
-from .claim_events import First, by_window, claim_free_keys, claim_keys, first_by_key
+from .claim_events import First, by_window, claim_free_keys, claim_keys
 from .directory import Directory
 from .event_lanes import Batch
 from .note_late_usage import note_late_usage
@@ -30,7 +30,7 @@ from .rules.metric_reading import Readings
 
 @dataclass(slots=True)
 class Flushed:
-    """What a committed flush decided and still has to tell."""
+    """What a committed flush decided and still has to tell; where all events were won, no payloads."""
 
     sequence: int
     won: set[bytes]
@@ -83,9 +83,11 @@ class Flusher:
         now = self._clock.now()
         months = claim_months(now).claimed
         await self._prepare_partitions(batches, months)
-        first = first_by_key((batch.merchant_id, batch.events) for batch in batches)
         merchant_ids = sorted({batch.merchant_id for batch in batches})
-        parts = by_window(first, await self._oldest_months(merchant_ids, now))
+        parts = by_window(
+            [(batch.merchant_id, batch.events) for batch in batches],
+            await self._oldest_months(merchant_ids, now),
+        )
         if writer.number is None:
             async with self._events.writer() as connection:
                 number = await store.register_writer(connection, now)
@@ -110,7 +112,7 @@ class Flusher:
                     stored |= claimed.standing
                 else:
                     won |= await claim_free_keys(connection, part, months, stored)
-            survivors = _in_order(batches, first, won)
+            survivors = _in_order(batches, parts, won)
             folded = {
                 merchant_id: fold(survivors[merchant_id], readings[merchant_id])
                 for merchant_id in sorted(survivors)
@@ -125,8 +127,13 @@ class Flusher:
                 if folded:
                     await _add_up(connection, folded, survivors, readings, now)
                 await store.commit_flush(connection)
-        for key in won:
-            stored[key] = first[key][1].payload_hash
+        if not all_won(batches, won):
+            stored |= {
+                key: event.payload_hash
+                for _, part in parts
+                for key, event in part.items()
+                if key in won
+            }
         bumps = [
             bump
             for merchant_id, one in folded.items()
@@ -204,12 +211,18 @@ async def _add_up(
     )
 
 
+def all_won(batches: Sequence[Batch], won: Set[bytes]) -> bool:
+    """Whether each event counts: then no two have the same key, and nobody had one before."""
+    return len(won) == sum(len(batch.events) for batch in batches)
+
+
 def _in_order(
-    batches: Sequence[Batch], first: First, won: set[bytes]
+    batches: Sequence[Batch], parts: Sequence[tuple[date, First]], won: Set[bytes]
 ) -> dict[str, list[PreparedEvent]]:
     """The events that count, by merchant and as they came: nearly by time, so that indexes grow at their ends."""
     survivors: dict[str, list[PreparedEvent]] = {}
-    everything = len(won) == sum(len(batch.events) for batch in batches)
+    everything = all_won(batches, won)
+    first = {} if everything else {key: one for _, part in parts for key, one in part.items()}
     for batch in batches:
         survivors.setdefault(batch.merchant_id, []).extend(
             batch.events
@@ -217,7 +230,7 @@ def _in_order(
             else [
                 event
                 for event in batch.events
-                if event.key_hash in won and first[event.key_hash][1] is event
+                if event.key_hash in won and first[event.key_hash] is event
             ]
         )
     return {merchant_id: events for merchant_id, events in survivors.items() if events}

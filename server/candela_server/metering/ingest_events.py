@@ -20,7 +20,6 @@ from typing import Any, Final
 import structlog
 
 from candela_server.kernel.clock import Clock
-from candela_server.kernel.errors import Reason
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
@@ -43,11 +42,11 @@ from .model import (
     IngestionUnavailableError,
     Outcome,
     Recorded,
-    Rejection,
 )
 from .prepare_events import Preparer
 from .prepared_event import Prepared
 from .read_counters import Counters
+from .tell_callers import tell
 
 log = structlog.get_logger()
 
@@ -247,7 +246,7 @@ class Ingestor:
             for batch in batches:
                 batch.call.fail(IngestionUnavailableError())
             return
-        _tell(batches, flushed)
+        tell(batches, flushed)
 
     async def _flush_patiently(self, writer: Writer, batches: Sequence[Batch]) -> Flushed:
         """Flushes, again if need be. A repetition after an unknown outcome finds its own keys taken: it counts
@@ -273,28 +272,3 @@ class Ingestor:
                     raise
                 await asyncio.sleep(_RETRY_S * attempt)
         raise IngestionUnavailableError
-
-
-def _tell(batches: Sequence[Batch], flushed: Flushed) -> None:
-    """Answers every caller: the first of a won key was accepted, all others are compared with what stands."""
-    unclaimed = set(flushed.won)
-    accepted, deduplicated = Outcome.ACCEPTED, Outcome.DEDUPLICATED
-    for batch in batches:
-        outcomes, rejections = batch.call.recorded.outcomes, batch.call.recorded.rejections
-        for index, event in zip(batch.indexes, batch.events, strict=True):
-            key = event.key_hash
-            if key in unclaimed:
-                unclaimed.discard(key)
-                outcomes[index] = accepted
-            elif flushed.stored_payloads.get(key) == event.payload_hash:
-                outcomes[index] = deduplicated
-            else:
-                rejections.append(
-                    Rejection(
-                        index,
-                        Reason.EVENT_KEY_CONFLICT,
-                        "idempotency_key",
-                        "the key was used with another payload and the first one stands; use a new key",
-                    )
-                )
-        batch.call.end_part()

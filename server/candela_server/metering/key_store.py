@@ -14,21 +14,21 @@ from candela_server.storage import copy_binary
 from candela_server.storage.array_parameters import InstantArray, Int8Array, UuidArray
 from candela_server.storage.events import Connection, Cursor
 
+from .prepared_event import PreparedEvent
+
 _KEY_ROW: Final = Struct(">hi16siiiqiq").pack
 
 
-async def copy_keys(
-    connection: Connection, keys: Iterable[tuple[bytes, int, int]], month: date
-) -> None:
-    """Takes keys that nobody holds, each given with its payload and when it happened in microseconds since 1970.
+async def copy_keys(connection: Connection, events: Iterable[PreparedEvent], month: date) -> None:
+    """Takes the keys of events, which nobody holds.
 
     Less than half the price of `claim_keys`, which asks of each key whether it is free. Sorted keys keep two flushes
     from waiting for each other crosswise. Raises store.KeyTakenError, and then the transaction is lost.
     """
     day, epoch_us = copy_binary.day_number(month), copy_binary.POSTGRES_EPOCH_US
     rows = [
-        _KEY_ROW(4, 16, key, 4, day, 8, payload_hash, 8, happened_us - epoch_us)
-        for key, payload_hash, happened_us in keys
+        _KEY_ROW(4, 16, one.key_hash, 4, day, 8, one.payload_hash, 8, one.happened_us - epoch_us)
+        for one in events
     ]
     async with (
         connection.cursor() as cursor,

@@ -143,7 +143,7 @@ class BackfillRecorder:
     ) -> Recorded:
         first: First = {}
         for _, event in sorted(kept, key=lambda one: (one[1].key_hash, one[0])):
-            first.setdefault(event.key_hash, (merchant_id, event))
+            first.setdefault(event.key_hash, event)
         if not first:
             return recorded
         now = self._clock.now()
@@ -165,18 +165,18 @@ class BackfillRecorder:
             repeated = [
                 key
                 for key in first
-                if key not in won and stored.get(key) == first[key][1].payload_hash
+                if key not in won and stored.get(key) == first[key].payload_hash
             ]
             if won:
                 field = copy_binary.text_field(backfill_id)
                 await backfill_store.copy_backfill_events(
                     connection,
-                    [_FIELDS + first[key][1].row[_FIELDS_LENGTH:] + field for key in sorted(won)],
+                    [_FIELDS + first[key].row[_FIELDS_LENGTH:] + field for key in sorted(won)],
                 )
                 await backfill_store.count_joined(connection, merchant_id, backfill_id, len(won))
             if repeated:
                 await backfill_store.insert_kept(connection, merchant_id, backfill_id, repeated)
-        _decide(recorded, kept, won, {**stored, **{key: first[key][1].payload_hash for key in won}})
+        _decide(recorded, kept, won, {**stored, **{key: first[key].payload_hash for key in won}})
         return recorded
 
 

@@ -13,6 +13,7 @@ from candela_server.catalog.model import Aggregation
 from candela_server.kernel.errors import Reason
 from candela_server.metering.key_store import copy_keys
 from candela_server.metering.model import BatchTooLargeError, Outcome
+from candela_server.metering.prepared_event import PreparedEvent
 from candela_server.metering.rules.bucket import to_microseconds
 from candela_server.metering.rules.dedupe import claim_months
 from candela_server.metering.rules.event_key import hash_of_key
@@ -183,8 +184,9 @@ async def test_a_key_that_another_writer_is_taking__waits_for_what_becomes_of_it
     # Another server's flush, stopped before its commit.
     async with metering.events.writer() as other, other.transaction(force_rollback=not is_kept):
         key = hash_of_key(metering.merchant_id, "disputed")
+        taking = PreparedEvent(key, 0, b"", "", "", "", to_microseconds(now), Decimal(0), {})
         for month in claim_months(now).claimed:
-            await copy_keys(other, [(key, 0, to_microseconds(now))], month)
+            await copy_keys(other, [taking], month)
         waiting = asyncio.create_task(
             metering.record(event("disputed", acme, "4"), event("free", acme, "5"))
         )

@@ -10,7 +10,7 @@ from candela_server.subscription.model import Proration
 
 from tests.helpers.changing import NOW, PERIOD_END, Desk, to_plan
 from tests.helpers.market import Market, calls, fee, flat
-from tests.integration.billing.committing import day, run, sell
+from tests.integration.billing.committing import GRACE, begin, day, kinds, run, sell
 
 WEEKLY = "FREQ=WEEKLY"
 
@@ -89,3 +89,23 @@ async def test_price_that_is_taken_and_left_after_a_period_was_over__asks_nothin
     await run(desk, day(5, 4))
 
     assert _true_ups(await desk.invoices()) == []
+
+
+@pytest.mark.spec("DSL-10", "SUB-6")
+async def test_commitment_that_bears_in_small_steps__bears_all_that_is_given_back(
+    desk: Desk,
+) -> None:
+    await sell(desk, "lean", fee("30"), calls(flat("1")), least="61")
+    customer, held = await begin(desk, "lean")
+    await desk.market.use(customer, "1", day(4, 1))
+    desk.market.clock.advance(day(4, 16))
+    await desk.change(held, Pause(resume_at=None), NOW, Proration.INVOICE_NOW)
+    await desk.market.bill(day(4, 16) + GRACE)
+
+    # 15 of 30 days of the fee are given back. 15 of 30 days of 61.00 are 30.50, less 15.00 and 1.00 for calls. Each
+    # 0.50 that the invoice gives back makes 0.50 more missing, which bears the next 0.50.
+    assert kinds((await desk.invoices())[-1]) == [
+        ("proration", "-15.00"),
+        ("true_up", "14.50"),
+        ("usage", "1.00"),
+    ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from candela_server.kernel.clock import Clock
 from candela_server.storage.events import Connection, EventStore
@@ -26,6 +26,8 @@ from .rules.bucket import from_microseconds
 from .rules.dedupe import claim_months, oldest_month
 from .rules.folding import Folded, fold
 from .rules.metric_reading import Readings
+
+_HOUR_US: Final = 3_600_000_000
 
 
 @dataclass(slots=True)
@@ -165,14 +167,16 @@ class Flusher:
     async def _prepare_partitions(self, batches: Sequence[Batch], claimed: Sequence[Any]) -> None:
         """Makes the partitions that this flush needs and this process has not seen yet."""
         instants: dict[tuple[int, int], datetime] = {}
-        seen_hours: set[int] = set()
         for batch in batches:
-            for event in batch.events:
-                hour = event.happened_us // 3_600_000_000
-                if hour not in seen_hours:
-                    seen_hours.add(hour)
-                    instant = from_microseconds(event.happened_us)
-                    instants[(instant.year, instant.month)] = instant
+            happened_us = [event.happened_us for event in batch.events]
+            first, last = (from_microseconds(one(happened_us)) for one in (min, max))
+            # Mostly all are of one month; else of several at most, as nothing may be late for long.
+            if (first.year, first.month) == (last.year, last.month):
+                instants[first.year, first.month] = first
+            else:
+                for hour in {one // _HOUR_US for one in happened_us}:
+                    instant = from_microseconds(hour * _HOUR_US)
+                    instants[instant.year, instant.month] = instant
         missing = {
             month: at for month, at in instants.items() if month not in self._prepared_months
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import itemgetter
 
 from candela_server.storage.events import Connection
 
@@ -24,29 +25,8 @@ async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
         for (customer_id, metric_id, user_id, bucket_us), share in one.shares.items()
     ]
     shares += grouped.items()
-    rollups = [
-        rollup_store.RollupRow(
-            merchant_id=merchant_id,
-            customer_id=customer_id,
-            metric_id=metric_id,
-            user_id=user_id,
-            dimension=dimension,
-            bucket_us=bucket_us,
-            count=share.count,
-            sum=share.sum,
-            min=share.min,
-            max=share.max,
-            last_us=share.last_us,
-            last_key=share.last_key,
-            last_value=share.last_value,
-            time=share.time,
-        )
-        for (merchant_id, customer_id, metric_id, user_id, dimension, bucket_us), share in sorted(
-            shares
-        )
-    ]
-    if rollups:
-        await rollup_store.add_rollups(connection, rollups)
+    if shares:
+        await rollup_store.add_rollups(connection, sorted(shares, key=itemgetter(0)))
     distinct = [
         (
             merchant_id,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import TypeAlias
 
 from candela_server.storage.array_parameters import (
@@ -20,26 +19,10 @@ from candela_server.storage.array_parameters import (
 )
 from candela_server.storage.events import Connection
 
+from .rules.folding import Share
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollupRow:
-    """What one flush adds to one row of usage_rollup. `user_id` "" is the whole customer, `dimension` "" all groups."""
-
-    merchant_id: str
-    customer_id: str
-    metric_id: str
-    user_id: str
-    dimension: str
-    bucket_us: int
-    count: int
-    sum: Decimal
-    min: Decimal
-    max: Decimal
-    last_us: int
-    last_key: bytes
-    last_value: Decimal
-    time: Decimal
-
+RollupKey: TypeAlias = tuple[str, str, str, str, str, int]
+"""merchant, customer, metric, user ("" is the whole customer), dimension ("" is all groups), bucket in microseconds."""
 
 DistinctRow: TypeAlias = tuple[str, str, str, str, str, datetime, str]
 """merchant, customer, metric, user, dimension, bucket, value."""
@@ -56,9 +39,13 @@ class UnmatchedRow:
     last_at: datetime
 
 
-async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None:
-    """Adds to the rollups; the rows are sorted by their key, so that no two flushes wait crosswise."""
-    dimensions, times = [row.dimension for row in rows], [row.time for row in rows]
+async def add_rollups(connection: Connection, rows: Sequence[tuple[RollupKey, Share]]) -> None:
+    """Adds shares to the rollups of their keys, sorted by these, so that no two flushes wait crosswise."""
+    merchants, customers, metrics, users, dimensions, buckets = zip(
+        *[key for key, _ in rows], strict=True
+    )
+    shares = [share for _, share in rows]
+    times = [share.time for share in shares]
     await connection.execute(
         """
         INSERT INTO usage_rollup AS known
@@ -85,20 +72,20 @@ async def add_rollups(connection: Connection, rows: Sequence[RollupRow]) -> None
             last_at = greatest(known.last_at, excluded.last_at)
         """,
         [
-            ids([row.merchant_id for row in rows]),
-            ids([row.customer_id for row in rows]),
-            ids([row.metric_id for row in rows]),
-            ids([row.user_id for row in rows]),
+            ids(merchants),
+            ids(customers),
+            ids(metrics),
+            ids(users),
             # Most flushes have no groups and weigh nothing: an array that is too short reads as NULL.
             ids(dimensions) if any(dimensions) else "{}",
-            InstantArray([row.bucket_us for row in rows]),
-            Int8Array([row.count for row in rows]),
-            numbers([row.sum for row in rows]),
-            numbers([row.min for row in rows]),
-            numbers([row.max for row in rows]),
-            InstantArray([row.last_us for row in rows]),
-            UuidArray([row.last_key for row in rows]),
-            numbers([row.last_value for row in rows]),
+            InstantArray(buckets),
+            Int8Array([share.count for share in shares]),
+            numbers([share.sum for share in shares]),
+            numbers([share.min for share in shares]),
+            numbers([share.max for share in shares]),
+            InstantArray([share.last_us for share in shares]),
+            UuidArray([share.last_key for share in shares]),
+            numbers([share.last_value for share in shares]),
             numbers(times) if any(times) else "{}",
         ],
     )

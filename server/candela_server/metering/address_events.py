@@ -141,7 +141,7 @@ class Batch:
                 return None
             user = self.book.external_users.get(external_id)
             if user is None:
-                # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole self.
+                # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole batch.
                 if self.looked_up or "\x00" in external_id:
                     raise NobodyError(
                         Reason.USER_NOT_FOUND,

@@ -133,7 +133,7 @@ def _replayed(stage: Stage, stream: Stream, rounds: int, events: int) -> Row:
 def _acknowledged(stage: Stage, stream: Stream, rounds: int, events: int) -> Row:
     """At half of what the database takes with as much in it as there is now, between two checkpoints.
 
-    After one, each page is logged whole once more, for some seconds of every five minutes: that is told, and not counted.
+    After one, each page is logged whole once more, some seconds of every five minutes: that is told, and not counted.
     """
     say("how many it takes now")
     runs = count()

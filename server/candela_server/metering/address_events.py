@@ -132,24 +132,19 @@ class Batch:
         if user_id:
             user = self.book.users.get(user_id)
             if user is None:
-                if self.looked_up or not user_id.startswith("usr_") or "\x00" in user_id:
-                    raise NobodyError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
-                self.wanted.user_ids.add(user_id)
-                raise UnknownError
-        else:
-            if not external_id:
-                return None
+                nobody = NobodyError(Reason.USER_NOT_FOUND, "user_id", f"no user {user_id!r}")
+                raise self._unknown(user_id, self.wanted.user_ids, nobody, begins="usr_")
+        elif external_id:
             user = self.book.external_users.get(external_id)
             if user is None:
-                # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole batch.
-                if self.looked_up or "\x00" in external_id:
-                    raise NobodyError(
-                        Reason.USER_NOT_FOUND,
-                        "external_user_id",
-                        f"no user has the external id {external_id!r}; create the user first",
-                    )
-                self.wanted.external_user_ids.add(external_id)
-                raise UnknownError
+                nobody = NobodyError(
+                    Reason.USER_NOT_FOUND,
+                    "external_user_id",
+                    f"no user has the external id {external_id!r}; create the user first",
+                )
+                raise self._unknown(external_id, self.wanted.external_user_ids, nobody)
+        else:
+            return None
         if user.archived:
             raise RefusedError(Reason.USER_NOT_FOUND, "user_id", f"user {user.id} is archived")
         return user
@@ -161,30 +156,25 @@ class Batch:
         if customer_id:
             customer = self.book.customers.get(customer_id)
             if customer is None:
-                if self.looked_up or not customer_id.startswith("cus_") or "\x00" in customer_id:
-                    raise NobodyError(
-                        Reason.CUSTOMER_NOT_FOUND,
-                        "customer_id",
-                        f"no customer {customer_id!r}; check the id, and whether it is an external id",
-                    )
-                self.wanted.customer_ids.add(customer_id)
-                raise UnknownError
+                nobody = NobodyError(
+                    Reason.CUSTOMER_NOT_FOUND,
+                    "customer_id",
+                    f"no customer {customer_id!r}; check the id, and whether it is an external id",
+                )
+                raise self._unknown(customer_id, self.wanted.customer_ids, nobody, begins="cus_")
+        elif external_id:
+            customer = self.book.external_customers.get(external_id)
+            if customer is None:
+                nobody = NobodyError(
+                    Reason.CUSTOMER_NOT_FOUND,
+                    "external_customer_id",
+                    f"no customer has the external id {external_id!r}; create the customer first",
+                )
+                raise self._unknown(external_id, self.wanted.external_customer_ids, nobody)
+        elif user is not None:
+            customer = user.customer
         else:
-            if external_id:
-                customer = self.book.external_customers.get(external_id)
-                if customer is None:
-                    if self.looked_up or "\x00" in external_id:
-                        raise NobodyError(
-                            Reason.CUSTOMER_NOT_FOUND,
-                            "external_customer_id",
-                            f"no customer has the external id {external_id!r}; create the customer first",
-                        )
-                    self.wanted.external_customer_ids.add(external_id)
-                    raise UnknownError
-            elif user is not None:
-                customer = user.customer
-            else:
-                raise EventFieldError("customer", "neither a customer nor a user is named")
+            raise EventFieldError("customer", "neither a customer nor a user is named")
         if user is not None and user.customer.id != customer.id:
             raise RefusedError(
                 Reason.USER_NOT_FOUND,
@@ -198,6 +188,16 @@ class Batch:
                 f"customer {customer.id} is archived",
             )
         return customer
+
+    def _unknown(
+        self, reference: str, wanted: set[str], nobody: NobodyError, *, begins: str = ""
+    ) -> NobodyError | UnknownError:
+        """What to raise of one that the book does not hold: `nobody`, unless it is still to be looked up."""
+        # PostgreSQL takes no NUL, so what holds one names nobody, and asking would fail for the whole batch.
+        if self.looked_up or "\x00" in reference or not reference.startswith(begins):
+            return nobody
+        wanted.add(reference)
+        return UnknownError()
 
 
 def outside(happened_us: int, allowed: Bounds) -> RefusedError:

@@ -27,16 +27,16 @@ from candela_server.subscription.model import (
 )
 
 from .bill_changed_periods import with_changed_periods
-from .bill_late_usage import look_at_late_usage
+from .bill_late_usage import WithLateUsage, look_at_late_usage
 from .bill_periods import rate_invoices
 from .billing_context import Context
 from .draw_money import Charges, Outlook, with_monetary_credits
 from .model import Invoice, InvoiceId, InvoiceLine, InvoiceStatus
 from .rate_after_adjustments import rated_after_adjustments
-from .rules.counted_on import ATTEMPTS, asked_for, counted_next, given_back
+from .rules.counted_on import given_back
 from .rules.tax import NO_TAX, tax_for
 from .rules.tax_amount import taxed
-from .settle_commitments import Making, with_cut_commitments
+from .settle_commitments import Making, with_commitments_that_bear
 from .take_off_ahead import without_billed_ahead
 from .wanted_invoice import PeriodToBill, WantedInvoice
 
@@ -118,27 +118,20 @@ async def draft_wanted(
         ),
         seen_at=seen_at,
     )
-    counted: dict[SubscriptionId, Decimal] = {}
-    most = {one_id: given_back(some) for one_id, some in late_usage.lines.items()}
-    for attempt in range(ATTEMPTS):
-        late = late_usage.borne(counted)
-        settled = await with_cut_commitments(
-            tx,
-            context,
-            [
-                Making(subscription_id=one_id, id=replaced.get(one_id), lines=some)
-                for one_id, some in late.lines.items()
-            ],
-            now=now,
-        )
-        found = {
-            one_id: asked_for(some[len(late.lines[one_id]) :])
-            for one_id, some in zip(late.lines, settled, strict=True)
-        }
-        before, counted = counted, counted_next(attempt, counted, found, most)
-        if all(counted[one_id] == before.get(one_id, 0) for one_id in counted):
-            break
-    left = await without_billed_ahead(tx, context, dict(zip(late.lines, settled, strict=True)))
+    ids = list(late_usage.lines)
+    made_so_far: list[WithLateUsage] = []
+
+    def make(counted: Sequence[Decimal]) -> list[Making]:
+        late = late_usage.borne(dict(zip(ids, counted, strict=True)))
+        made_so_far.append(late)
+        return [
+            Making(subscription_id=one_id, id=replaced.get(one_id), lines=late.lines[one_id])
+            for one_id in ids
+        ]
+
+    most = [given_back(late_usage.lines[one_id]) for one_id in ids]
+    settled = await with_commitments_that_bear(tx, context, make, most, now=now)
+    left = await without_billed_ahead(tx, context, dict(zip(ids, settled, strict=True)))
     charged = [Charges(context.subscriptions[one_id], some) for one_id, some in left.items()]
     drawn = await with_monetary_credits(tx, charged, made_at=now, outlook=outlook)
     return Drafts(
@@ -146,7 +139,7 @@ async def draft_wanted(
             one.held.id: draft_of(context, one.held, lines, seller, now, test_clock_id)
             for one, lines in zip(charged, drawn, strict=True)
         },
-        late.draws,
+        made_so_far[-1].draws,
     )
 
 

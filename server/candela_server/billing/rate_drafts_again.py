@@ -14,14 +14,14 @@ from .bill_periods import rate_invoices
 from .billed_before import REMEMBERED
 from .billing_context import Context
 from .draw_money import Charges, with_monetary_credits
-from .model import Invoice, InvoiceId, InvoiceLine
-from .rules.counted_on import ATTEMPTS, asked_for, counted_next, given_back
+from .model import Invoice, InvoiceLine
+from .rules.counted_on import given_back
 from .rules.cut_commitment import is_true_up_of
 from .rules.kept_ids import with_kept_ids
 from .rules.late_usage import within_total
 from .rules.tax_amount import taxed
 from .rules.threshold import still_taken_off
-from .settle_commitments import Making, with_cut_commitments
+from .settle_commitments import Making, with_commitments_that_bear
 from .wanted_drafts import FOLLOWING, wanted_of
 
 
@@ -45,33 +45,24 @@ async def rated_again(
         for draft, some in zip(drafts, wanted, strict=True)
     ]
     kept = [_adjustments(context, draft, now) for draft in drafts]
-    counted: dict[InvoiceId, Decimal] = {}
-    most = {draft.id: given_back(some) for draft, some in zip(drafts, kept, strict=True)}
-    for attempt in range(ATTEMPTS):
-        making = [
+
+    def make(counted: Sequence[Decimal]) -> list[Making]:
+        # As when they were drafted: what is missing to a commitment bears what is given back.
+        return [
             Making(
                 subscription_id=draft.of_subscription,
                 id=draft.id,
                 lines=[
                     *made,
-                    *within_total(
-                        made,
-                        still_taken_off(following, made),
-                        to_come=counted.get(draft.id, Decimal(0)),
-                    ),
+                    *within_total(made, still_taken_off(following, made), to_come=to_come),
                 ],
             )
-            for draft, made, following in zip(drafts, rated, kept, strict=True)
+            for draft, made, following, to_come in zip(drafts, rated, kept, counted, strict=True)
         ]
-        settled = await with_cut_commitments(tx, context, making, now=now)
-        # As when they were drafted: what is missing to a commitment bears what is given back.
-        found_now = {
-            draft.id: asked_for(after[len(before.lines) :])
-            for draft, before, after in zip(drafts, making, settled, strict=True)
-        }
-        so_far, counted = counted, counted_next(attempt, counted, found_now, most)
-        if all(counted[one_id] == so_far.get(one_id, 0) for one_id in counted):
-            break
+
+    settled = await with_commitments_that_bear(
+        tx, context, make, [given_back(some) for some in kept], now=now
+    )
     charged = [
         Charges(context.subscriptions[draft.of_subscription], with_kept_ids(draft.lines, made))
         for draft, made in zip(drafts, settled, strict=True)

@@ -7,7 +7,7 @@ billed, so that it is on one invoice, whichever comes first, and nothing is aske
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from .billing_context import Context
 from .credit_note import CreditedOfLine
 from .model import InvoiceId, InvoiceLine, LineId, LineKind
 from .rules.commitment import COUNTED, charged_at, left_to_reissues, period_charged_at
+from .rules.counted_on import ATTEMPTS, asked_for, counted_next
 from .rules.cut_commitment import CutCommitment, is_true_up_of
 from .rules.late_usage import within_total
 from .rules.settle_cut_commitment import Settlement, settlement
@@ -88,6 +89,32 @@ async def with_cut_commitments(
             others[one.id] = lines
         made.append(lines)
     return made
+
+
+async def with_commitments_that_bear(
+    tx: Tx,
+    context: Context,
+    make: Callable[[Sequence[Decimal]], Sequence[Making]],
+    most: Sequence[Decimal],
+    *,
+    now: datetime,
+) -> list[list[InvoiceLine]]:
+    """As `with_cut_commitments`, of invoices that can give back more where their true-ups bear it.
+
+    `make` makes them, counting on so much of each; `most` is all that each would give back.
+    """
+    counted = [Decimal(0) for _ in most]
+    for attempt in range(ATTEMPTS):
+        making = make(counted)
+        settled = await with_cut_commitments(tx, context, making, now=now)
+        found = [
+            asked_for(after[len(before.lines) :])
+            for before, after in zip(making, settled, strict=True)
+        ]
+        before, counted = counted, counted_next(attempt, counted, found, most)
+        if counted == before:
+            break
+    return settled
 
 
 def _settled(

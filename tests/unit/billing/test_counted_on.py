@@ -15,13 +15,13 @@ CENTS = st.integers(min_value=0, max_value=1_000_000)
 
 def settled(charged: int, owed_back: int, above_least: int) -> tuple[int, int]:
     """What an invoice gives back and asks for: it charges so much besides, and is so much above its commitment."""
-    counted: dict[str, Decimal] = {}
+    counted = [Decimal(0)]
     for attempt in range(ATTEMPTS):
-        gives = min(owed_back, charged + int(counted.get("it", 0)))
+        gives = min(owed_back, charged + int(counted[0]))
         asks = max(0, gives - above_least)
         before = counted
-        counted = counted_next(attempt, counted, {"it": Decimal(asks)}, {"it": Decimal(owed_back)})
-        if counted["it"] == before.get("it", 0):
+        counted = counted_next(attempt, counted, [Decimal(asks)], [Decimal(owed_back)])
+        if counted == before:
             break
     return gives, asks
 
@@ -47,10 +47,12 @@ def test_step_of_a_cent__needs_no_more_makings_than_one_of_an_euro() -> None:
 
 @pytest.mark.spec("DSL-10", "SUB-6")
 def test_invoices_that_agree__are_not_made_otherwise_because_of_one_that_does_not() -> None:
-    counted = {"agrees": Decimal(5), "climbs": Decimal(1)}
+    counted = [Decimal(5), Decimal(1)]
     for attempt in range(ATTEMPTS):
-        found = {"agrees": Decimal(5), "climbs": counted["climbs"] + 1}
-        counted = counted_next(attempt, counted, found, {"climbs": Decimal(10)})
+        agreed, climbing = counted
+        counted = counted_next(
+            attempt, counted, [Decimal(5), climbing + 1], [Decimal(0), Decimal(10)]
+        )
 
-        assert counted["agrees"] == 5
-    assert counted_next(ATTEMPTS - 2, {}, {"climbs": Decimal(1)}, {}) == {"climbs": 0}
+        assert counted[0] == agreed == 5
+    assert counted_next(ATTEMPTS - 2, [Decimal(0)], [Decimal(1)], [Decimal(0)]) == [0]

@@ -8,9 +8,9 @@ below, or never: then nothing is counted on, and the next invoice gives back the
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
 from candela_server.billing.model import InvoiceLine
 
@@ -22,25 +22,18 @@ _DESCENTS: Final = 3
 ATTEMPTS: Final = _ALL + 1 + _DESCENTS + 2
 """How often an invoice is made at most: counting on nothing, climbing, all, descending, and at last on nothing."""
 
-K = TypeVar("K", bound=Hashable)
-
 
 def counted_next(
-    attempt: int,
-    counted: Mapping[K, Decimal],
-    found: Mapping[K, Decimal],
-    most: Mapping[K, Decimal],
-) -> dict[K, Decimal]:
-    """By invoice, what the next making counts on; `found` is what this one, which counted on `counted`, asks for.
+    attempt: int, counted: Sequence[Decimal], found: Sequence[Decimal], most: Sequence[Decimal]
+) -> list[Decimal]:
+    """Of each invoice, what the next making counts on; `found` is what this one, which counted on `counted`, asks for.
 
     `most` is all that each invoice would give back. Once nothing differs from `counted`, all agree.
     """
-    return {
-        key: asked
-        if asked == counted.get(key, _ZERO)
-        else _next(attempt, asked, most.get(key, _ZERO))
-        for key, asked in found.items()
-    }
+    return [
+        asked if asked == before else _next(attempt, asked, all_of_it)
+        for before, asked, all_of_it in zip(counted, found, most, strict=True)
+    ]
 
 
 def _next(attempt: int, asked: Decimal, most: Decimal) -> Decimal:

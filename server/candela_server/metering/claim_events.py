@@ -51,9 +51,9 @@ class Claimed(NamedTuple):
 async def claim_free_keys(
     connection: Connection, first: First, months: Sequence[date], standing: Container[bytes]
 ) -> set[bytes]:
-    """Takes the keys that nobody had a moment ago, when those that are `standing` were looked for; answers which.
+    """Takes the keys that are not known to be `standing`; answers which.
 
-    Raises KeyTakenError when another transaction takes one of them meanwhile; then `claim_keys` must decide.
+    Raises KeyTakenError when one is taken all the same.
     """
     free = {key: event for key, event in first.items() if key not in standing}
     if free:

@@ -9,25 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
 
 from candela_server.kernel.clock import Clock
 from candela_server.storage.events import Connection, EventStore
 
-from . import key_store, sql_store, store
+from . import sql_store, store
 from .add_usage import add_usage, bumps_of
 from .cache import Bump
 from .claim_events import First, by_window, claim_free_keys, claim_keys
 from .directory import Directory
 from .event_lanes import Batch
+from .event_partitions import EventPartitions
+from .event_writer import Care, Writer
 from .note_late_usage import note_late_usage
 from .prepared_event import PreparedEvent
-from .rules.bucket import from_microseconds
 from .rules.dedupe import claim_months, oldest_month
 from .rules.folding import Folded, fold
 from .rules.metric_reading import Readings
-
-_HOUR_US: Final = 3_600_000_000
 
 
 @dataclass(slots=True)
@@ -38,6 +36,8 @@ class Flushed:
     won: set[bytes]
     stored_payloads: dict[bytes, int]
     bumps: list[Bump]
+    met_known_keys: bool
+    """Whether somebody had sent some of it before."""
 
 
 class MetricsChangedError(Exception):
@@ -52,14 +52,6 @@ class WriterForgottenError(Exception):
     """The writer's row was removed; it registers again."""
 
 
-@dataclass(slots=True)
-class Writer:
-    """One of the writers: its number, and how often it has flushed is kept in the database."""
-
-    number: int | None = None
-    busy: bool = False
-
-
 class Flusher:
     """Flushes for the writers of one process, and knows which partitions they have seen."""
 
@@ -67,29 +59,23 @@ class Flusher:
         self._events = events
         self._directory = directory
         self._clock = clock
-        self._prepared_months: set[tuple[int, int]] = set()
+        self.partitions = EventPartitions(events)
 
-    def forget_partitions(self) -> None:
-        """Looks for partitions anew: one that was there is gone."""
-        self._prepared_months.clear()
-
-    async def flush(
-        self, writer: Writer, batches: Sequence[Batch], *, contested: bool = False
-    ) -> Flushed:
+    async def flush(self, writer: Writer, batches: Sequence[Batch], care: Care) -> Flushed:
         """Stores what of these batches nobody sent before, in one transaction that ends with this call.
 
         Raises MetricsChangedError, WriterForgottenError and the store's errors; then it stored nothing, unless the
-        database did not tell what became of its commit. Raises KeyTakenError when others send the same events at
-        this moment, unless it is told that they are `contested`, which costs more.
+        database did not tell what became of its commit. Raises KeyTakenError when a key asks for more `care`.
         """
         now = self._clock.now()
         months = claim_months(now).claimed
-        await self._prepare_partitions(batches, months)
+        await self.partitions.prepare(batches, months)
         merchant_ids = sorted({batch.merchant_id for batch in batches})
         parts = by_window(
             [(batch.merchant_id, batch.events) for batch in batches],
             await self._oldest_months(merchant_ids, now),
         )
+        searches = await self._searches(parts, months, care)
         if writer.number is None:
             async with self._events.writer() as connection:
                 number = await store.register_writer(connection, now)
@@ -99,7 +85,7 @@ class Flusher:
                 connection,
                 writer.number,
                 merchant_ids,
-                [] if contested else [(list(part), oldest) for oldest, part in parts],
+                searches,
                 now,
             )
             if opened.sequence is None:
@@ -108,7 +94,7 @@ class Flusher:
             won: set[bytes] = set()
             stored = opened.standing
             for oldest, part in parts:
-                if contested:
+                if care is Care.CONTESTED:
                     claimed = await claim_keys(connection, part, months, oldest)
                     won |= claimed.won
                     stored |= claimed.standing
@@ -129,6 +115,7 @@ class Flusher:
                 if folded:
                     await _add_up(connection, folded, survivors, readings, now)
                 await store.commit_flush(connection)
+        met_known_keys = bool(stored)
         if not all_won(batches, won):
             stored |= {
                 key: event.payload_hash
@@ -141,7 +128,20 @@ class Flusher:
             for merchant_id, one in folded.items()
             for bump in bumps_of(merchant_id, one, readings[merchant_id])
         ]
-        return Flushed(opened.sequence, won, stored, bumps)
+        return Flushed(opened.sequence, won, stored, bumps, met_known_keys)
+
+    async def _searches(
+        self, parts: Sequence[tuple[date, First]], months: Sequence[date], care: Care
+    ) -> list[store.KeySearch]:
+        """The keys to look for first. What the months that are claimed now hold, copying into them tells as well."""
+        if care is Care.CONTESTED:
+            return []
+        before = months[0] if care is Care.TRUSTING else date.max
+        return [
+            store.KeySearch(list(part), oldest, before)
+            for oldest, part in parts
+            if care is Care.LOOKING or await self.partitions.hold_old_keys(oldest, before)
+        ]
 
     async def _readings(
         self, connection: Connection, merchant_ids: Sequence[str], versions: dict[str, int]
@@ -163,36 +163,6 @@ class Flusher:
             merchant_id: oldest_month(now, (await self._directory.book(merchant_id)).dedupe_window)
             for merchant_id in merchant_ids
         }
-
-    async def _prepare_partitions(self, batches: Sequence[Batch], claimed: Sequence[Any]) -> None:
-        """Makes the partitions that this flush needs and this process has not seen yet."""
-        instants: dict[tuple[int, int], datetime] = {}
-        for batch in batches:
-            happened_us = [event.happened_us for event in batch.events]
-            first, last = (from_microseconds(one(happened_us)) for one in (min, max))
-            # Mostly all are of one month; else of several at most, as nothing may be late for long.
-            if (first.year, first.month) == (last.year, last.month):
-                instants[first.year, first.month] = first
-            else:
-                for hour in {one // _HOUR_US for one in happened_us}:
-                    instant = from_microseconds(hour * _HOUR_US)
-                    instants[instant.year, instant.month] = instant
-        missing = {
-            month: at for month, at in instants.items() if month not in self._prepared_months
-        }
-        # Keys and events share the memory of what is there: the negative year tells them apart.
-        missing_claims = [
-            month for month in claimed if (-month.year, month.month) not in self._prepared_months
-        ]
-        if not missing and not missing_claims:
-            return
-        async with self._events.writer() as connection:
-            if missing_claims:
-                await key_store.prepare_event_keys(connection, missing_claims)
-            if missing:
-                await store.prepare_events(connection, list(missing.values()))
-        self._prepared_months.update(missing)
-        self._prepared_months.update((-month.year, month.month) for month in missing_claims)
 
 
 async def _add_up(

@@ -27,11 +27,11 @@ from . import store
 from .admit_events import Admission
 from .directory import Directory
 from .event_lanes import Batch, Call, Lane, divide
+from .event_writer import Care, Writer
 from .flush_events import (
     Flushed,
     Flusher,
     MetricsChangedError,
-    Writer,
     WriterForgottenError,
 )
 from .hold_events import Strangers
@@ -64,7 +64,7 @@ _LINGER_S: Final = 0.02
 
 _LOOK_EVERY_S: Final = 0.002
 _SMALL_FLUSH: Final = 4_000
-_ATTEMPTS: Final = 4
+_ATTEMPTS: Final = 5
 _RETRY_S: Final = 0.05
 
 
@@ -251,20 +251,26 @@ class Ingestor:
     async def _flush_patiently(self, writer: Writer, batches: Sequence[Batch]) -> Flushed:
         """Flushes, again if need be. A repetition after an unknown outcome finds its own keys taken: it counts
         nothing twice, and reports as deduplicated what it had stored itself."""
-        contested = False
+        care = writer.care()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._flusher.flush(writer, batches, contested=contested)
+                flushed = await self._flusher.flush(writer, batches, care)
+                if flushed.met_known_keys:
+                    writer.take_warning()
+                else:
+                    writer.note_clean()
+                return flushed
             except store.KeyTakenError:
-                if contested:
+                if care is Care.CONTESTED:
                     raise
-                contested = True
+                care = Care(care + 1)
+                writer.take_warning()
             except MetricsChangedError as changed:
                 await self._directory.read_metrics_again(changed.merchant_id)
             except WriterForgottenError:
                 writer.number = None
             except store.MissingPartitionError:
-                self._flusher.forget_partitions()
+                self._flusher.partitions.forget()
             except store.TRANSIENT:
                 # It may have been committed all the same, and then nobody would bump the counters.
                 self._counters.distrust()

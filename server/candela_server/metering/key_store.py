@@ -103,18 +103,30 @@ async def get_payload_hashes(
 
 
 async def look_for_keys(
-    connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
+    connection: Connection,
+    key_hashes: Sequence[bytes],
+    oldest_month: date,
+    before: date = date.max,
 ) -> Cursor:
-    """The same as a question, whose answer may be fetched after others have been asked, too."""
+    """The same as a question, whose answer may be fetched after others have been asked, too; of months `before`."""
     cursor = connection.cursor(binary=True)
     await cursor.execute(
         """
         SELECT uuid_send(key_hash), payload_hash FROM event_key
-        WHERE key_hash = ANY(%s) AND claim_month >= %s
+        WHERE key_hash = ANY(%s) AND claim_month >= %s AND claim_month < %s
         """,
-        [UuidArray(key_hashes), oldest_month],
+        [UuidArray(key_hashes), oldest_month, before],
     )
     return cursor
+
+
+async def any_keys(connection: Connection, oldest_month: date, before: date) -> bool:
+    """Whether a key is remembered that was claimed in these months."""
+    cursor = await connection.execute(
+        "SELECT EXISTS (SELECT FROM event_key WHERE claim_month >= %s AND claim_month < %s)",
+        [oldest_month, before],
+    )
+    return await cursor.fetchone() == (True,)
 
 
 async def prepare_event_keys(connection: Connection, months: Sequence[date]) -> None:

@@ -51,17 +51,25 @@ class Opened(NamedTuple):
     versions: dict[str, int]
     """The metric versions of its merchants, held until it ends; without those that never had a metric."""
     standing: dict[bytes, int]
-    """Of its keys those that are taken already, and the payloads that stand under them."""
+    """Of the keys that were looked for those that are taken already, and the payloads that stand under them."""
+
+
+class KeySearch(NamedTuple):
+    """Keys to look for, and the months: from the oldest on, before the last one."""
+
+    keys: Sequence[bytes]
+    oldest: date
+    before: date
 
 
 async def open_flush(
     connection: Connection,
     writer: int,
     merchant_ids: Sequence[str],
-    keys: Sequence[tuple[Sequence[bytes], date]],
+    searches: Sequence[KeySearch],
     now: datetime,
 ) -> Opened:
-    """Begins the transaction of a flush and asks all that it must know first; `keys` with the first month of each part.
+    """Begins the transaction of a flush and asks all that it must know first.
 
     All in one round trip: each costs a busy server more than most of these statements do.
     """
@@ -76,8 +84,8 @@ async def open_flush(
         )
         held = await _ask_metric_versions(connection, merchant_ids)
         looked = [
-            await key_store.look_for_keys(connection, some, oldest_month)
-            for some, oldest_month in keys
+            await key_store.look_for_keys(connection, one.keys, one.oldest, one.before)
+            for one in searches
         ]
     row = await counted.fetchone()
     standing: dict[bytes, int] = {}

@@ -86,6 +86,30 @@ async def test_a_key_of_an_earlier_month__is_remembered_with_its_payload(
 
 
 @pytest.mark.spec("EVT-2")
+@pytest.mark.parametrize("months_later", [0, 1])
+async def test_one_old_key_among_many_fresh_ones__is_found_whether_it_was_looked_for_or_not(
+    metering: Metering, months_later: int
+) -> None:
+    """Clean flushes trust the index of this month, which says so as it is copied into; older months are looked at."""
+    acme = await metering.add_customer()
+    calls = await metering.add_metric("calls", Aggregation.COUNT)
+    at = metering.clock.now()
+    await metering.record(event("old", acme, at=at))
+    metering.clock.advance(at + timedelta(days=31 * months_later))
+
+    for run in range(3):
+        fresh = [event(f"{run}-{number}", acme, at=at) for number in range(200)]
+        got = await metering.record(*fresh[:100], event("old", acme, at=at), *fresh[100:])
+        assert got.outcomes.count(Outcome.ACCEPTED) == 200
+        assert got.outcomes[100] is Outcome.DEDUPLICATED
+    other = await metering.record(event("old", acme, "2", at=at))
+
+    assert other.rejections[0].reason is Reason.EVENT_KEY_CONFLICT
+    window = Interval(at - timedelta(hours=1), at + timedelta(hours=1))
+    assert await metering.usage(calls, acme, window) == 601
+
+
+@pytest.mark.spec("EVT-2")
 async def test_old_months__are_dropped_whole_and_new_ones_made_ahead(
     metering: Metering, postgres_dsn: str
 ) -> None:

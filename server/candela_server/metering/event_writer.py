@@ -1,0 +1,49 @@
+"""A writer of events: its number in the database, and how much it asks about keys before it takes them (EVT-2).
+
+Keys that nobody had are nearly all that ever comes, and the index says so as they are copied: a look at each of them
+before would cost about as much again. Senders who repeat themselves do so for a while; then a look is worth it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+CAREFUL_FLUSHES: Final = 8
+"""Flushes that look first after one that met a key it should have looked for. A copy that fails costs about as much
+as a look of the same flush, so this many clean ones pay for the wrong guess at either end."""
+
+
+class Care(IntEnum):
+    """How a flush takes its keys, from the cheapest way on; each way fails where only the next one will do."""
+
+    TRUSTING = 1
+    """Copies them; fails when somebody has one of them."""
+
+    LOOKING = 2
+    """Looks for them and copies those that nobody has; fails when somebody takes one meanwhile."""
+
+    CONTESTED = 3
+    """Asks the index about each, and waits for whoever is taking it. Never fails for a key."""
+
+
+@dataclass(slots=True)
+class Writer:
+    """One of the writers of a process; how often it has flushed is kept in the database."""
+
+    number: int | None = None
+    busy: bool = False
+    _careful_flushes: int = 0
+
+    def care(self) -> Care:
+        """How the next flush should begin."""
+        return Care.LOOKING if self._careful_flushes else Care.TRUSTING
+
+    def take_warning(self) -> None:
+        """Somebody sends what is there already."""
+        self._careful_flushes = CAREFUL_FLUSHES
+
+    def note_clean(self) -> None:
+        """A flush met no key that was taken."""
+        self._careful_flushes = max(0, self._careful_flushes - 1)

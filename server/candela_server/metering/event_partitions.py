@@ -22,13 +22,11 @@ class EventPartitions:
         self._events = events
         self._months: set[tuple[int, int]] = set()
         self._claim_months: set[date] = set()
-        self._old_keys: dict[tuple[date, date], bool] = {}
 
     def forget(self) -> None:
         """Looks anew: one that was there is gone."""
         self._months.clear()
         self._claim_months.clear()
-        self._old_keys.clear()
 
     async def prepare(self, batches: Sequence[Batch], claimed: Sequence[date]) -> None:
         """Makes the partitions that a flush needs and this process has not seen yet."""
@@ -54,15 +52,3 @@ class EventPartitions:
                 await store.prepare_events(connection, list(missing.values()))
         self._months.update(missing)
         self._claim_months.update(missing_claims)
-
-    async def hold_old_keys(self, oldest: date, before: date) -> bool:
-        """Whether any key of the months from `oldest` to `before` is remembered.
-
-        Asked once: by then nobody claims keys in these months any more (rules/dedupe.py).
-        """
-        known = self._old_keys.get((oldest, before))
-        if known is None:
-            async with self._events.writer() as connection:
-                known = await key_store.any_keys(connection, oldest, before)
-            self._old_keys[oldest, before] = known
-        return known

@@ -22,6 +22,7 @@ from .event_lanes import Batch
 from .event_partitions import EventPartitions
 from .event_writer import Care, Writer
 from .note_late_usage import note_late_usage
+from .old_keys import OldKeys
 from .prepared_event import PreparedEvent
 from .rules.dedupe import claim_months, oldest_month
 from .rules.folding import Folded, fold
@@ -60,6 +61,7 @@ class Flusher:
         self._directory = directory
         self._clock = clock
         self.partitions = EventPartitions(events)
+        self.old_keys = OldKeys(events)
 
     async def flush(self, writer: Writer, batches: Sequence[Batch], care: Care) -> Flushed:
         """Stores what of these batches nobody sent before, in one transaction that ends with this call.
@@ -75,7 +77,7 @@ class Flusher:
             [(batch.merchant_id, batch.events) for batch in batches],
             await self._oldest_months(merchant_ids, now),
         )
-        searches = await self._searches(parts, months, care)
+        searches = self._searches(parts, months, care)
         if writer.number is None:
             async with self._events.writer() as connection:
                 number = await store.register_writer(connection, now)
@@ -130,18 +132,18 @@ class Flusher:
         ]
         return Flushed(opened.sequence, won, stored, bumps, met_known_keys)
 
-    async def _searches(
+    def _searches(
         self, parts: Sequence[tuple[date, First]], months: Sequence[date], care: Care
     ) -> list[store.KeySearch]:
         """The keys to look for first. What the months that are claimed now hold, copying into them tells as well."""
         if care is Care.CONTESTED:
             return []
-        before = months[0] if care is Care.TRUSTING else date.max
-        return [
-            store.KeySearch(list(part), oldest, before)
-            for oldest, part in parts
-            if care is Care.LOOKING or await self.partitions.hold_old_keys(oldest, before)
-        ]
+        searches = []
+        for oldest, part in parts:
+            searches += self.old_keys.searches(part, oldest, months[0])
+            if care is Care.LOOKING:
+                searches.append(store.KeySearch(list(part), months[0], date.max))
+        return searches
 
     async def _readings(
         self, connection: Connection, merchant_ids: Sequence[str], versions: dict[str, int]

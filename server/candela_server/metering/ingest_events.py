@@ -93,6 +93,7 @@ class Ingestor:
     async def start(self) -> None:
         """Starts the writers."""
         self._stopping = False
+        await self._flusher.old_keys.start()
         self._tasks = [
             asyncio.create_task(self._write(writer, lane))
             for writer, lane in zip(self._writers, self._lanes, strict=True)
@@ -107,6 +108,7 @@ class Ingestor:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
+        await self._flusher.old_keys.stop()
 
     async def record(self, merchant_id: str, events: Sequence[Any]) -> Recorded:
         """What became of each event, once that is durable. Raises BatchTooLargeError, IngestionUnavailableError."""

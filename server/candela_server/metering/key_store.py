@@ -120,15 +120,6 @@ async def look_for_keys(
     return cursor
 
 
-async def any_keys(connection: Connection, oldest_month: date, before: date) -> bool:
-    """Whether a key is remembered that was claimed in these months."""
-    cursor = await connection.execute(
-        "SELECT EXISTS (SELECT FROM event_key WHERE claim_month >= %s AND claim_month < %s)",
-        [oldest_month, before],
-    )
-    return await cursor.fetchone() == (True,)
-
-
 async def prepare_event_keys(connection: Connection, months: Sequence[date]) -> None:
     """Makes the partitions of these months' keys."""
     await connection.execute(

@@ -12,7 +12,14 @@ from candela_server.merchant import read as merchant
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from . import age_store, backfill_store, key_store, rejected_event_store, store
+from . import (
+    age_store,
+    backfill_store,
+    key_filter_store,
+    key_store,
+    rejected_event_store,
+    store,
+)
 from . import sweep_counters as sweep
 from .backfills import STEP_EVENTS, continue_backfill
 from .cache import CounterError
@@ -43,8 +50,10 @@ async def drop_old_keys(
     events: EventStore, clock: Clock, window: timedelta = DEFAULT_WINDOW
 ) -> int:
     """Drops keys that no repetition is compared with any more; daily. Answers how many months went (EVT-2)."""
+    oldest = claim_months(clock.now(), window).oldest
     async with events.writer() as connection:
-        return await key_store.drop_event_keys(connection, claim_months(clock.now(), window).oldest)
+        await key_filter_store.delete_filters(connection, oldest)
+        return await key_store.drop_event_keys(connection, oldest)
 
 
 async def age_events(events: EventStore, clock: Clock, retention: timedelta | None) -> int:

@@ -27,6 +27,7 @@ from candela_server.metering import tasks as metering
 from candela_server.metering.fill_metric import METRIC_FILL_STARTED
 from candela_server.metering.note_late_usage import forget_late_usage
 from candela_server.metering.read_counters import Counters
+from candela_server.metering.sum_up_keys import sum_up_keys
 from candela_server.storage.events import EventStore
 from candela_server.storage.listen import Listener
 from candela_server.storage.mutation import purge_idempotency_records
@@ -143,6 +144,11 @@ class Worker:
             await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())
+
+        @app.periodic(cron="17 * * * *")
+        @app.task(name="sum_up_keys", queueing_lock="old_keys", lock="old_keys")
+        async def old_keys(timestamp: int) -> None:
+            await sum_up_keys(self.events, self.clock.now())
 
         @app.periodic(cron="37 * * * *")
         @app.task(name="sweep_counters", queueing_lock="counters", lock="counters")

@@ -46,6 +46,21 @@ async def other_metering(
     await started.counters.stop()
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def alone(own_database: str, clock: FixedClock, redis: Redis) -> AsyncIterator[Metering]:
+    """A metering with a database of its own, whose events and keys nobody else needs."""
+    db, events = Postgres(own_database, clock), EventStore(own_database)
+    await db.open()
+    await events.open()
+    created = await create_merchant(db, clock, CreateMerchant(name="Old", mode=Mode.TEST))
+    started = await start_metering(db, events, clock, redis, created.merchant.id)
+    yield started
+    await started.ingestor.stop()
+    await started.counters.stop()
+    await events.close()
+    await db.close()
+
+
 @pytest.fixture
 def called_by_merchant(metering: Metering) -> Iterator[None]:
     """Servicers are called by the merchant, with a key that may do everything."""

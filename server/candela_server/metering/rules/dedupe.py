@@ -10,6 +10,8 @@ BORDER: Final = timedelta(hours=1)
 """How near to a border of months a key is claimed on both sides. More than the difference between two servers'
 clocks plus the longest transaction, each of which is seconds."""
 
+_CLOSED_AFTER: Final = timedelta(days=1)
+
 DEFAULT_WINDOW: Final = timedelta(days=90)
 """How long a key is remembered at least, if the merchant says nothing: longer than the lateness bound, or a late
 repetition would count twice."""
@@ -46,13 +48,19 @@ def oldest_month(now: datetime, window: timedelta) -> date:
 def months_ahead(now: datetime) -> tuple[date, ...]:
     """The months whose partitions should be there before they are needed."""
     first = _month(now)
-    second = (first + timedelta(days=31)).replace(day=1)
-    return (
-        _month(now - BORDER),
-        first,
-        second,
-        (second + timedelta(days=31)).replace(day=1),
-    )
+    second = next_month(first)
+    return (_month(now - BORDER), first, second, next_month(second))
+
+
+def next_month(month: date) -> date:
+    """The first day of the month after this one."""
+    return (month + timedelta(days=31)).replace(day=1)
+
+
+def is_closed(month: date, now: datetime) -> bool:
+    """Whether no server claims a key in this month any more, even one whose clock is most of a day behind."""
+    end = next_month(month)
+    return now >= datetime(end.year, end.month, 1, tzinfo=UTC) + _CLOSED_AFTER
 
 
 def _month(instant: datetime) -> date:

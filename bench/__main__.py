@@ -31,8 +31,7 @@ def main() -> int:
             rounds, seconds = (2, 1.0) if options.quick else (6, 4.0)
             rows += entitlement.rows(made, rounds=rounds, seconds=seconds)
         if "metering" in wanted:
-            # Seconds a round, so that its beginning and its end, when not everybody has work, weigh little.
-            rounds, events = (2, 20_000) if options.quick else (4, 400_000)
+            rounds, events = (2, 20_000) if options.quick else (4, metering.EVENTS)
             soak = 200_000 if options.quick else 5_000_000
             rows += metering.rows(made, rounds=rounds, events=events, soak_events=soak)
         if "billing" in wanted:

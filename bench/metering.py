@@ -28,6 +28,7 @@ from .harness import (
     row,
     say,
 )
+from .old_months import KEYS_A_MONTH, beside_old_keys
 from .sent_events import Stream, made_events
 from .stage import Stage
 from demo.team_plan import sign_up
@@ -35,6 +36,9 @@ from demo.team_plan import sign_up
 FEW, MANY = 6_000, 600_000
 """Events of a month, evenly. Reading is paid by the quarter-hours that saw any, and of each kind even the few touch all
 of them: so the ratio is the price of a hundred times the events, and of nothing else."""
+
+EVENTS = 400_000
+"""Of a round: seconds, so that its beginning and its end, when not everybody has work, weigh little."""
 
 SOAK_ROUNDS = 10
 _MONTH = timedelta(days=28)
@@ -63,6 +67,7 @@ def rows(stage: Stage, *, rounds: int, events: int, soak_events: int) -> list[Ro
         _replayed(stage, stream, rounds, events),
         _acknowledged(stage, stream, rounds, events),
         _much_usage(stage, stream, rounds),
+        beside_old_keys(stage, stream, rounds, events, KEYS_A_MONTH * events // EVENTS),
         _soak(stage, stream, soak_events),
     ]
 

@@ -1,4 +1,4 @@
-"""A writer of events: its number in the database, and how much it asks about keys before it takes them (EVT-2).
+"""A writer of events: its number, how much it asks about keys before it takes them, and what it has still to tell.
 
 Keys that nobody had are nearly all that ever comes, and the index says so as they are copied: a look at each of them
 before would cost about as much again. Senders who repeat themselves do so for a while; then a look is worth it.
@@ -6,9 +6,11 @@ before would cost about as much again. Senders who repeat themselves do so for a
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 CAREFUL_FLUSHES: Final = 8
 """Flushes that look first after one that met a key it should have looked for. A copy that fails costs about as much
@@ -35,6 +37,7 @@ class Writer:
     number: int | None = None
     busy: bool = False
     _careful_flushes: int = 0
+    _telling: asyncio.Task[None] | None = None
 
     def care(self) -> Care:
         """How the next flush should begin."""
@@ -47,3 +50,17 @@ class Writer:
     def note_clean(self) -> None:
         """A flush met no key that was taken."""
         self._careful_flushes = max(0, self._careful_flushes - 1)
+
+    async def tell_next(self, telling: Coroutine[Any, Any, None]) -> None:
+        """Begins to tell a flush when the one before it is told: so counters hear of flushes in their order.
+
+        The next one is written meanwhile.
+        """
+        await self.all_told()
+        self._telling = asyncio.create_task(telling)
+
+    async def all_told(self) -> None:
+        """Returns when every flush is told."""
+        if self._telling is not None:
+            telling, self._telling = self._telling, None
+            await telling

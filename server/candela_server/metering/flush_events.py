@@ -1,6 +1,6 @@
 """One flush: many callers' events in one transaction, which claims, copies, adds up and counts itself (EVT-2, EVT-7).
 
-Data plane, within the budget of ingest_events.py. Every flush takes its rows in the same order, so that no two wait for
+Data plane, within the budget of write_events.py. Every flush takes its rows in the same order, so that no two wait for
 each other crosswise.
 """
 

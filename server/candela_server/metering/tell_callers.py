@@ -1,6 +1,6 @@
 """What a committed flush means for each of its callers: accepted, deduplicated, or refused for another payload (EVT-2).
 
-Data plane, within the budget of ingest_events.py.
+Data plane, within the budget of write_events.py.
 """
 
 from __future__ import annotations

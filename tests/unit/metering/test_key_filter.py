@@ -49,14 +49,16 @@ def test_a_joined_one__suspects_what_either_does(
 
 
 @pytest.mark.spec("EVT-2")
-def test_of_keys_that_were_not_added__one_in_a_hundred_is_suspected() -> None:
+def test_of_keys_that_were_not_added__one_in_a_hundred_is_suspected_of_three_months() -> None:
     random.seed(7)
-    filled = _holding([random.randbytes(16) for _ in range(30_000)], 32_768)
+    months = [_holding([random.randbytes(16) for _ in range(30_000)], 32_768) for _ in range(3)]
+    others = [random.randbytes(16) for _ in range(100_000)]
 
-    suspects = filled.suspects([random.randbytes(16) for _ in range(100_000)])
+    window = months[0].joined(months[1]).joined(months[2])
 
-    assert len(filled.to_bytes()) == 65_536
-    assert 300 < len(suspects) < 1_500
+    assert len(window.to_bytes()) == 131_072
+    assert len(months[0].suspects(others)) < 200
+    assert 300 < len(window.suspects(others)) < 2_000
 
 
 @pytest.mark.spec("EVT-2")

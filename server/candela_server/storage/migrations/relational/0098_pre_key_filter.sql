@@ -1,14 +1,14 @@
 -- What is known of the keys of a month that is over, so that nearly no event asks its index (EVT-2).
 --
 -- Keys are spread evenly over a month's index, so a look at one that is not there costs a page of it, and most events
--- have a key that nobody had: every month of the dedupe window made ingestion slower by a tenth. Made by the worker,
--- once per month; without a row the index itself is asked.
+-- have a key that nobody had: each month of the dedupe window made ingestion slower by a tenth. The worker makes one a
+-- month; where there is none, the index itself is asked.
 -- Locks: none. Undo: drop the table and the function.
 
 CREATE TABLE event_key_filter (
     claim_month date PRIMARY KEY,
     key_count   bigint NOT NULL CHECK (key_count >= 0),
-    -- See metering/rules/key_filter.py: a power of two of bytes, at most 64 MiB.
+    -- See metering/rules/key_filter.py: a power of two of bytes, at most 128 MiB.
     blocks      bytea NOT NULL,
     made_at     timestamptz NOT NULL
 );

@@ -24,29 +24,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from hashlib import blake2b, sha1
-from importlib import resources
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 from uuid import uuid4
 
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
-from candela_server.kernel.money import exact
 from candela_server.storage.redis import Redis
 
+from .counter_names import (
+    APPLIED_KEY,
+    EPOCH_KEY,
+    as_text,
+    counter_id,
+    counter_scope,
+    customer_key,
+    first_us,
+    parts_of,
+    value_of,
+)
+from .counter_scripts import Call, CounterScripts
 from .model import UsageAsk
-from .rules.aggregation import BEGINNING, adds_up, carries_in, plain
+from .rules.aggregation import adds_up, carries_in
 from .rules.bucket import to_microseconds
 
 Vector: TypeAlias = str
 """",writer=sequence,writer=sequence": the last committed flush of each writer in one snapshot."""
 
 CounterError = RedisError
-
-EPOCH_KEY: Final = "candela:usage:epoch"
-COUNTER_KEYS: Final = "candela:usage:{"
-"""How the keys of all customers' hashes begin."""
-_APPLIED_KEY: Final = "candela:usage:applied"
 
 _LIFE: Final = timedelta(days=2)
 """How long a customer's counters stay after the last one was filled; idle customers cost nothing."""
@@ -60,7 +64,6 @@ _CUSTOMERS_PER_SCRIPT: Final = 128
 _CUSTOMERS_PER_QUESTION: Final = 1_000
 """Customers of whom one call asks whether they have counters at all."""
 
-_PLACES: Final = 1_000_000_000_000
 _MAX_WHOLE: Final = 4_000_000_000_000_000_000
 """Whole parts beyond this are not kept here: a 64-bit counter could overflow. The rollups answer for them."""
 
@@ -96,11 +99,7 @@ class CounterCache:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._bump = _script("bump_counters.lua")
-        self._expect = _script("expect_counter.lua")
-        self._fill = _script("fill_counter.lua")
-        self._note = _script("note_flush.lua")
-        self._present = _script("present_counters.lua")
+        self._scripts = CounterScripts(redis)
 
     @property
     def redis(self) -> Redis:
@@ -145,9 +144,9 @@ class CounterCache:
         """Announces the filling of counters; must come before the snapshot they are filled from."""
         epoch = await self._epoch()
         forget_before_us = now_us - _FORGET_AFTER // timedelta(microseconds=1)
-        calls: list[_Call] = [
+        calls: list[Call] = [
             (
-                self._expect,
+                self._scripts.expect,
                 [customer_key(merchant_id, ask.who.customer_id)],
                 [
                     epoch,
@@ -164,7 +163,7 @@ class CounterCache:
             )
             for ask in asks
         ]
-        return [Expectation(epoch, _text(token)) for token in await self._call(calls)]
+        return [Expectation(epoch, as_text(token)) for token in await self._scripts.run(calls)]
 
     async def fill(
         self,
@@ -173,7 +172,7 @@ class CounterCache:
         vector: Vector,
     ) -> None:
         """Gives announced counters the values of one snapshot and its vector; leaves none that is older than those."""
-        calls: list[_Call] = []
+        calls: list[Call] = []
         for ask, expectation, value in filled:
             counter: list[str | int] = [format(value, "f"), 0]
             if adds_up(ask.metric):
@@ -182,7 +181,7 @@ class CounterCache:
                     continue
             calls.append(
                 (
-                    self._fill,
+                    self._scripts.fill,
                     [customer_key(merchant_id, ask.who.customer_id)],
                     [
                         expectation.epoch,
@@ -193,7 +192,7 @@ class CounterCache:
                     ],
                 )
             )
-        await self._call(calls)
+        await self._scripts.run(calls)
 
     async def bump(self, writer: int, sequence: int, bumps: Sequence[Bump]) -> bool:
         """Adds one committed flush. False when an earlier flush of the writer never arrived here.
@@ -201,8 +200,13 @@ class CounterCache:
         Customers without counters are left out, found by one question before. A counter that is announced after the
         answer is filled from a snapshot that contains this flush, which was committed before the question.
         """
-        bumps = await self._with_counters(bumps)
-        calls: list[_Call] = []
+        if len(bumps) <= _CUSTOMERS_PER_QUESTION:
+            bumps, complete = await self._with_counters_or_noted(writer, sequence, bumps)
+            if complete is not None:
+                return complete
+        else:
+            bumps = await self._with_counters(bumps)
+        calls: list[Call] = []
         for start in range(0, len(bumps), _CUSTOMERS_PER_SCRIPT):
             some = bumps[start : start + _CUSTOMERS_PER_SCRIPT]
             arguments: list[str | int] = [writer, sequence]
@@ -213,21 +217,28 @@ class CounterCache:
                     for span in spans:
                         arguments += (span.first_us, span.last_us, *parts_of(span.amount))
             keys = [customer_key(bump.merchant_id, bump.customer_id) for bump in some]
-            calls.append((self._bump, keys, arguments))
-        calls.append((self._note, [_APPLIED_KEY], [writer, sequence]))
-        return bool((await self._call(calls))[-1])
+            calls.append((self._scripts.bump, keys, arguments))
+        calls.append((self._scripts.note, [APPLIED_KEY], [writer, sequence]))
+        return bool((await self._scripts.run(calls))[-1])
+
+    async def _with_counters_or_noted(
+        self, writer: int, sequence: int, bumps: Sequence[Bump]
+    ) -> tuple[list[Bump], bool | None]:
+        """Who has counters. When nobody has, the flush is noted in the same round trip, with what that answers."""
+        [answers] = await self._scripts.run([self._question(bumps, [writer, sequence])])
+        kept = _kept(bumps, answers[: len(bumps)])
+        return kept, None if kept else bool(answers[-1])
 
     async def _with_counters(self, bumps: Sequence[Bump]) -> list[Bump]:
-        kept: list[Bump] = []
-        calls: list[_Call] = []
-        for start in range(0, len(bumps), _CUSTOMERS_PER_QUESTION):
-            some = bumps[start : start + _CUSTOMERS_PER_QUESTION]
-            keys = [customer_key(bump.merchant_id, bump.customer_id) for bump in some]
-            calls.append((self._present, keys, []))
-        if calls:
-            answers = [one for some in await self._call(calls) for one in some]
-            kept = [bump for bump, one in zip(bumps, answers, strict=True) if one]
-        return kept
+        calls = [
+            self._question(bumps[start : start + _CUSTOMERS_PER_QUESTION], [])
+            for start in range(0, len(bumps), _CUSTOMERS_PER_QUESTION)
+        ]
+        return _kept(bumps, [one for some in await self._scripts.run(calls) for one in some])
+
+    def _question(self, bumps: Sequence[Bump], arguments: list[str | int]) -> Call:
+        keys = [customer_key(bump.merchant_id, bump.customer_id) for bump in bumps]
+        return self._scripts.present, [APPLIED_KEY, *keys], arguments
 
     async def drop(self, merchant_id: str, customer_ids: Iterable[str]) -> None:
         """Removes all counters of some customers; fillings that were announced before come to nothing."""
@@ -243,7 +254,7 @@ class CounterCache:
     async def applied(self) -> dict[int, int]:
         """The last flush of each writer that reached the counters."""
         try:
-            found = await self._redis.client.hgetall(_APPLIED_KEY)
+            found = await self._redis.client.hgetall(APPLIED_KEY)
         except ResponseError as error:
             if not _is_wrong_type(error):
                 raise
@@ -252,12 +263,12 @@ class CounterCache:
 
     async def note(self, writer: int, sequence: int) -> None:
         """Notes that the flush needs no bump any more, because the epoch has changed since."""
-        await self._call([(self._note, [_APPLIED_KEY], [writer, sequence])])
+        await self._scripts.run([(self._scripts.note, [APPLIED_KEY], [writer, sequence])])
 
     async def forget(self, writers: Sequence[int]) -> None:
         """Removes the notes of writers that the database has forgotten."""
         if writers:
-            await self._redis.client.hdel(_APPLIED_KEY, *writers)
+            await self._redis.client.hdel(APPLIED_KEY, *writers)
 
     async def _epoch(self) -> str:
         """The current epoch; a Redis that has none, because it is new, empty or flushed, is given one."""
@@ -273,93 +284,13 @@ class CounterCache:
             epoch = await self._redis.client.get(EPOCH_KEY)
         if epoch is None:
             raise CounterError("Redis does not keep what it is given")
-        return _text(epoch)
-
-    async def _call(self, calls: Sequence[_Call]) -> list[Any]:
-        """Runs scripts in one round trip; teaches them to a Redis that does not know them. Every script may be run
-        again after a part of the calls was done: each knows what it did already."""
-        try:
-            return await self._call_known(calls)
-        except NoScriptError:
-            for script in (self._bump, self._expect, self._fill, self._note, self._present):
-                await self._redis.client.script_load(script.text)
-            return await self._call_known(calls)
-
-    async def _call_known(self, calls: Sequence[_Call]) -> list[Any]:
-        pipeline = self._redis.client.pipeline(transaction=False)
-        for script, keys, arguments in calls:
-            pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
-        answers: list[Any] = await pipeline.execute()
-        return answers
+        return as_text(epoch)
 
 
-@dataclass(frozen=True, slots=True)
-class _Script:
-    """A Lua script and the name that Redis gives it."""
-
-    text: str
-    sha: str
-
-
-_Call: TypeAlias = tuple[_Script, list[str], list[str | int]]
-
-
-AskKey: TypeAlias = tuple[str, str, str]
-"""What makes two asks equal: merchant, customer, and the counter's name, which other customers' have as well."""
-
-
-def key_of(merchant_id: str, ask: UsageAsk) -> AskKey:
-    """Equal for equal asks, and for no others."""
-    return merchant_id, ask.who.customer_id, counter_id(ask)
-
-
-def counter_id(ask: UsageAsk) -> str:
-    """A short name of the counter inside its customer's hash; in another customer's it names another counter."""
-    name = f"{ask.metric.id}|{ask.who.user_id or ''}|{ask.window.start_at}|{ask.window.end_at}"
-    return blake2b(name.encode(), digest_size=8).hexdigest()
-
-
-def customer_key(merchant_id: str, customer_id: str) -> str:
-    """The hash of all of a customer's counters."""
-    # The braces keep a customer's keys in one slot of a cluster.
-    return f"candela:usage:{{{merchant_id}:{customer_id}}}"
-
-
-def first_us(ask: UsageAsk) -> int:
-    """From which instant on an event changes the counter: from the beginning, where what was before is carried in."""
-    if carries_in(ask.metric):
-        return to_microseconds(BEGINNING)
-    return to_microseconds(ask.window.start_at)
-
-
-def counter_scope(metric_id: str, user_id: str) -> str:
-    """What a customer's hash calls the usage of one metric, by the whole customer or by one of its users."""
-    return f"{metric_id}|{user_id}"
-
-
-def parts_of(value: Decimal) -> tuple[int, int]:
-    """The floor of a value and the rest in 1e-12: -0.5 is -1 and 500000000000."""
-    with exact():
-        return divmod(int(value.scaleb(12)), _PLACES)
-
-
-def value_of(ask: UsageAsk, row: Sequence[Any]) -> Decimal:
-    """The number of a counter, read as epoch, vector, whole part and fraction."""
-    if not adds_up(ask.metric):
-        return Decimal(_text(row[2]))
-    with exact():
-        return plain(Decimal(int(row[2]) * _PLACES + int(row[3])).scaleb(-12))
+def _kept(bumps: Sequence[Bump], answers: Sequence[int]) -> list[Bump]:
+    return [bump for bump, present in zip(bumps, answers, strict=True) if present]
 
 
 def _is_wrong_type(error: ResponseError) -> bool:
     """Whether a key holds what somebody else wrote there."""
     return str(error).startswith("WRONGTYPE")
-
-
-def _text(raw: bytes | str) -> str:
-    return raw.decode() if isinstance(raw, bytes) else raw
-
-
-def _script(name: str) -> _Script:
-    text = (resources.files(__package__) / name).read_text()
-    return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())

@@ -14,10 +14,9 @@ from importlib import resources
 from typing import Final, TypeAlias
 from uuid import uuid4
 
-from .cache import (
+from .cache import CounterCache, Expectation
+from .counter_names import (
     EPOCH_KEY,
-    CounterCache,
-    Expectation,
     counter_id,
     counter_scope,
     customer_key,
@@ -54,10 +53,10 @@ class CounterShadows(CounterCache):
         for key in keys:
             pipeline.ttl(key)
         lives = await pipeline.execute()
-        tokens = await self._call(
+        tokens = await self._scripts.run(
             [
                 (
-                    self._expect,
+                    self._scripts.expect,
                     [key],
                     [
                         epoch,
@@ -84,10 +83,10 @@ class CounterShadows(CounterCache):
         vector: str,
     ) -> None:
         """Gives the announced shadows the values of one snapshot."""
-        await self._call(
+        await self._scripts.run(
             [
                 (
-                    self._fill,
+                    self._scripts.fill,
                     [customer_key(merchant_id, ask.who.customer_id)],
                     [
                         expectation.epoch,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from .cache import COUNTER_KEYS, EPOCH_KEY
+from .counter_names import COUNTER_KEYS, EPOCH_KEY
 from .counter_shadows import COMPARING_KEY, CounterShadows, is_shadow
 
 _FIELDS_AT_ONCE: Final = 1_000

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from candela_server.kernel.money import exact
 from candela_server.storage.redis_lane import LaneClosedError, RedisLane, encode
 
-from .cache import EPOCH_KEY, counter_id, customer_key
+from .counter_names import EPOCH_KEY, counter_id, customer_key
 from .model import UsageAsk
 from .read_counters import Counters
 from .rules.aggregation import adds_up, plain

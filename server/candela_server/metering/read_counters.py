@@ -21,8 +21,9 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage
-from .cache import AskKey, CounterCache, CounterError, Expectation, key_of
+from .cache import CounterCache, CounterError, Expectation
 from .compare_counters import BELIEVED_AFTER_S, Drift, compare_counters
+from .counter_names import AskKey, key_of
 from .counter_walk import CounterWalk
 from .model import UsageAsk
 from .read_sql_now import SqlReads

@@ -14,7 +14,7 @@ from decimal import Decimal
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import query_usage
-from .cache import AskKey, key_of
+from .counter_names import AskKey, key_of
 from .kept_edges import KeptEdges
 from .model import UsageAsk
 from .read_kept_sql import KeptReads

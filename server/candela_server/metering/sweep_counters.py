@@ -21,8 +21,8 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres
 
-from .cache import counter_id, customer_key
 from .compare_counters import BELIEVED_AFTER_S, compare_counters
+from .counter_names import counter_id, customer_key
 from .counter_walk import CounterWalk, Held, Named
 from .model import UsageAsk, UsageOf
 from .rules.bucket import from_microseconds

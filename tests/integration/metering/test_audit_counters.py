@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from candela_server.catalog.model import Aggregation
-from candela_server.metering.cache import counter_id, customer_key
 from candela_server.metering.compare_counters import Drift
+from candela_server.metering.counter_names import counter_id, customer_key
 from candela_server.metering.counter_walk import CounterWalk
 from candela_server.metering.model import UsageAsk
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 
 import pytest
 
@@ -16,6 +17,9 @@ from candela_server.metering.model import UsageAsk
 
 from tests.helpers.waiting import eventually
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
+
+
+_writers = count()
 
 
 async def _hits(metering: Metering, asks: Sequence[UsageAsk]) -> list[Decimal | None]:
@@ -148,6 +152,31 @@ async def test_a_crash_between_commit_and_bump__is_found_and_repaired(metering: 
     await survivor.record(event("k3", acme))
     assert await survivor.counter(calls, acme) == 3
     assert not await survivor.counters.reconcile(grace=timedelta(0))
+
+
+@pytest.mark.spec("ENT-4")
+@pytest.mark.parametrize("has_counters", [True, False])
+@pytest.mark.parametrize("customers", [0, 1, 1_500])
+async def test_a_flush__is_noted_whoever_has_counters_and_one_that_never_arrived_is_missed(
+    metering: Metering, has_counters: bool, customers: int
+) -> None:
+    acme = await metering.add_customer()
+    tokens = await metering.add_metric("tokens", Aggregation.SUM)
+    if has_counters:
+        ask = UsageAsk(metric=tokens, who=usage_of(acme), window=metering.window())
+        await metering.counter(tokens, acme)
+        await _until_filled(metering, ask)
+    told = [Bump(metering.merchant_id, f"cus_{number}", {}) for number in range(customers)]
+    if customers:
+        told[-1] = Bump(metering.merchant_id, acme.id, {})
+    writer = 1_000_000 + next(_writers)
+
+    assert await metering.cache.bump(writer, 1, told)
+    assert await metering.cache.bump(writer, 1, told)
+    assert await metering.cache.bump(writer, 2, told)
+    assert not await metering.cache.bump(writer, 4, told)
+
+    assert (await metering.cache.applied())[writer] == 4
 
 
 @pytest.mark.spec("ENT-4")

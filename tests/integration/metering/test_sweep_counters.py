@@ -12,7 +12,7 @@ from candela_server.catalog.model import Aggregation, Metric
 from candela_server.customer.model import Customer, User
 from candela_server.edge.http.counter_drift import counter_drift
 from candela_server.metering import compare_counters, tasks
-from candela_server.metering.cache import counter_id, customer_key
+from candela_server.metering.counter_names import counter_id, customer_key
 from candela_server.metering.counter_walk import CounterWalk
 from candela_server.metering.model import UsageAsk
 from candela_server.metering.sweep_counters import Swept, sweep_counters

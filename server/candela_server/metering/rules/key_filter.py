@@ -17,7 +17,7 @@ from typing import Final
 
 KEY_BYTES: Final = 16
 MOST_BYTES: Final = 128 * 1024 * 1024
-"""Above 32 million keys a filter gets no larger; joined, three months of 100 million suspect one foreign key in five."""
+"""Above 32 million keys a filter gets no larger: three of 100 million, joined, suspect one foreign key in five."""
 
 _BYTES_PER_KEY: Final = 4
 _LEAST_BYTES: Final = 1024

@@ -18,7 +18,6 @@ from candela_server.metering.model import UsageAsk
 from tests.helpers.waiting import eventually
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
 
-
 _writers = count()
 
 

@@ -18,7 +18,7 @@ from candela_server.kernel.ids import new_id
 from candela_server.kernel.interval import Interval
 from candela_server.storage.postgres import Tx
 
-from . import backfill_store, correction_store
+from . import backfill_event_store, backfill_store, correction_store
 from .correct_usage import Corrected, correct_usage, new_correction
 from .correction import (
     Backfill,
@@ -153,18 +153,20 @@ async def _step(
     reverting = backfill.reverted_at is not None
     start_at = backfill.counted_from_at if reverting else backfill.counted_until_at
     async with as_events(tx) as statements:
-        crowded_at = await backfill_store.find_crowded(statements, backfill, start_at, step_events)
+        crowded_at = await backfill_event_store.find_crowded(
+            statements, backfill, start_at, step_events
+        )
         end_at = step_end(start_at, backfill.window.end_at, crowded_at)
         span = (statements, backfill, start_at, end_at)
         touched: list[ChosenEvent] = []
         replaced: list[ChosenEvent] = []
         if not reverting or start_at < backfill.counted_until_at:
-            touched = await backfill_store.list_own_events(*span)
+            touched = await backfill_event_store.list_own_events(*span)
         if reverting:
-            touched += await backfill_store.list_given_back(*span)
-            await backfill_store.free_keys(*span)
+            touched += await backfill_event_store.list_given_back(*span)
+            await backfill_event_store.free_keys(*span)
         elif backfill.replaces_existing:
-            replaced = await backfill_store.list_replaced_events(*span)
+            replaced = await backfill_event_store.list_replaced_events(*span)
             touched += replaced
     correction = new_correction(
         tx,

@@ -12,7 +12,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.merchant import read as merchant
 from candela_server.storage.postgres import Tx
 
-from . import correction_store
+from . import chosen_event_store
 from .correction import EventNotFoundError, StoredEvent
 from .event_statements import Statements
 from .rules.dedupe import BORDER, oldest_month
@@ -43,10 +43,10 @@ async def find_events(
     Raises EventNotFoundError for a key that no event has.
     """
     hashes = {key_hash(merchant_id, key): key for key in keys}
-    places = await correction_store.list_key_places(statements, list(hashes), oldest)
+    places = await chosen_event_store.list_key_places(statements, list(hashes), oldest)
     instants = {happened_at for _, _, happened_at in places if happened_at is not None}
     found = (
-        await correction_store.list_events_at(
+        await chosen_event_store.list_events_at(
             statements, merchant_id, [one for one, _, _ in places], sorted(instants)
         )
         if instants
@@ -55,7 +55,7 @@ async def find_events(
     # Keys that were taken before their events' instants were kept with them.
     unplaced = [(one, month) for one, month, happened_at in places if happened_at is None]
     if unplaced:
-        found += await correction_store.list_events_between(
+        found += await chosen_event_store.list_events_between(
             statements, merchant_id, [one for one, _ in unplaced], _around(m for _, m in unplaced)
         )
     best: dict[UUID, StoredEvent] = {}

@@ -15,7 +15,7 @@ from candela_server.kernel.errors import Reason
 from candela_server.storage import copy_binary
 from candela_server.storage.events import EventStore
 
-from . import backfill_store, key_store, store
+from . import backfill_event_store, backfill_store, key_store, store
 from .admit_events import Admission
 from .claim_events import First, claim_keys
 from .correction import Backfill, BackfillNotFoundError, BackfillStateError, BackfillStatus
@@ -169,13 +169,15 @@ class BackfillRecorder:
             ]
             if won:
                 field = copy_binary.text_field(backfill_id)
-                await backfill_store.copy_backfill_events(
+                await backfill_event_store.copy_backfill_events(
                     connection,
                     [_FIELDS + first[key].row[_FIELDS_LENGTH:] + field for key in sorted(won)],
                 )
                 await backfill_store.count_joined(connection, merchant_id, backfill_id, len(won))
             if repeated:
-                await backfill_store.insert_kept(connection, merchant_id, backfill_id, repeated)
+                await backfill_event_store.insert_kept(
+                    connection, merchant_id, backfill_id, repeated
+                )
         _decide(recorded, kept, won, {**stored, **{key: first[key].payload_hash for key in won}})
         return recorded
 

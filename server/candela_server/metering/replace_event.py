@@ -17,7 +17,7 @@ from candela_server.kernel.errors import CandelaError, InvalidInput, Reason
 from candela_server.storage.events import EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import correction_store, key_store
+from . import chosen_event_store, correction_store, key_store
 from .correct_usage import Corrected, correct_usage, new_correction
 from .correction import ChosenEvent, CorrectionKind, EventNotCountedError, StoredEvent
 from .event_statements import ReadingStatements, as_events
@@ -148,7 +148,7 @@ async def replace_event(
         if not old.counts:
             raise EventNotCountedError(old, _REPLACED)
         hashed = UUID(bytes=event.key_hash)
-        if await correction_store.list_key_places(statements, [hashed], oldest):
+        if await chosen_event_store.list_key_places(statements, [hashed], oldest):
             raise _taken(command.sent.idempotency_key)
         await correction_store.insert_key(
             statements, hashed, event.payload_hash, old.happened_at, claim_months(now).claimed
@@ -179,7 +179,7 @@ async def replace_event(
         )
         stored = {
             one.key_hash: one
-            for one in await correction_store.list_events_at(
+            for one in await chosen_event_store.list_events_at(
                 statements, tx.merchant_id, [old.key_hash, new.key_hash], [old.happened_at]
             )
             if one.came_with == old.came_with

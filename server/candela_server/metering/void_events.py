@@ -17,7 +17,7 @@ from candela_server.kernel.interval import Interval
 from candela_server.storage.events import Connection, EventStore
 from candela_server.storage.postgres import Postgres, Tx
 
-from . import correction_store, usage_store
+from . import chosen_event_store, correction_store, usage_store
 from .correct_usage import Corrected, correct_usage, new_correction
 from .correction import (
     MAX_CHANGES,
@@ -143,7 +143,7 @@ async def choose(
                     raise EventNotCountedError(event, _KEYS_FIELD)
             return [event.chosen for event in found if event.counts]
         case ByFilter():
-            chosen = await correction_store.list_counted_events(
+            chosen = await chosen_event_store.list_counted_events(
                 statements, merchant_id, selection, MAX_VOIDED_EVENTS + 1
             )
             if len(chosen) > MAX_VOIDED_EVENTS:

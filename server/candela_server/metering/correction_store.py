@@ -1,4 +1,4 @@
-"""Every SQL text of corrections but what finds their events and what makes rollups anew; nothing here decides (EVT-4)."""
+"""Every SQL text of corrections, but what finds their events and makes rollups anew; nothing here decides (EVT-4)."""
 
 from __future__ import annotations
 

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-import psycopg
 import structlog
 
-from candela_server.storage.events import Connection, EventStore, EventStoreUnavailableError
+from candela_server.storage.events import Connection, EventStore
 
 from . import key_filter_store
 from .rules.dedupe import next_month
@@ -93,7 +92,7 @@ class OldKeys:
             self._asked.clear()
             try:
                 await self.learn()
-            except (EventStoreUnavailableError, psycopg.Error):
+            except Exception:  # who knows nothing asks the database, and must try again
                 log.warning("old_keys_not_read", exc_info=True)
             await asyncio.sleep(LEARN_EVERY_S)
 

@@ -125,6 +125,16 @@ CREATE FUNCTION public.candela_event_chunks(since timestamp with time zone) RETU
     LANGUAGE sql STABLE
     AS $$ SELECT NULL::timestamptz, NULL::timestamptz, NULL::bigint WHERE false $$;
 
+CREATE FUNCTION public.candela_event_key_months() RETURNS TABLE(claim_month date, pages bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT to_date(right(c.relname, 6), 'YYYYMM'), pg_relation_size(c.oid) / current_setting('block_size')::bigint
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'public.event_key'::regclass
+    ORDER BY 1
+$$;
+
 CREATE FUNCTION public.candela_freeze_credit_definition() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -989,6 +999,15 @@ CREATE TABLE public.event_key (
 )
 PARTITION BY RANGE (claim_month);
 
+CREATE TABLE public.event_key_filter (
+    claim_month date NOT NULL,
+    key_count bigint NOT NULL,
+    blocks bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT event_key_filter_key_count_check CHECK ((key_count >= 0))
+);
+ALTER TABLE ONLY public.event_key_filter ALTER COLUMN blocks SET STORAGE EXTERNAL;
+
 CREATE TABLE public.event_retention (
     one boolean DEFAULT true NOT NULL,
     kept_since timestamp with time zone NOT NULL,
@@ -1768,6 +1787,9 @@ ALTER TABLE ONLY public.entitlement_reservation
 
 ALTER TABLE ONLY public.entitlement_reservation
     ADD CONSTRAINT entitlement_reservation_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.event_key_filter
+    ADD CONSTRAINT event_key_filter_pkey PRIMARY KEY (claim_month);
 
 ALTER TABLE ONLY public.event_key
     ADD CONSTRAINT event_key_pkey PRIMARY KEY (key_hash, claim_month);
@@ -2816,6 +2838,9 @@ GRANT ALL ON FUNCTION public.candela_event_chunk_interval(OUT chunk_interval int
 REVOKE ALL ON FUNCTION public.candela_event_chunks(since timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_event_chunks(since timestamp with time zone) TO candela_events;
 
+REVOKE ALL ON FUNCTION public.candela_event_key_months() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_event_key_months() TO candela_events;
+
 REVOKE ALL ON FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) TO candela_events;
 
@@ -2910,6 +2935,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.entitlement_reservation TO can
 GRANT SELECT ON TABLE public.entitlement_reservation TO candela_system;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.event_key TO candela_events;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.event_key_filter TO candela_events;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.event_retention TO candela_events;
 GRANT SELECT ON TABLE public.event_retention TO candela_app;

@@ -13,7 +13,7 @@ from . import key_store
 from .prepared_event import PreparedEvent
 
 First: TypeAlias = dict[bytes, PreparedEvent]
-"""The first event of each key in a flush; sorted by key."""
+"""The first event of each key in a flush."""
 
 _KEY: Final = attrgetter("key_hash")
 
@@ -24,7 +24,7 @@ def first_by_key(batches: Sequence[Sequence[PreparedEvent]]) -> First:
     # Backwards, so that the first one stays; and without a line of Python for each.
     for events in reversed(batches):
         first.update(zip(map(_KEY, reversed(events)), reversed(events), strict=True))
-    return {key: first[key] for key in sorted(first)}
+    return first
 
 
 def by_window(
@@ -51,14 +51,15 @@ class Claimed(NamedTuple):
 async def claim_free_keys(
     connection: Connection, first: First, months: Sequence[date], standing: Container[bytes]
 ) -> set[bytes]:
-    """Takes the keys that are not known to be `standing`; answers which.
+    """Takes the keys that are not known to be `standing`, in their order: so no two wait for each other crosswise.
 
-    Raises KeyTakenError when one is taken all the same.
+    Answers which. Raises KeyTakenError when one is taken all the same.
     """
-    free = {key: event for key, event in first.items() if key not in standing}
+    free = [key for key in first if key not in standing]
     if free:
+        free.sort()
         for month in months:
-            await key_store.copy_keys(connection, free.values(), month)
+            await key_store.copy_keys(connection, [first[key] for key in free], month)
     return set(free)
 
 
@@ -66,7 +67,7 @@ async def claim_keys(
     connection: Connection, first: First, months: Sequence[date], oldest: date
 ) -> Claimed:
     """Takes the keys that are free, whoever else wants them; see rules/dedupe.py for two months at a border."""
-    won = list(first)
+    won = sorted(first)
     for number, month in enumerate(months):
         taken = await key_store.claim_keys(
             connection,

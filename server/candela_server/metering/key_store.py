@@ -17,6 +17,7 @@ from candela_server.storage.events import Connection, Cursor
 from .prepared_event import PreparedEvent
 
 _KEY_ROW: Final = Struct(">hi16siiiqiq").pack
+_FOUND: Final = Struct(">16sq")
 
 
 async def copy_keys(connection: Connection, events: Iterable[PreparedEvent], month: date) -> None:
@@ -99,7 +100,7 @@ async def get_payload_hashes(
     connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
 ) -> dict[bytes, int]:
     """The payloads that stand under these keys."""
-    return dict(await (await look_for_keys(connection, key_hashes, oldest_month)).fetchall())
+    return await found_keys(await look_for_keys(connection, key_hashes, oldest_month))
 
 
 async def look_for_keys(
@@ -108,16 +109,23 @@ async def look_for_keys(
     oldest_month: date,
     before: date = date.max,
 ) -> Cursor:
-    """The same as a question, whose answer may be fetched after others have been asked, too; of months `before`."""
+    """The same as a question, of months `before`: `found_keys` reads the answer after others have been asked, too."""
     cursor = connection.cursor(binary=True)
     await cursor.execute(
         """
-        SELECT uuid_send(key_hash), payload_hash FROM event_key
+        SELECT string_agg(uuid_send(key_hash) || int8send(payload_hash), ''::bytea) FROM event_key
         WHERE key_hash = ANY(%s) AND claim_month >= %s AND claim_month < %s
         """,
         [UuidArray(key_hashes), oldest_month, before],
     )
     return cursor
+
+
+async def found_keys(cursor: Cursor) -> dict[bytes, int]:
+    """What `look_for_keys` found: in one value, as a row for each would cost a replay more than the search."""
+    row = await cursor.fetchone()
+    assert row is not None
+    return dict(_FOUND.iter_unpack(row[0])) if row[0] is not None else {}
 
 
 async def prepare_event_keys(connection: Connection, months: Sequence[date]) -> None:

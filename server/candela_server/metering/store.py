@@ -90,7 +90,7 @@ async def open_flush(
     row = await counted.fetchone()
     standing: dict[bytes, int] = {}
     for cursor in looked:
-        standing.update(await cursor.fetchall())
+        standing.update(await key_store.found_keys(cursor))
     return Opened(int(row[0]) if row else None, dict(await held.fetchall()), standing)
 
 

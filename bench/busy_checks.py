@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 from candela import Client
 from candela.metering.v1 import event_pb2
 
-from .harness import LOAD_CORE, Row, free_port, interleave, process, row, say, wait_for
+from .harness import LOAD_CORE, Row, interleave, row, say
 from .sent_events import CHUNK, Stream, made_events
-from .stage import Stage
+from .stage import Stage, another_server
 
 _JUST_NOW = timedelta(seconds=1)
 """Events come as they happen: older ones would lie on both sides of the beginning of the customers' periods."""
@@ -25,7 +23,7 @@ def row_of(
     stage: Stage, check_p99_ms: Callable[[], float], echo_p99_ms: Callable[[], float], rounds: int
 ) -> Row:
     """The p99 of checks at half load against the echo's, both while an ingesting process is at half its maximum."""
-    with _ingesting(stage) as ingesting:
+    with another_server(stage, "ingesting", core=LOAD_CORE, CANDELA_ROLE="ingest") as ingesting:
         stream = Stream(ingesting)
         stream.send(made_events(stage.user_ids, "busy-warm", 10_000))
         most = stream.send(made_events(stage.user_ids, "busy-most", 60_000))
@@ -35,26 +33,6 @@ def row_of(
     return row(
         "the same while events come at half their maximum (p99, ms)", late, bare, 2, at_most=True
     )
-
-
-@contextmanager
-def _ingesting(stage: Stage) -> Iterator[Stage]:
-    """The stage with a process that only takes events, away from the core of checks."""
-    address = f"127.0.0.1:{free_port()}"
-    environment = {
-        **stage.environment,
-        "CANDELA_GRPC_ADDRESS": address,
-        "CANDELA_HTTP_ADDRESS": f"127.0.0.1:{free_port()}",
-        "CANDELA_ROLE": "ingest",
-    }
-    with process(
-        [sys.executable, "-m", "candela_server", "serve"],
-        environment,
-        core=LOAD_CORE,
-        log=stage.folder / "ingesting.log",
-    ) as pid:
-        wait_for(address)
-        yield replace(stage, address=address, server_pid=pid)
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
@@ -13,9 +11,9 @@ import psycopg
 from candela_server.metering.sum_up_keys import sum_up_keys
 from candela_server.storage.events import EventStore
 
-from .harness import SERVER_CORE, Row, free_port, interleave, process, row, say, wait_for
+from .harness import SERVER_CORE, Row, interleave, row, say
 from .sent_events import Stream, made_events
-from .stage import Stage
+from .stage import Stage, another_server
 
 KEYS_A_MONTH = 2_000_000
 _MONTHS = 3
@@ -25,20 +23,8 @@ def beside_old_keys(stage: Stage, stream: Stream, rounds: int, events: int, keys
     """A server that knows of three months of keys, against one that began when there were none."""
     say(f"the same beside {_MONTHS} months of {keys:,} keys each")
     _remember(stage, keys)
-    address = f"127.0.0.1:{free_port()}"
-    environment = {
-        **stage.environment,
-        "CANDELA_GRPC_ADDRESS": address,
-        "CANDELA_HTTP_ADDRESS": f"127.0.0.1:{free_port()}",
-    }
-    with process(
-        [sys.executable, "-m", "candela_server", "serve"],
-        environment,
-        core=SERVER_CORE,
-        log=stage.folder / "old-months.log",
-    ) as pid:
-        wait_for(address)
-        beside = Stream(replace(stage, address=address, server_pid=pid))
+    with another_server(stage, "old-months", core=SERVER_CORE) as fourth_month:
+        beside = Stream(fourth_month)
         beside.send(made_events(stage.user_ids, "first-beside", events // 5))
         runs = count()
         with_them, without = interleave(

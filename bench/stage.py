@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -145,6 +145,26 @@ def stage(database_url: str | None) -> Iterator[Stage]:
             client.plans.CreatePlan(plan)
             user_ids += made.add_customers(client, "user", CUSTOMERS)
         yield made
+
+
+@contextmanager
+def another_server(made: Stage, name: str, *, core: int, **settings: str) -> Iterator[Stage]:
+    """The stage with a further server on the same databases, with some settings of its own."""
+    address = f"127.0.0.1:{free_port()}"
+    environment = {
+        **made.environment,
+        "CANDELA_GRPC_ADDRESS": address,
+        "CANDELA_HTTP_ADDRESS": f"127.0.0.1:{free_port()}",
+        **settings,
+    }
+    with process(
+        [sys.executable, "-m", "candela_server", "serve"],
+        environment,
+        core=core,
+        log=made.folder / f"{name}.log",
+    ) as pid:
+        wait_for(address)
+        yield replace(made, address=address, server_pid=pid)
 
 
 @contextmanager

@@ -56,12 +56,14 @@ class WriterForgottenError(Exception):
 class Flusher:
     """Flushes for the writers of one process, and knows which partitions they have seen."""
 
-    def __init__(self, events: EventStore, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, events: EventStore, directory: Directory, clock: Clock, old_keys: OldKeys
+    ) -> None:
         self._events = events
         self._directory = directory
         self._clock = clock
         self.partitions = EventPartitions(events)
-        self.old_keys = OldKeys(events)
+        self._old_keys = old_keys
 
     async def flush(self, writer: Writer, batches: Sequence[Batch], care: Care) -> Flushed:
         """Stores what of these batches nobody sent before, in one transaction that ends with this call.
@@ -83,13 +85,7 @@ class Flusher:
                 number = await store.register_writer(connection, now)
             writer.number = number
         async with self._events.piecewise_writer() as connection:
-            opened = await store.open_flush(
-                connection,
-                writer.number,
-                merchant_ids,
-                searches,
-                now,
-            )
+            opened = await store.open_flush(connection, writer.number, merchant_ids, searches, now)
             if opened.sequence is None:
                 raise WriterForgottenError
             readings = await self._readings(connection, merchant_ids, opened.versions)
@@ -140,9 +136,10 @@ class Flusher:
             return []
         searches = []
         for oldest, part in parts:
-            searches += self.old_keys.searches(part, oldest, months[0])
+            keys = list(part)
+            searches += self._old_keys.searches(keys, oldest, months[0])
             if care is Care.LOOKING:
-                searches.append(store.KeySearch(list(part), months[0], date.max))
+                searches.append(store.KeySearch(keys, months[0], date.max))
         return searches
 
     async def _readings(

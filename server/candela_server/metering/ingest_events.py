@@ -26,6 +26,7 @@ from .model import (
     Outcome,
     Recorded,
 )
+from .old_keys import OldKeys
 from .prepare_events import Preparer
 from .prepared_event import Prepared
 from .read_counters import Counters
@@ -46,15 +47,16 @@ class Ingestor:
         self.admission = Admission()
         self._directory = directory
         self._preparer = Preparer(directory, clock)
-        self._flusher = Flusher(events, directory, clock)
+        self.old_keys = OldKeys(events)
         self._strangers = Strangers(db, events, directory, clock)
-        self._writers = Writers(self._flusher, directory, counters, self.admission)
+        flusher = Flusher(events, directory, clock, self.old_keys)
+        self._writers = Writers(flusher, directory, counters, self.admission)
         self._stopping = False
 
     async def start(self) -> None:
         """Starts the writers."""
         self._stopping = False
-        await self._flusher.old_keys.start()
+        self.old_keys.start()
         self._writers.start()
 
     async def stop(self) -> None:
@@ -62,7 +64,7 @@ class Ingestor:
         self._stopping = True
         self.admission.close()
         await self._writers.stop()
-        await self._flusher.old_keys.stop()
+        await self.old_keys.stop()
 
     async def record(self, merchant_id: str, events: Sequence[Any]) -> Recorded:
         """What became of each event, once that is durable. Raises BatchTooLargeError, IngestionUnavailableError."""

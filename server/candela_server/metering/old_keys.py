@@ -7,7 +7,7 @@ of nearly every key that nobody took it then. Where it knows nothing yet, it ask
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +22,7 @@ from .rules.dedupe import next_month
 from .rules.key_filter import KeyFilter
 from .store import KeySearch
 
-LEARN_EVERY_S: Final = 60.0
+_LEARN_EVERY_S: Final = 60.0
 """How often it is asked whether the worker has summed up one more month, while one is missing."""
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ class OldKeys:
         self._asked = asyncio.Event()
         self._learning: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begins to learn what flushes ask for."""
         self._learning = asyncio.create_task(self._learn_forever())
 
@@ -60,22 +60,22 @@ class OldKeys:
             with suppress(asyncio.CancelledError):
                 await self._learning
 
-    def searches(self, keys: Collection[bytes], oldest: date, before: date) -> list[KeySearch]:
+    def searches(self, keys: Sequence[bytes], oldest: date, before: date) -> list[KeySearch]:
         """What to look for in the months from `oldest` on, before the month in which these keys are claimed now."""
         known = self._known
         if known is None or oldest < known.oldest or known.before < before:
             self._ask(oldest, before)
-            return [KeySearch(list(keys), oldest, before)]
+            return [KeySearch(keys, oldest, before)]
         searches = []
         if known.not_summed_up:
             self._asked.set()
             searches = [
-                KeySearch(list(keys), month, next_month(month))
+                KeySearch(keys, month, next_month(month))
                 for month in known.not_summed_up
                 if oldest <= month < before
             ]
         if known.key_filter is not None:
-            suspects = known.key_filter.suspects(list(keys))
+            suspects = known.key_filter.suspects(keys)
             if suspects:
                 searches.append(KeySearch(suspects, oldest, before))
         return searches
@@ -94,7 +94,7 @@ class OldKeys:
                 await self.learn()
             except Exception:  # who knows nothing asks the database, and must try again
                 log.warning("old_keys_not_read", exc_info=True)
-            await asyncio.sleep(LEARN_EVERY_S)
+            await asyncio.sleep(_LEARN_EVERY_S)
 
     async def learn(self) -> None:
         """Reads what flushes have asked for so far."""

@@ -55,8 +55,9 @@ async def alone(own_database: str, clock: FixedClock, redis: Redis) -> AsyncIter
     created = await create_merchant(db, clock, CreateMerchant(name="Old", mode=Mode.TEST))
     started = await start_metering(db, events, clock, redis, created.merchant.id)
     yield started
-    await started.ingestor.stop()
-    await started.counters.stop()
+    for one in [started, *started.more]:
+        await one.ingestor.stop()
+        await one.counters.stop()
     await events.close()
     await db.close()
 

@@ -7,36 +7,15 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 
 from candela_server.catalog.model import Aggregation
-from candela_server.kernel.caller import Mode
-from candela_server.kernel.clock import FixedClock
-from candela_server.merchant.create_merchant import CreateMerchant, create_merchant
 from candela_server.metering import age_store, tasks
 from candela_server.metering.rules.chunk_interval import LOOK_BACK, MEMORY_SHARE
 from candela_server.storage.events import EventStore
-from candela_server.storage.postgres import Postgres
-from candela_server.storage.redis import Redis
 
-from tests.integration.metering.builders import Metering, event, start_metering
+from tests.integration.metering.builders import Metering, event
 
 DAY = timedelta(days=1)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def alone(own_database: str, clock: FixedClock, redis: Redis) -> AsyncIterator[Metering]:
-    """A metering whose chunks hold nobody else's events."""
-    db, events = Postgres(own_database, clock), EventStore(own_database)
-    await db.open()
-    await events.open()
-    created = await create_merchant(db, clock, CreateMerchant(name="Fast", mode=Mode.TEST))
-    started = await start_metering(db, events, clock, redis, created.merchant.id)
-    yield started
-    await started.ingestor.stop()
-    await started.counters.stop()
-    await events.close()
-    await db.close()
 
 
 async def _chunks(metering: Metering) -> list[age_store.Chunk]:

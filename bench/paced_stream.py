@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -19,9 +19,10 @@ from .stage import Stage
 CHUNK = 100
 
 
-def acknowledged(stage: Stage, rate: float, *, rounds: int, seconds: float) -> Row:
-    """From the sending of a chunk to its acknowledgement, at so many events a second, over the chunks of all rounds."""
-    took_ms = sorted(one for _ in range(rounds) for one in latencies_ms(stage, rate, seconds))
+def acknowledged(stage: Stage, rate: Callable[[], float], *, rounds: int, seconds: float) -> Row:
+    """From the sending of a chunk to its acknowledgement, over the chunks of all rounds; before each, how many events a
+    second are to be sent."""
+    took_ms = sorted(one for _ in range(rounds) for one in latencies_ms(stage, rate(), seconds))
     return row(
         "acknowledgement at half the top rate (p99, ms) : 50 ms",
         quantile(took_ms, 0.99),

@@ -50,6 +50,10 @@ def configure_logging(settings: Settings) -> None:
     """Logs as lines of JSON on standard error."""
     level = getattr(logging, settings.log_level.upper())
     logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr)
+    # psycopg warns of each pipeline that ends with an error, which is raised as well, and handled: a flush whose key is
+    # taken. What its pool warns of is news.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
+    logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
 
 from candela_server.storage.events import Connection
 
-from . import rollup_store
+from . import rollup_store, sql_store
 from .cache import Bump, Span
+from .note_late_usage import note_late_usage
+from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds
 from .rules.folding import Folded
 from .rules.group import ALL_GROUPS
 from .rules.metric_reading import Readings
 from .settle_groups import settle_groups
+
+
+async def add_flush(
+    connection: Connection,
+    folded: dict[str, Folded],
+    survivors: dict[str, list[PreparedEvent]],
+    readings: dict[str, Readings],
+    now: datetime,
+) -> None:
+    """Adds to everything that is kept of events, by merchant."""
+    await add_usage(connection, folded)
+    await note_late_usage(connection, folded, survivors, readings, now)
+    await sql_store.mark_buckets(
+        connection,
+        [
+            (merchant_id, *mark)
+            for merchant_id, events in sorted(survivors.items())
+            for mark in readings[merchant_id].sql.marks(events)
+        ],
+    )
 
 
 async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:

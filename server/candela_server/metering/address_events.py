@@ -51,7 +51,8 @@ class Addressee(NamedTuple):
 
     customer_id: str
     user_id: str
-    fields: bytes
+    customer_field: bytes
+    user_field: bytes
     bounds: Bounds
     now_us: int
 
@@ -65,6 +66,7 @@ class Batch:
         "addressed",
         "book",
         "clocks",
+        "in_pieces",
         "key_hasher",
         "looked_up",
         "now_us",
@@ -73,8 +75,17 @@ class Batch:
         "wanted",
     )
 
-    def __init__(self, book: Book, now_us: int, wanted: Wanted, within: Bounds | None) -> None:
+    def __init__(
+        self,
+        book: Book,
+        now_us: int,
+        wanted: Wanted,
+        within: Bounds | None,
+        *,
+        in_pieces: bool,
+    ) -> None:
         self._within = within
+        self.in_pieces = in_pieces
         self.book = book
         self.now_us = now_us
         self.wanted = wanted
@@ -100,9 +111,12 @@ class Batch:
         customer_id, external_customer_id, user_id, external_user_id = address
         user = self._user(user_id, external_user_id)
         customer = self._customer(customer_id, external_customer_id, user)
-        fields = customer.field + (user.field if user is not None else copy_binary.NULL)
         found = Addressee(
-            customer.id, user.id if user is not None else "", fields, *self._time_of(customer)
+            customer.id,
+            user.id if user is not None else "",
+            customer.field,
+            user.field if user is not None else copy_binary.NULL,
+            *self._time_of(customer),
         )
         self.addressed[address] = found
         return found

@@ -36,6 +36,8 @@ class Writer:
 
     number: int | None = None
     busy: bool = False
+    began_s: float = 0.0
+    """When its last flush began, on the monotonic clock."""
     _careful_flushes: int = 0
     _telling: asyncio.Task[None] | None = None
 

@@ -6,51 +6,23 @@ each other crosswise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import date
 
 from candela_server.kernel.clock import Clock
-from candela_server.storage.events import Connection, EventStore
+from candela_server.storage.events import EventStore
 
-from . import sql_store, store
-from .add_usage import add_usage, bumps_of
-from .cache import Bump
-from .claim_events import First, by_window, claim_free_keys, claim_keys
-from .directory import Directory
+from . import store
+from .claim_events import First, by_window
+from .directory import Book, Directory
 from .event_lanes import Batch
 from .event_partitions import EventPartitions
 from .event_writer import Care, Writer
-from .note_late_usage import note_late_usage
+from .flush_at_once import flush_at_once, goes_at_once
+from .flush_in_steps import flush_in_steps
+from .flush_work import Flushed, Work
 from .old_keys import OldKeys
-from .prepared_event import PreparedEvent
 from .rules.dedupe import claim_months, oldest_month
-from .rules.folding import Folded, fold
-from .rules.metric_reading import Readings
-
-
-@dataclass(slots=True)
-class Flushed:
-    """What a committed flush decided and still has to tell; where all events were won, no payloads."""
-
-    sequence: int
-    won: set[bytes]
-    stored_payloads: dict[bytes, int]
-    bumps: list[Bump]
-    met_known_keys: bool
-    """Whether somebody had sent some of it before."""
-
-
-class MetricsChangedError(Exception):
-    """The metrics of a merchant are not those that this process knows."""
-
-    def __init__(self, merchant_id: str) -> None:
-        super().__init__(merchant_id)
-        self.merchant_id = merchant_id
-
-
-class WriterForgottenError(Exception):
-    """The writer's row was removed; it registers again."""
 
 
 class Flusher:
@@ -74,59 +46,30 @@ class Flusher:
         now = self._clock.now()
         months = claim_months(now).claimed
         await self.partitions.prepare(batches, months)
-        merchant_ids = sorted({batch.merchant_id for batch in batches})
+        books = await self._books({batch.merchant_id for batch in batches})
         parts = by_window(
             [(batch.merchant_id, batch.events) for batch in batches],
-            await self._oldest_months(merchant_ids, now),
+            {book.merchant_id: oldest_month(now, book.dedupe_window) for book in books},
         )
         searches = self._searches(parts, months, care)
         if writer.number is None:
             async with self._events.writer() as connection:
                 number = await store.register_writer(connection, now)
             writer.number = number
+        work = Work(
+            writer=writer.number,
+            batches=batches,
+            parts=parts,
+            months=months,
+            # Read together: nothing may come between.
+            readings={book.merchant_id: book.readings for book in books},
+            versions={book.merchant_id: book.metric_version for book in books},
+            now=now,
+        )
         async with self._events.piecewise_writer() as connection:
-            opened = await store.open_flush(connection, writer.number, merchant_ids, searches, now)
-            if opened.sequence is None:
-                raise WriterForgottenError
-            readings = await self._readings(connection, merchant_ids, opened.versions)
-            won: set[bytes] = set()
-            stored = opened.standing
-            for oldest, part in parts:
-                if care is Care.CONTESTED:
-                    claimed = await claim_keys(connection, part, months, oldest)
-                    won |= claimed.won
-                    stored |= claimed.standing
-                else:
-                    won |= await claim_free_keys(connection, part, months, stored)
-            survivors = _in_order(batches, parts, won)
-            folded = {
-                merchant_id: fold(survivors[merchant_id], readings[merchant_id])
-                for merchant_id in sorted(survivors)
-            }
-            if folded:
-                await store.copy_events(
-                    connection,
-                    (event.row for events in survivors.values() for event in events),
-                )
-            # From here on other flushes wait for the rows that this one adds to: it ends with the same round trip.
-            async with connection.pipeline():
-                if folded:
-                    await _add_up(connection, folded, survivors, readings, now)
-                await store.commit_flush(connection)
-        met_known_keys = bool(stored)
-        if not all_won(batches, won):
-            stored |= {
-                key: event.payload_hash
-                for _, part in parts
-                for key, event in part.items()
-                if key in won
-            }
-        bumps = [
-            bump
-            for merchant_id, one in folded.items()
-            for bump in bumps_of(merchant_id, one, readings[merchant_id])
-        ]
-        return Flushed(opened.sequence, won, stored, bumps, met_known_keys)
+            if care is Care.TRUSTING and goes_at_once(work):
+                return await flush_at_once(connection, work, searches)
+            return await flush_in_steps(connection, work, searches, care)
 
     def _searches(
         self, parts: Sequence[tuple[date, First]], months: Sequence[date], care: Care
@@ -142,68 +85,5 @@ class Flusher:
                 searches.append(store.KeySearch(keys, months[0], date.max))
         return searches
 
-    async def _readings(
-        self, connection: Connection, merchant_ids: Sequence[str], versions: dict[str, int]
-    ) -> dict[str, Readings]:
-        """The metrics of the merchants, which cannot change before this transaction ends."""
-        if len(versions) < len(merchant_ids):
-            versions = await store.hold_metric_versions(connection, merchant_ids)
-        readings = {}
-        for merchant_id in merchant_ids:
-            book = await self._directory.book(merchant_id)
-            if book.metric_version != versions.get(merchant_id, 0):
-                raise MetricsChangedError(merchant_id)
-            readings[merchant_id] = book.readings
-        return readings
-
-    async def _oldest_months(self, merchant_ids: Sequence[str], now: datetime) -> dict[str, date]:
-        """The first month that each merchant's keys are remembered from (EVT-2)."""
-        return {
-            merchant_id: oldest_month(now, (await self._directory.book(merchant_id)).dedupe_window)
-            for merchant_id in merchant_ids
-        }
-
-
-async def _add_up(
-    connection: Connection,
-    folded: dict[str, Folded],
-    survivors: dict[str, list[PreparedEvent]],
-    readings: dict[str, Readings],
-    now: datetime,
-) -> None:
-    """Adds to everything that is kept of events, by merchant."""
-    await add_usage(connection, folded)
-    await note_late_usage(connection, folded, survivors, readings, now)
-    await sql_store.mark_buckets(
-        connection,
-        [
-            (merchant_id, *mark)
-            for merchant_id, events in sorted(survivors.items())
-            for mark in readings[merchant_id].sql.marks(events)
-        ],
-    )
-
-
-def all_won(batches: Sequence[Batch], won: Set[bytes]) -> bool:
-    """Whether each event counts: then no two have the same key, and nobody had one before."""
-    return len(won) == sum(len(batch.events) for batch in batches)
-
-
-def _in_order(
-    batches: Sequence[Batch], parts: Sequence[tuple[date, First]], won: Set[bytes]
-) -> dict[str, list[PreparedEvent]]:
-    """The events that count, by merchant and as they came: nearly by time, so that indexes grow at their ends."""
-    survivors: dict[str, list[PreparedEvent]] = {}
-    everything = all_won(batches, won)
-    first = {} if everything else {key: one for _, part in parts for key, one in part.items()}
-    for batch in batches:
-        survivors.setdefault(batch.merchant_id, []).extend(
-            batch.events
-            if everything
-            else [
-                event
-                for event in batch.events
-                if event.key_hash in won and first[event.key_hash] is event
-            ]
-        )
-    return {merchant_id: events for merchant_id, events in survivors.items() if events}
+    async def _books(self, merchant_ids: Iterable[str]) -> list[Book]:
+        return [await self._directory.book(merchant_id) for merchant_id in sorted(merchant_ids)]

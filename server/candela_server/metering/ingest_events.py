@@ -30,7 +30,7 @@ from .old_keys import OldKeys
 from .prepare_events import Preparer
 from .prepared_event import Prepared
 from .read_counters import Counters
-from .write_events import SMALL_FLUSH, Writers
+from .write_events import CALM, SMALL_FLUSH, Writers
 
 
 class Ingestor:
@@ -83,7 +83,9 @@ class Ingestor:
         return await self.admission.admit(events, lambda: self._take_in(merchant_id, events))
 
     async def _take_in(self, merchant_id: str, events: Sequence[Any]) -> asyncio.Future[Recorded]:
-        prepared = await self._preparer.prepare(merchant_id, events)
+        prepared = await self._preparer.prepare(
+            merchant_id, events, in_pieces=self.admission.in_work.events < CALM
+        )
         outcomes = await self._strangers.set_apart(merchant_id, events, prepared)
         return self._queue_up(merchant_id, prepared, outcomes)
 

@@ -20,6 +20,38 @@ _KEY_ROW: Final = Struct(">hi16siiiqiq").pack
 _FOUND: Final = Struct(">16sq")
 
 
+async def insert_keys(connection: Connection, events: Sequence[PreparedEvent], month: date) -> None:
+    """Takes the keys of events, which nobody holds, in a statement that can stand in a pipeline.
+
+    Costs as much as `copy_keys` and writes a quarter more of log; sorted and refused like there.
+    """
+    await connection.execute(
+        """
+        INSERT INTO event_key (key_hash, claim_month, payload_hash, happened_at)
+        SELECT key_hash, %s, payload_hash, happened_at
+        FROM unnest(%s, %s, %s) AS free (key_hash, payload_hash, happened_at)
+        """,
+        [
+            month,
+            UuidArray([event.key_hash for event in events]),
+            Int8Array([event.payload_hash for event in events]),
+            InstantArray([event.happened_us for event in events]),
+        ],
+    )
+
+
+async def expect_free_keys(
+    connection: Connection, key_hashes: Sequence[bytes], oldest_month: date, before: date
+) -> None:
+    """Raises store.KeyTakenError when one of these keys was taken in these months, before the last one of them.
+
+    In a pipeline, so that what follows need not wait to hear of it.
+    """
+    await connection.execute(
+        "SELECT candela_expect_free_keys(%s, %s, %s)", [UuidArray(key_hashes), oldest_month, before]
+    )
+
+
 async def copy_keys(connection: Connection, events: Iterable[PreparedEvent], month: date) -> None:
     """Takes the keys of events, which nobody holds.
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from .model import Rejection
 from .rules.event_value import Properties
+
+Pieces: TypeAlias = tuple[
+    bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes
+]
+"""A row of COPY in the order of its fields: their count and the merchant, customer, user, name, value, instant, length
+of the key's hash, the hash, length of the key as it was sent, that key, properties, and when it was received.
+
+Where a length stands by itself, what follows is its content; all others are whole fields.
+"""
 
 
 class PreparedEvent(NamedTuple):
@@ -15,13 +24,26 @@ class PreparedEvent(NamedTuple):
 
     key_hash: bytes
     payload_hash: int
-    row: bytes
+    row: bytes | Pieces
+    """As COPY takes it. In pieces while a small flush is likely to take it, which needs it so; joining them later, when
+    they are in the processor's caches no more, costs a large flush more than all else that it does with them."""
     customer_id: str
     user_id: str
     name: str
     happened_us: int
     value: Decimal
     properties: Properties
+
+
+def joined(row: bytes | Pieces) -> bytes:
+    """A row of COPY."""
+    return row if isinstance(row, bytes) else b"".join(row)
+
+
+def in_pieces(row: bytes | Pieces) -> Pieces:
+    """A row that was left in pieces."""
+    assert not isinstance(row, bytes), "a joined row is copied"
+    return row
 
 
 @dataclass(slots=True)

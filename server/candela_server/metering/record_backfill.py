@@ -29,7 +29,7 @@ from .model import (
     Rejection,
 )
 from .prepare_events import Preparer
-from .prepared_event import PreparedEvent
+from .prepared_event import PreparedEvent, joined
 from .rules.bucket import from_microseconds, to_microseconds
 from .rules.dedupe import claim_months
 from .rules.lateness import Bounds
@@ -171,7 +171,10 @@ class BackfillRecorder:
                 field = copy_binary.text_field(backfill_id)
                 await backfill_event_store.copy_backfill_events(
                     connection,
-                    [_FIELDS + first[key].row[_FIELDS_LENGTH:] + field for key in sorted(won)],
+                    [
+                        _FIELDS + joined(first[key].row)[_FIELDS_LENGTH:] + field
+                        for key in sorted(won)
+                    ],
                 )
                 await backfill_store.count_joined(connection, merchant_id, backfill_id, len(won))
             if repeated:

@@ -1,18 +1,20 @@
-"""Every SQL text of flushes as such: who flushes, which metrics hold meanwhile, and the events themselves.
+"""Every SQL text of flushes as such: who flushes, and which metrics hold meanwhile.
 
-Keys are key_store's business, rollups rollup_store's, and reading usage_store's; nothing here decides. Data plane:
+Keys are key_store's business, events new_event_store's, rollups rollup_store's, and reading usage_store's; nothing here
+decides. Data plane:
 statements take whole flushes. All run as candela_events, which no tenant's wall holds back, so all name merchant_id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
+from psycopg import DatabaseError
 from psycopg.errors import CheckViolation, LockNotAvailable, QueryCanceled, UniqueViolation
 
-from candela_server.storage import copy_binary
 from candela_server.storage.events import Connection, Cursor, EventStoreUnavailableError
 from candela_server.storage.postgres import Tx
 
@@ -43,13 +45,23 @@ async def register_writer(connection: Connection, now: datetime) -> int:
     return int(row[0])
 
 
+class WriterForgottenError(Exception):
+    """The writer's row was removed; it registers again."""
+
+
+class MetricsChangedError(Exception):
+    """The metrics of a merchant are not those that this process knows."""
+
+    def __init__(self, merchant_id: str) -> None:
+        super().__init__(merchant_id)
+        self.merchant_id = merchant_id
+
+
 class Opened(NamedTuple):
     """What a flush knows once its transaction has begun."""
 
-    sequence: int | None
-    """How many flushes of its writer there were, with this one; None when the writer was forgotten."""
-    versions: dict[str, int]
-    """The metric versions of its merchants, held until it ends; without those that never had a metric."""
+    sequence: int
+    """How many flushes of its writer there were, with this one."""
     standing: dict[bytes, int]
     """Of the keys that were looked for those that are taken already, and the payloads that stand under them."""
 
@@ -65,37 +77,65 @@ class KeySearch(NamedTuple):
 async def open_flush(
     connection: Connection,
     writer: int,
-    merchant_ids: Sequence[str],
+    versions: Mapping[str, int],
     searches: Sequence[KeySearch],
     now: datetime,
 ) -> Opened:
-    """Begins the transaction of a flush and asks all that it must know first.
+    """Begins the transaction of a flush and asks all that it must know first, in one round trip.
 
-    All in one round trip: each costs a busy server more than most of these statements do.
+    Raises as `begin_flush` does.
     """
-    async with connection.pipeline():
-        await connection.execute("BEGIN")
-        counted = await connection.execute(
-            """
-            UPDATE event_writer SET sequence = sequence + 1, flushed_at = %s WHERE number = %s
-            RETURNING sequence
-            """,
-            [now, writer],
-        )
-        held = await _ask_metric_versions(connection, merchant_ids)
-        looked = [
-            await key_store.look_for_keys(connection, one.keys, one.oldest, one.before)
-            for one in searches
-        ]
-    row = await counted.fetchone()
+    with refusals():
+        async with connection.pipeline():
+            counted = await begin_flush(connection, writer, versions, now)
+            looked = [
+                await key_store.look_for_keys(connection, one.keys, one.oldest, one.before)
+                for one in searches
+            ]
     standing: dict[bytes, int] = {}
     for cursor in looked:
         standing.update(await key_store.found_keys(cursor))
-    return Opened(int(row[0]) if row else None, dict(await held.fetchall()), standing)
+    return Opened(await counted_flushes(counted), standing)
+
+
+async def begin_flush(
+    connection: Connection, writer: int, versions: Mapping[str, int], now: datetime
+) -> Cursor:
+    """Begins the transaction of a flush: counts it, and holds the metrics of its merchants, which have these versions.
+
+    In a pipeline, nothing of what follows is done when it fails. `counted_flushes` reads the answer; around both,
+    `refusals` raises WriterForgottenError and MetricsChangedError.
+    """
+    await connection.execute("BEGIN")
+    merchant_ids = sorted(versions)
+    return await connection.execute(
+        "SELECT candela_begin_flush(%s, %s, %s, %s)",
+        [writer, now, merchant_ids, [versions[merchant_id] for merchant_id in merchant_ids]],
+    )
+
+
+async def counted_flushes(begun: Cursor) -> int:
+    """How many flushes of its writer there were, with the one that `begin_flush` began."""
+    row = await begun.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Says by an exception of its own why candela_begin_flush refused."""
+    try:
+        yield
+    except DatabaseError as error:
+        if error.sqlstate == "CF001":
+            raise WriterForgottenError from error
+        if error.sqlstate == "CF002":
+            raise MetricsChangedError(error.diag.message_detail or "") from error
+        raise
 
 
 async def commit_flush(connection: Connection) -> None:
-    """Ends what `open_flush` began. In a pipeline, nothing is committed after a statement that failed."""
+    """Ends what `begin_flush` began. In a pipeline, nothing is committed after a statement that failed."""
     await connection.execute("COMMIT")
 
 
@@ -159,21 +199,6 @@ async def _ask_metric_versions(connection: Connection, merchant_ids: Sequence[st
         """,
         {"turn": FLUSH_TURN, "merchant_ids": list(merchant_ids)},
     )
-
-
-async def copy_events(connection: Connection, rows: Iterable[bytes]) -> None:
-    """Appends events, each row in binary form; the order of fields is EVENT_FIELDS' order."""
-    async with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            """
-            COPY event (merchant_id, customer_id, user_id, name, value, happened_at, key_hash,
-                        idempotency_key, properties, received_at)
-            FROM STDIN (FORMAT BINARY)
-            """
-        ) as copy,
-    ):
-        await copy.write(b"".join([copy_binary.COPY_HEADER, *rows, copy_binary.COPY_TRAILER]))
 
 
 async def hold_flushes(connection: Connection, merchant_id: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from candela_server.kernel.errors import Reason
 
 from .event_lanes import Batch
-from .flush_events import Flushed, all_won
+from .flush_work import Flushed, all_won
 from .model import Outcome, Rejection
 
 

@@ -24,7 +24,9 @@ from .admit_events import Admission
 from .directory import Directory
 from .event_lanes import Batch, Lane
 from .event_writer import Care, Writer
-from .flush_events import Flushed, Flusher, MetricsChangedError, WriterForgottenError
+from .flush_at_once import AT_ONCE
+from .flush_events import Flusher
+from .flush_work import Flushed
 from .model import CountersUnsureError, IngestionUnavailableError
 from .read_counters import Counters
 from .tell_callers import tell
@@ -40,11 +42,23 @@ SMALL_FLUSH: Final = 4_000
 _MAX_FLUSH: Final = 8_000
 """Events after which a flush takes no further batch: some 50 ms of work."""
 
+CALM: Final = 4 * AT_ONCE
+"""Events in work up to which flushes are small: two writers store as many at most, and two let as many wait."""
+
 _CROWD: Final = 6_000
 """Events in work above which large flushes matter more than early ones: the database is behind."""
 
 _LINGER_S: Final = 0.02
 """How long a small flush then waits for company while another one is on its way."""
+
+_PACE_S: Final = 0.02
+"""From the beginning of a small flush to that of the next one by the same writer, while many events are in work."""
+
+_MANY: Final = 600
+"""Events in work from which on that is worth it: each flush costs as much as some hundred events, besides its own."""
+
+_SEVERAL: Final = 3
+"""Batches that wait: fewer are of callers who send the next one when they are answered, and would wait for nobody."""
 
 _LOOK_EVERY_S: Final = 0.002
 _ATTEMPTS: Final = 5
@@ -99,11 +113,12 @@ class Writers:
                     return
                 own.work.clear()
                 continue
+            await self._keep_pace(writer, lane)
             await self._gather_company(lane)
             batches = lane.take(_MAX_FLUSH)
             if not batches:
                 continue
-            writer.busy = True
+            writer.busy, writer.began_s = True, time.monotonic()
             try:
                 await self._flush(writer, batches)
             finally:
@@ -114,6 +129,16 @@ class Writers:
         if own.waiting:
             return own
         return next((lane for lane in self.lanes if lane.events >= SMALL_FLUSH), None)
+
+    async def _keep_pace(self, writer: Writer, lane: Lane) -> None:
+        """Lets a small flush wait until it is time for this writer's next one, when others are about to come."""
+        while (
+            self._admission.in_work.events >= _MANY
+            and len(lane.waiting) >= _SEVERAL
+            and lane.events < AT_ONCE
+            and (left_s := writer.began_s + _PACE_S - time.monotonic()) > 0
+        ):
+            await asyncio.sleep(min(left_s, 2 * _LOOK_EVERY_S))
 
     async def _gather_company(self, lane: Lane) -> None:
         """Lets what is queued grow while another flush is on its way and many more events come: a large one costs less
@@ -183,9 +208,9 @@ class Writers:
                     raise
                 care = Care(care + 1)
                 writer.take_warning()
-            except MetricsChangedError as changed:
+            except store.MetricsChangedError as changed:
                 await self._directory.read_metrics_again(changed.merchant_id)
-            except WriterForgottenError:
+            except store.WriterForgottenError:
                 writer.number = None
             except store.MissingPartitionError:
                 self._flusher.partitions.forget()

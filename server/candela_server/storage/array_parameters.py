@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 import psycopg
 from psycopg.adapt import Dumper
@@ -50,6 +51,68 @@ class _InstantArrayDumper(Dumper):
         return obj.content
 
 
+class Fields:
+    """An array parameter whose elements are fields as COPY takes them: in an array they have the same form."""
+
+    __slots__ = ("content",)
+    content: bytes
+    element_oid: ClassVar[int]
+
+    def __init__(self, fields: Sequence[bytes]) -> None:
+        self.content = copy_binary.array_of_fields(fields, len(fields), self.element_oid)
+
+
+class TextFields(Fields):
+    """A text[]."""
+
+    __slots__ = ()
+    element_oid = copy_binary.TEXT_OID
+
+
+class NumericFields(Fields):
+    """A numeric[]."""
+
+    __slots__ = ()
+    element_oid = copy_binary.NUMERIC_OID
+
+
+class InstantFields(Fields):
+    """A timestamptz[]."""
+
+    __slots__ = ()
+    element_oid = copy_binary.TIMESTAMPTZ_OID
+
+
+class JsonbFields(Fields):
+    """A jsonb[]."""
+
+    __slots__ = ()
+    element_oid = copy_binary.JSONB_OID
+
+
+class _FieldsDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Fields) -> bytes:
+        return obj.content
+
+
+class _TextFieldsDumper(_FieldsDumper):
+    oid = 1009
+
+
+class _NumericFieldsDumper(_FieldsDumper):
+    oid = 1231
+
+
+class _InstantFieldsDumper(_FieldsDumper):
+    oid = 1185
+
+
+class _JsonbFieldsDumper(_FieldsDumper):
+    oid = 3807
+
+
 class _UuidArrayDumper(Dumper):
     format = Format.BINARY
     oid = 2951
@@ -80,3 +143,7 @@ def numbers(values: Sequence[Decimal]) -> str:
 psycopg.adapters.register_dumper(UuidArray, _UuidArrayDumper)
 psycopg.adapters.register_dumper(Int8Array, _Int8ArrayDumper)
 psycopg.adapters.register_dumper(InstantArray, _InstantArrayDumper)
+psycopg.adapters.register_dumper(TextFields, _TextFieldsDumper)
+psycopg.adapters.register_dumper(NumericFields, _NumericFieldsDumper)
+psycopg.adapters.register_dumper(InstantFields, _InstantFieldsDumper)
+psycopg.adapters.register_dumper(JsonbFields, _JsonbFieldsDumper)

@@ -18,9 +18,12 @@ NULL: Final = b"\xff\xff\xff\xff"
 POSTGRES_EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01T00:00:00Z in microseconds since 1970: PostgreSQL counts instants from there."""
 
-UUID_OID: Final = 2950
 INT8_OID: Final = 20
+TEXT_OID: Final = 25
 TIMESTAMPTZ_OID: Final = 1184
+NUMERIC_OID: Final = 1700
+UUID_OID: Final = 2950
+JSONB_OID: Final = 3802
 
 _length = Struct(">i").pack
 _timestamp = Struct(">iq").pack
@@ -83,6 +86,11 @@ def numeric_field(text: str) -> bytes:
         8 + 2 * len(digits), len(digits), weight, _NEGATIVE if negative else 0, scale
     )
     return head + b"".join(digit.to_bytes(2, "big") for digit in digits)
+
+
+def array_of_fields(fields: Iterable[bytes], count: int, element_oid: int) -> bytes:
+    """A one-dimensional array as a parameter, of elements that are fields; some may be NULL."""
+    return _array_head(1, 1, element_oid, count, 1) + b"".join(fields)
 
 
 def uuid_array(elements: Iterable[bytes], count: int) -> bytes:

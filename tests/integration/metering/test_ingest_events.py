@@ -13,12 +13,12 @@ from candela_server.catalog.model import Aggregation
 from candela_server.kernel.errors import Reason
 from candela_server.metering.key_store import copy_keys
 from candela_server.metering.model import BatchTooLargeError, Outcome
-from candela_server.metering.prepared_event import PreparedEvent
 from candela_server.metering.rules.bucket import to_microseconds
 from candela_server.metering.rules.dedupe import claim_months
 from candela_server.metering.rules.event_key import hash_of_key
 
 from tests.helpers.blocking import until_waiting
+from tests.helpers.prepared import ANY_EVENT
 from tests.integration.metering.builders import Metering, event, start_metering
 
 ACCEPTED, DEDUPLICATED, REJECTED = Outcome.ACCEPTED, Outcome.DEDUPLICATED, Outcome.REJECTED
@@ -184,7 +184,7 @@ async def test_a_key_that_another_writer_is_taking__waits_for_what_becomes_of_it
     # Another server's flush, stopped before its commit.
     async with metering.events.writer() as other, other.transaction(force_rollback=not is_kept):
         key = hash_of_key(metering.merchant_id, "disputed")
-        taking = PreparedEvent(key, 0, b"", "", "", "", to_microseconds(now), Decimal(0), {})
+        taking = ANY_EVENT._replace(key_hash=key, happened_us=to_microseconds(now))
         for month in claim_months(now).claimed:
             await copy_keys(other, [taking], month)
         waiting = asyncio.create_task(

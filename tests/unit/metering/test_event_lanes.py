@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -15,19 +14,11 @@ from candela_server.metering.event_lanes import WORTH_DIVIDING, Batch, Call, Lan
 from candela_server.metering.model import IngestionUnavailableError, Outcome, Recorded, Rejection
 from candela_server.metering.prepared_event import PreparedEvent
 
+from tests.helpers.prepared import ANY_EVENT
+
 
 def event(key: int, customer: int = 0) -> PreparedEvent:
-    return PreparedEvent(
-        key_hash=key.to_bytes(16, "big"),
-        payload_hash=0,
-        row=b"",
-        customer_id=f"cus_{customer}",
-        user_id="",
-        name="call",
-        happened_us=0,
-        value=Decimal(1),
-        properties={},
-    )
+    return ANY_EVENT._replace(key_hash=key.to_bytes(16, "big"), customer_id=f"cus_{customer}")
 
 
 def call() -> Call:

@@ -156,7 +156,7 @@ class BackfillRecorder:
                 connection, [from_microseconds(one) for one in instants.values()]
             )
         async with self._events.writer() as connection:
-            await store.hold_metric_versions(connection, [merchant_id])
+            await store.hold_metrics(connection, merchant_id)
             _open(
                 await backfill_store.read_backfill(connection, merchant_id, backfill_id),
                 backfill_id,

@@ -1,8 +1,8 @@
 """Every SQL text of flushes as such: who flushes, and which metrics hold meanwhile.
 
 Keys are key_store's business, events new_event_store's, rollups rollup_store's, and reading usage_store's; nothing here
-decides. Data plane:
-statements take whole flushes. All run as candela_events, which no tenant's wall holds back, so all name merchant_id.
+decides. Data plane: statements take whole flushes. All run as candela_events, which no tenant's wall holds back, so all
+name merchant_id.
 """
 
 from __future__ import annotations
@@ -166,39 +166,9 @@ async def list_filled_metrics(tx: Tx) -> set[str]:
     return {row["metric_id"] for row in rows}
 
 
-async def hold_metric_versions(
-    connection: Connection, merchant_ids: Sequence[str]
-) -> dict[str, int]:
-    """The metric versions of these merchants (sorted), which cannot change until the transaction ends."""
-    versions: dict[str, int] = dict(
-        await (await _ask_metric_versions(connection, merchant_ids)).fetchall()
-    )
-    if len(versions) < len(merchant_ids):
-        await connection.execute(
-            """
-            INSERT INTO metric_version (merchant_id, version)
-            SELECT merchant_id, 0 FROM unnest(%s::text[]) AS missing (merchant_id)
-            ON CONFLICT (merchant_id) DO NOTHING
-            """,
-            [[merchant_id for merchant_id in merchant_ids if merchant_id not in versions]],
-        )
-        versions = dict(await (await _ask_metric_versions(connection, merchant_ids)).fetchall())
-    return versions
-
-
-async def _ask_metric_versions(connection: Connection, merchant_ids: Sequence[str]) -> Cursor:
-    return await connection.execute(
-        """
-        WITH turn AS MATERIALIZED (
-            SELECT pg_advisory_xact_lock_shared(%(turn)s, hashtext(merchant_id))
-            FROM unnest(%(merchant_ids)s::text[]) AS held (merchant_id)
-        )
-        SELECT merchant_id, version FROM metric_version
-        WHERE merchant_id = ANY(%(merchant_ids)s) AND (SELECT count(*) FROM turn) > 0
-        ORDER BY merchant_id FOR SHARE
-        """,
-        {"turn": FLUSH_TURN, "merchant_ids": list(merchant_ids)},
-    )
+async def hold_metrics(connection: Connection, merchant_id: str) -> None:
+    """Keeps the merchant's metrics from changing until the transaction ends, as every flush does."""
+    await connection.execute("SELECT candela_hold_metrics(%s)", [[merchant_id]])
 
 
 async def hold_flushes(connection: Connection, merchant_id: str) -> None:

@@ -6,7 +6,6 @@ CREATE FUNCTION public.candela_begin_flush(of_writer bigint, at_instant timestam
     AS $$
 DECLARE
     counted bigint;
-    held integer;
     changed text;
 BEGIN
     UPDATE event_writer SET sequence = sequence + 1, flushed_at = at_instant WHERE number = of_writer
@@ -14,17 +13,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'writer % is forgotten', of_writer USING ERRCODE = 'CF001';
     END IF;
-    -- 0x0CA4DE10 is metering/store.py's FLUSH_TURN: whoever wants a merchant's row alone queues there, and so do we.
-    PERFORM pg_advisory_xact_lock_shared(212131344, hashtext(merchant_id))
-    FROM unnest(merchant_ids) AS one (merchant_id);
-    PERFORM FROM metric_version WHERE merchant_id = ANY (merchant_ids) ORDER BY merchant_id FOR SHARE;
-    GET DIAGNOSTICS held = ROW_COUNT;
-    IF held < cardinality(merchant_ids) THEN
-        INSERT INTO metric_version (merchant_id, version)
-        SELECT one.merchant_id, 0 FROM unnest(merchant_ids) AS one (merchant_id)
-        ON CONFLICT (merchant_id) DO NOTHING;
-        PERFORM FROM metric_version WHERE merchant_id = ANY (merchant_ids) ORDER BY merchant_id FOR SHARE;
-    END IF;
+    PERFORM candela_hold_metrics(merchant_ids);
     SELECT folded.merchant_id INTO changed
     FROM unnest(merchant_ids, versions) AS folded (merchant_id, version)
     JOIN metric_version AS known ON known.merchant_id = folded.merchant_id
@@ -312,6 +301,25 @@ BEGIN
         RAISE EXCEPTION 'version % of subscription % never changes', OLD.number, OLD.subscription_id;
     END IF;
     RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.candela_hold_metrics(merchant_ids text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    held integer;
+BEGIN
+    -- 0x0CA4DE10 is metering/store.py's FLUSH_TURN: whoever wants a merchant's row alone queues there, and so do we.
+    PERFORM pg_advisory_xact_lock_shared(212131344, hashtext(merchant_id))
+    FROM unnest(merchant_ids) AS one (merchant_id);
+    PERFORM FROM metric_version WHERE merchant_id = ANY (merchant_ids) ORDER BY merchant_id FOR SHARE;
+    GET DIAGNOSTICS held = ROW_COUNT;
+    IF held < cardinality(merchant_ids) THEN
+        INSERT INTO metric_version (merchant_id, version)
+        SELECT one.merchant_id, 0 FROM unnest(merchant_ids) AS one (merchant_id)
+        ON CONFLICT (merchant_id) DO NOTHING;
+        PERFORM FROM metric_version WHERE merchant_id = ANY (merchant_ids) ORDER BY merchant_id FOR SHARE;
+    END IF;
 END $$;
 
 CREATE FUNCTION public.candela_keep_credit_history() RETURNS trigger
@@ -2891,6 +2899,9 @@ GRANT ALL ON FUNCTION public.candela_event_key_months() TO candela_events;
 
 REVOKE ALL ON FUNCTION public.candela_expect_free_keys(keys uuid[], oldest date, before date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_expect_free_keys(keys uuid[], oldest date, before date) TO candela_events;
+
+REVOKE ALL ON FUNCTION public.candela_hold_metrics(merchant_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.candela_hold_metrics(merchant_ids text[]) TO candela_events;
 
 REVOKE ALL ON FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_measure(query text, most_cost double precision, most_rows integer) TO candela_events;

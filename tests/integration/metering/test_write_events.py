@@ -17,7 +17,7 @@ from tests.integration.metering.builders import Metering, event
 
 @pytest.mark.spec("EVT-3", "ENT-4")
 async def test_the_next_flush__is_stored_while_counters_hear_of_the_last_and_told_after_it(
-    metering: Metering,
+    metering: Metering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme = await metering.add_customer()
     calls = await metering.add_metric("calls", Aggregation.COUNT)
@@ -28,7 +28,7 @@ async def test_the_next_flush__is_stored_while_counters_hear_of_the_last_and_tol
         begun.append(sequence)
         await going_on.wait()
 
-    metering.counters.bump = bump_slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(metering.counters, "bump", bump_slowly)
     first = asyncio.create_task(metering.record(event("k1", acme)))
     await eventually(lambda: _stored(metering, 1))
     second = asyncio.create_task(metering.record(event("k2", acme)))
@@ -45,19 +45,18 @@ async def test_the_next_flush__is_stored_while_counters_hear_of_the_last_and_tol
 
 @pytest.mark.spec("EVT-3", "ENT-4")
 async def test_counters_that_fail_unforeseen__leave_events_unacknowledged_and_the_writer_alive(
-    metering: Metering,
+    metering: Metering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme = await metering.add_customer()
     calls = await metering.add_metric("calls", Aggregation.COUNT)
-    bump = metering.counters.bump
 
     async def fail(writer: int, sequence: int, bumps: Sequence[Bump]) -> None:
         raise ValueError("nobody thought of this")
 
-    metering.counters.bump = fail  # type: ignore[method-assign]
-    with pytest.raises(IngestionUnavailableError):
-        await metering.record(event("k1", acme))
-    metering.counters.bump = bump  # type: ignore[method-assign]
+    with monkeypatch.context() as failing:
+        failing.setattr(metering.counters, "bump", fail)
+        with pytest.raises(IngestionUnavailableError):
+            await metering.record(event("k1", acme))
     again = await metering.record(event("k1", acme), event("k2", acme))
 
     assert again.outcomes == [Outcome.DEDUPLICATED, Outcome.ACCEPTED]

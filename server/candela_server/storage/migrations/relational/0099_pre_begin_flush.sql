@@ -3,23 +3,12 @@
 --
 -- Locks: none. Undo: drop the functions, after servers of this release are gone.
 
--- Counts the flush of a writer, and holds the metrics of its merchants as they are until the transaction ends; answers
--- how many flushes the writer has counted. `versions` are the metric versions that the flush has folded by. Fails with
--- CF001 when the writer is forgotten, and with CF002, the merchant as its detail, when metrics have changed.
-CREATE FUNCTION candela_begin_flush(
-    of_writer bigint, at_instant timestamptz, merchant_ids text[], versions bigint[]
-) RETURNS bigint
+-- Keeps the metrics of these merchants from changing until the transaction ends.
+CREATE FUNCTION candela_hold_metrics(merchant_ids text[]) RETURNS void
     LANGUAGE plpgsql AS $$
 DECLARE
-    counted bigint;
     held integer;
-    changed text;
 BEGIN
-    UPDATE event_writer SET sequence = sequence + 1, flushed_at = at_instant WHERE number = of_writer
-    RETURNING sequence INTO counted;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'writer % is forgotten', of_writer USING ERRCODE = 'CF001';
-    END IF;
     -- 0x0CA4DE10 is metering/store.py's FLUSH_TURN: whoever wants a merchant's row alone queues there, and so do we.
     PERFORM pg_advisory_xact_lock_shared(212131344, hashtext(merchant_id))
     FROM unnest(merchant_ids) AS one (merchant_id);
@@ -31,6 +20,27 @@ BEGIN
         ON CONFLICT (merchant_id) DO NOTHING;
         PERFORM FROM metric_version WHERE merchant_id = ANY (merchant_ids) ORDER BY merchant_id FOR SHARE;
     END IF;
+END $$;
+REVOKE ALL ON FUNCTION candela_hold_metrics(text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION candela_hold_metrics(text[]) TO candela_events;
+
+-- Counts the flush of a writer, and holds the metrics of its merchants as they are until the transaction ends; answers
+-- how many flushes the writer has counted. `versions` are the metric versions that the flush has folded by. Fails with
+-- CF001 when the writer is forgotten, and with CF002, the merchant as its detail, when metrics have changed.
+CREATE FUNCTION candela_begin_flush(
+    of_writer bigint, at_instant timestamptz, merchant_ids text[], versions bigint[]
+) RETURNS bigint
+    LANGUAGE plpgsql AS $$
+DECLARE
+    counted bigint;
+    changed text;
+BEGIN
+    UPDATE event_writer SET sequence = sequence + 1, flushed_at = at_instant WHERE number = of_writer
+    RETURNING sequence INTO counted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'writer % is forgotten', of_writer USING ERRCODE = 'CF001';
+    END IF;
+    PERFORM candela_hold_metrics(merchant_ids);
     SELECT folded.merchant_id INTO changed
     FROM unnest(merchant_ids, versions) AS folded (merchant_id, version)
     JOIN metric_version AS known ON known.merchant_id = folded.merchant_id

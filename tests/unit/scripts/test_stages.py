@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,8 @@ stage "quick" meet quick "$FOLDER/b" "$FOLDER/a"
 """
 
 
-def begin(folder: Path, body: str) -> subprocess.Popen[str]:
+@contextmanager
+def begun(folder: Path, body: str) -> Iterator[subprocess.Popen[str]]:
     script = f"""
 set -uo pipefail
 say() {{ printf '%s\\n' "$*" >&2; }}
@@ -34,7 +37,7 @@ echo "kept in $stage_folder"
 {body}
 echo "$passed passed, $failed failed, $skipped skipped"
 """
-    return subprocess.Popen(
+    with subprocess.Popen(
         ["bash", "-c", script],
         env={"PATH": "/usr/bin:/bin", "FOLDER": str(folder), "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
@@ -42,7 +45,12 @@ echo "$passed passed, $failed failed, $skipped skipped"
         stderr=subprocess.STDOUT,
         text=True,
         preexec_fn=_heed_signals,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            # Only where a test has failed: nobody waits for what does not end.
+            process.kill()
 
 
 def _heed_signals() -> None:
@@ -53,7 +61,7 @@ def _heed_signals() -> None:
 
 def output_of(folder: Path, body: str) -> list[str]:
     """What is printed, but for times of day and durations."""
-    with begin(folder, body) as process:
+    with begun(folder, body) as process:
         printed, _ = process.communicate(timeout=_TIMEOUT_S)
     assert process.returncode == 0, printed
     lines = re.sub(r" \(\d\d:\d\d:\d\d\)| took \d+:\d\d", "", printed).splitlines()
@@ -114,13 +122,19 @@ def test_interrupted__every_stage_cleans_up_and_nothing_begins_any_more(
 ) -> None:
     # As pytest does: what a stage runs takes an interrupt for a reason to clean up, and takes its time.
     body = """
-    tidy() { bash -c 'trap "sleep 0.5; touch $1.cleaned; exit 2" INT; touch $1; while :; do sleep 0.05; done' - "$1"; }
+    tidy() {
+        bash -c '
+            trap "sleep 0.5; touch $1.cleaned; exit 2" INT
+            touch $1
+            for ((turn = 0; turn < 1000; turn++)); do sleep 0.05; done
+        ' - "$1"
+    }
     stage "one" tidy "$FOLDER/one"
     stage "two" tidy "$FOLDER/two"
     stage "three" tidy "$FOLDER/three"
     run_stages 2
     """
-    with begin(tmp_path, body) as process:
+    with begun(tmp_path, body) as process:
         while not {"one", "two"} <= {path.name for path in tmp_path.iterdir()}:
             assert process.poll() is None
         process.send_signal(kind)

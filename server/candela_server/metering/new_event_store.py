@@ -44,7 +44,8 @@ async def copy_events(connection: Connection, events: Sequence[PreparedEvent]) -
 async def insert_events(connection: Connection, events: Sequence[PreparedEvent]) -> None:
     """Appends events whose rows are in pieces, in a statement that can stand in a pipeline.
 
-    Each costs a third more than it does copied.
+    Each costs a tenth more than it does copied. The columns stand side by side in a SELECT list: in FROM PostgreSQL
+    would put each aside before it joins them.
     """
     (
         starts,
@@ -64,7 +65,8 @@ async def insert_events(connection: Connection, events: Sequence[PreparedEvent])
         """
         INSERT INTO event (merchant_id, customer_id, user_id, name, value, happened_at, key_hash,
                            idempotency_key, properties, received_at)
-        SELECT * FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        SELECT unnest(%s), unnest(%s), unnest(%s), unnest(%s), unnest(%s),
+               unnest(%s), unnest(%s), unnest(%s), unnest(%s), unnest(%s)
         """,
         [
             TextFields([start[_COUNT_BYTES:] for start in starts]),

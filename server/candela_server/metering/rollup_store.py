@@ -40,7 +40,10 @@ class UnmatchedRow:
 
 
 async def add_rollups(connection: Connection, rows: Sequence[tuple[RollupKey, Share]]) -> None:
-    """Adds shares to the rollups of their keys, sorted by these, so that no two flushes wait crosswise."""
+    """Adds shares to the rollups of their keys, sorted by these, so that no two flushes wait crosswise.
+
+    The columns stand side by side in a SELECT list: in FROM PostgreSQL would put each aside before it joins them.
+    """
     merchants, customers, metrics, users, dimensions, buckets = zip(
         *[key for key, _ in rows], strict=True
     )
@@ -54,11 +57,15 @@ async def add_rollups(connection: Connection, rows: Sequence[tuple[RollupKey, Sh
         SELECT merchant_id, customer_id, metric_id, user_id, coalesce(dimension, ''), bucket_at,
                event_count, value_sum, value_min, value_max, last_at, last_key, last_value,
                coalesce(value_time, 0)
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
-                    %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[],
-                    %s::uuid[], %s::numeric[], %s::numeric[])
-             AS added (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, event_count,
-                       value_sum, value_min, value_max, last_at, last_key, last_value, value_time)
+        FROM (
+            SELECT unnest(%s::text[]) AS merchant_id, unnest(%s::text[]) AS customer_id,
+                   unnest(%s::text[]) AS metric_id, unnest(%s::text[]) AS user_id,
+                   unnest(%s::text[]) AS dimension, unnest(%s::timestamptz[]) AS bucket_at,
+                   unnest(%s::bigint[]) AS event_count, unnest(%s::numeric[]) AS value_sum,
+                   unnest(%s::numeric[]) AS value_min, unnest(%s::numeric[]) AS value_max,
+                   unnest(%s::timestamptz[]) AS last_at, unnest(%s::uuid[]) AS last_key,
+                   unnest(%s::numeric[]) AS last_value, unnest(%s::numeric[]) AS value_time
+        ) AS added
         ON CONFLICT (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at) DO UPDATE SET
             event_count = known.event_count + excluded.event_count,
             value_sum = known.value_sum + excluded.value_sum,

@@ -13,10 +13,11 @@ from candela import Client
 from candela.metering.v1 import ingestion_service_pb2 as pb
 
 from .harness import Row, quantile, row, say
-from .sent_events import made_events
+from .sent_events import CHUNK, made_events
 from .stage import Stage
 
-CHUNK = 100
+_LEAD_IN_S = 0.5
+"""At the beginning of a round, until it is connected and nothing is left of what the processors did before."""
 
 
 def acknowledged(stage: Stage, rate: Callable[[], float], *, rounds: int, seconds: float) -> Row:
@@ -32,9 +33,12 @@ def acknowledged(stage: Stage, rate: Callable[[], float], *, rounds: int, second
     )
 
 
-def latencies_ms(stage: Stage, rate: float, seconds: float) -> list[float]:
-    """How long each chunk's acknowledgement took in one round."""
-    say(f"{rate:,.0f} events a second for {seconds:.0f} s, in chunks of {CHUNK}")
+def latencies_ms(
+    stage: Stage, rate: float, seconds: float, *, chunk_events: int = CHUNK
+) -> list[float]:
+    """How long each chunk's acknowledgement took in one round, once it is under way."""
+    say(f"{rate:,.0f} events a second for {seconds:.0f} s, in chunks of {chunk_events:,}")
+    seconds += _LEAD_IN_S
     # As they happen: the last one just now, the first one as long before as sending takes.
     events = made_events(
         stage.user_ids,
@@ -42,19 +46,20 @@ def latencies_ms(stage: Stage, rate: float, seconds: float) -> list[float]:
         int(rate * seconds),
         spread=timedelta(seconds=seconds),
     )
-    chunks = [events[first : first + CHUNK] for first in range(0, len(events), CHUNK)]
+    chunks = [events[first : first + chunk_events] for first in range(0, len(events), chunk_events)]
     requests = [
         pb.StreamEventsRequest(chunk_number=number, events=chunk)
         for number, chunk in enumerate(chunks, 1)
     ]
     sent_s = [0.0] * (len(requests) + 1)
     took_ms: list[float] = []
+    counted_from = int(rate * _LEAD_IN_S / chunk_events) + 1
     over = threading.Event()
 
     def paced() -> Iterator[pb.StreamEventsRequest]:
         began = time.perf_counter()
         for number, request in enumerate(requests, 1):
-            due_s = began + (number - 1) * CHUNK / rate
+            due_s = began + (number - 1) * chunk_events / rate
             while (left_s := due_s - time.perf_counter()) > 0:
                 time.sleep(left_s)
             # From when it should have gone: a sender that is held back waits as well.
@@ -67,7 +72,8 @@ def latencies_ms(stage: Stage, rate: float, seconds: float) -> list[float]:
         for response in client.ingestion.StreamEvents(paced()):
             now_s = time.perf_counter()
             for number in range(acknowledged + 1, response.acknowledged_chunk_number + 1):
-                took_ms.append((now_s - sent_s[number]) * 1e3)
+                if number >= counted_from:
+                    took_ms.append((now_s - sent_s[number]) * 1e3)
             acknowledged = response.acknowledged_chunk_number
             if acknowledged == len(requests):
                 over.set()

@@ -30,7 +30,7 @@ from .harness import (
     say,
 )
 from .old_months import KEYS_A_MONTH, beside_old_keys
-from .sent_events import CHUNK, Stream, made_events
+from .sent_events import Stream, made_events
 from .stage import Stage
 from demo.team_plan import sign_up
 
@@ -147,7 +147,8 @@ def _acknowledged(stage: Stage, stream: Stream, rounds: int, events: int) -> Row
     runs = count()
 
     def half_the_top() -> float:
-        return stream.send(made_events(stage.user_ids, f"top-{next(runs)}", events)) / 2
+        made = made_events(stage.user_ids, f"top-{next(runs)}", events)
+        return stream.send(made, chunk_events=paced_stream.CHUNK) / 2
 
     with psycopg.connect(stage.database_url, autocommit=True) as database:
         database.execute("CHECKPOINT")
@@ -156,7 +157,10 @@ def _acknowledged(stage: Stage, stream: Stream, rounds: int, events: int) -> Row
         paced_stream.latencies_ms(stage, half_the_top(), seconds=1.5 * rounds)
         say("in small chunks")
         paced_stream.latencies_ms(
-            stage, half_the_top(), seconds=1.5 * rounds, chunk_events=CHUNK // 10
+            stage,
+            half_the_top(),
+            seconds=1.5 * rounds,
+            chunk_events=paced_stream.CHUNK // 5,
         )
         say("then")
         return paced_stream.acknowledged(stage, half_the_top, rounds=rounds, seconds=2.0 * rounds)

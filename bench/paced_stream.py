@@ -13,8 +13,11 @@ from candela import Client
 from candela.metering.v1 import ingestion_service_pb2 as pb
 
 from .harness import Row, quantile, row, say
-from .sent_events import CHUNK, made_events
+from .sent_events import made_events
 from .stage import Stage
+
+CHUNK = 500
+"""Events of a message: as many as the SDK sends by itself."""
 
 _LEAD_IN_S = 0.5
 """At the beginning of a round, until it is connected and nothing is left of what the processors did before."""

@@ -49,12 +49,18 @@ class Stream:
         self._postmaster = _postmaster_of(stage.database_url)
         self._costs: list[tuple[float, float, float]] = []
 
-    def send(self, events: Sequence[event_pb2.Event], *, duplicates: bool = False) -> float:
+    def send(
+        self,
+        events: Sequence[event_pb2.Event],
+        *,
+        duplicates: bool = False,
+        chunk_events: int = CHUNK,
+    ) -> float:
         """Events per second from the first to the last acknowledgement. Raises RuntimeError when one is refused."""
         with Client(self._stage.address, self._stage.key) as client:
             before = self._used_s()
             started = time.perf_counter()
-            result = client.stream_events(events, chunk_events=CHUNK)
+            result = client.stream_events(events, chunk_events=chunk_events)
             took = time.perf_counter() - started
             spent = [late - early for early, late in zip(before, self._used_s(), strict=True)]
         decided = result.deduplicated if duplicates else result.accepted

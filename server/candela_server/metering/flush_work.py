@@ -42,6 +42,8 @@ class Work:
 
     def survivors(self, won: Set[bytes]) -> dict[str, list[PreparedEvent]]:
         """The events that count, by merchant and as they came: nearly by time, so that indexes grow at their ends."""
+        if not won:
+            return {}
         survivors: dict[str, list[PreparedEvent]] = {}
         everything = all_won(self.batches, won)
         first = {} if everything else self.by_key()
@@ -69,7 +71,7 @@ class Work:
     ) -> Flushed:
         """What there is to tell; `standing` are payloads under keys that were taken before."""
         met_known_keys = bool(standing)
-        if not all_won(self.batches, won):
+        if won and not all_won(self.batches, won):
             first = self.by_key()
             standing = standing | {key: first[key].payload_hash for key in won}
         bumps = [

@@ -25,8 +25,9 @@ class PreparedEvent(NamedTuple):
     key_hash: bytes
     payload_hash: int
     row: bytes | Pieces
-    """As COPY takes it. In pieces while a small flush is likely to take it, which needs it so; joining them later, when
-    they are in the processor's caches no more, costs a large flush more than all else that it does with them."""
+    """As COPY takes it. In pieces while a small flush is likely to take it, which needs it so, or nobody is likely to;
+    joining them later, when they are in the processor's caches no more, costs a large flush more than all else that it
+    does with them."""
     customer_id: str
     user_id: str
     name: str

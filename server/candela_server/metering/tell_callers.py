@@ -6,12 +6,17 @@ Data plane, within the budget of write_events.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter, eq
+from typing import Final
 
 from candela_server.kernel.errors import Reason
 
 from .event_lanes import Batch
 from .flush_work import Flushed, all_won
 from .model import Outcome, Rejection
+
+_KEY: Final = attrgetter("key_hash")
+_PAYLOAD: Final = attrgetter("payload_hash")
 
 
 def tell(batches: Sequence[Batch], flushed: Flushed) -> None:
@@ -20,12 +25,24 @@ def tell(batches: Sequence[Batch], flushed: Flushed) -> None:
     unclaimed = set(flushed.won)
     for batch in batches:
         if everything:
-            outcomes = batch.call.recorded.outcomes
-            for index in batch.indexes:
-                outcomes[index] = Outcome.ACCEPTED
+            _conclude(batch, Outcome.ACCEPTED)
+        elif not flushed.won and _repeats(batch, flushed.stored_payloads):
+            _conclude(batch, Outcome.DEDUPLICATED)
         else:
             _compare(batch, unclaimed, flushed.stored_payloads)
         batch.call.end_part()
+
+
+def _conclude(batch: Batch, outcome: Outcome) -> None:
+    outcomes = batch.call.recorded.outcomes
+    for index in batch.indexes:
+        outcomes[index] = outcome
+
+
+def _repeats(batch: Batch, payloads: dict[bytes, int]) -> bool:
+    """Whether all of it stands already: what most callers send who send again, so it is found without a loop."""
+    standing = map(payloads.get, map(_KEY, batch.events))
+    return all(map(eq, standing, map(_PAYLOAD, batch.events)))
 
 
 def _compare(batch: Batch, unclaimed: set[bytes], payloads: dict[bytes, int]) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from datetime import date
-from operator import attrgetter
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from candela_server.storage.events import Connection
 
 from . import key_store
-from .prepared_event import PreparedEvent
+from .prepared_event import PreparedEvent, key_hash_of
 
 First: TypeAlias = dict[bytes, PreparedEvent]
 """The first event of each key in a flush."""
-
-_KEY: Final = attrgetter("key_hash")
 
 
 def first_by_key(batches: Sequence[Sequence[PreparedEvent]]) -> First:
@@ -23,7 +20,7 @@ def first_by_key(batches: Sequence[Sequence[PreparedEvent]]) -> First:
     first: First = {}
     # Backwards, so that the first one stays; and without a line of Python for each.
     for events in reversed(batches):
-        first.update(zip(map(_KEY, reversed(events)), reversed(events), strict=True))
+        first.update(zip(map(key_hash_of, reversed(events)), reversed(events), strict=True))
     return first
 
 

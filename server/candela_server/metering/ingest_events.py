@@ -84,9 +84,7 @@ class Ingestor:
 
     async def _take_in(self, merchant_id: str, events: Sequence[Any]) -> asyncio.Future[Recorded]:
         prepared = await self._preparer.prepare(
-            merchant_id,
-            events,
-            in_pieces=self.admission.in_work.events < CALM or self._writers.looking,
+            merchant_id, events, in_pieces=self.admission.in_work.events < CALM
         )
         outcomes = await self._strangers.set_apart(merchant_id, events, prepared)
         return self._queue_up(merchant_id, prepared, outcomes)

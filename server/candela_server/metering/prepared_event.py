@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import Final, NamedTuple, TypeAlias
 
 from .model import Rejection
 from .rules.event_value import Properties
@@ -25,15 +26,18 @@ class PreparedEvent(NamedTuple):
     key_hash: bytes
     payload_hash: int
     row: bytes | Pieces
-    """As COPY takes it. In pieces while a small flush is likely to take it, which needs it so, or nobody is likely to;
-    joining them later, when they are in the processor's caches no more, costs a large flush more than all else that it
-    does with them."""
+    """As COPY takes it. In pieces while a small flush is likely to take it, which needs it so; joining them later, when
+    they are in the processor's caches no more, costs a large flush more than all else that it does with them."""
     customer_id: str
     user_id: str
     name: str
     happened_us: int
     value: Decimal
     properties: Properties
+
+
+key_hash_of: Final = attrgetter("key_hash")
+"""For `map`, which reads it of very many events without a line of Python for each."""
 
 
 def joined(row: bytes | Pieces) -> bytes:

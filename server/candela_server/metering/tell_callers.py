@@ -14,8 +14,8 @@ from candela_server.kernel.errors import Reason
 from .event_lanes import Batch
 from .flush_work import Flushed, all_won
 from .model import Outcome, Rejection
+from .prepared_event import key_hash_of
 
-_KEY: Final = attrgetter("key_hash")
 _PAYLOAD: Final = attrgetter("payload_hash")
 
 
@@ -41,7 +41,7 @@ def _conclude(batch: Batch, outcome: Outcome) -> None:
 
 def _repeats(batch: Batch, payloads: dict[bytes, int]) -> bool:
     """Whether all of it stands already: what most callers send who send again, so it is found without a loop."""
-    standing = map(payloads.get, map(_KEY, batch.events))
+    standing = map(payloads.get, map(key_hash_of, batch.events))
     return all(map(eq, standing, map(_PAYLOAD, batch.events)))
 
 

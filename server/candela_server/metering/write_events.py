@@ -97,11 +97,6 @@ class Writers:
                 await task
         self._tasks = []
 
-    @property
-    def looking(self) -> bool:
-        """Whether callers repeat themselves, so that little of what comes is likely to be stored."""
-        return any(writer.care() is not Care.TRUSTING for writer in self._writers)
-
     def wake(self) -> None:
         """Has every writer look for work, its own or another's."""
         for lane in self.lanes:

@@ -8,7 +8,7 @@ from candela_server.metering.prepared_event import PreparedEvent
 
 ANY_EVENT = PreparedEvent(
     key_hash=bytes(16),
-    payload_hash=0,
+    payload_hash=bytes(8),
     row=b"",
     customer_id="cus_0",
     user_id="",

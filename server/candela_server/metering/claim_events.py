@@ -42,7 +42,7 @@ class Claimed(NamedTuple):
     """The keys that this transaction took, and the payloads that stand under all others."""
 
     won: set[bytes]
-    standing: dict[bytes, int]
+    standing: dict[bytes, bytes]
 
 
 async def claim_free_keys(

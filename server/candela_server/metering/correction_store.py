@@ -154,7 +154,7 @@ async def insert_voids(
 async def insert_key(
     statements: WritingStatements,
     key_hash: UUID,
-    payload_hash: int,
+    payload_hash: bytes,
     happened_at: datetime,
     months: Sequence[date],
 ) -> None:
@@ -167,7 +167,7 @@ async def insert_key(
         """,
         {
             "key": key_hash,
-            "payload": payload_hash,
+            "payload": int.from_bytes(payload_hash, "big", signed=True),
             "happened_at": happened_at,
             "months": list(months),
         },

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .model import Recorded
-from .prepared_event import PreparedEvent
+from .prepared_event import PreparedEvent, key_hash_of
 
 WORTH_DIVIDING: Final = 50
 """Events of a call below which one transaction costs less than two."""
@@ -85,7 +85,7 @@ def divide(events: Sequence[PreparedEvent], lanes: int) -> dict[int, list[int]]:
     if (
         lanes == 1
         or len(events) < WORTH_DIVIDING
-        or len({event.key_hash for event in events}) < len(events)
+        or len(set(map(key_hash_of, events))) < len(events)
     ):
         return {hash(events[0].customer_id) % lanes: list(range(len(events)))}
     parts: dict[int, list[int]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final
 
 from candela_server.storage.events import EventStore
@@ -16,39 +16,39 @@ _HOUR_US: Final = 3_600_000_000
 
 
 class EventPartitions:
-    """Partitions of events and of their keys."""
+    """Partitions of events and of their keys.
+
+    The present month's are made before the first flush of it, as the months around it are by the worker. What lies
+    further off is rare: the database refuses it for once, which is cheaper than looking at the time of each event.
+    """
 
     def __init__(self, events: EventStore) -> None:
         self._events = events
-        self._months: set[tuple[int, int]] = set()
         self._claim_months: set[date] = set()
+        self._is_one_missing = False
 
     def forget(self) -> None:
-        """Looks anew: one that was there is gone."""
-        self._months.clear()
+        """Looks anew, at every event of the next flush: one that was there is gone, or never was."""
         self._claim_months.clear()
+        self._is_one_missing = True
 
     async def prepare(self, batches: Sequence[Batch], claimed: Sequence[date]) -> None:
         """Makes the partitions that a flush needs and this process has not seen yet."""
-        instants: dict[tuple[int, int], datetime] = {}
-        for batch in batches:
-            happened_us = [event.happened_us for event in batch.events]
-            first, last = (from_microseconds(one(happened_us)) for one in (min, max))
-            # Mostly all are of one month; else of several at most, as nothing may be late for long.
-            if (first.year, first.month) == (last.year, last.month):
-                instants[first.year, first.month] = first
-            else:
-                for hour in {one // _HOUR_US for one in happened_us}:
-                    instant = from_microseconds(hour * _HOUR_US)
-                    instants[instant.year, instant.month] = instant
-        missing = {month: at for month, at in instants.items() if month not in self._months}
-        missing_claims = [month for month in claimed if month not in self._claim_months]
-        if not missing and not missing_claims:
+        missing = [month for month in claimed if month not in self._claim_months]
+        if not missing and not self._is_one_missing:
             return
+        instants = [datetime.combine(month, time(), UTC) for month in missing]
+        if self._is_one_missing:
+            self._is_one_missing = False
+            instants += _one_of_each_month(batches)
         async with self._events.writer() as connection:
-            if missing_claims:
-                await key_store.prepare_event_keys(connection, missing_claims)
             if missing:
-                await store.prepare_events(connection, list(missing.values()))
-        self._months.update(missing)
-        self._claim_months.update(missing_claims)
+                await key_store.prepare_event_keys(connection, missing)
+            await store.prepare_events(connection, instants)
+        self._claim_months.update(missing)
+
+
+def _one_of_each_month(batches: Sequence[Batch]) -> list[datetime]:
+    hours = {event.happened_us // _HOUR_US for batch in batches for event in batch.events}
+    instants = [from_microseconds(hour * _HOUR_US) for hour in hours]
+    return list({(instant.year, instant.month): instant for instant in instants}.values())

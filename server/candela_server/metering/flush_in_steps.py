@@ -18,8 +18,11 @@ async def flush_in_steps(
 ) -> Flushed:
     """Looks for keys, takes those that are free, and stores their events. Raises as flush_events.Flusher.flush does."""
     opened = await store.open_flush(connection, work.writer, work.versions, searches, work.now)
+    if opened.found.hold(batch.events for batch in work.batches):
+        await store.abandon_flush(connection)
+        return work.sent_before()
     won: set[bytes] = set()
-    standing = opened.standing
+    standing = opened.found.payloads()
     for oldest, part in work.parts:
         if care is Care.CONTESTED:
             claimed = await claim_keys(connection, part, work.months, oldest)
@@ -27,15 +30,16 @@ async def flush_in_steps(
             standing |= claimed.standing
         else:
             won |= await claim_free_keys(connection, part, work.months, standing)
+    if not won:
+        await store.abandon_flush(connection)
+        return work.flushed(None, won, standing, {})
     survivors = work.survivors(won)
     folded = work.fold(survivors)
-    if folded:
-        await new_event_store.copy_events(
-            connection, [event for events in survivors.values() for event in events]
-        )
+    await new_event_store.copy_events(
+        connection, [event for events in survivors.values() for event in events]
+    )
     # From here on other flushes wait for the rows that this one adds to: it ends with the same round trip.
     async with connection.pipeline():
-        if folded:
-            await add_flush(connection, folded, survivors, work.readings, work.now)
+        await add_flush(connection, folded, survivors, work.readings, work.now)
         await store.commit_flush(connection)
     return work.flushed(opened.sequence, won, standing, folded)

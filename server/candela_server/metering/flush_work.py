@@ -42,8 +42,6 @@ class Work:
 
     def survivors(self, won: Set[bytes]) -> dict[str, list[PreparedEvent]]:
         """The events that count, by merchant and as they came: nearly by time, so that indexes grow at their ends."""
-        if not won:
-            return {}
         survivors: dict[str, list[PreparedEvent]] = {}
         everything = all_won(self.batches, won)
         first = {} if everything else self.by_key()
@@ -67,7 +65,11 @@ class Work:
         }
 
     def flushed(
-        self, sequence: int, won: set[bytes], standing: dict[bytes, int], folded: dict[str, Folded]
+        self,
+        sequence: int | None,
+        won: set[bytes],
+        standing: dict[bytes, bytes],
+        folded: dict[str, Folded],
     ) -> Flushed:
         """What there is to tell; `standing` are payloads under keys that were taken before."""
         met_known_keys = bool(standing)
@@ -81,17 +83,24 @@ class Work:
         ]
         return Flushed(sequence, won, standing, bumps, met_known_keys)
 
+    def sent_before(self) -> Flushed:
+        """What there is to tell when all of it stands already, as it was sent."""
+        return Flushed(None, set(), {}, [], met_known_keys=True, all_repeated=True)
+
 
 @dataclass(slots=True)
 class Flushed:
-    """What a committed flush decided and still has to tell; where all events were won, no payloads."""
+    """What a flush decided and still has to tell; where all events were won or all repeated, no payloads."""
 
-    sequence: int
+    sequence: int | None
+    """How many flushes of its writer were committed, with this one; None when it had nothing to store."""
     won: set[bytes]
-    stored_payloads: dict[bytes, int]
+    stored_payloads: dict[bytes, bytes]
     bumps: list[Bump]
     met_known_keys: bool
     """Whether somebody had sent some of it before."""
+    all_repeated: bool = False
+    """Whether all of it stands already, as it was sent."""
 
 
 def all_won(batches: Sequence[Batch], won: Set[bytes]) -> bool:

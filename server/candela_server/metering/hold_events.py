@@ -37,8 +37,8 @@ class _Stranger:
 
     index: int
     key_hash: bytes
-    counted_hash: int | None
-    sent_hash: int
+    counted_hash: bytes | None
+    sent_hash: bytes
     holdable: bool
 
 
@@ -180,7 +180,7 @@ class Strangers:
             else:
                 rejections[one.index] = _conflict(one.index)
 
-    async def _keep(self, tx: Tx, letters: dict[bytes, NewLetter]) -> dict[bytes, int]:
+    async def _keep(self, tx: Tx, letters: dict[bytes, NewLetter]) -> dict[bytes, bytes]:
         """Keeps the letters as far as there is room; answers the payload that stands under each key that is kept."""
         keys = sorted(letters)
         kept = await rejected_event_store.get_payload_hashes(tx, keys)
@@ -195,7 +195,7 @@ class Strangers:
 
 
 def _stranger(
-    merchant_id: str, event: Any, index: int, counted_hash: int | None, holdable: bool
+    merchant_id: str, event: Any, index: int, counted_hash: bytes | None, holdable: bool
 ) -> _Stranger:
     sent = event.SerializeToString(deterministic=True)
     key = event.idempotency_key.encode()
@@ -203,7 +203,7 @@ def _stranger(
         index=index,
         key_hash=blake2b(merchant_id.encode() + b"\x00" + key, digest_size=16).digest(),
         counted_hash=counted_hash,
-        sent_hash=int.from_bytes(blake2b(sent, digest_size=8).digest(), "big", signed=True),
+        sent_hash=blake2b(sent, digest_size=8).digest(),
         holdable=holdable,
     )
 

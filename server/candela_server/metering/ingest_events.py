@@ -115,12 +115,14 @@ class Ingestor:
         self, merchant_id: str, prepared: Prepared, outcomes: list[Outcome]
     ) -> asyncio.Future[Recorded]:
         recorded = Recorded(outcomes=outcomes, rejections=prepared.rejections)
-        indexes = [index for index, event in enumerate(prepared.events) if event is not None]
+        kept = [event for event in prepared.events if event is not None]
         done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
-        if not indexes:
+        if not kept:
             done.set_result(recorded)
             return done
-        kept = [event for event in prepared.events if event is not None]
+        indexes = None
+        if len(kept) < len(prepared.events):
+            indexes = [index for index, event in enumerate(prepared.events) if event is not None]
         call = Call(recorded, done)
         for number, places in divide(kept, len(self._writers.lanes)).items():
             call.open_parts += 1
@@ -128,8 +130,8 @@ class Ingestor:
             lane.append(
                 Batch(
                     merchant_id,
-                    [kept[place] for place in places],
-                    [indexes[place] for place in places],
+                    list(map(kept.__getitem__, places)),
+                    places if indexes is None else list(map(indexes.__getitem__, places)),
                     call,
                 )
             )

@@ -11,13 +11,13 @@ from struct import Struct
 from typing import Final
 
 from candela_server.storage import copy_binary
-from candela_server.storage.array_parameters import InstantArray, Int8Array, UuidArray
+from candela_server.storage.array_parameters import InstantArray, Int8Bytes, UuidArray
 from candela_server.storage.events import Connection, Cursor
 
-from .prepared_event import PreparedEvent
+from .found_keys import FoundKeys
+from .prepared_event import PreparedEvent, key_hash_of, payload_hash_of
 
-_KEY_ROW: Final = Struct(">hi16siiiqiq").pack
-_FOUND: Final = Struct(">16sq")
+_KEY_ROW: Final = Struct(">hi16siii8siq").pack
 
 
 async def insert_keys(connection: Connection, events: Sequence[PreparedEvent], month: date) -> None:
@@ -33,8 +33,8 @@ async def insert_keys(connection: Connection, events: Sequence[PreparedEvent], m
         """,
         [
             month,
-            UuidArray([event.key_hash for event in events]),
-            Int8Array([event.payload_hash for event in events]),
+            UuidArray(list(map(key_hash_of, events))),
+            Int8Bytes(list(map(payload_hash_of, events))),
             InstantArray([event.happened_us for event in events]),
         ],
     )
@@ -76,7 +76,7 @@ async def claim_keys(
     connection: Connection,
     *,
     key_hashes: Sequence[bytes],
-    payload_hashes: Sequence[int],
+    payload_hashes: Sequence[bytes],
     happened_us: Sequence[int],
     month: date,
     oldest_month: date,
@@ -106,7 +106,7 @@ async def claim_keys(
         """,
         {
             "keys": UuidArray(key_hashes),
-            "payloads": Int8Array(payload_hashes),
+            "payloads": Int8Bytes(payload_hashes),
             "instants": InstantArray(happened_us),
             "month": month,
             "oldest": oldest_month,
@@ -130,9 +130,9 @@ async def return_keys(connection: Connection, key_hashes: Sequence[bytes], month
 
 async def get_payload_hashes(
     connection: Connection, key_hashes: Sequence[bytes], oldest_month: date
-) -> dict[bytes, int]:
+) -> dict[bytes, bytes]:
     """The payloads that stand under these keys."""
-    return await found_keys(await look_for_keys(connection, key_hashes, oldest_month))
+    return (await found_keys(await look_for_keys(connection, key_hashes, oldest_month))).payloads()
 
 
 async def look_for_keys(
@@ -153,11 +153,15 @@ async def look_for_keys(
     return cursor
 
 
-async def found_keys(cursor: Cursor) -> dict[bytes, int]:
+async def found_keys(*asked: Cursor) -> FoundKeys:
     """What `look_for_keys` found: in one value, as a row for each would cost a replay more than the search."""
-    row = await cursor.fetchone()
-    assert row is not None
-    return dict(_FOUND.iter_unpack(row[0])) if row[0] is not None else {}
+    found = []
+    for cursor in asked:
+        row = await cursor.fetchone()
+        assert row is not None
+        if row[0] is not None:
+            found.append(row[0])
+    return FoundKeys(b"".join(found))
 
 
 async def prepare_event_keys(connection: Connection, months: Sequence[date]) -> None:

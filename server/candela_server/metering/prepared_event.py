@@ -24,7 +24,8 @@ class PreparedEvent(NamedTuple):
     """An event that only its key can still refuse."""
 
     key_hash: bytes
-    payload_hash: int
+    payload_hash: bytes
+    """Eight bytes, which the database holds as a bigint."""
     row: bytes | Pieces
     """As COPY takes it. In pieces while a small flush is likely to take it, which needs it so; joining them later, when
     they are in the processor's caches no more, costs a large flush more than all else that it does with them."""
@@ -38,6 +39,9 @@ class PreparedEvent(NamedTuple):
 
 key_hash_of: Final = attrgetter("key_hash")
 """For `map`, which reads it of very many events without a line of Python for each."""
+
+payload_hash_of: Final = attrgetter("payload_hash")
+"""As `key_hash_of`."""
 
 
 def joined(row: bytes | Pieces) -> bytes:

@@ -213,7 +213,7 @@ def _decide(
     recorded: Recorded,
     kept: Sequence[tuple[int, PreparedEvent]],
     won: set[bytes],
-    payloads: dict[bytes, int],
+    payloads: dict[bytes, bytes],
 ) -> None:
     """Says what became of each: the first of a won key was accepted, all others are compared with what stands."""
     unclaimed = set(won)

@@ -38,7 +38,7 @@ class NewLetter:
 
     id: str
     key_hash: bytes
-    payload_hash: int
+    payload_hash: bytes
     event: bytes
     error: Rejection
 

@@ -17,14 +17,16 @@ from .rejected_event import NewLetter, RejectedEvent
 _COLUMNS = "id, event, reason, field, message, received_at, replayed_at"
 
 
-async def get_payload_hashes(tx: Tx, key_hashes: Sequence[bytes]) -> dict[bytes, int]:
+async def get_payload_hashes(tx: Tx, key_hashes: Sequence[bytes]) -> dict[bytes, bytes]:
     """The payloads that are kept apart under these keys."""
     rows = await tx.fetch(
         "SELECT key_hash, payload_hash FROM rejected_event WHERE merchant_id = $1 AND key_hash = ANY($2)",
         tx.merchant_id,
         [UUID(bytes=one) for one in key_hashes],
     )
-    return {row["key_hash"].bytes: row["payload_hash"] for row in rows}
+    return {
+        row["key_hash"].bytes: row["payload_hash"].to_bytes(8, "big", signed=True) for row in rows
+    }
 
 
 async def count_letters(tx: Tx, limit: int) -> int:
@@ -66,7 +68,7 @@ async def insert_letters(tx: Tx, letters: Sequence[NewLetter], received_at: date
         received_at,
         [one.id for one in letters],
         [UUID(bytes=one.key_hash) for one in letters],
-        [one.payload_hash for one in letters],
+        [int.from_bytes(one.payload_hash, "big", signed=True) for one in letters],
         [one.event for one in letters],
         [one.error.reason.value for one in letters],
         [one.error.field for one in letters],

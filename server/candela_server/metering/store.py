@@ -19,6 +19,7 @@ from candela_server.storage.events import Connection, Cursor, EventStoreUnavaila
 from candela_server.storage.postgres import Tx
 
 from . import key_store
+from .found_keys import FoundKeys
 
 TRANSIENT: Final = (EventStoreUnavailableError, LockNotAvailable, QueryCanceled)
 """What may go well when it is done again."""
@@ -62,8 +63,8 @@ class Opened(NamedTuple):
 
     sequence: int
     """How many flushes of its writer there were, with this one."""
-    standing: dict[bytes, int]
-    """Of the keys that were looked for those that are taken already, and the payloads that stand under them."""
+    found: FoundKeys
+    """Of the keys that were looked for those that are taken already."""
 
 
 class KeySearch(NamedTuple):
@@ -92,10 +93,7 @@ async def open_flush(
                 await key_store.look_for_keys(connection, one.keys, one.oldest, one.before)
                 for one in searches
             ]
-    standing: dict[bytes, int] = {}
-    for cursor in looked:
-        standing.update(await key_store.found_keys(cursor))
-    return Opened(await counted_flushes(counted), standing)
+    return Opened(await counted_flushes(counted), await key_store.found_keys(*looked))
 
 
 async def begin_flush(
@@ -137,6 +135,11 @@ def refusals() -> Iterator[None]:
 async def commit_flush(connection: Connection) -> None:
     """Ends what `begin_flush` began. In a pipeline, nothing is committed after a statement that failed."""
     await connection.execute("COMMIT")
+
+
+async def abandon_flush(connection: Connection) -> None:
+    """Ends what `begin_flush` began and stored nothing: it does not count, and nobody waits for the disk."""
+    await connection.execute("ROLLBACK")
 
 
 async def list_writers(connection: Connection) -> list[tuple[int, int, datetime]]:

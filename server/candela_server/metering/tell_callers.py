@@ -6,17 +6,12 @@ Data plane, within the budget of write_events.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter, eq
-from typing import Final
 
 from candela_server.kernel.errors import Reason
 
 from .event_lanes import Batch
 from .flush_work import Flushed, all_won
 from .model import Outcome, Rejection
-from .prepared_event import key_hash_of
-
-_PAYLOAD: Final = attrgetter("payload_hash")
 
 
 def tell(batches: Sequence[Batch], flushed: Flushed) -> None:
@@ -26,7 +21,7 @@ def tell(batches: Sequence[Batch], flushed: Flushed) -> None:
     for batch in batches:
         if everything:
             _conclude(batch, Outcome.ACCEPTED)
-        elif not flushed.won and _repeats(batch, flushed.stored_payloads):
+        elif flushed.all_repeated:
             _conclude(batch, Outcome.DEDUPLICATED)
         else:
             _compare(batch, unclaimed, flushed.stored_payloads)
@@ -39,13 +34,7 @@ def _conclude(batch: Batch, outcome: Outcome) -> None:
         outcomes[index] = outcome
 
 
-def _repeats(batch: Batch, payloads: dict[bytes, int]) -> bool:
-    """Whether all of it stands already: what most callers send who send again, so it is found without a loop."""
-    standing = map(payloads.get, map(key_hash_of, batch.events))
-    return all(map(eq, standing, map(_PAYLOAD, batch.events)))
-
-
-def _compare(batch: Batch, unclaimed: set[bytes], payloads: dict[bytes, int]) -> None:
+def _compare(batch: Batch, unclaimed: set[bytes], payloads: dict[bytes, bytes]) -> None:
     """Says what became of each: the first of a won key was accepted, all others are compared with what stands."""
     outcomes, rejections = batch.call.recorded.outcomes, batch.call.recorded.rejections
     for index, event in zip(batch.indexes, batch.events, strict=True):

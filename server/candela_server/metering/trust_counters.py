@@ -118,9 +118,14 @@ class TrustedCounters:
                 log.warning("counters_not_bumped", writer=writer, sequence=sequence, exc_info=True)
         self._owed[writer] = sequence
         # Also when the epoch is about to be changed already: that may happen before this flush.
-        change = self.distrust()
-        assert change is not None, "there is a cache"
-        await self._until_nobody_trusts(change)
+        await self._until_nobody_trusts()
+
+    async def confirm(self) -> None:
+        """Returns when what was found to be stored is in the counters, as far as this process knows, or nobody reads
+        them. Raises CountersUnsureError as `bump` does, which may have refused the very same events before.
+        """
+        if self._cache is not None and self.distrusted:
+            await self._until_nobody_trusts()
 
     async def forget(self, merchant_id: str, customer_ids: Collection[str]) -> bool:
         """Makes the counters of these customers read as missing, because usage has changed without a flush.
@@ -141,9 +146,7 @@ class TrustedCounters:
                 return True
             except (CounterError, TimeoutError):
                 log.warning("counters_not_forgotten", merchant_id=merchant_id, exc_info=True)
-        change = self.distrust()
-        assert change is not None, "there is a cache"
-        await self._until_nobody_trusts(change)
+        await self._until_nobody_trusts()
         return False
 
     def distrust(self) -> asyncio.Task[None] | None:
@@ -187,8 +190,10 @@ class TrustedCounters:
             await self._cache.forget([number for number in applied if number not in known])
         return bool(lost)
 
-    async def _until_nobody_trusts(self, change: asyncio.Task[None]) -> None:
+    async def _until_nobody_trusts(self) -> None:
         """Returns when the epoch has changed, or all other servers have heard that they must not read counters."""
+        change = self.distrust()
+        assert change is not None, "there is a cache"
         if self._warn is None:
             await asyncio.wait([change], timeout=REDIS_TIMEOUT_S)
             return

@@ -176,7 +176,10 @@ class Writers:
 
     async def _bump_and_tell(self, number: int, batches: list[Batch], flushed: Flushed) -> None:
         try:
-            await self._counters.bump(number, flushed.sequence, flushed.bumps)
+            if flushed.sequence is None:
+                await self._counters.confirm()
+            else:
+                await self._counters.bump(number, flushed.sequence, flushed.bumps)
         except CountersUnsureError:
             # Durable, but some server might not count them yet: sent again, they are found to be there.
             self._refuse(batches)
@@ -195,9 +198,13 @@ class Writers:
         """Flushes, again if need be. A repetition after an unknown outcome finds its own keys taken: it counts
         nothing twice, and reports as deduplicated what it had stored itself."""
         care = writer.care()
+        is_unsure = False
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 flushed = await self._flusher.flush(writer, batches, care)
+                if is_unsure and flushed.sequence is None:
+                    # What stands may be what was stored just now, later than the counters were last read anew.
+                    self._counters.distrust()
                 if flushed.met_known_keys:
                     writer.take_warning()
                 else:
@@ -216,6 +223,7 @@ class Writers:
                 self._flusher.partitions.forget()
             except store.TRANSIENT:
                 # It may have been committed all the same, and then nobody would bump the counters.
+                is_unsure = True
                 self._counters.distrust()
                 if attempt == _ATTEMPTS:
                     raise

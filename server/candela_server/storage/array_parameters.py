@@ -41,6 +41,16 @@ class Int8Array(BinaryArray):
         self.content = copy_binary.int8_array(elements, len(elements))
 
 
+class Int8Bytes(BinaryArray):
+    """A bigint[] of elements that are in eight bytes each already."""
+
+    __slots__ = ()
+    array_oid = 1016
+
+    def __init__(self, elements: Sequence[bytes]) -> None:
+        self.content = copy_binary.int8_array_of_bytes(elements, len(elements))
+
+
 class InstantArray(BinaryArray):
     """A timestamptz[], given in microseconds since 1970."""
 
@@ -110,6 +120,7 @@ class _Dumper(Dumper):
 for _kind in (
     UuidArray,
     Int8Array,
+    Int8Bytes,
     InstantArray,
     TextFields,
     NumericFields,

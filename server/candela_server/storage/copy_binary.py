@@ -26,14 +26,16 @@ UUID_OID: Final = 2950
 JSONB_OID: Final = 3802
 
 _length = Struct(">i").pack
-_timestamp = Struct(">iq").pack
 _numeric_head = Struct(">ihhHh").pack
 _array_head = Struct(">iiIii").pack
 _int8_element = Struct(">iq").pack
 _uuid_length: Final = b"\x00\x00\x00\x10"
+_int8_length: Final = b"\x00\x00\x00\x08"
 _jsonb_version: Final = b"\x01"
 _NEGATIVE: Final = 0x4000
 
+pack_timestamp: Final = Struct(">iq").pack
+"""`timestamp_field` with a call less: takes 8, its length, and microseconds since POSTGRES_EPOCH_US."""
 
 _POSTGRES_EPOCH_DAY: Final = date(2000, 1, 1).toordinal()
 
@@ -61,7 +63,7 @@ def jsonb_field(content: bytes) -> bytes:
 
 def timestamp_field(microseconds: int) -> bytes:
     """An instant, given in microseconds since 1970."""
-    return _timestamp(8, microseconds - POSTGRES_EPOCH_US)
+    return pack_timestamp(8, microseconds - POSTGRES_EPOCH_US)
 
 
 def numeric_field(text: str) -> bytes:
@@ -106,10 +108,16 @@ def int8_array(elements: Iterable[int], count: int) -> bytes:
     )
 
 
+def int8_array_of_bytes(elements: Iterable[bytes], count: int) -> bytes:
+    """The same of elements that are in eight bytes each already."""
+    content = _int8_length + _int8_length.join(elements) if count else b""
+    return _array_head(1, 0, INT8_OID, count, 1) + content
+
+
 def timestamp_array(microseconds: Iterable[int], count: int) -> bytes:
     """A one-dimensional timestamptz[] as a parameter, given in microseconds since 1970."""
     return _array_head(1, 0, TIMESTAMPTZ_OID, count, 1) + b"".join(
-        [_timestamp(8, one - POSTGRES_EPOCH_US) for one in microseconds]
+        [pack_timestamp(8, one - POSTGRES_EPOCH_US) for one in microseconds]
     )
 
 

@@ -263,6 +263,9 @@ async def test_others_cannot_be_told_either__the_events_are_not_acknowledged(
         await pair.far.record(event("k1", acme))
     with pytest.raises(CountersUnsureError):
         await pair.far.counters.bump(1, 1, [])
+    # Sent again too early: it is there, and the others still do not know.
+    with pytest.raises(IngestionUnavailableError):
+        await pair.far.record(event("k1", acme))
 
     pair.proxy.heal()
     await until_trusted(pair.far)

@@ -11,6 +11,7 @@ import pytest
 
 from candela_server.catalog.model import Aggregation
 from candela_server.kernel.errors import Reason
+from candela_server.kernel.interval import Interval
 from candela_server.metering.key_store import copy_keys
 from candela_server.metering.model import BatchTooLargeError, Outcome
 from candela_server.metering.rules.bucket import to_microseconds
@@ -273,15 +274,19 @@ async def test_a_metric_made_while_events_flow__misses_none(metering: Metering) 
 
 
 @pytest.mark.spec("EVT-9")
-async def test_a_timestamp_without_partition__makes_one(metering: Metering) -> None:
+@pytest.mark.parametrize("days_late", [0, 32], ids=["of this month", "of the month before"])
+async def test_a_timestamp_without_partition__makes_one(metering: Metering, days_late: int) -> None:
     acme = await metering.add_customer()
     calls = await metering.add_metric("calls", Aggregation.COUNT)
-    metering.clock.advance(metering.clock.now() + timedelta(days=4000))
+    metering.clock.advance(metering.clock.now() + timedelta(days=4000 + 100 * days_late))
+    now = metering.clock.now()
+    late = now - timedelta(days=days_late)
 
-    got = await metering.record(event("k1", acme), event("k2", acme))
+    got = await metering.record(event("k1", acme), event("k2", acme, at=late))
 
     assert got.outcomes == [ACCEPTED] * 2
-    assert await metering.usage(calls, acme) == 2
+    window = Interval(late - timedelta(hours=1), now + timedelta(hours=1))
+    assert await metering.usage(calls, acme, window) == 2
 
 
 @pytest.mark.spec("EVT-1")

@@ -18,23 +18,24 @@ from candela_server.metering.tell_callers import tell
 from tests.helpers.prepared import ANY_EVENT
 
 _KEYS = [bytes([number]) * 16 for number in range(6)]
+_PAYLOADS = [bytes([number]) * 8 for number in range(3)]
 
 
-def _event(key: bytes, payload: int) -> PreparedEvent:
+def _event(key: bytes, payload: bytes) -> PreparedEvent:
     return ANY_EVENT._replace(key_hash=key, payload_hash=payload)
 
 
 @pytest.mark.spec("EVT-2")
 @given(
     calls=st.lists(
-        st.lists(st.builds(_event, st.sampled_from(_KEYS), st.integers(0, 2)), min_size=1),
+        st.lists(st.builds(_event, st.sampled_from(_KEYS), st.sampled_from(_PAYLOADS)), min_size=1),
         min_size=1,
         max_size=4,
     ),
-    known=st.dictionaries(st.sampled_from(_KEYS), st.integers(0, 2)),
+    known=st.dictionaries(st.sampled_from(_KEYS), st.sampled_from(_PAYLOADS)),
 )
 async def test_every_caller__hears_what_became_of_each_event(
-    calls: list[list[PreparedEvent]], known: dict[bytes, int]
+    calls: list[list[PreparedEvent]], known: dict[bytes, bytes]
 ) -> None:
     batches = [
         Batch(
@@ -52,10 +53,11 @@ async def test_every_caller__hears_what_became_of_each_event(
     everything = [event for events in calls for event in events]
     first = {event.key_hash: event.payload_hash for event in reversed(everything)}
     won = set(first) - set(known)
-    # Where each event was won nobody asks for payloads.
-    stored = {} if len(won) == len(everything) else {**first, **known}
+    all_repeated = all(known.get(one.key_hash) == one.payload_hash for one in everything)
+    # Where each event was won or each repeated nobody asks for payloads.
+    stored = {} if len(won) == len(everything) or all_repeated else {**first, **known}
 
-    tell(batches, Flushed(1, won, stored, [], met_known_keys=bool(known)))
+    tell(batches, Flushed(1, won, stored, [], bool(known), all_repeated))
 
     taken = dict(known)
     for batch in batches:

@@ -1,15 +1,13 @@
-"""What the events of a flush add: to rollups in its transaction, and to live counters afterwards (EVT-7, ENT-4)."""
+"""What the events of a flush add to everything that is kept of events, in its transaction (EVT-7)."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from operator import itemgetter
 
 from candela_server.storage.events import Connection
 
 from . import rollup_store, sql_store
-from .cache import Bump, Span
 from .note_late_usage import note_late_usage
 from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds
@@ -79,17 +77,3 @@ async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
     ]
     if unmatched:
         await rollup_store.add_unmatched_names(connection, unmatched)
-
-
-def bumps_of(merchant_id: str, folded: Folded, readings: Readings) -> list[Bump]:
-    """What the live counters are told: per customer, what each scope gained and between which instants."""
-    bumps: dict[str, Bump] = {}
-    for (customer_id, metric_id, user_id, _), share in folded.shares.items():
-        bump = bumps.get(customer_id)
-        if bump is None:
-            bump = bumps[customer_id] = Bump(merchant_id, customer_id, {})
-        amount: Decimal = readings.by_id[metric_id].counted(share.count, share.sum)
-        bump.scopes.setdefault((metric_id, user_id), []).append(
-            Span(share.first_us, share.last_us, amount)
-        )
-    return list(bumps.values())

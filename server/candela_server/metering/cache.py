@@ -31,6 +31,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from candela_server.storage.redis import Redis
 
+from .bumps import Bumps, CustomerOf
 from .counter_names import (
     APPLIED_KEY,
     EPOCH_KEY,
@@ -66,24 +67,6 @@ _CUSTOMERS_PER_QUESTION: Final = 1_000
 
 _MAX_WHOLE: Final = 4_000_000_000_000_000_000
 """Whole parts beyond this are not kept here: a 64-bit counter could overflow. The rollups answer for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What one flush adds to a scope between two instants, both inclusive, in microseconds."""
-
-    first_us: int
-    last_us: int
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Bump:
-    """What one flush adds to the counters of one customer, by (metric, user); user "" is the whole customer."""
-
-    merchant_id: str
-    customer_id: str
-    scopes: dict[tuple[str, str], list[Span]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,21 +177,23 @@ class CounterCache:
             )
         await self._scripts.run(calls)
 
-    async def bump(self, writer: int, sequence: int, bumps: Sequence[Bump]) -> bool:
+    async def bump(self, writer: int, sequence: int, bumps: Bumps) -> bool:
         """Adds one committed flush. False when an earlier flush of the writer never arrived here.
 
         Customers without counters are left out, found by one question before. A counter that is announced after the
         answer is filled from a snapshot that contains this flush, which was committed before the question.
         """
-        if len(bumps) <= _CUSTOMERS_PER_QUESTION:
-            bumps, complete = await self._with_counters_or_noted(writer, sequence, bumps)
+        customers = bumps.customers()
+        if len(customers) <= _CUSTOMERS_PER_QUESTION:
+            customers, complete = await self._with_counters_or_noted(writer, sequence, customers)
             if complete is not None:
                 return complete
         else:
-            bumps = await self._with_counters(bumps)
+            customers = await self._with_counters(customers)
+        made = bumps.of(customers)
         calls: list[Call] = []
-        for start in range(0, len(bumps), _CUSTOMERS_PER_SCRIPT):
-            some = bumps[start : start + _CUSTOMERS_PER_SCRIPT]
+        for start in range(0, len(made), _CUSTOMERS_PER_SCRIPT):
+            some = made[start : start + _CUSTOMERS_PER_SCRIPT]
             arguments: list[str | int] = [writer, sequence]
             for bump in some:
                 arguments.append(len(bump.scopes))
@@ -222,22 +207,22 @@ class CounterCache:
         return bool((await self._scripts.run(calls))[-1])
 
     async def _with_counters_or_noted(
-        self, writer: int, sequence: int, bumps: Sequence[Bump]
-    ) -> tuple[list[Bump], bool | None]:
+        self, writer: int, sequence: int, customers: list[CustomerOf]
+    ) -> tuple[list[CustomerOf], bool | None]:
         """Who has counters. When nobody has, the flush is noted in the same round trip, with what that answers."""
-        [answers] = await self._scripts.run([self._question(bumps, [writer, sequence])])
-        kept = _kept(bumps, answers[: len(bumps)])
+        [answers] = await self._scripts.run([self._question(customers, [writer, sequence])])
+        kept = _kept(customers, answers[: len(customers)])
         return kept, None if kept else bool(answers[-1])
 
-    async def _with_counters(self, bumps: Sequence[Bump]) -> list[Bump]:
+    async def _with_counters(self, customers: list[CustomerOf]) -> list[CustomerOf]:
         calls = [
-            self._question(bumps[start : start + _CUSTOMERS_PER_QUESTION], [])
-            for start in range(0, len(bumps), _CUSTOMERS_PER_QUESTION)
+            self._question(customers[start : start + _CUSTOMERS_PER_QUESTION], [])
+            for start in range(0, len(customers), _CUSTOMERS_PER_QUESTION)
         ]
-        return _kept(bumps, [one for some in await self._scripts.run(calls) for one in some])
+        return _kept(customers, [one for some in await self._scripts.run(calls) for one in some])
 
-    def _question(self, bumps: Sequence[Bump], arguments: list[str | int]) -> Call:
-        keys = [customer_key(bump.merchant_id, bump.customer_id) for bump in bumps]
+    def _question(self, customers: list[CustomerOf], arguments: list[str | int]) -> Call:
+        keys = [customer_key(*who) for who in customers]
         return self._scripts.present, [APPLIED_KEY, *keys], arguments
 
     async def drop(self, merchant_id: str, customer_ids: Iterable[str]) -> None:
@@ -287,8 +272,8 @@ class CounterCache:
         return as_text(epoch)
 
 
-def _kept(bumps: Sequence[Bump], answers: Sequence[int]) -> list[Bump]:
-    return [bump for bump, present in zip(bumps, answers, strict=True) if present]
+def _kept(customers: list[CustomerOf], answers: Sequence[int]) -> list[CustomerOf]:
+    return [who for who, present in zip(customers, answers, strict=True) if present]
 
 
 def _is_wrong_type(error: ResponseError) -> bool:

@@ -22,9 +22,9 @@ AT_ONCE: Final = 800
 
 
 def goes_at_once(work: Work) -> bool:
-    """Whether it is small, and its rows can stand in a statement."""
+    """Whether it is small, and its rows can stand in a statement; those of a batch were all prepared for the same."""
     return work.size <= AT_ONCE and all(
-        isinstance(event.row, tuple) for batch in work.batches for event in batch.events
+        isinstance(batch.events[0].row, tuple) for batch in work.batches
     )
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from .add_usage import bumps_of
-from .cache import Bump
+from .bumps import NO_BUMPS, Bumps
 from .claim_events import First
 from .event_lanes import Batch
 from .prepared_event import PreparedEvent
@@ -76,16 +75,11 @@ class Work:
         if won and not all_won(self.batches, won):
             first = self.by_key()
             standing = standing | {key: first[key].payload_hash for key in won}
-        bumps = [
-            bump
-            for merchant_id, one in folded.items()
-            for bump in bumps_of(merchant_id, one, self.readings[merchant_id])
-        ]
-        return Flushed(sequence, won, standing, bumps, met_known_keys)
+        return Flushed(sequence, won, standing, Bumps(folded, self.readings), met_known_keys)
 
     def sent_before(self) -> Flushed:
         """What there is to tell when all of it stands already, as it was sent."""
-        return Flushed(None, set(), {}, [], met_known_keys=True, all_repeated=True)
+        return Flushed(None, set(), {}, NO_BUMPS, met_known_keys=True, all_repeated=True)
 
 
 @dataclass(slots=True)
@@ -96,7 +90,7 @@ class Flushed:
     """How many flushes of its writer were committed, with this one; None when it had nothing to store."""
     won: set[bytes]
     stored_payloads: dict[bytes, bytes]
-    bumps: list[Bump]
+    bumps: Bumps
     met_known_keys: bool
     """Whether somebody had sent some of it before."""
     all_repeated: bool = False

@@ -11,7 +11,7 @@ comparison that each server makes every RECONCILE_S finds that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
@@ -22,7 +22,8 @@ from candela_server.kernel.clock import Clock
 from candela_server.storage.events import EventStore, EventStoreUnavailableError
 
 from . import store
-from .cache import Bump, CounterCache, CounterError
+from .bumps import Bumps
+from .cache import CounterCache, CounterError
 from .model import CountersUnsureError
 
 log = structlog.get_logger()
@@ -99,7 +100,7 @@ class TrustedCounters:
         """Whether the counters in Redis hold all that was acknowledged until now, as far as anybody knows."""
         return not self.distrusted and not self._unsure and self._is_current()
 
-    async def bump(self, writer: int, sequence: int, bumps: Sequence[Bump]) -> None:
+    async def bump(self, writer: int, sequence: int, bumps: Bumps) -> None:
         """Brings a committed flush into the counters, or makes all of them read as missing, on every server.
 
         Raises CountersUnsureError when neither can be done: then the flush must not be acknowledged.

@@ -7,11 +7,12 @@ now and then.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, TypeVar
 
-from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import BlockingConnectionPool, Connection
 from redis.asyncio import Redis as RedisClient
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -54,6 +55,23 @@ class _Breaker(Retry):
             raise
 
 
+class _Connection(Connection):
+    """Sends by itself, where redis-py has a task of its own do it: a busy loop would begin that milliseconds later."""
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        # redis-py makes the task for the sake of this timeout.
+        timeout_s, self.socket_timeout = self.socket_timeout, None
+        try:
+            async with asyncio.timeout(timeout_s):
+                await super().send_packed_command(command, check_health)
+        except TimeoutError:
+            raise RedisTimeoutError("Redis does not take what is sent") from None
+        finally:
+            self.socket_timeout = timeout_s
+
+
 class Redis:
     """A client behind a breaker. Without a `url` there is no Redis, which is the same as one that is down."""
 
@@ -69,6 +87,7 @@ class Redis:
                 socket_timeout=_TIMEOUT_S,
                 socket_connect_timeout=_TIMEOUT_S,
                 retry=self._breaker,
+                connection_class=_Connection,
             )
             self._client = RedisClient(connection_pool=pool)
 

@@ -6,22 +6,26 @@ CREATE FUNCTION public.candela_begin_flush(of_writer bigint, at_instant timestam
     AS $$
 DECLARE
     counted bigint;
-    changed text;
+    held bigint;
 BEGIN
     UPDATE event_writer SET sequence = sequence + 1, flushed_at = at_instant WHERE number = of_writer
     RETURNING sequence INTO counted;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'writer % is forgotten', of_writer USING ERRCODE = 'CF001';
     END IF;
-    PERFORM candela_hold_metrics(merchant_ids);
-    SELECT folded.merchant_id INTO changed
-    FROM unnest(merchant_ids, versions) AS folded (merchant_id, version)
-    JOIN metric_version AS known ON known.merchant_id = folded.merchant_id
-    WHERE known.version <> folded.version
-    LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'the metrics of % have changed', changed USING ERRCODE = 'CF002', DETAIL = changed;
-    END IF;
+    -- In the order of the merchants, as all flushes take them; each as candela_hold_metrics does.
+    FOR i IN 1 .. cardinality(merchant_ids) LOOP
+        PERFORM pg_advisory_xact_lock_shared(212131344, hashtext(merchant_ids[i]));
+        SELECT version INTO held FROM metric_version WHERE merchant_id = merchant_ids[i] FOR SHARE;
+        IF NOT FOUND THEN
+            PERFORM candela_hold_metrics(merchant_ids[i : i]);
+            SELECT version INTO held FROM metric_version WHERE merchant_id = merchant_ids[i];
+        END IF;
+        IF held <> versions[i] THEN
+            RAISE EXCEPTION 'the metrics of % have changed', merchant_ids[i]
+                USING ERRCODE = 'CF002', DETAIL = merchant_ids[i];
+        END IF;
+    END LOOP;
     RETURN counted;
 END $$;
 

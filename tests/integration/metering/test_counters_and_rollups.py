@@ -12,6 +12,7 @@ import pytest
 
 from candela_server.catalog.model import Aggregation, Metric
 from candela_server.customer.model import Customer
+from candela_server.metering.bumps import NO_BUMPS
 from candela_server.metering.cache import Expectation
 from candela_server.metering.model import CountersUnsureError, IngestionUnavailableError, UsageAsk
 from candela_server.metering.query_usage import aggregate_with_vector
@@ -262,7 +263,7 @@ async def test_others_cannot_be_told_either__the_events_are_not_acknowledged(
     with pytest.raises(IngestionUnavailableError):
         await pair.far.record(event("k1", acme))
     with pytest.raises(CountersUnsureError):
-        await pair.far.counters.bump(1, 1, [])
+        await pair.far.counters.bump(1, 1, NO_BUMPS)
     # Sent again too early: it is there, and the others still do not know.
     with pytest.raises(IngestionUnavailableError):
         await pair.far.record(event("k1", acme))

@@ -12,8 +12,11 @@ import pytest
 
 from candela_server.catalog.model import Aggregation
 from candela_server.kernel.interval import Interval
-from candela_server.metering.cache import Bump, CounterCache
+from candela_server.metering.bumps import Bumps
+from candela_server.metering.cache import CounterCache
 from candela_server.metering.model import UsageAsk
+from candela_server.metering.rules.folding import Folded, Share
+from candela_server.metering.rules.metric_reading import read_metrics
 
 from tests.helpers.waiting import eventually
 from tests.integration.metering.builders import Metering, event, start_metering, usage_of
@@ -133,7 +136,7 @@ async def test_a_crash_between_commit_and_bump__is_found_and_repaired(metering: 
     assert await metering.counter(calls, acme) == 1
     await _until_filled(metering, ask)
 
-    async def die(writer: int, sequence: int, bumps: Sequence[Bump]) -> None:
+    async def die(writer: int, sequence: int, bumps: Bumps) -> None:
         """What a killed process does after its commit."""
 
     metering.counters.bump = die  # type: ignore[method-assign]
@@ -165,9 +168,10 @@ async def test_a_flush__is_noted_whoever_has_counters_and_one_that_never_arrived
         ask = UsageAsk(metric=tokens, who=usage_of(acme), window=metering.window())
         await metering.counter(tokens, acme)
         await _until_filled(metering, ask)
-    told = [Bump(metering.merchant_id, f"cus_{number}", {}) for number in range(customers)]
-    if customers:
-        told[-1] = Bump(metering.merchant_id, acme.id, {})
+    changed = [f"cus_{number}" for number in range(1, customers)] + [acme.id] * (customers > 0)
+    nothing = Share(0, bytes(16), Decimal(0))
+    folded = Folded(shares={(one, tokens.id, "", 0): nothing for one in changed})
+    told = Bumps({metering.merchant_id: folded}, {metering.merchant_id: read_metrics([tokens])})
     writer = 1_000_000 + next(_writers)
 
     assert await metering.cache.bump(writer, 1, told)

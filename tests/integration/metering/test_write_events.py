@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from candela_server.catalog.model import Aggregation
-from candela_server.metering.cache import Bump
+from candela_server.metering.bumps import Bumps
 from candela_server.metering.model import IngestionUnavailableError, Outcome
 
 from tests.helpers.waiting import eventually
@@ -24,7 +23,7 @@ async def test_the_next_flush__is_stored_while_counters_hear_of_the_last_and_tol
     begun: list[int] = []
     going_on = asyncio.Event()
 
-    async def bump_slowly(writer: int, sequence: int, bumps: Sequence[Bump]) -> None:
+    async def bump_slowly(writer: int, sequence: int, bumps: Bumps) -> None:
         begun.append(sequence)
         await going_on.wait()
 
@@ -50,7 +49,7 @@ async def test_counters_that_fail_unforeseen__leave_events_unacknowledged_and_th
     acme = await metering.add_customer()
     calls = await metering.add_metric("calls", Aggregation.COUNT)
 
-    async def fail(writer: int, sequence: int, bumps: Sequence[Bump]) -> None:
+    async def fail(writer: int, sequence: int, bumps: Bumps) -> None:
         raise ValueError("nobody thought of this")
 
     with monkeypatch.context() as failing:

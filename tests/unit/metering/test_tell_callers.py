@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from candela_server.metering.bumps import NO_BUMPS
 from candela_server.metering.event_lanes import Batch, Call
 from candela_server.metering.flush_work import Flushed
 from candela_server.metering.model import Outcome, Recorded
@@ -57,7 +58,7 @@ async def test_every_caller__hears_what_became_of_each_event(
     # Where each event was won or each repeated nobody asks for payloads.
     stored = {} if len(won) == len(everything) or all_repeated else {**first, **known}
 
-    tell(batches, Flushed(1, won, stored, [], bool(known), all_repeated))
+    tell(batches, Flushed(1, won, stored, NO_BUMPS, bool(known), all_repeated))
 
     taken = dict(known)
     for batch in batches:

@@ -61,6 +61,8 @@ class _Connection(Connection):
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
     ) -> None:
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
         # redis-py makes the task for the sake of this timeout.
         timeout_s, self.socket_timeout = self.socket_timeout, None
         try:

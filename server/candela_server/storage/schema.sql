@@ -407,6 +407,7 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE event_key INCLUDING DEFAULTS, CHECK (claim_month >= %L AND claim_month < %L))',
                    partition_name, first_day, next_month);
+    PERFORM candela_sample_little(partition_name::regclass);
     EXECUTE format('ALTER TABLE event_key ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                    partition_name, first_day, next_month);
 END $$;
@@ -431,6 +432,7 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE event INCLUDING DEFAULTS, CHECK (happened_at >= %L AND happened_at < %L))',
                    partition_name, start_at, end_at);
+    PERFORM candela_sample_little(partition_name::regclass);
     EXECUTE format('ALTER TABLE event ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                    partition_name, start_at, end_at);
 END $$;
@@ -446,6 +448,16 @@ BEGIN
     IF found_status IS DISTINCT FROM 'draft' THEN
         RAISE EXCEPTION 'plan version % is published and never changes', version_id;
     END IF;
+END $$;
+
+CREATE FUNCTION public.candela_sample_little(wanted regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- A sample has 300 rows for each of these.
+    EXECUTE format('ALTER TABLE %s ', wanted) || (
+        SELECT string_agg(format('ALTER COLUMN %I SET STATISTICS 10', attname), ', ' ORDER BY attnum)
+        FROM pg_attribute WHERE attrelid = wanted AND attnum > 0 AND NOT attisdropped);
 END $$;
 
 CREATE FUNCTION public.candela_set_event_chunk_interval(wanted interval) RETURNS void
@@ -664,6 +676,17 @@ CREATE TABLE public.event (
     backfill_id text COLLATE pg_catalog."C"
 )
 PARTITION BY RANGE (happened_at);
+ALTER TABLE ONLY public.event ALTER COLUMN merchant_id SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN customer_id SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN name SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN happened_at SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN value SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN user_id SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN key_hash SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN idempotency_key SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN properties SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN received_at SET STATISTICS 10;
+ALTER TABLE ONLY public.event ALTER COLUMN backfill_id SET STATISTICS 10;
 
 CREATE TABLE public.event_void (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1055,6 +1078,10 @@ CREATE TABLE public.event_key (
     happened_at timestamp with time zone
 )
 PARTITION BY RANGE (claim_month);
+ALTER TABLE ONLY public.event_key ALTER COLUMN key_hash SET STATISTICS 10;
+ALTER TABLE ONLY public.event_key ALTER COLUMN claim_month SET STATISTICS 10;
+ALTER TABLE ONLY public.event_key ALTER COLUMN payload_hash SET STATISTICS 10;
+ALTER TABLE ONLY public.event_key ALTER COLUMN happened_at SET STATISTICS 10;
 
 CREATE TABLE public.event_key_filter (
     claim_month date NOT NULL,
@@ -1689,6 +1716,13 @@ CREATE TABLE public.usage_distinct (
     bucket_at timestamp with time zone NOT NULL,
     value text NOT NULL COLLATE pg_catalog."C"
 );
+ALTER TABLE ONLY public.usage_distinct ALTER COLUMN merchant_id SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_distinct ALTER COLUMN customer_id SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_distinct ALTER COLUMN metric_id SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_distinct ALTER COLUMN user_id SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_distinct ALTER COLUMN dimension SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_distinct ALTER COLUMN bucket_at SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_distinct ALTER COLUMN value SET STATISTICS 10;
 
 ALTER TABLE ONLY public.usage_distinct FORCE ROW LEVEL SECURITY;
 
@@ -1723,6 +1757,20 @@ CREATE TABLE public.usage_rollup (
     CONSTRAINT usage_rollup_event_count_check CHECK ((event_count >= 0))
 )
 WITH (fillfactor='70');
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN merchant_id SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN customer_id SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN metric_id SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN user_id SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN dimension SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN bucket_at SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN event_count SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN value_sum SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN value_min SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN value_max SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN last_at SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN last_key SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN last_value SET STATISTICS 10;
+ALTER TABLE ONLY public.usage_rollup ALTER COLUMN value_time SET STATISTICS 10;
 
 ALTER TABLE ONLY public.usage_rollup FORCE ROW LEVEL SECURITY;
 
@@ -2915,6 +2963,8 @@ GRANT ALL ON FUNCTION public.candela_prepare_event_keys(of_month date) TO candel
 
 REVOKE ALL ON FUNCTION public.candela_prepare_events(for_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_prepare_events(for_instant timestamp with time zone) TO candela_events;
+
+REVOKE ALL ON FUNCTION public.candela_sample_little(wanted regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.candela_set_event_chunk_interval(wanted interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.candela_set_event_chunk_interval(wanted interval) TO candela_events;

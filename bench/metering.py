@@ -30,6 +30,7 @@ from .harness import (
     say,
 )
 from .old_months import KEYS_A_MONTH, beside_old_keys
+from .old_snapshot import beside_an_old_snapshot
 from .sent_events import Stream, made_events
 from .stage import Stage
 from demo.team_plan import sign_up
@@ -67,6 +68,7 @@ def rows(stage: Stage, *, rounds: int, events: int, soak_events: int) -> list[Ro
         _against_no_metrics(stage, stream, rounds, events),
         _replayed(stage, stream, rounds, events),
         _acknowledged(stage, stream, rounds, events),
+        _beside_an_old_snapshot(stage, stream, rounds, events),
         _much_usage(stage, stream, rounds),
         beside_old_keys(stage, stream, rounds, events, KEYS_A_MONTH * events // EVENTS),
         _soak(stage, stream, soak_events),
@@ -164,6 +166,14 @@ def _acknowledged(stage: Stage, stream: Stream, rounds: int, events: int) -> Row
         )
         say("then")
         return paced_stream.acknowledged(stage, half_the_top, rounds=rounds, seconds=2.0 * rounds)
+
+
+def _beside_an_old_snapshot(stage: Stage, stream: Stream, rounds: int, events: int) -> Row:
+    """At a third of what the server takes: beside the other transaction, half of it may already be more than it can."""
+    made = made_events(stage.user_ids, "top-before-snapshot", events)
+    rate = stream.send(made, chunk_events=paced_stream.CHUNK) / 3
+    with early_writes():
+        return beside_an_old_snapshot(stage, rate, rounds=max(1, rounds // 2), seconds=2.0 * rounds)
 
 
 def _much_usage(stage: Stage, stream: Stream, rounds: int) -> Row:

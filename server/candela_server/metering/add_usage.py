@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from operator import itemgetter
 
 from candela_server.storage.events import Connection
 
 from . import rollup_store, sql_store
+from .flush_work import Work
 from .note_late_usage import note_late_usage
 from .prepared_event import PreparedEvent
 from .rules.bucket import from_microseconds
 from .rules.folding import Folded
 from .rules.group import ALL_GROUPS
-from .rules.metric_reading import Readings
 from .settle_groups import settle_groups
 
 
 async def add_flush(
     connection: Connection,
+    work: Work,
     folded: dict[str, Folded],
     survivors: dict[str, list[PreparedEvent]],
-    readings: dict[str, Readings],
-    now: datetime,
 ) -> None:
     """Adds to everything that is kept of events, by merchant."""
-    await add_usage(connection, folded)
-    await note_late_usage(connection, folded, survivors, readings, now)
+    await add_usage(connection, folded, work.writer.layers.after)
+    await note_late_usage(connection, folded, survivors, work.readings, work.now)
     await sql_store.mark_buckets(
         connection,
         [
             (merchant_id, *mark)
             for merchant_id, events in sorted(survivors.items())
-            for mark in readings[merchant_id].sql.marks(events)
+            for mark in work.readings[merchant_id].sql.marks(events)
         ],
     )
 
 
-async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
+async def add_usage(connection: Connection, folded: dict[str, Folded], layer: int) -> None:
     """Adds all merchants' shares in the one order that every flush follows."""
     grouped, grouped_distinct = await settle_groups(connection, folded)
     shares = [
@@ -47,7 +45,7 @@ async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
     ]
     shares += grouped.items()
     if shares:
-        await rollup_store.add_rollups(connection, sorted(shares, key=itemgetter(0)))
+        await rollup_store.add_rollups(connection, sorted(shares, key=itemgetter(0)), layer)
     distinct = [
         (
             merchant_id,
@@ -76,4 +74,4 @@ async def add_usage(connection: Connection, folded: dict[str, Folded]) -> None:
         for name, (count, first_us, last_us) in sorted(one.unmatched.items())
     ]
     if unmatched:
-        await rollup_store.add_unmatched_names(connection, unmatched)
+        await rollup_store.add_unmatched_names(connection, unmatched, layer)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
+
+from .rollup_layer import RollupLayer
+from .store import FlushingWriter
 
 CAREFUL_FLUSHES: Final = 8
 """Flushes that look first after one that met a key it should have looked for. A copy that fails costs about as much
@@ -35,11 +38,21 @@ class Writer:
     """One of the writers of a process; how often it has flushed is kept in the database."""
 
     number: int | None = None
+    layer: RollupLayer = field(default_factory=RollupLayer)
     busy: bool = False
     began_s: float = 0.0
     """When its last flush began, on the monotonic clock."""
     _careful_flushes: int = 0
     _telling: asyncio.Task[None] | None = None
+
+    def register(self, number: int | None) -> None:
+        """It has a number of its own from now on, or none any more, and begins anew."""
+        self.number, self.layer = number, RollupLayer()
+
+    def flushing(self) -> FlushingWriter:
+        """Who the next flush is of; it is registered."""
+        assert self.number is not None
+        return FlushingWriter(self.number, self.layer.change())
 
     def care(self) -> Care:
         """How the next flush should begin."""

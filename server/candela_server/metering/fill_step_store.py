@@ -86,6 +86,19 @@ async def fill_rollups(
     value_time: LiteralString = (
         f"sum(measured * {MICROSECONDS_INTO_BUCKET})" if reading.weighs_time else "0"
     )
+    parameters = {
+        **_parameters(merchant_id, metric_id, reading),
+        "start_at": span.start_at,
+        "end_at": span.end_at,
+    }
+    await connection.execute(
+        """
+        DELETE FROM usage_rollup
+        WHERE merchant_id = %(merchant_id)s AND metric_id = %(metric_id)s
+          AND bucket_at >= %(start_at)s AND bucket_at < %(end_at)s AND layer > 0
+        """,
+        parameters,
+    )
     cursor = await connection.execute(
         f"""
         WITH made AS (
@@ -107,7 +120,7 @@ async def fill_rollups(
                   AND whose.user_id IS NOT NULL AND {reading.condition} {has_value}
             ) AS read
             GROUP BY customer_id, user_id, dimension, bucket_at
-            ON CONFLICT (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at) DO UPDATE SET
+            ON CONFLICT (merchant_id, customer_id, metric_id, user_id, dimension, bucket_at, layer) DO UPDATE SET
                 event_count = excluded.event_count,
                 value_sum = excluded.value_sum,
                 value_min = excluded.value_min,
@@ -120,11 +133,7 @@ async def fill_rollups(
         )
         SELECT coalesce(sum(event_count) FILTER (WHERE user_id = '' AND dimension = ''), 0) FROM made
         """,
-        {
-            **_parameters(merchant_id, metric_id, reading),
-            "start_at": span.start_at,
-            "end_at": span.end_at,
-        },
+        parameters,
     )
     row = await cursor.fetchone()
     assert row is not None

@@ -48,6 +48,6 @@ async def flush_at_once(
             await new_event_store.insert_events(
                 connection, [event for events in survivors.values() for event in events]
             )
-            await add_flush(connection, folded, survivors, work.readings, work.now)
+            await add_flush(connection, work, folded, survivors)
             await store.commit_flush(connection)
-    return work.flushed(await store.counted_flushes(begun), won, {}, folded)
+    return work.flushed(await store.has_begun(begun), won, {}, folded)

@@ -55,9 +55,9 @@ class Flusher:
         if writer.number is None:
             async with self._events.writer() as connection:
                 number = await store.register_writer(connection, now)
-            writer.number = number
+            writer.register(number)
         work = Work(
-            writer=writer.number,
+            writer=writer.flushing(),
             batches=batches,
             parts=parts,
             months=months,

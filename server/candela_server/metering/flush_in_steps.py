@@ -40,6 +40,6 @@ async def flush_in_steps(
     )
     # From here on other flushes wait for the rows that this one adds to: it ends with the same round trip.
     async with connection.pipeline():
-        await add_flush(connection, folded, survivors, work.readings, work.now)
+        await add_flush(connection, work, folded, survivors)
         await store.commit_flush(connection)
-    return work.flushed(opened.sequence, won, standing, folded)
+    return work.flushed(opened.begun, won, standing, folded)

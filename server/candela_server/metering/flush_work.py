@@ -12,13 +12,14 @@ from .event_lanes import Batch
 from .prepared_event import PreparedEvent
 from .rules.folding import Folded, fold
 from .rules.metric_reading import Readings
+from .store import Begun, FlushingWriter
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """Batches of events for one transaction, and the metrics by which they are folded."""
 
-    writer: int
+    writer: FlushingWriter
     batches: Sequence[Batch]
     parts: list[tuple[date, First]]
     """The first event of each key, by the first month that keys are remembered from."""
@@ -65,17 +66,18 @@ class Work:
 
     def flushed(
         self,
-        sequence: int | None,
+        begun: Begun | None,
         won: set[bytes],
         standing: dict[bytes, bytes],
         folded: dict[str, Folded],
     ) -> Flushed:
-        """What there is to tell; `standing` are payloads under keys that were taken before."""
+        """What there is to tell; `begun` is None when nothing was stored, `standing` are payloads under keys that were
+        taken before."""
         met_known_keys = bool(standing)
         if won and not all_won(self.batches, won):
             first = self.by_key()
             standing = standing | {key: first[key].payload_hash for key in won}
-        return Flushed(sequence, won, standing, Bumps(folded, self.readings), met_known_keys)
+        return Flushed(begun, won, standing, Bumps(folded, self.readings), met_known_keys)
 
     def sent_before(self) -> Flushed:
         """What there is to tell when all of it stands already, as it was sent."""
@@ -86,8 +88,8 @@ class Work:
 class Flushed:
     """What a flush decided and still has to tell; where all events were won or all repeated, no payloads."""
 
-    sequence: int | None
-    """How many flushes of its writer were committed, with this one; None when it had nothing to store."""
+    begun: Begun | None
+    """What it knew of its writer; None when it had nothing to store, and so does not count."""
     won: set[bytes]
     stored_payloads: dict[bytes, bytes]
     bumps: Bumps

@@ -20,6 +20,7 @@ from candela_server.storage.postgres import Tx
 
 from . import key_store
 from .found_keys import FoundKeys
+from .rollup_layer import LayerChange, Place
 
 TRANSIENT: Final = (EventStoreUnavailableError, LockNotAvailable, QueryCanceled)
 """What may go well when it is done again."""
@@ -46,6 +47,13 @@ async def register_writer(connection: Connection, now: datetime) -> int:
     return int(row[0])
 
 
+class FlushingWriter(NamedTuple):
+    """Who flushes, and which layer of the rollups he added to and adds to now."""
+
+    number: int
+    layers: LayerChange
+
+
 class WriterForgottenError(Exception):
     """The writer's row was removed; it registers again."""
 
@@ -58,11 +66,19 @@ class MetricsChangedError(Exception):
         self.merchant_id = merchant_id
 
 
-class Opened(NamedTuple):
-    """What a flush knows once its transaction has begun."""
+class Begun(NamedTuple):
+    """What a flush knows of its writer once its transaction has begun."""
 
     sequence: int
     """How many flushes of its writer there were, with this one."""
+    place: Place
+    """Where the writer's row is now."""
+
+
+class Opened(NamedTuple):
+    """What a flush knows once its transaction has begun, and its keys were looked for."""
+
+    begun: Begun
     found: FoundKeys
     """Of the keys that were looked for those that are taken already."""
 
@@ -77,7 +93,7 @@ class KeySearch(NamedTuple):
 
 async def open_flush(
     connection: Connection,
-    writer: int,
+    writer: FlushingWriter,
     versions: Mapping[str, int],
     searches: Sequence[KeySearch],
     now: datetime,
@@ -88,35 +104,42 @@ async def open_flush(
     """
     with refusals():
         async with connection.pipeline():
-            counted = await begin_flush(connection, writer, versions, now)
+            begun = await begin_flush(connection, writer, versions, now)
             looked = [
                 await key_store.look_for_keys(connection, one.keys, one.oldest, one.before)
                 for one in searches
             ]
-    return Opened(await counted_flushes(counted), await key_store.found_keys(*looked))
+    return Opened(await has_begun(begun), await key_store.found_keys(*looked))
 
 
 async def begin_flush(
-    connection: Connection, writer: int, versions: Mapping[str, int], now: datetime
+    connection: Connection, writer: FlushingWriter, versions: Mapping[str, int], now: datetime
 ) -> Cursor:
     """Begins the transaction of a flush: counts it, and holds the metrics of its merchants, which have these versions.
 
-    In a pipeline, nothing of what follows is done when it fails. `counted_flushes` reads the answer; around both,
+    In a pipeline, nothing of what follows is done when it fails. `has_begun` reads the answer; around both,
     `refusals` raises WriterForgottenError and MetricsChangedError.
     """
     await connection.execute("BEGIN")
     merchant_ids = sorted(versions)
     return await connection.execute(
-        "SELECT candela_begin_flush(%s, %s, %s, %s)",
-        [writer, now, merchant_ids, [versions[merchant_id] for merchant_id in merchant_ids]],
+        "SELECT counted, page, slot FROM candela_begin_flush(%s, %s, %s, %s, %s, %s)",
+        [
+            writer.number,
+            *writer.layers,
+            now,
+            merchant_ids,
+            [versions[merchant_id] for merchant_id in merchant_ids],
+        ],
     )
 
 
-async def counted_flushes(begun: Cursor) -> int:
-    """How many flushes of its writer there were, with the one that `begin_flush` began."""
-    row = await begun.fetchone()
+async def has_begun(asked: Cursor) -> Begun:
+    """What `begin_flush` found."""
+    row = await asked.fetchone()
     assert row is not None
-    return int(row[0])
+    sequence, page, slot = row
+    return Begun(sequence, Place(page, slot))
 
 
 @contextmanager

@@ -25,9 +25,11 @@ async def page_unmatched_names(
     """One page in alphabetical order, without those that some metric reads by now."""
     rows = await tx.fetch(
         """
-        SELECT name, event_count, first_event_at, last_event_at FROM unmatched_event_name
+        SELECT name, sum(event_count)::bigint AS event_count,
+               min(first_event_at) AS first_event_at, max(last_event_at) AS last_event_at
+        FROM unmatched_event_name
         WHERE merchant_id = $1 AND name > $2 AND name <> ALL ($3)
-        ORDER BY name LIMIT $4
+        GROUP BY name ORDER BY name LIMIT $4
         """,
         tx.merchant_id,
         after,

@@ -207,7 +207,7 @@ _ROLLUPS: LiteralString = """
     ORDER BY part.number
 """
 
-# The latest event is in the latest quarter-hour that has any: one step down the index.
+# The latest event is in the latest quarter-hour that has any: one step down the index, or one for each of its layers.
 _WITH_LAST: LiteralString = """
     SELECT coalesce(event_count, 0), coalesce(value_sum, 0), value_min, value_max, last_at,
            uuid_send(last_key), last_value
@@ -220,7 +220,7 @@ _WITH_LAST: LiteralString = """
         WHERE merchant_id = %(merchant_id)s AND customer_id = part.customer_id
           AND metric_id = part.metric_id AND user_id = part.user_id AND dimension = ''
           AND bucket_at >= part.start_at AND bucket_at < part.end_at
-        ORDER BY bucket_at DESC LIMIT 1
+        ORDER BY bucket_at DESC, last_at DESC, last_key DESC LIMIT 1
     ) AS found ON true
     ORDER BY part.number
 """

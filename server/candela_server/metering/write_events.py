@@ -176,15 +176,15 @@ class Writers:
 
     async def _bump_and_tell(self, number: int, batches: list[Batch], flushed: Flushed) -> None:
         try:
-            if flushed.sequence is None:
+            if flushed.begun is None:
                 await self._counters.confirm()
             else:
-                await self._counters.bump(number, flushed.sequence, flushed.bumps)
+                await self._counters.bump(number, flushed.begun.sequence, flushed.bumps)
         except CountersUnsureError:
             # Durable, but some server might not count them yet: sent again, they are found to be there.
             self._refuse(batches)
         except Exception:  # the writer must live on, and nobody may believe that all count them
-            log.exception("counters_not_bumped", writer=number, sequence=flushed.sequence)
+            log.exception("counters_not_bumped", writer=number, flush=flushed.begun)
             self._counters.distrust()
             self._refuse(batches)
         else:
@@ -202,9 +202,11 @@ class Writers:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 flushed = await self._flusher.flush(writer, batches, care)
-                if is_unsure and flushed.sequence is None:
+                if is_unsure and flushed.begun is None:
                     # What stands may be what was stored just now, later than the counters were last read anew.
                     self._counters.distrust()
+                if flushed.begun is not None:
+                    writer.layer.note(flushed.begun.place)
                 if flushed.met_known_keys:
                     writer.take_warning()
                 else:
@@ -218,7 +220,7 @@ class Writers:
             except store.MetricsChangedError as changed:
                 await self._directory.read_metrics_again(changed.merchant_id)
             except store.WriterForgottenError:
-                writer.number = None
+                writer.register(None)
             except store.MissingPartitionError:
                 self._flusher.partitions.forget()
             except store.TRANSIENT:

@@ -25,6 +25,7 @@ from candela_server.merchant.advance_test_clock import TEST_CLOCK_ADVANCING
 from candela_server.merchant.model import TestClockId
 from candela_server.metering import tasks as metering
 from candela_server.metering.fill_metric import METRIC_FILL_STARTED
+from candela_server.metering.merge_layers import merge_layers
 from candela_server.metering.note_late_usage import forget_late_usage
 from candela_server.metering.read_counters import Counters
 from candela_server.metering.sum_up_keys import sum_up_keys
@@ -141,6 +142,7 @@ class Worker:
             await metering.delete_old_letters(self.db, self.clock)
             await metering.age_events(self.events, self.clock, self.event_retention)
             await metering.fit_chunks(self.events, self.clock)
+            await merge_layers(self.events, self.clock)
             await forget_late_usage(self.events, self.clock.now())
             await purge_idempotency_records(self.db, self.clock.now())
             await forget_changes(self.db, self.clock.now())

@@ -24,6 +24,7 @@ from candela_server.metering.rules.correction import bucket_of
 
 from tests.integration.metering import correcting, usage_model
 from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_of
+from tests.integration.metering.layering import climbing, merge
 from tests.integration.metering.usage_model import Asked, UsageModel, from_events
 
 _BASE = datetime(2026, 1, 20, 10, 0, tzinfo=UTC)
@@ -82,6 +83,7 @@ _steps = st.one_of(
     ),
     st.tuples(st.just("close"), _picks),
     st.tuples(st.just("revert"), _picks),
+    st.tuples(st.just("merge")),
 )
 
 
@@ -94,20 +96,23 @@ _steps = st.one_of(
     first=st.lists(_facts, min_size=2, max_size=8),
     steps=st.lists(_steps, min_size=1, max_size=8),
     windows=st.lists(_windows, max_size=2),
+    layered=st.booleans(),
 )
 async def test_events_and_corrections_in_any_order__read_the_same_in_every_way(
     metering: Metering,
     first: list[Fact],
     steps: list[tuple[Any, ...]],
     windows: list[Interval],
+    layered: bool,
 ) -> None:
     book = _Book(metering, await _metrics(metering), await metering.add_customer())
     book.users = [await metering.add_user(book.acme), await metering.add_user(book.acme)]
     windows = [*windows, _WHOLE]
-    for name, *arguments in [("record", first), *steps]:
-        await getattr(book, name)(*arguments)
-        # Read in between, so that there are live counters that each correction must reach.
-        await metering.counters.read(metering.merchant_id, book.asks(book.acme, windows))
+    with climbing(layered):
+        for name, *arguments in [("record", first), *steps]:
+            await getattr(book, name)(*arguments)
+            # Read in between, so that there are live counters that each correction must reach.
+            await metering.counters.read(metering.merchant_id, book.asks(book.acme, windows))
     await book.revert_open()
 
     for who, number in [(book.acme, None), (book.users[0], 0), (book.users[1], 1)]:
@@ -270,6 +275,9 @@ class _Book:
     async def revert(self, pick: int) -> None:
         for number in self._pick(pick, "open", "applied"):
             await self._go_on("revert", number)
+
+    async def merge(self) -> None:
+        await merge(self.metering)
 
     async def revert_open(self) -> None:
         """Leaves nothing that would overlap another example's."""

@@ -31,6 +31,7 @@ from candela_server.metering.query_usage import aggregate_many, query_buckets
 from candela_server.metering.rules.bucket import cut
 
 from tests.integration.metering.builders import BUILT_IN, Metering, event, usage_of
+from tests.integration.metering.layering import climbing, merge
 from tests.integration.metering.usage_model import (
     Asked,
     Fact,
@@ -209,6 +210,8 @@ _WHO = [Asked(0), Asked(1), Asked(0, 0), Asked(0, 1), Asked(None)]
     windows=st.lists(_windows, min_size=1, max_size=2),
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=3),
     filled=st.sets(st.sampled_from(["between", "at the end"])),
+    layered=st.booleans(),
+    merged=st.sets(st.sampled_from(["between", "at the end"])),
 )
 async def test_rollups_raw_events_and_a_model__agree_on_every_metric_and_window(
     metering: Metering,
@@ -217,20 +220,27 @@ async def test_rollups_raw_events_and_a_model__agree_on_every_metric_and_window(
     windows: list[Interval],
     sizes: list[int],
     filled: set[str],
+    layered: bool,
+    merged: set[str],
 ) -> None:
     merchant = await _new_merchant(metering)
     own = merchant.metering
     facts = [replace(fact, key=f"k{number}") for number, fact in enumerate(facts)]
     metrics = await merchant.define([one for one in defined if not one.late])
     half = len(facts) // 2
-    await merchant.record(facts[:half], sizes)
-    metrics += await merchant.define([one for one in defined if one.late])
-    # Metrics have read what was there before the rest arrives, or do it then, or never: the numbers are the same.
-    if "between" in filled:
-        await own.fill()
-    await merchant.record(facts[half:], sizes)
+    with climbing(layered):
+        await merchant.record(facts[:half], sizes)
+        metrics += await merchant.define([one for one in defined if one.late])
+        # Metrics have read what was there before the rest arrives, or do it then, or never: the numbers are the same.
+        if "between" in filled:
+            await own.fill()
+        if "between" in merged:
+            await merge(own)
+        await merchant.record(facts[half:], sizes)
     if "at the end" in filled:
         await own.fill()
+    if "at the end" in merged:
+        await merge(own)
     model = UsageModel(own.merchant_id, facts)
 
     for who in _WHO:

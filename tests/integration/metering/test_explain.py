@@ -162,17 +162,18 @@ async def _fill_beside(metering: Metering) -> None:
 
 
 @pytest.mark.spec("EVT-8")
-async def test_a_hundred_times_the_events__read_as_many_rows_and_pages(metering: Metering) -> None:
-    metering.metrics = [
-        await metering.add_metric(one.value.replace("_", "-"), one)
+async def test_a_hundred_times_the_events__read_as_many_rows_and_pages(alone: Metering) -> None:
+    # In a table without holes, which rows would be spread over as they come.
+    alone.metrics = [
+        await alone.add_metric(one.value.replace("_", "-"), one)
         for one in BUILT_IN
         if one is not Aggregation.UNIQUE
     ]
-    few, many = await metering.add_customer(), await metering.add_customer()
+    few, many = await alone.add_customer(), await alone.add_customer()
     quarters = [_MONTH.start_at + timedelta(minutes=15 * number) for number in range(100)]
     for customer, times in ((few, 1), (many, 100)):
         for start in range(0, len(quarters), 50):
-            await metering.record(
+            await alone.record(
                 *[
                     event(
                         f"{customer.id}-{quarter}-{time}",
@@ -183,11 +184,11 @@ async def test_a_hundred_times_the_events__read_as_many_rows_and_pages(metering:
                     for time in range(times)
                 ]
             )
-    await _analyze(metering)
+    await _analyze(alone)
 
     work = []
     for customer in (few, many):
-        plans = await _plans(metering, customer, _MONTH, *Aggregation)
+        plans = await _plans(alone, customer, _MONTH, *Aggregation)
         read = _reads(plans, "usage_rollup")
         work.append(
             (

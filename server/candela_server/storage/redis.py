@@ -1,8 +1,8 @@
 """Redis or Valkey: quick memory that may be gone at any moment, and is never the truth.
 
-Whatever fails raises redis.exceptions.RedisError within a tenth of a second. After a failure the breaker opens: for a
-second nothing is tried at all, then one call probes, so that a Redis that hangs costs each process one short timeout
-now and then.
+Whatever fails raises redis.exceptions.RedisError within a tenth of a second or little more. After a failure the breaker
+opens: for a second nothing is tried at all, then one call probes, so that a Redis that hangs costs each process one
+short timeout now and then.
 """
 
 from __future__ import annotations
@@ -55,15 +55,70 @@ class _Breaker(Retry):
             raise
 
 
+class _Patience:
+    """A timeout that a stall of this process does not use up.
+
+    The timer of a loop that stood still fires before the tasks go on that the same turn's input woke. So what came
+    meanwhile is looked at first, and something that came with it may follow.
+    """
+
+    _MORE_S: Final = 0.02
+
+    def __init__(self, timeout_s: float | None) -> None:
+        """None waits without end."""
+        self._timeout_s = timeout_s
+        self._timeout = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+        if self._timeout_s is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._timeout_s, self._look_once_more, loop)
+
+    async def __aexit__(self, *raised: Any) -> bool | None:
+        if self._timer is not None:
+            self._timer.cancel()
+        return await self._timeout.__aexit__(*raised)
+
+    def _look_once_more(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        self._timeout.reschedule(loop.time() + self._MORE_S)
+
+
 class _Connection(Connection):
-    """Sends by itself, where redis-py has a task of its own do it: a busy loop would begin that milliseconds later."""
+    """Sends by itself, where redis-py has a task of its own do it: a busy loop would begin that milliseconds later.
+
+    Waits for answers with _Patience. For both, redis-py must not see its own timeout.
+    """
+
+    async def read_response(
+        self,
+        disable_decoding: bool = False,
+        timeout: float | None = None,
+        *,
+        disconnect_on_error: bool = True,
+        push_request: bool | None = False,
+    ) -> Any:
+        timeout_s, self.socket_timeout = self.socket_timeout, None
+        try:
+            async with _Patience(timeout_s if timeout is None else None):
+                return await super().read_response(
+                    disable_decoding,
+                    timeout,
+                    disconnect_on_error=disconnect_on_error,
+                    push_request=push_request,
+                )
+        except TimeoutError:
+            raise RedisTimeoutError("Redis does not answer") from None
+        finally:
+            self.socket_timeout = timeout_s
 
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
     ) -> None:
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
-        # redis-py makes the task for the sake of this timeout.
         timeout_s, self.socket_timeout = self.socket_timeout, None
         try:
             async with asyncio.timeout(timeout_s):

@@ -91,8 +91,6 @@ async def test_counter_that_moves_all_the_while__is_no_drift_but_hides_none(
     assert await metering.counters.read(metering.merchant_id, [ask]) == [want]
 
 
-# Eight at once ask Redis in one breath, and it has to answer each soon.
-@pytest.mark.quiet
 @pytest.mark.spec("ENT-4")
 async def test_servers_that_audit_the_same_counters_at_once__do_not_mislead_each_other(
     metering: Metering, walk: CounterWalk

@@ -178,3 +178,19 @@ async def test_breaker__opens_after_a_failure_and_closes_when_redis_answers(
         await becomes(lambda: client.available, "the breaker closes")
         assert await client.client.get("lane:x") == b"1"
         await client.close()
+
+
+@pytest.mark.quiet
+@pytest.mark.spec("ENT-4")
+async def test_process_stood_still__is_not_taken_for_an_outage_of_redis(redis_url: str) -> None:
+    client = Redis(redis_url)
+    await client.client.set("lane:y", "1")
+    for turns in range(15):
+        asking = asyncio.create_task(client.client.get("lane:y"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        # In some of these rounds the answer comes meanwhile, and the timer is due as well.
+        time.sleep(TIMEOUT_S * 1.5)
+        assert await asking == b"1"
+        assert client.available
+    await client.close()

@@ -76,10 +76,10 @@ class _Patience:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._timeout_s, self._look_once_more, loop)
 
-    async def __aexit__(self, *raised: Any) -> bool | None:
+    async def __aexit__(self, *raised: Any) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        return await self._timeout.__aexit__(*raised)
+        await self._timeout.__aexit__(*raised)
 
     def _look_once_more(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None

@@ -34,6 +34,8 @@ from .unprivileged import Unprivileged, find_unprivileged
 
 POSTGRES_MAJOR = 18
 _SHARED_BUFFERS_MAX_MB = 512
+_LOG_MAX_MB = 8192
+_LOG_MIN_MB = 1024
 # What the log says when the next attempt may succeed: the port was taken meanwhile, or children of
 # a server that was killed are still ending.
 _PASSING_FAILURES = ("Address already in use", "is still in use")
@@ -74,7 +76,7 @@ def start_postgres(folder: Path, password: str, children: list[subprocess.Popen[
                 str(binaries / "postgres"),
                 "-D",
                 str(data),
-                *(f"-c{setting}" for setting in _postgres_settings(port)),
+                *(f"-c{setting}" for setting in _postgres_settings(port, data)),
             ],
             log=folder / "postgres.log",
             runner=runner,
@@ -129,9 +131,10 @@ def _initialize(data: Path, initdb: Path, password: str, runner: Unprivileged) -
     building.rename(data)
 
 
-def _postgres_settings(port: int) -> Iterator[str]:
+def _postgres_settings(port: int, data: Path) -> Iterator[str]:
     """What differs from PostgreSQL's defaults; durability is stated although it is the default."""
     memory_mb = psutil.virtual_memory().total // 2**20
+    free_mb = psutil.disk_usage(str(data)).free // 2**20
     yield f"port={port}"
     yield f"listen_addresses={LOOPBACK}"
     yield "unix_socket_directories="
@@ -142,7 +145,11 @@ def _postgres_settings(port: int) -> Iterator[str]:
     yield f"effective_cache_size={memory_mb // 2}MB"
     yield "max_connections=200"
     yield "max_locks_per_transaction=256"
-    yield "max_wal_size=2GB"
+    # So that checkpoints begin by time and not by the log's size: after each, every page is logged whole once more.
+    yield f"max_wal_size={max(_LOG_MIN_MB, min(_LOG_MAX_MB, free_mb // 10))}MB"
+    # Writes steadily what has changed, so that neither a flush nor a checkpoint has to write much at once.
+    yield "bgwriter_delay=20ms"
+    yield "bgwriter_lru_maxpages=1000"
     # Filling a new log file with zeros holds up every commit of that moment, for some 50 ms where disks are slow.
     yield "wal_init_zero=off"
     yield "random_page_cost=1.1"

@@ -24,7 +24,7 @@ _LIMITS = (
     "metering.read_counters.REDIS_TIMEOUT_S",
     "metering.trust_counters.READ_WITHIN_S",
     "metering.trust_counters.REDIS_TIMEOUT_S",
-    "storage.redis._TIMEOUT_S",
+    "storage.redis.TIMEOUT_S",
     "storage.redis_lane.TIMEOUT_S",
 )
 _LONGER_S = 10.0

@@ -20,7 +20,9 @@ from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-_TIMEOUT_S: Final = 0.1
+TIMEOUT_S: Final = 0.1
+"""How long Redis may take for each step of a call: to connect, to take a command, to answer it."""
+
 _CONNECTIONS: Final = 16
 _OPEN_FOR_S: Final = 1.0
 _OUTAGES: Final = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
@@ -140,9 +142,9 @@ class Redis:
             pool = BlockingConnectionPool.from_url(
                 url,
                 max_connections=_CONNECTIONS,
-                timeout=_TIMEOUT_S,
-                socket_timeout=_TIMEOUT_S,
-                socket_connect_timeout=_TIMEOUT_S,
+                timeout=TIMEOUT_S,
+                socket_timeout=TIMEOUT_S,
+                socket_connect_timeout=TIMEOUT_S,
                 retry=self._breaker,
                 connection_class=_Connection,
             )
